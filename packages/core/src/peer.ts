@@ -1,0 +1,102 @@
+import type { ParsecError } from "./errors.ts";
+
+/** One question to the owner of a key. */
+export interface PeerLookup {
+  /** Name of the group, as registered on every node. */
+  readonly group: string;
+  readonly key: string;
+  /** The data source's encoded input; absent for plain groups, whose key says all. */
+  readonly input: Uint8Array | undefined;
+  /**
+   * The newest invalidation of this key the asker has acknowledged, 0 for none. An owner that
+   * does not know it drops what it holds first, so that a value older than it cannot come back.
+   */
+  readonly fence: number;
+  /** How long the asker will wait, counted from now. */
+  readonly timeoutMs: number;
+}
+
+/** What the owner says. Errors are rejections with a `ParsecError`. */
+export interface PeerAnswer {
+  /** The value's bytes, or undefined when the origin has nothing under the key. Read-only: may be a view of a larger buffer. */
+  readonly value: Uint8Array | undefined;
+  /** How long the asker may keep a copy: 0 not at all, Infinity for ever. */
+  readonly ttlMs: number;
+  /** The owner's newest invalidation of the key, 0 for none. */
+  readonly fence: number;
+  /** How often per minute the owner is asked for this key; 0 when it does not say. */
+  readonly ratePerMinute: number;
+}
+
+/** What an invalidation is about: the listed keys, everything that carries a tag, or the whole group. */
+export type PeerInvalidationTarget =
+  | { readonly kind: "keys"; readonly keys: readonly string[] }
+  | { readonly kind: "tag"; readonly tag: string }
+  | { readonly kind: "all" };
+
+/** Tells a node to drop values. Applying one twice, or late, does no harm. */
+export interface PeerInvalidation {
+  readonly group: string;
+  readonly target: PeerInvalidationTarget;
+  /** Random positive integer below 2^53 that names this invalidation. */
+  readonly fence: number;
+}
+
+/** Options of every call that waits for a peer. */
+export interface PeerCallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Another node, as seen from this one. */
+export interface Peer {
+  /** What placement hashes and every node calls it, such as its URL. */
+  readonly id: string;
+  /**
+   * Asks the owner. Settles within `lookup.timeoutMs`. Rejects with the owner's own typed error,
+   * or `PEER_UNREACHABLE` (whatever was wrong with the way there), `TIMEOUT`, `ABORTED` or `CLOSED`.
+   */
+  lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer>;
+  /** Resolves once the peer has applied the invalidation; rejects like `lookup` otherwise. */
+  invalidate(
+    invalidation: PeerInvalidation,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<void>;
+}
+
+/**
+ * What a node does for its peers. A transport's server side calls it after it has authenticated the
+ * asker and checked its own frame limits. Nothing here ever asks another peer (invariant I6).
+ */
+export interface PeerHost {
+  /**
+   * Answers from memory at once, or by a promise that waits for the origin only. Throws or rejects
+   * with a `ParsecError` (`NO_SUCH_GROUP`, `KEY_TOO_LARGE`, `ORIGIN_FAILED`, `TIMEOUT`, …).
+   */
+  lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer>;
+  /** Applies it before returning. Throws `NO_SUCH_GROUP` when no such group is registered here. */
+  invalidate(invalidation: PeerInvalidation): void;
+}
+
+/** Says who owns a key, and reaches the owner. Each transport provides one. */
+export interface PeerPicker {
+  /** This node's own id: one of the members. */
+  readonly selfId: string;
+  /** The other members. */
+  peers(): readonly Peer[];
+  /** The owner of `key`; undefined when that is this node, or when the owner is left out as unhealthy. */
+  pick(key: string): Peer | undefined;
+  /** True when placement gives `key` to this node, whatever the health of others. */
+  owns(key: string): boolean;
+  /** Replaces the membership; `ids` lists every node, this one included. */
+  updatePeers(ids: readonly string[]): void;
+  /** Connects the node that answers incoming requests. Called once, by the cache that takes the picker. */
+  attach(host: PeerHost): void;
+  /** Stops accepting, lets requests under way finish or reject, frees sockets. Closing twice is fine. */
+  close(): Promise<void>;
+}
+
+/** Names the peers that did not take an invalidation, and why. */
+export interface PeerFailure {
+  readonly peerId: string;
+  readonly error: ParsecError;
+}
