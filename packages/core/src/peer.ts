@@ -83,10 +83,8 @@ export interface PeerPicker {
   readonly selfId: string;
   /** The other members. */
   peers(): readonly Peer[];
-  /** The owner of `key`; undefined when that is this node, or when the owner is left out as unhealthy. */
+  /** The owner of `key`; undefined when that is this node. An owner known to be down rejects its lookups at once. */
   pick(key: string): Peer | undefined;
-  /** True when placement gives `key` to this node, whatever the health of others. */
-  owns(key: string): boolean;
   /** Replaces the membership; `ids` lists every node, this one included. */
   updatePeers(ids: readonly string[]): void;
   /** Connects the node that answers incoming requests. Called once, by the cache that takes the picker. */
