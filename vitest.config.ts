@@ -5,5 +5,12 @@ const conditions = ["@parsec/source"];
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { projects: ["packages/*", "apps/*", "examples/*"] },
+  test: {
+    projects: [
+      "packages/*",
+      "apps/*",
+      "examples/*",
+      { test: { name: "scripts", include: ["scripts/**/*.test.mjs"] } },
+    ],
+  },
 });

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { closingLines } from "./closing-line.mjs";
+
+const none = { passed: 0, failed: 0, skipped: 0, skipReasons: [], errorsOutsideTests: 0 };
+
+test("a good run ends with its counts, and nothing about skipped tests when there are none", () => {
+  expect(closingLines({ ...none, passed: 7 }, 0)).toEqual(["7 passed, 0 failed"]);
+});
+
+test("each reason for skipping is told once, before the counts", () => {
+  const results = { ...none, passed: 1, skipped: 3, skipReasons: ["no Go", "no Go", "no Redis"] };
+  expect(closingLines(results, 0)).toEqual([
+    "skipped 2: no Go",
+    "skipped 1: no Redis",
+    "1 passed, 0 failed, 3 skipped",
+  ]);
+});
+
+test("a file that does not load counts as failed", () => {
+  expect(closingLines({ ...none, passed: 3, failed: 1, errorsOutsideTests: 1 }, 1)).toEqual([
+    "3 passed, 2 failed",
+  ]);
+});
+
+test("a run that ended badly never says 0 failed", () => {
+  expect(closingLines({ ...none, passed: 3 }, 2)).toEqual([
+    "vitest ended with exit code 2",
+    "3 passed, 1 failed",
+  ]);
+  expect(closingLines(undefined, 1)).toEqual([
+    "vitest ended with exit code 1",
+    "0 passed, 1 failed",
+  ]);
+});

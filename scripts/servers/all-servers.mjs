@@ -1,0 +1,5 @@
+import { postgres } from "./postgres.mjs";
+import { redis } from "./redis.mjs";
+
+/** @type {readonly import("./server.d.ts").Server[]} */
+export const allServers = [postgres, redis];
