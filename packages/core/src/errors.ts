@@ -34,13 +34,16 @@ export type ParsecErrorCode =
   | "OVERLOADED"
   | "CLOSED";
 
-const brand: unique symbol = Symbol.for("@parsec/error") as never;
+const brand = Symbol.for("@parsec/error");
 
 /** The one error class of all `@parsec/*` packages. */
 export class ParsecError extends Error {
   override readonly name: string = "ParsecError";
   readonly code: ParsecErrorCode;
-  readonly [brand]: true = true;
+
+  static {
+    Object.defineProperty(ParsecError.prototype, brand, { value: true });
+  }
 
   constructor(code: ParsecErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);

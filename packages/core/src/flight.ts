@@ -1,0 +1,169 @@
+import { ParsecError } from "./errors.ts";
+
+/**
+ * One load in progress, shared by everyone who asks for its key meanwhile (singleflight). The load
+ * belongs to all of its waiters: one of them giving up concerns nobody else, and the load is
+ * aborted when the last has left (invariant I4).
+ */
+export class Flight<T> {
+  readonly key: string;
+  readonly promise: Promise<T>;
+  /** Set by an invalidation: the flight still answers its waiters, but its value may not be stored. */
+  detached = false;
+  /** True once it has ended, in whatever way; what its load brings afterwards is dropped. */
+  settled = false;
+  /** Set once its failure is in the counters, for a flight that goes on after that. */
+  counted = false;
+  /** Called once when the flight ends, such as to stop its timer. */
+  onSettled: (() => void) | undefined = undefined;
+  #resolve!: (value: T) => void;
+  #reject!: (error: unknown) => void;
+  #leaving = 0;
+  #staying = false;
+  #controller: AbortController | undefined;
+  readonly #onAbandon: (flight: Flight<T>) => void;
+
+  constructor(key: string, onAbandon: (flight: Flight<T>) => void) {
+    this.key = key;
+    this.#onAbandon = onAbandon;
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever waits sees the rejection; a flight all of whose waiters left must not end the process.
+    this.promise.catch(ignore);
+  }
+
+  /** Fires when nobody waits any more, or the load has taken too long. Made on first use: it is not free. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  /** Waits for the flight; `signal` lets this caller, and no other, give up with `ABORTED`. */
+  wait(signal: AbortSignal | undefined): Promise<T> {
+    if (signal === undefined) {
+      this.#staying = true;
+      return this.promise;
+    }
+    this.#leaving++;
+    return new Promise<T>((resolve, reject) => {
+      const leave = (): void => {
+        reject(abortError(signal));
+        this.#leaving--;
+        if (this.#leaving === 0 && !this.#staying && !this.settled) this.#onAbandon(this);
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      const stay = (): void => signal.removeEventListener("abort", leave);
+      this.promise.then(
+        (value) => {
+          stay();
+          resolve(value);
+        },
+        (error: unknown) => {
+          stay();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** A refresh in the background: runs to its end although nobody waits. */
+  keep(): void {
+    this.#staying = true;
+  }
+
+  resolve(value: T): void {
+    this.settled = true;
+    this.onSettled?.();
+    this.#resolve(value);
+  }
+
+  reject(error: ParsecError): void {
+    this.settled = true;
+    this.onSettled?.();
+    this.#reject(error);
+  }
+
+  /** Tells the load to stop; its waiters are told by {@link reject}. */
+  abort(reason: ParsecError): void {
+    this.#controller?.abort(reason);
+  }
+}
+
+/** The flights of a group that others may join, by key. */
+export class Flights<T> {
+  readonly #byKey: Map<string, Flight<T>> = new Map();
+  /** Those an invalidation took off the table: nobody joins them, but closing must still end them. */
+  readonly #detached: Set<Flight<T>> = new Set();
+  readonly #onCutShort: (flight: Flight<T>) => void;
+  readonly #onAbandon: (flight: Flight<T>) => void = (flight) => {
+    this.cutShort(flight, new ParsecError("ABORTED", "nobody waits for this load any more"));
+  };
+
+  /** `onCutShort` hears of each flight that ends before its load does. */
+  constructor(onCutShort: (flight: Flight<T>) => void) {
+    this.#onCutShort = onCutShort;
+  }
+
+  get size(): number {
+    return this.#byKey.size + this.#detached.size;
+  }
+
+  get(key: string): Flight<T> | undefined {
+    return this.#byKey.get(key);
+  }
+
+  start(key: string): Flight<T> {
+    const flight = new Flight<T>(key, this.#onAbandon);
+    this.#byKey.set(key, flight);
+    return flight;
+  }
+
+  /** A flight that is shared with nobody, because its key says "do not cache". */
+  startAlone(): Flight<T> {
+    const flight = new Flight<T>("", this.#onAbandon);
+    flight.detached = true;
+    this.#detached.add(flight);
+    return flight;
+  }
+
+  /** Takes the flight off the table, so that the next caller starts another. */
+  end(flight: Flight<T>): void {
+    if (flight.detached) this.#detached.delete(flight);
+    else this.#byKey.delete(flight.key);
+  }
+
+  /** Fences off the flight of a key: from now on nobody joins it, and its value is not stored. */
+  detach(key: string): void {
+    const flight = this.#byKey.get(key);
+    if (flight === undefined) return;
+    this.#byKey.delete(key);
+    flight.detached = true;
+    this.#detached.add(flight);
+  }
+
+  detachAll(): void {
+    for (const key of [...this.#byKey.keys()]) this.detach(key);
+  }
+
+  /** Ends a flight although its load has not: tells the waiters, then the load. */
+  cutShort(flight: Flight<T>, error: ParsecError): void {
+    this.end(flight);
+    this.#onCutShort(flight);
+    flight.reject(error);
+    flight.abort(error);
+  }
+
+  /** Ends every flight with an error, for closing. */
+  cutAllShort(error: ParsecError): void {
+    for (const flight of [...this.#byKey.values(), ...this.#detached]) this.cutShort(flight, error);
+  }
+}
+
+/** What a caller sees whose own signal fired; the signal's reason is the `cause`. */
+export function abortError(signal: AbortSignal): ParsecError {
+  return new ParsecError("ABORTED", "the caller gave up", { cause: signal.reason });
+}
+
+function ignore(): void {}

@@ -1,0 +1,56 @@
+/** One of a group's two caches, as it is now. */
+export interface CacheStats {
+  /** Charged bytes: keys, values, decoded copies and overhead. */
+  readonly bytes: number;
+  readonly items: number;
+  readonly hits: number;
+  readonly evictions: number;
+}
+
+/**
+ * A group's counters, in the words of Go's groupcache. At rest they balance:
+ * `gets = cacheHits + loads`, and `localLoads + localLoadErrs` are the fetches that ended.
+ */
+export interface GroupStats {
+  /** Every request, those of peers included. */
+  readonly gets: number;
+  /** Answered from memory, stale answers included. */
+  readonly cacheHits: number;
+  /** Answers given within `staleWhileRevalidateMs` or `staleIfErrorMs`. */
+  readonly staleHits: number;
+  /** Requests that memory could not answer. */
+  readonly loads: number;
+  /** Loads begun, after those for the same key were put together: questions to peers and fetches. */
+  readonly loadsDeduped: number;
+  /** Values that came from their owner. */
+  readonly peerLoads: number;
+  /** Questions to an owner that failed. */
+  readonly peerErrors: number;
+  /** Fetches from the origin that ended well, "there is none" included. */
+  readonly localLoads: number;
+  readonly localLoadErrs: number;
+  /** Requests that came from peers. */
+  readonly serverRequests: number;
+  /** Invalidations applied here, this node's own and its peers'. */
+  readonly invalidations: number;
+  /** Loads in progress. */
+  readonly flights: number;
+  readonly main: CacheStats;
+  readonly hot: CacheStats;
+}
+
+/** The running counters behind {@link GroupStats}. */
+export class GroupCounters {
+  gets = 0;
+  mainHits = 0;
+  hotHits = 0;
+  staleHits = 0;
+  loads = 0;
+  loadsDeduped = 0;
+  peerLoads = 0;
+  peerErrors = 0;
+  localLoads = 0;
+  localLoadErrs = 0;
+  serverRequests = 0;
+  invalidations = 0;
+}

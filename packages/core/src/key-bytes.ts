@@ -1,0 +1,66 @@
+/*
+ * Keys are strings in the API and bytes on the wire. Valid UTF-8 is what it seems; any other byte b
+ * becomes the lone surrogate U+DC00 + b, which no valid text contains, and turns back into that byte.
+ * (The scheme of PEP 383, so that whatever a Go peer calls a key has exactly one name here.)
+ */
+
+const escapeBase = 0xdc00;
+const replacement = "\ufffd";
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** The bytes of a key, as they travel to a peer and as Go's groupcache hashes them. */
+export function keyToBytes(key: string): Uint8Array {
+  if (!loneSurrogate.test(key)) return Buffer.from(key, "utf8");
+  const bytes: number[] = [];
+  for (const character of key) {
+    const code = character.codePointAt(0) as number;
+    if (code >= escapeBase + 0x80 && code <= escapeBase + 0xff) bytes.push(code - escapeBase);
+    else bytes.push(...Buffer.from(character, "utf8"));
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** The key that names these bytes; the inverse of {@link keyToBytes}. */
+export function keyFromBytes(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString("utf8");
+  return text.includes(replacement) ? decodeExactly(buffer) : text;
+}
+
+/**
+ * One name per key: a string with lone surrogates that spell valid UTF-8, or stand for no byte,
+ * is turned into the key that a peer would read off the wire.
+ */
+export function canonicalKey(key: string): string {
+  return loneSurrogate.test(key) ? keyFromBytes(keyToBytes(key)) : key;
+}
+
+function decodeExactly(buffer: Buffer): string {
+  let text = "";
+  for (let index = 0; index < buffer.length; ) {
+    const length = validSequence(buffer, index);
+    if (length === 0) {
+      text += String.fromCharCode(escapeBase + (buffer[index] as number));
+      index += 1;
+    } else {
+      text += buffer.toString("utf8", index, index + length);
+      index += length;
+    }
+  }
+  return text;
+}
+
+/** Length of the valid UTF-8 sequence that starts at `index`, 0 when there is none. */
+function validSequence(buffer: Buffer, index: number): number {
+  const lead = buffer[index] as number;
+  if (lead < 0x80) return 1;
+  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+  if (length === 0 || index + length > buffer.length) return 0;
+  try {
+    strictUtf8.decode(buffer.subarray(index, index + length));
+    return length;
+  } catch {
+    return 0;
+  }
+}

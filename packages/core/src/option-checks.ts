@@ -1,0 +1,45 @@
+import { ParsecError } from "./errors.ts";
+
+/** The given number if it lies within the limits, the default if there is none; else `INVALID_ARGUMENT`. */
+export function numberOption(
+  name: string,
+  limits: {
+    readonly given: number | undefined;
+    readonly fallback: number;
+    readonly min: number;
+    readonly max: number;
+  },
+): number {
+  const { given, fallback, min, max } = limits;
+  if (given === undefined) return fallback;
+  if (typeof given !== "number" || Number.isNaN(given) || given < min || given > max) {
+    throw new ParsecError(
+      "INVALID_ARGUMENT",
+      `${name} must be a number from ${min} to ${max}, not ${describe(given)}`,
+    );
+  }
+  return given;
+}
+
+/** The given text if it is one of the choices, the first choice if there is none; else `INVALID_ARGUMENT`. */
+export function choiceOption<Choice extends string>(
+  name: string,
+  limits: { readonly given: Choice | undefined; readonly choices: readonly [Choice, ...Choice[]] },
+): Choice {
+  const { given, choices } = limits;
+  if (given === undefined) return choices[0];
+  if (!choices.includes(given)) {
+    const listed = choices.map((choice) => `"${choice}"`).join(" or ");
+    throw new ParsecError("INVALID_ARGUMENT", `${name} must be ${listed}, not ${describe(given)}`);
+  }
+  return given;
+}
+
+/** A value as an error message may show it: short, and never an object's inside. */
+export function describe(value: unknown): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) ? "an array" : "an object";
+  return typeof value === "function" ? "a function" : String(value);
+}
