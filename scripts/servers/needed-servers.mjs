@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 
 const memberFolders = ["packages", "apps", "examples"];
 const skipped = /(^|\/)(node_modules|dist|temp|coverage)(\/|$)/;
@@ -15,10 +15,14 @@ const skipped = /(^|\/)(node_modules|dist|temp|coverage)(\/|$)/;
 export async function neededServers(servers, { root, filters }) {
   /** @type {Set<import("./server.d.ts").Server>} */
   const needed = new Set();
+  const parts = filters.flatMap((filter) => {
+    const path = filter.replace(/:\d+$/, "");
+    return [path, relative(root, resolve(root, path))];
+  });
   for (const member of await listMembers(root)) {
     const sources = await listSources(root, member);
     const tests = sources.filter((path) => /\.test\.[cm]?[jt]sx?$/.test(path));
-    if (!tests.some((path) => filters.length === 0 || filters.some((part) => path.includes(part))))
+    if (!tests.some((path) => parts.length === 0 || parts.some((part) => path.includes(part))))
       continue;
     for (const path of sources) {
       const text = await readFile(join(root, path), "utf8");

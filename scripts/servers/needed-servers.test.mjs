@@ -28,6 +28,8 @@ test.each([
   ["no filter", [], ["PostgreSQL", "Redis"]],
   ["the folder of one package", ["packages/a"], ["PostgreSQL"]],
   ["a part of one test file's name", ["b.test"], ["Redis"]],
+  ["a path from here", ["./packages/a"], ["PostgreSQL"]],
+  ["a line of a file", ["packages/a/src/a.test.ts:12"], ["PostgreSQL"]],
   ["two of them", ["packages/a", "apps/b"], ["PostgreSQL", "Redis"]],
   ["a member that has no tests", ["apps/c"], []],
   ["a part that no test file has", ["zebra"], []],
