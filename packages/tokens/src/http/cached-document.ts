@@ -1,0 +1,42 @@
+import { createHash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** A JSON document that clients may keep for a while. */
+export interface CachedDocument {
+  readonly bytes: Buffer;
+  readonly etag: string;
+}
+
+/** Serialises once; the tag changes when the content does. */
+export function createCachedDocument(content: unknown): CachedDocument {
+  const bytes = Buffer.from(JSON.stringify(content));
+  return { bytes, etag: `"${createHash("sha256").update(bytes).digest("base64url")}"` };
+}
+
+/** Answers GET and HEAD; 304 when the client already has it (RFC 9110 §13.1.2). */
+export function sendCachedDocument(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: { readonly document: CachedDocument; readonly maxAgeMs: number; readonly type: string },
+): void {
+  const { bytes, etag } = options.document;
+  const headers = {
+    "cache-control": `public, max-age=${Math.floor(options.maxAgeMs / 1000)}`,
+    etag,
+  };
+  if (matches(request.headers["if-none-match"], etag)) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  response.writeHead(200, {
+    ...headers,
+    "content-type": options.type,
+    "content-length": bytes.length,
+  });
+  response.end(request.method === "HEAD" ? undefined : bytes);
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  const tags = header?.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  return tags?.some((tag) => tag === "*" || tag === etag) ?? false;
+}

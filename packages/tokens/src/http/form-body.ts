@@ -1,0 +1,70 @@
+import type { IncomingMessage } from "node:http";
+import { OAuthError } from "../exchange/oauth-error.ts";
+
+/** The body is larger than allowed; the one refusal with a status of its own. */
+export class BodyTooLargeError extends OAuthError {
+  constructor(maxBytes: number) {
+    super("invalid_request", `the body is larger than ${maxBytes} bytes`);
+  }
+}
+
+/**
+ * Reads an `application/x-www-form-urlencoded` body in UTF-8. Rejects with `invalid_request` for
+ * another type, charset or encoding and for bytes that are no UTF-8; {@link BodyTooLargeError}
+ * without reading on when it is too large; the socket's error when the client leaves.
+ */
+export async function readForm(
+  request: IncomingMessage,
+  options: { readonly maxBytes: number },
+): Promise<URLSearchParams> {
+  checkContentType(request);
+  const { maxBytes } = options;
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
+    throw new BodyTooLargeError(maxBytes);
+  }
+  const bytes = await readBytes(request, maxBytes);
+  try {
+    return new URLSearchParams(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new OAuthError("invalid_request", "the body is no UTF-8", { cause });
+  }
+}
+
+function checkContentType(request: IncomingMessage): void {
+  const [type = "", ...parameters] = (request.headers["content-type"] ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/x-www-form-urlencoded") {
+    const description = "the body must be application/x-www-form-urlencoded";
+    throw new OAuthError("invalid_request", description);
+  }
+  for (const parameter of parameters) {
+    const [name = "", value = ""] = parameter.split("=");
+    if (name.trim().toLowerCase() !== "charset") continue;
+    if (!/^"?utf-?8"?$/i.test(value.trim())) {
+      throw new OAuthError("invalid_request", "the charset must be utf-8");
+    }
+  }
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    throw new OAuthError("invalid_request", "the body must not be compressed");
+  }
+}
+
+/** By events, not by iteration: leaving an iteration destroys the socket before the refusal is sent. */
+function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) finish(() => reject(new BodyTooLargeError(maxBytes)));
+      else chunks.push(chunk);
+    };
+    const onEnd = (): void => finish(() => resolve(Buffer.concat(chunks)));
+    const onClose = (): void => finish(() => reject(new Error("the client left")));
+    const finish = (settle: () => void): void => {
+      request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
+      settle();
+    };
+    request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
+  });
+}

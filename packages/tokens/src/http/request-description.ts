@@ -1,0 +1,25 @@
+import type { IncomingMessage } from "node:http";
+import type { RequestAttributes } from "../claims/request-attributes.ts";
+
+/** Headers that carry credentials; mappers have no business with them. */
+const secretHeaders: ReadonlySet<string> = new Set([
+  "authorization",
+  "cookie",
+  "proxy-authorization",
+]);
+
+/** What claim mappers may know of a request. */
+export function describeRequest(request: IncomingMessage, path: string): RequestAttributes {
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value === undefined || secretHeaders.has(name)) continue;
+    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return {
+    method: request.method,
+    path,
+    ipAddress: request.socket.remoteAddress,
+    userAgent: request.headers["user-agent"],
+    headers,
+  };
+}

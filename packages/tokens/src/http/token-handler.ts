@@ -1,0 +1,128 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { numberOption } from "@parsec/core";
+import type { TokenService } from "../exchange/token-service.ts";
+import { createCachedDocument, sendCachedDocument } from "./cached-document.ts";
+import { sendJson } from "./json-response.ts";
+import { describeServer, jwksPath, tokenPath } from "./server-metadata.ts";
+import { type ExchangeEvent, handleTokenRequest } from "./token-endpoint.ts";
+
+export interface TokenHandlerOptions {
+  /** A larger body is refused with 413. Defaults to 65,536. */
+  readonly maxBodyBytes?: number;
+  /** What a client is told to wait when a data source is down. Defaults to 1. */
+  readonly retryAfterSeconds?: number;
+  /** Called once per exchange. Defaults to nothing. */
+  readonly onExchange?: (event: ExchangeEvent) => void;
+}
+
+/** A plain Node listener; Express, Fastify and others take it as it is. */
+export type TokenHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next?: () => void,
+) => void;
+
+type Endpoint = (request: IncomingMessage, response: ServerResponse, path: string) => void;
+
+interface Route {
+  readonly methods: readonly string[];
+  readonly handle: Endpoint;
+}
+
+const metadataMaxAgeMs = 300_000;
+
+/**
+ * Serves the token endpoint, the key set and the metadata. Requests for other paths go to `next`,
+ * or get 404. When the issuer has a path, the endpoints answer with and without it, so that it does
+ * not matter whether a proxy strips it. Throws `INVALID_ARGUMENT` for options out of range.
+ */
+export function createTokenHandler(
+  service: TokenService,
+  options: TokenHandlerOptions = {},
+): TokenHandler {
+  const maxBodyBytes = numberOption("maxBodyBytes", {
+    given: options.maxBodyBytes,
+    fallback: 65_536,
+    min: 1_024,
+    max: 16 * 1_048_576,
+  });
+  const retryAfterSeconds = numberOption("retryAfterSeconds", {
+    given: options.retryAfterSeconds,
+    fallback: 1,
+    min: 1,
+    max: 3_600,
+  });
+  const onExchange = options.onExchange ?? (() => {});
+
+  const token: Endpoint = (request, response, path) =>
+    void handleTokenRequest(service, {
+      request,
+      response,
+      path,
+      maxBodyBytes,
+      retryAfterSeconds,
+      onExchange,
+    });
+
+  const metadata = createCachedDocument(describeServer(service));
+  const describe: Endpoint = (request, response) =>
+    sendCachedDocument(request, response, {
+      document: metadata,
+      maxAgeMs: metadataMaxAgeMs,
+      type: "application/json",
+    });
+
+  let keys = service.jwks();
+  let keyDocument = createCachedDocument({ keys });
+  const publishKeys: Endpoint = (request, response) => {
+    const latest = service.jwks();
+    if (latest !== keys) {
+      keys = latest;
+      keyDocument = createCachedDocument({ keys });
+    }
+    sendCachedDocument(request, response, {
+      document: keyDocument,
+      maxAgeMs: service.jwksMaxAgeMs,
+      // jose and most clients want plain JSON; application/jwk-set+json is not required anywhere.
+      type: "application/json",
+    });
+  };
+
+  const issuerPath = new URL(service.issuer).pathname.replace(/\/$/, "");
+  const routes = new Map<string, Route>();
+  const read = ["GET", "HEAD"];
+  for (const prefix of new Set(["", issuerPath])) {
+    routes.set(prefix + tokenPath, { methods: ["POST"], handle: token });
+    routes.set(prefix + jwksPath, { methods: read, handle: publishKeys });
+    routes.set(`${prefix}/.well-known/jwks.json`, { methods: read, handle: publishKeys });
+    // OpenID Connect appends the well-known part to the issuer, RFC 8414 inserts it before the path.
+    routes.set(`${prefix}/.well-known/openid-configuration`, { methods: read, handle: describe });
+    routes.set(`/.well-known/oauth-authorization-server${prefix}`, {
+      methods: read,
+      handle: describe,
+    });
+  }
+
+  return (request, response, next) => {
+    const path = pathOf(request.url ?? "/");
+    const route = routes.get(path);
+    if (route === undefined) {
+      if (next !== undefined) next();
+      else sendJson(response, 404, { error: "not_found" });
+      return;
+    }
+    if (!route.methods.includes(request.method ?? "")) {
+      const allow = route.methods.join(", ");
+      const body = { error: "invalid_request", error_description: `only ${allow} is allowed here` };
+      sendJson(response, 405, body, { allow, "cache-control": "no-store", pragma: "no-cache" });
+      return;
+    }
+    route.handle(request, response, path);
+  };
+}
+
+/** The path of a request target, which is a whole URL when it came through a forward proxy. */
+function pathOf(target: string): string {
+  const path = target.startsWith("/") || !URL.canParse(target) ? target : new URL(target).pathname;
+  return path.split("?", 1)[0] ?? path;
+}

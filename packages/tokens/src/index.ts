@@ -1,0 +1,44 @@
+// For who runs a token service.
+export type { ClaimContext, ClaimMapper, MappedClaims } from "./claims/claim-mapper.ts";
+export { createPassthroughMapper } from "./claims/passthrough-mapper.ts";
+export type { RequestAttributes } from "./claims/request-attributes.ts";
+export {
+  createRequestAttributesMapper,
+  type RequestAttributesMapperOptions,
+} from "./claims/request-attributes-mapper.ts";
+export type {
+  AuthenticatedClient,
+  ClientAuthenticationOptions,
+  ClientOptions,
+} from "./exchange/client-authentication.ts";
+export { isOAuthError, OAuthError, type OAuthErrorCode } from "./exchange/oauth-error.ts";
+export {
+  createTokenService,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type TokenService,
+} from "./exchange/token-service.ts";
+export type { TokenServiceOptions } from "./exchange/token-service-options.ts";
+export type { IssuedTokenType } from "./exchange/token-types.ts";
+export type { ExchangeEvent } from "./http/token-endpoint.ts";
+export {
+  createTokenHandler,
+  type TokenHandler,
+  type TokenHandlerOptions,
+} from "./http/token-handler.ts";
+export { createDerivedKeySource, type DerivedKeySourceOptions } from "./keys/derived-key-source.ts";
+// For who brings keys of another kind.
+export type { KeySet, KeySource, PublicSigningJwk, SigningKey } from "./keys/key-source.ts";
+export { createStaticKeySource, type StaticKeySourceOptions } from "./keys/static-key-source.ts";
+export {
+  subjectCacheInput,
+  subjectCacheKey,
+  type TokenDataSource,
+  type TokenDataSourceInput,
+  type TokenDataSources,
+} from "./sources/token-data-source.ts";
+export type { SignatureAlgorithm } from "./trust/signature-algorithms.ts";
+export type { TrustedIssuerOptions, TrustOptions } from "./trust/trust-options.ts";
+export { createTrustStore, type TrustStore } from "./trust/trust-store.ts";
+export type { VerifiedToken } from "./trust/verified-token.ts";
+export type { WallClock } from "./wall-clock.ts";

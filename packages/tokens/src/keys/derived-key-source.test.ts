@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+import { createDerivedKeySource, type DerivedKeySourceOptions } from "./derived-key-source.ts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+const options = {
+  secret: "a secret of at least thirty-two bytes",
+  issuer: "https://tokens.example",
+  rotateEveryMs: hour,
+  jwksMaxAgeMs: 5 * minute,
+  maxTokenTtlMs: 10 * minute,
+  clockSkewMs: minute,
+} satisfies DerivedKeySourceOptions;
+const start = 480_000 * hour;
+
+test("all nodes have the same keys at the same time, without asking each other", () => {
+  const [a, b] = [createDerivedKeySource(options), createDerivedKeySource(options)];
+  for (let now = start; now < start + 5 * hour; now += 7 * minute) {
+    const keys = a.keysAt(now);
+    expect(b.keysAt(now).signing.kid).toBe(keys.signing.kid);
+    expect(b.keysAt(now).published).toEqual(keys.published);
+  }
+});
+
+test("a restart does not change the keys", () => {
+  const before = createDerivedKeySource(options).keysAt(start + minute);
+  const after = createDerivedKeySource(options).keysAt(start + 2 * minute);
+  expect(after.signing.kid).toBe(before.signing.kid);
+});
+
+test("whoever kept the key set for its full age still knows every key that signs, on any node's clock", () => {
+  const source = createDerivedKeySource(options);
+  for (let now = start; now < start + 3 * hour; now += minute) {
+    const kept = source.keysAt(now).published.map((key) => key.kid);
+    for (let age = 0; age <= options.jwksMaxAgeMs; age += minute) {
+      for (const skew of [-options.clockSkewMs, 0, options.clockSkewMs]) {
+        const { signing } = source.keysAt(now + age + skew);
+        expect(kept).toContain(signing.kid);
+      }
+    }
+  }
+});
+
+test("a key stays published until the last token it signed has expired", () => {
+  const source = createDerivedKeySource(options);
+  for (let signedAt = start; signedAt < start + 2 * hour; signedAt += minute) {
+    const { signing } = source.keysAt(signedAt);
+    for (let age = 0; age <= options.maxTokenTtlMs; age += minute) {
+      const known = source.keysAt(signedAt + age).published.map((key) => key.kid);
+      expect(known).toContain(signing.kid);
+    }
+  }
+});
+
+test("old keys leave: at most two are on show outside a rotation's surroundings", () => {
+  const source = createDerivedKeySource(options);
+  const { published, signing } = source.keysAt(start + 30 * minute);
+  expect(published.map((key) => key.kid)).toEqual([signing.kid]);
+});
+
+test("a process that slept through many rotations wakes up with the key of now", () => {
+  const slept = createDerivedKeySource(options);
+  slept.keysAt(start);
+  const later = start + 1_000 * hour + 30 * minute;
+  const fresh = createDerivedKeySource(options);
+  expect(slept.keysAt(later).signing.kid).toBe(fresh.keysAt(later).signing.kid);
+  expect(slept.keysAt(later).published).toEqual(fresh.keysAt(later).published);
+});
+
+test("keys differ from slot to slot, issuer to issuer and secret to secret", () => {
+  const kids = [
+    createDerivedKeySource(options).keysAt(start),
+    createDerivedKeySource(options).keysAt(start + hour),
+    createDerivedKeySource({ ...options, issuer: "https://other.example" }).keysAt(start),
+    createDerivedKeySource({ ...options, secret: `${options.secret}!` }).keysAt(start),
+  ].map((keys) => keys.signing.kid);
+  expect(new Set(kids).size).toBe(4);
+});
+
+test("a secret can be replaced in steps: published first, signing next, published last", () => {
+  const next = "the next secret, thirty-two bytes long";
+  const today = createDerivedKeySource({ ...options, publishedSecrets: [next] });
+  const tomorrow = createDerivedKeySource({
+    ...options,
+    secret: next,
+    publishedSecrets: [options.secret],
+  });
+  const now = start + 30 * minute;
+  const known = (source: typeof today): string[] =>
+    source
+      .keysAt(now)
+      .published.map((key) => key.kid)
+      .sort();
+  expect(today.keysAt(now).signing.kid).not.toBe(tomorrow.keysAt(now).signing.kid);
+  expect(known(today)).toEqual(known(tomorrow));
+});
+
+test("the key set is the same object until something changes", () => {
+  const source = createDerivedKeySource(options);
+  const keys = source.keysAt(start + 30 * minute);
+  expect(source.keysAt(start + 31 * minute)).toBe(keys);
+  expect(source.keysAt(start + 55 * minute)).not.toBe(keys);
+});
+
+test.each([
+  [{ secret: "short" }, /secret must have at least 32 bytes/],
+  [{ issuer: "" }, /issuer/],
+  [{ rotateEveryMs: 10 }, /rotateEveryMs/],
+  [{ rotateEveryMs: 1_000 }, /rotateEveryMs must be at least a 64th/],
+  [{ clockSkewMs: Number.NaN }, /clockSkewMs/],
+  [{ publishedSecrets: ["x"] }, /publishedSecrets\[0\]/],
+])("refuses %o", (change, message) => {
+  expect(() => createDerivedKeySource({ ...options, ...change })).toThrow(
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(message) as string,
+    }),
+  );
+});

@@ -1,0 +1,31 @@
+import { exportJWK, generateKeyPair } from "jose";
+import { expect, test } from "vitest";
+import { createStaticKeySource } from "./static-key-source.ts";
+
+async function privateJwk(): Promise<Record<string, unknown>> {
+  const pair = await generateKeyPair("ES256", { extractable: true });
+  return { ...(await exportJWK(pair.privateKey)) };
+}
+
+test("the first key signs and all are published", async () => {
+  const jwks = [await privateJwk(), await privateJwk()];
+  const keys = createStaticKeySource({ jwks }).keysAt(0);
+  expect(keys.published.map(({ x, y }) => ({ x, y }))).toEqual(jwks.map(({ x, y }) => ({ x, y })));
+  expect(keys.signing.publicJwk).toBe(keys.published[0]);
+});
+
+test("no, public, foreign and impossible keys are refused without showing them", async () => {
+  const { d, ...publicOnly } = await privateJwk();
+  const zero = { ...publicOnly, d: Buffer.alloc(32).toString("base64url") };
+  for (const jwks of [
+    [],
+    [publicOnly],
+    [{ kty: "RSA", d }],
+    [{ ...publicOnly, d: "AA" }],
+    [zero],
+  ]) {
+    expect(() => createStaticKeySource({ jwks })).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+    );
+  }
+});

@@ -1,0 +1,274 @@
+import { SignJWT } from "jose";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  type FixtureIssuer,
+  fixtureAudience,
+  startFixtureIssuer,
+} from "../../test/fixture-issuer.ts";
+import type { TrustOptions } from "./trust-options.ts";
+import { createTrustStore, type TrustStore } from "./trust-store.ts";
+
+let idp: FixtureIssuer;
+const opened: { close(): unknown }[] = [];
+
+beforeEach(async () => {
+  idp = await startFixtureIssuer();
+});
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+  await idp.close();
+});
+
+function trust(options: Partial<TrustOptions> = {}): TrustStore {
+  const store = createTrustStore({
+    issuers: [{ issuer: idp.issuer, audience: fixtureAudience }],
+    ...options,
+  });
+  opened.push(store);
+  return store;
+}
+
+const refusal = (reason: RegExp): unknown =>
+  expect.objectContaining({
+    code: "UNAUTHENTICATED",
+    message: expect.stringMatching(reason) as string,
+  });
+
+test("a good token is described, its claims frozen", async () => {
+  const token = await idp.mint({ scope: "read write", roles: ["admin"] });
+  const verified = await trust().verify(token);
+  expect(verified).toMatchObject({
+    issuer: idp.issuer,
+    subject: "alice",
+    qualifiedSubject: "alice",
+    scope: ["read", "write"],
+    claims: { roles: ["admin"] },
+  });
+  expect(() => (verified.claims.roles as string[]).push("root")).toThrow(TypeError);
+});
+
+describe("what is refused", () => {
+  const seconds = (): number => Math.floor(Date.now() / 1000);
+  test.each([
+    ["another audience", () => idp.mint({ aud: "someone-else" }), /"aud" claim does not fit/],
+    ["no audience", () => idp.mint({ aud: undefined as never }), /no "aud" claim/],
+    ["an expired token", () => idp.mint({ exp: seconds() - 60 }), /expired/],
+    ["no expiry", () => idp.mint({ exp: undefined as never }), /no "exp" claim/],
+    [
+      "a token of tomorrow",
+      () => idp.mint({ nbf: seconds() + 86_400 }),
+      /"nbf" claim does not fit/,
+    ],
+    ["no subject", () => idp.mint({ sub: undefined as never }), /no "sub" claim/],
+    ["an empty subject", () => idp.mint({ sub: "" }), /subject is no usable text/],
+    ["a number as subject", () => idp.mint({ sub: 7 as never }), /subject is no usable text/],
+    ["a subject with NUL", () => idp.mint({ sub: "alice\0" }), /subject is no usable text/],
+    ["half a character", () => idp.mint({ sub: "a\ud800" }), /subject is no usable text/],
+    ["a foreign issuer", () => idp.mint({ iss: "https://evil.example" }), /not trusted here/],
+    ["an unknown key", () => idp.mint({}, { kid: "nobody's" }), /no such signing key/],
+    ["text", async () => "not a token", /no JWT/],
+    ["nothing", async () => "", /no JWT/],
+    ["JSON in dots", async () => "e30.e30.e30", /no issuer or no algorithm/],
+    ["a huge token", async () => "x".repeat(20_000), /longer than 16384 bytes/],
+  ])("%s", async (_name, make, reason) => {
+    await expect(trust().verify(await make())).rejects.toEqual(refusal(reason));
+  });
+
+  test("a changed payload and a cut signature", async () => {
+    const [header, payload, signature = ""] = (await idp.mint()).split(".");
+    const admin = JSON.parse(Buffer.from(payload ?? "", "base64url").toString()) as object;
+    const forged = Buffer.from(JSON.stringify({ ...admin, sub: "root" })).toString("base64url");
+    const store = trust();
+    await expect(store.verify(`${header}.${forged}.${signature}`)).rejects.toEqual(
+      refusal(/signature does not match/),
+    );
+    await expect(store.verify(`${header}.${payload}.${signature.slice(4)}`)).rejects.toEqual(
+      refusal(/./),
+    );
+    await expect(store.verify(`${header}.${payload}.`)).rejects.toEqual(refusal(/./));
+  });
+
+  test("alg none, and a public key abused as an HMAC secret", async () => {
+    const claims = { iss: idp.issuer, sub: "root", aud: fixtureAudience, exp: seconds() + 60 };
+    const part = (value: unknown): string =>
+      Buffer.from(JSON.stringify(value)).toString("base64url");
+    const none = `${part({ alg: "none" })}.${part(claims)}.`;
+    const [key] = idp.jwks().keys;
+    const hmac = await new SignJWT(claims)
+      .setProtectedHeader({ alg: "HS256", kid: key?.kid as string })
+      .sign(Buffer.from(key?.x as string, "base64url"));
+    for (const token of [none, hmac]) {
+      await expect(trust().verify(token)).rejects.toEqual(refusal(/algorithm is not accepted/));
+    }
+  });
+
+  test("a good algorithm that is not on the list", async () => {
+    const issuers = [
+      { issuer: idp.issuer, audience: fixtureAudience, algorithms: ["RS256"] as const },
+    ];
+    await expect(trust({ issuers }).verify(await idp.mint())).rejects.toEqual(
+      refusal(/algorithm is not accepted/),
+    );
+  });
+});
+
+test("the clock tolerance bounds how long a token counts", async () => {
+  let now = Date.now();
+  const store = trust({ clockToleranceMs: 2_000, now: () => now });
+  const exp = Math.floor(now / 1000) + 10;
+  const token = await idp.mint({ exp });
+  expect((await store.verify(token)).acceptedUntilMs).toBe(exp * 1000 + 2_000);
+  now = exp * 1000 + 1_000;
+  await expect(store.verify(token)).resolves.toBeDefined();
+  now = exp * 1000 + 2_000;
+  await expect(store.verify(token)).rejects.toEqual(refusal(/expired/));
+});
+
+test.each([
+  ["a key set without alg", { withAlg: false }],
+  ["a key set without kid", { withKid: false }],
+  ["RSA", { alg: "RS256" }],
+  ["Ed25519", { alg: "EdDSA" }],
+])("%s works", async (_name, options) => {
+  const other = await startFixtureIssuer(options);
+  opened.push(other);
+  const issuers = [{ issuer: other.issuer, audience: fixtureAudience }];
+  await expect(trust({ issuers }).verify(await other.mint())).resolves.toBeDefined();
+});
+
+test("without kid every key of the set is tried", async () => {
+  const other = await startFixtureIssuer({ withKid: false });
+  opened.push(other);
+  const old = other.jwks().keys;
+  await other.rotate();
+  other.answerJwksWith({ keys: [...old, ...other.jwks().keys] });
+  const issuers = [{ issuer: other.issuer, audience: fixtureAudience }];
+  await expect(trust({ issuers }).verify(await other.mint())).resolves.toBeDefined();
+});
+
+describe("several issuers", () => {
+  test("one's alice is never the other's", async () => {
+    const other = await startFixtureIssuer();
+    opened.push(other);
+    const store = trust({
+      issuers: [
+        { issuer: idp.issuer, audience: fixtureAudience, subjectPrefix: "a:" },
+        { issuer: other.issuer, audience: fixtureAudience, subjectPrefix: "b:" },
+      ],
+    });
+    const verified = await Promise.all([
+      store.verify(await idp.mint()),
+      store.verify(await other.mint()),
+    ]);
+    expect(verified.map((one) => one.qualifiedSubject)).toEqual(["a:alice", "b:alice"]);
+  });
+
+  test("an issuer cannot sign for the other", async () => {
+    const other = await startFixtureIssuer();
+    opened.push(other);
+    const store = trust({
+      issuers: [
+        { issuer: idp.issuer, audience: fixtureAudience, subjectPrefix: "a:" },
+        { issuer: other.issuer, audience: fixtureAudience, subjectPrefix: "b:" },
+      ],
+    });
+    await expect(store.verify(await other.mint({ iss: idp.issuer }))).rejects.toEqual(
+      refusal(/signature does not match/),
+    );
+  });
+
+  test.each([
+    [undefined, undefined],
+    ["a:", undefined],
+    ["a", "ab"],
+  ])("prefixes %s and %s are refused: subjects could meet", (one, two) => {
+    const issuers = [one, two].map((subjectPrefix, index) => ({
+      issuer: `https://idp${index}.example`,
+      audience: "x",
+      ...(subjectPrefix === undefined ? {} : { subjectPrefix }),
+    }));
+    expect(() => createTrustStore({ issuers })).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining("subjectPrefix") as string,
+      }),
+    );
+  });
+});
+
+describe("the memo", () => {
+  test("concurrent and later callers with one token share one verification", async () => {
+    const token = await idp.mint();
+    const store = trust();
+    const all = await Promise.all(Array.from({ length: 50 }, () => store.verify(token)));
+    expect(new Set(all).size).toBe(1);
+    expect(await store.verify(token)).toBe(all[0]);
+  });
+
+  test("forgets in time that a withdrawn key was good", async () => {
+    let now = Date.now();
+    const token = await idp.mint();
+    const store = trust({
+      memoMaxAgeMs: 1_000,
+      jwksMaxAgeMs: 500,
+      jwksCooldownMs: 0,
+      now: () => now,
+    });
+    await store.verify(token);
+    await idp.rotate();
+    now += 999;
+    await expect(store.verify(token)).resolves.toBeDefined();
+    const later = (): Promise<string> => {
+      now += 1_000;
+      return store.verify(token).then(
+        () => "believed",
+        () => "refused",
+      );
+    };
+    await expect.poll(later).toBe("refused");
+  });
+
+  test("can be switched off", async () => {
+    const token = await idp.mint();
+    const store = trust({ memoMaxBytes: 0 });
+    expect(await store.verify(token)).not.toBe(await store.verify(token));
+  });
+});
+
+test("a caller who leaves does not disturb the others", async () => {
+  const token = await idp.mint();
+  const store = trust();
+  const leaving = new AbortController();
+  const first = store.verify(token, { signal: leaving.signal });
+  const second = store.verify(token);
+  leaving.abort();
+  await expect(first).rejects.toMatchObject({ code: "ABORTED" });
+  await expect(second).resolves.toMatchObject({ subject: "alice" });
+});
+
+test.each([
+  [{ issuers: [] }, /issuers/],
+  [{ issuers: [{ issuer: "", audience: "x" }] }, /issuers\[0\]\.issuer/],
+  [{ issuers: [{ issuer: "https://i.example", audience: [] }] }, /audience/],
+  [{ issuers: [{ issuer: "https://i.example", audience: undefined as never }] }, /audience/],
+  [{ issuers: [{ issuer: "idp", audience: "x" }] }, /jwksUrl/],
+  [{ issuers: [{ issuer: "https://i", audience: "x", jwksUrl: "file:///etc/x" }] }, /jwksUrl/],
+  [
+    { issuers: [{ issuer: "https://i", audience: "x", algorithms: ["HS256" as never] }] },
+    /algorithms/,
+  ],
+  [
+    { issuers: [{ issuer: "https://i", audience: "x", algorithms: ["none" as never] }] },
+    /algorithms/,
+  ],
+  [{ clockToleranceMs: -1 }, /clockToleranceMs/],
+  [{ maxTokenBytes: Number.POSITIVE_INFINITY }, /maxTokenBytes/],
+])("refuses the options %j", (change, message) => {
+  const issuers = [{ issuer: "https://i.example", audience: "x" }];
+  expect(() => createTrustStore({ issuers, ...change })).toThrow(
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(message) as string,
+    }),
+  );
+});
