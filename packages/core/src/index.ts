@@ -11,12 +11,18 @@ export { createPlacement } from "./create-placement.ts";
 export type { DataSource } from "./data-source.ts";
 export type { ParsecErrorCode } from "./errors.ts";
 export { isParsecError, ParsecError } from "./errors.ts";
+// For authors of transports: frames, batches, health.
+export type { FrameChannel, FrameExchange } from "./frame-in-flight.ts";
+export { FrameInFlight } from "./frame-in-flight.ts";
+export type { FrameServerOptions } from "./frame-server.ts";
+export { FrameServer } from "./frame-server.ts";
 export type { Group, GroupCache, GroupLoader, GroupOptions } from "./group-cache.ts";
 export { createGroupCache } from "./group-cache.ts";
 export type { NodeOptions } from "./group-directory.ts";
 export type { CachePolicy, HotPolicy } from "./group-options.ts";
 export type { CacheStats, GroupStats } from "./group-stats.ts";
 export type { InvalidationResult } from "./invalidation.ts";
+export { checkInvalidationsApplied } from "./invalidation-outcome.ts";
 export { keyFromBytes, keyToBytes } from "./key-bytes.ts";
 export { choiceOption, describe, numberOption } from "./option-checks.ts";
 export type {
@@ -30,6 +36,15 @@ export type {
   PeerLookup,
   PeerPicker,
 } from "./peer.ts";
+export { encodeCancellation, encodeInvalidations } from "./peer-frame-invalidations.ts";
+export { isErrorCode, requestKind } from "./peer-frame-layout.ts";
+export type { FrameLimits } from "./peer-frame-limits.ts";
+export { resolveFrameLimits } from "./peer-frame-limits.ts";
+export type { PeerHealthChange, PeerHealthOptions } from "./peer-health.ts";
+export { PeerHealth } from "./peer-health.ts";
+export type { PeerLinkOptions } from "./peer-link.ts";
+export { PeerLink } from "./peer-link.ts";
+export type { PeerPing } from "./peer-ping.ts";
 export type { Placement, PlacementName } from "./placement.ts";
 export type {
   ClusterStats,
@@ -38,4 +53,8 @@ export type {
   DataSourceRegistry,
 } from "./registry.ts";
 export { createDataSourceClusterRegistry, createDataSourceRegistry } from "./registry.ts";
+export type { AnswerSink } from "./served-frame.ts";
+export { ServedFrame } from "./served-frame.ts";
+export type { SilenceOptions } from "./silence-watch.ts";
+export { SilenceWatch } from "./silence-watch.ts";
 export type { SourceCoding } from "./source-origin.ts";

@@ -1,0 +1,361 @@
+import { ByteWriter } from "./byte-writer.ts";
+import type { Clock } from "./clock.ts";
+import { isParsecError, ParsecError } from "./errors.ts";
+import {
+  type FrameChannel,
+  type FrameExchange,
+  FrameInFlight,
+  type FrameOwner,
+} from "./frame-in-flight.ts";
+import type { PeerAnswer, PeerLookup } from "./peer.ts";
+import type { FrameLimits } from "./peer-frame-limits.ts";
+import { LookupFrameWriter } from "./peer-frame-lookups.ts";
+import { abortedError, PendingLookup } from "./pending-lookup.ts";
+
+/** How far apart the looks at the deadlines are at least: a rejection may come this much late. */
+const sweepStepMs = 5;
+
+/** Told about the peer's conduct; see `PeerHealth` and `SilenceWatch`. */
+export interface PeerObserver {
+  /** A frame was sent. */
+  sent(): void;
+  /** Something came from the peer. */
+  heard(): void;
+  /** A frame was answered in full. */
+  answered(): void;
+  /** An exchange failed on the way. */
+  failed(error: ParsecError): void;
+  /** No frame is under way any more, and the last one was answered. */
+  idle(): void;
+}
+
+export interface LookupBatcherOptions {
+  readonly peerId: string;
+  readonly channel: FrameChannel;
+  readonly observer: PeerObserver;
+  readonly clock: Clock;
+  /** Random integer below 2^53 that names this node since its start. */
+  readonly sender: number;
+  /** `maxLookups` bounds the frames sent; it must not exceed what the peer accepts. */
+  readonly limits: FrameLimits;
+  /** Lookups that may wait for a frame to send them; beyond it `OVERLOADED`. */
+  readonly maxQueued: number;
+  /** Frames sent and not yet heard about; while there are as many, the next one fills up. */
+  readonly maxUnheardFrames: number;
+  /** Frames that may be open at once, counting those which wait for slow origins only. */
+  readonly maxOpenFrames: number;
+}
+
+/**
+ * Gathers the lookups for one peer that are issued in the same turn of the event loop into frames,
+ * and hands out the answers in whatever order they come. A lone lookup goes out at the end of the
+ * turn. Owns the callers' deadlines and aborts; knows nothing of any transport.
+ */
+export class LookupBatcher implements FrameOwner {
+  readonly #options: LookupBatcherOptions;
+  readonly #writer: LookupFrameWriter;
+  readonly #flushTask: () => void;
+  readonly #open: Set<FrameInFlight> = new Set();
+  /** Frames whose lookups were sent again in the frame they are listed under. */
+  readonly #replaced: Map<FrameInFlight, readonly FrameInFlight[]> = new Map();
+  #forgotten: Map<number, number[]> = new Map();
+  #queue: PendingLookup[] = [];
+  #queueHead = 0;
+  #unheardCount = 0;
+  #flushScheduled = false;
+  #nextFrameId = 1;
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #cancelSweep: (() => void) | undefined = undefined;
+  #sweeping = false;
+  #closed = false;
+  #onEmpty: (() => void) | undefined = undefined;
+
+  constructor(options: LookupBatcherOptions) {
+    this.#options = options;
+    this.#writer = new LookupFrameWriter(new ByteWriter(4096), options);
+    this.#flushTask = () => this.#flush();
+  }
+
+  /**
+   * Sends a lookup with the next frame. Rejects with the owner's error, or `TIMEOUT`, `ABORTED`,
+   * `OVERLOADED`, `CLOSED`, `PEER_UNREACHABLE`, and `KEY_TOO_LARGE` or `FRAME_TOO_LARGE` when no frame can carry it.
+   */
+  lookup(lookup: PeerLookup, signal: AbortSignal | undefined): Promise<PeerAnswer> {
+    if (this.#closed) return Promise.reject(this.#closedError());
+    if (signal?.aborted) return Promise.reject(abortedError(signal));
+    if (this.#queue.length - this.#queueHead >= this.#options.maxQueued) {
+      const message = `${this.#options.maxQueued} lookups wait to be sent to ${this.#options.peerId}`;
+      return Promise.reject(new ParsecError("OVERLOADED", message));
+    }
+    const deadline = this.#options.clock.now() + lookup.timeoutMs;
+    const pending = new PendingLookup(lookup, deadline);
+    if (signal !== undefined) pending.watch(signal);
+    this.#queue.push(pending);
+    if (deadline < this.#sweepAt) this.#scheduleSweep(deadline);
+    this.#scheduleFlush();
+    return pending.promise;
+  }
+
+  /** Frames whose answers are awaited. */
+  get openFrames(): number {
+    return this.#open.size;
+  }
+
+  /** Rejects everything that waits, such as when the peer was found dead. */
+  rejectAll(error: ParsecError): void {
+    const queued = this.#queue.slice(this.#queueHead);
+    this.#queue = [];
+    this.#queueHead = 0;
+    this.#replaced.clear();
+    for (const frame of [...this.#open]) {
+      this.#remove(frame);
+      frame.cancel();
+      frame.rejectAll(error);
+    }
+    for (const pending of queued) pending.reject(error);
+    this.#checkEmpty();
+  }
+
+  /** Accepts nothing more; resolves when all that was accepted has settled. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return new Promise((resolve) => {
+      const before = this.#onEmpty;
+      this.#onEmpty = () => {
+        before?.();
+        resolve();
+      };
+      this.#checkEmpty();
+    });
+  }
+
+  #closedError(): ParsecError {
+    return new ParsecError("CLOSED", `the connection to ${this.#options.peerId} was closed`);
+  }
+
+  #checkEmpty(): void {
+    if (this.#onEmpty === undefined || this.#open.size > 0) return;
+    this.#dropSettled();
+    if (this.#queueHead < this.#queue.length) return;
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    const done = this.#onEmpty;
+    this.#onEmpty = undefined;
+    done();
+  }
+
+  #dropSettled(): void {
+    this.#queue = this.#queue.slice(this.#queueHead).filter((pending) => !pending.settled);
+    this.#queueHead = 0;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    // Alone, a lookup leaves at the end of this turn. While others are under way, the whole poll
+    // phase is waited for, because the answers it brings make callers ask again.
+    if (this.#unheardCount === 0) process.nextTick(this.#flushTask);
+    else setImmediate(this.#flushTask);
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    this.#sendForgotten();
+    const { maxUnheardFrames, maxOpenFrames } = this.#options;
+    while (this.#queueHead < this.#queue.length && this.#unheardCount < maxUnheardFrames) {
+      if (this.#open.size >= maxOpenFrames) break;
+      this.#queueHead = this.#sendFrom(this.#queue, this.#queueHead).next;
+    }
+    if (this.#queueHead >= this.#queue.length) {
+      this.#queue = [];
+      this.#queueHead = 0;
+    }
+    this.#consolidate();
+    this.#checkEmpty();
+  }
+
+  /** Sends one frame of the lookups from `start` on and says where the next one starts. */
+  #sendFrom(
+    lookups: readonly PendingLookup[],
+    start: number,
+  ): { readonly next: number; readonly frame: FrameInFlight | undefined } {
+    const writer = this.#writer;
+    const now = this.#options.clock.now();
+    const frameId = this.#nextFrameId;
+    const slots: PendingLookup[] = [];
+    let earliestDeadline = Number.POSITIVE_INFINITY;
+    let next = start;
+    writer.begin(frameId);
+    for (; next < lookups.length; next++) {
+      const pending = lookups[next] as PendingLookup;
+      if (pending.settled) continue;
+      const remainingMs = pending.deadline - now;
+      try {
+        if (!writer.add(pending.lookup, Math.max(remainingMs, 1))) break;
+      } catch (error) {
+        pending.reject(isParsecError(error) ? error : this.#unreachable(error));
+        continue;
+      }
+      slots.push(pending);
+      if (pending.deadline < earliestDeadline) earliestDeadline = pending.deadline;
+    }
+    if (slots.length === 0) return { next, frame: undefined };
+    this.#nextFrameId = frameId === 0xffffffff ? 1 : frameId + 1;
+    const frame = new FrameInFlight(
+      this,
+      { frameId, bytes: writer.finish() },
+      { slots, earliestDeadline, maxValueBytes: this.#options.limits.maxValueBytes },
+    );
+    this.#open.add(frame);
+    this.#unheardCount++;
+    this.#options.observer.sent();
+    frame.exchange = this.#send(frame);
+    return { next, frame };
+  }
+
+  #send(frame: FrameInFlight): FrameExchange | undefined {
+    try {
+      return this.#options.channel.send(frame);
+    } catch (error) {
+      const failure = isParsecError(error) ? error : this.#unreachable(error);
+      process.nextTick(() => frame.fail(failure));
+      return undefined;
+    }
+  }
+
+  #unreachable(cause: unknown): ParsecError {
+    const message = `${this.#options.peerId} could not be asked`;
+    return new ParsecError("PEER_UNREACHABLE", message, { cause });
+  }
+
+  /**
+   * Each open frame holds a connection. When nearly all of them only wait for slow origins, the
+   * lookups of the oldest are asked once more in one frame: the owner joins them to the loads it has
+   * under way, and a source that hangs cannot use up the way to its peer.
+   */
+  #consolidate(): void {
+    const threshold = Math.ceil(this.#options.maxOpenFrames * 0.75);
+    if (this.#open.size < threshold || this.#replaced.size > 0) return;
+    const held: FrameInFlight[] = [];
+    for (const frame of this.#open) {
+      if (frame.wasHeard && frame.waiting > 0) held.push(frame);
+    }
+    const waiting: PendingLookup[] = [];
+    const older: FrameInFlight[] = [];
+    for (const frame of held.slice(0, Math.ceil(held.length / 2))) {
+      if (waiting.length + frame.waiting > this.#options.limits.maxLookups) break;
+      waiting.push(...frame.pending());
+      older.push(frame);
+    }
+    if (older.length < 2) return;
+    const joined = this.#sendFrom(waiting, 0).frame;
+    if (joined === undefined) return;
+    const emptied = older.filter((frame) => frame.pending().every((one) => one.isIn(joined)));
+    this.#replaced.set(joined, emptied);
+  }
+
+  #dropReplaced(by: FrameInFlight): void {
+    const older = this.#replaced.get(by);
+    if (older === undefined) return;
+    this.#replaced.delete(by);
+    for (const frame of older) {
+      if (this.#remove(frame)) frame.cancel();
+    }
+  }
+
+  heard(frame: FrameInFlight, first: boolean): void {
+    this.#options.observer.heard();
+    if (!first) return;
+    this.#unheardCount--;
+    this.#dropReplaced(frame);
+    if (this.#queue.length > 0 || this.#forgotten.size > 0) this.#scheduleFlush();
+  }
+
+  ended(frame: FrameInFlight, error: ParsecError | undefined): void {
+    this.#remove(frame);
+    this.#dropReplaced(frame);
+    const broken =
+      error ?? (frame.waiting > 0 ? this.#unreachable("the answers ended too early") : undefined);
+    if (broken === undefined) this.#options.observer.answered();
+    else {
+      this.#options.observer.failed(broken);
+      frame.rejectAll(broken);
+    }
+    this.#afterFrame(broken === undefined);
+  }
+
+  abandoned(frame: FrameInFlight): void {
+    if (this.#remove(frame)) frame.cancel();
+    this.#dropReplaced(frame);
+    this.#afterFrame(false);
+  }
+
+  gaveUp(frame: FrameInFlight, index: number): void {
+    // An owner runs the same deadlines; only a caller that left early is news to it.
+    if (this.#sweeping) return;
+    const indexes = this.#forgotten.get(frame.frameId);
+    if (indexes === undefined) this.#forgotten.set(frame.frameId, [index]);
+    else indexes.push(index);
+    this.#scheduleFlush();
+  }
+
+  #sendForgotten(): void {
+    if (this.#forgotten.size === 0) return;
+    const forgotten = this.#forgotten;
+    this.#forgotten = new Map();
+    for (const frame of this.#open) {
+      const indexes = forgotten.get(frame.frameId);
+      if (indexes === undefined) continue;
+      // Before the peer was heard it may not have the frame yet.
+      if (frame.wasHeard) this.#options.channel.forget(frame.frameId, indexes);
+      else this.#forgotten.set(frame.frameId, indexes);
+    }
+  }
+
+  #remove(frame: FrameInFlight): boolean {
+    if (!this.#open.delete(frame)) return false;
+    if (!frame.wasHeard) this.#unheardCount--;
+    return true;
+  }
+
+  #afterFrame(answered: boolean): void {
+    if (answered && this.#open.size === 0) this.#options.observer.idle();
+    if (this.#queue.length > 0) this.#scheduleFlush();
+    else this.#checkEmpty();
+  }
+
+  #scheduleSweep(at: number): void {
+    this.#cancelSweep?.();
+    this.#sweepAt = at;
+    const delayMs = Math.max(at - this.#options.clock.now(), sweepStepMs);
+    this.#cancelSweep = this.#options.clock.schedule(delayMs, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = undefined;
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    // A timer may be a fraction of a millisecond early.
+    const now = this.#options.clock.now() + 1;
+    let shared: ParsecError | undefined;
+    const late = (): ParsecError => {
+      shared ??= new ParsecError("TIMEOUT", `${this.#options.peerId} did not answer in time`);
+      return shared;
+    };
+    this.#sweeping = true;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const frame of [...this.#open]) {
+      frame.expire(now, late);
+      if (frame.waiting > 0) earliest = Math.min(earliest, frame.earliestDeadline);
+    }
+    for (let index = this.#queueHead; index < this.#queue.length; index++) {
+      const pending = this.#queue[index] as PendingLookup;
+      if (pending.settled) continue;
+      if (pending.deadline <= now) pending.reject(late());
+      else earliest = Math.min(earliest, pending.deadline);
+    }
+    this.#sweeping = false;
+    if (shared !== undefined) this.#dropSettled();
+    if (earliest !== Number.POSITIVE_INFINITY) this.#scheduleSweep(earliest);
+    this.#checkEmpty();
+  }
+}

@@ -1,0 +1,110 @@
+import type { Clock } from "./clock.ts";
+import { ParsecError } from "./errors.ts";
+import type { FrameChannel } from "./frame-in-flight.ts";
+import { LookupBatcher, type PeerObserver } from "./lookup-batcher.ts";
+import type { PeerAnswer, PeerCallOptions, PeerLookup } from "./peer.ts";
+import type { FrameLimits } from "./peer-frame-limits.ts";
+import { PeerHealth, type PeerHealthChange, type PeerHealthOptions } from "./peer-health.ts";
+import type { PeerPing } from "./peer-ping.ts";
+import { SilenceWatch } from "./silence-watch.ts";
+
+export interface PeerLinkOptions {
+  readonly peerId: string;
+  /** How frames get there. */
+  readonly channel: FrameChannel;
+  /** A sign of life, on another connection than the frames. */
+  readonly ping: PeerPing;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Random integer below 2^53 that names this node since its start. */
+  readonly sender: number;
+  readonly limits: FrameLimits;
+  readonly maxQueued: number;
+  readonly maxUnheardFrames: number;
+  readonly maxOpenFrames: number;
+  readonly health: PeerHealthOptions & { readonly silenceMs: number };
+  readonly onChange: (change: PeerHealthChange) => void;
+}
+
+/**
+ * The way to one peer as every transport needs it: lookups in batches, a peer that fails left out
+ * and taken back, a peer that fell silent told from a slow one. The transport brings the channel.
+ */
+export class PeerLink implements PeerObserver {
+  readonly #options: PeerLinkOptions;
+  readonly #batcher: LookupBatcher;
+  readonly #health: PeerHealth;
+  readonly #silence: SilenceWatch;
+
+  constructor(options: PeerLinkOptions) {
+    this.#options = options;
+    const { clock, random, ping, onChange } = options;
+    this.#batcher = new LookupBatcher({ ...options, observer: this });
+    this.#health = new PeerHealth(options.peerId, {
+      ...options.health,
+      clock,
+      random,
+      ping,
+      onChange,
+    });
+    this.#silence = new SilenceWatch({
+      ...options.health,
+      clock,
+      ping,
+      owes: () => this.#batcher.openFrames > 0,
+      onDead: (error) => this.#dead(error),
+    });
+  }
+
+  /** See `Peer.lookup`. Rejects at once while the peer is left out. */
+  lookup(lookup: PeerLookup, options: PeerCallOptions | undefined): Promise<PeerAnswer> {
+    const out = this.#health.out;
+    if (out !== undefined) return Promise.reject(out);
+    return this.#batcher.lookup(lookup, options?.signal);
+  }
+
+  /** Why the peer is left out at the moment; undefined while it is asked as usual. */
+  get out(): ParsecError | undefined {
+    return this.#health.out;
+  }
+
+  sent(): void {
+    this.#silence.sent();
+  }
+
+  heard(): void {
+    this.#silence.heard();
+  }
+
+  answered(): void {
+    this.#health.succeeded();
+  }
+
+  failed(error: ParsecError): void {
+    this.#health.failed(error);
+  }
+
+  idle(): void {
+    this.#silence.idle();
+  }
+
+  #dead(error: ParsecError): void {
+    this.#health.leaveOut(error);
+    const message = `${this.#options.peerId}: ${error.message}`;
+    this.#batcher.rejectAll(new ParsecError("PEER_UNREACHABLE", message, { cause: error }));
+  }
+
+  /** Takes no more lookups, waits for those under way for `drainMs` at most, and rejects the rest with `CLOSED`. */
+  async close(drainMs: number): Promise<void> {
+    const drained = this.#batcher.close();
+    const cancelTimer = this.#options.clock.schedule(drainMs, () => {
+      this.#batcher.rejectAll(
+        new ParsecError("CLOSED", `the connection to ${this.#options.peerId} was closed`),
+      );
+    });
+    await drained;
+    cancelTimer();
+    this.#health.close();
+    this.#silence.close();
+  }
+}

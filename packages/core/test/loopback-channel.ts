@@ -1,0 +1,77 @@
+import { ParsecError } from "../src/errors.ts";
+import type { FrameChannel, FrameExchange, FrameInFlight } from "../src/frame-in-flight.ts";
+import { FrameServer } from "../src/frame-server.ts";
+import type { PeerHost } from "../src/peer.ts";
+import { encodeCancellation } from "../src/peer-frame-invalidations.ts";
+import { resolveFrameLimits } from "../src/peer-frame-limits.ts";
+import type { ServedFrame } from "../src/served-frame.ts";
+
+/** A transport within one process: frames reach a `FrameServer`, its answers come back, both in later turns. */
+export class LoopbackChannel implements FrameChannel {
+  readonly server: FrameServer;
+  readonly sent: FrameInFlight[] = [];
+  readonly forgotten: (readonly number[])[] = [];
+  /** How many pieces each response came in, in the order of their ends. */
+  readonly pieceCounts: number[] = [];
+  cancelled = 0;
+  /** While set, frames are lost in silence. */
+  deaf = false;
+  /** While set, exchanges fail with it. */
+  broken: ParsecError | undefined = undefined;
+
+  constructor(host: PeerHost) {
+    this.server = new FrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
+  }
+
+  send(frame: FrameInFlight): FrameExchange {
+    this.sent.push(frame);
+    let open = true;
+    let served: ServedFrame | undefined;
+    let pieces = 0;
+    const later = (task: () => void): void => {
+      setImmediate(() => {
+        if (open) task();
+      });
+    };
+    if (this.deaf) return { cancel: () => this.cancelled++ };
+    later(() => {
+      if (this.broken !== undefined) {
+        frame.fail(this.broken);
+        return;
+      }
+      served = this.server.lookups(frame.bytes, {
+        sendAll: (bytes) => {
+          this.pieceCounts.push(1);
+          later(() => {
+            frame.receive(bytes);
+            frame.finish();
+          });
+        },
+        send: (bytes) => {
+          pieces++;
+          later(() => frame.receive(bytes));
+          return true;
+        },
+        finish: () => {
+          this.pieceCounts.push(pieces);
+          later(() => frame.finish());
+        },
+      });
+    });
+    return {
+      cancel: () => {
+        open = false;
+        this.cancelled++;
+        served?.disconnected();
+      },
+    };
+  }
+
+  forget(frameId: number, indexes: readonly number[]): void {
+    this.forgotten.push(indexes);
+    const bytes = encodeCancellation({ frameId, sender: 1, indexes });
+    setImmediate(() => this.server.cancellation(bytes));
+  }
+}
+
+export const connectionLost: ParsecError = new ParsecError("PEER_UNREACHABLE", "connection lost");
