@@ -1,5 +1,6 @@
 import { Arena, arenaFootprint } from "./arena.ts";
 import { hashKey } from "./key-hash.ts";
+import { hotList, type ListName, mainList, RecencyLinks } from "./recency-links.ts";
 
 /*
  * The cache's memory: keys and values lie in an arena, everything else in typed arrays, so that an
@@ -9,7 +10,7 @@ import { hashKey } from "./key-hash.ts";
 
 /**
  * Bytes an entry costs beside its record: 40 in the typed arrays, up to 8 in the index, and its part
- * of the pages not quite full. Measured by the growth of a process in `bench/` (process growth).
+ * of what is not quite full. Checked against the growth of a process in `bench/`.
  */
 export const entryOverheadBytes = 64;
 
@@ -18,16 +19,15 @@ const chunkShift = 12;
 const chunkSlots = 1 << chunkShift;
 const chunkMask = chunkSlots - 1;
 
-// The fields of a slot, eight 32-bit integers each.
+// The fields of a slot: six 32-bit integers, then one 64-bit float.
 const fieldShift = 3;
 const hashField = 0;
 const referenceField = 1;
 const keyField = 2; // key length in characters, shifted left by three, and the flags below
 const valueField = 3; // value length, -1 for "the origin has none"
-const previousField = 4;
-const nextField = 5;
-const chainField = 6; // next slot of the same bucket
-const chargeField = 7;
+const chainField = 4; // next slot of the same bucket, or the next free slot
+const chargeField = 5;
+const freshUntilField = 3; // counted in floats
 
 const hotFlag = 1;
 const wideFlag = 2; // the key has characters above U+00FF and is kept in two bytes each
@@ -35,18 +35,24 @@ const watchedFlag = 4; // the owner wants to hear of its removal
 const flagBits = 3;
 
 const none = -1;
+/** Slots 0 and 1 are the sentinels of the recency lists. */
+const firstSlot = 2;
 
 class Chunk {
-  readonly fields: Int32Array = new Int32Array(chunkSlots << fieldShift);
-  readonly freshUntil: Float64Array = new Float64Array(chunkSlots);
+  readonly integers: Int32Array = new Int32Array(chunkSlots << fieldShift);
+  readonly floats: Float64Array = new Float64Array(this.integers.buffer);
 }
 
-class RecencyList {
-  newest: number = none;
-  oldest: number = none;
+/** One of the two lists, in figures. */
+class ListTotals {
+  readonly list: ListName;
   bytes = 0;
   items = 0;
   evictions = 0;
+
+  constructor(list: ListName) {
+    this.list = list;
+  }
 }
 
 export interface ByteStoreOptions {
@@ -66,11 +72,12 @@ export class ByteStore {
   readonly #maxBytes: number;
   readonly #onRemove: (key: string) => void;
   readonly #arena: Arena = new Arena();
+  readonly #links: RecencyLinks = new RecencyLinks();
   readonly #chunks: Chunk[] = [];
-  readonly main: RecencyList = new RecencyList();
-  readonly hot: RecencyList = new RecencyList();
+  readonly main: ListTotals = new ListTotals(mainList);
+  readonly hot: ListTotals = new ListTotals(hotList);
   #buckets: Int32Array = new Int32Array(256).fill(none);
-  #slotCount = 0;
+  #slotCount: number = firstSlot;
   #freeSlot: number = none;
 
   constructor(options: ByteStoreOptions) {
@@ -91,30 +98,36 @@ export class ByteStore {
     const hash = hashKey(key);
     let slot = this.#buckets[hash & (this.#buckets.length - 1)] as number;
     while (slot !== none) {
-      const fields = this.#fields(slot);
+      const fields = (this.#chunks[slot >> chunkShift] as Chunk).integers;
       const base = (slot & chunkMask) << fieldShift;
-      if (fields[base + hashField] === hash && this.#keyEquals(fields, base, key)) return slot;
+      if (fields[base + hashField] === hash && this.#keyEquals(slot, key)) return slot;
       slot = fields[base + chainField] as number;
     }
     return none;
   }
 
-  /** Marks the entry as the most recently used of its list. */
-  touch(slot: number): void {
-    const fields = this.#fields(slot);
-    const base = (slot & chunkMask) << fieldShift;
-    const list = (fields[base + keyField] as number) & hotFlag ? this.hot : this.main;
-    if (list.newest === slot) return;
-    this.#unlink(slot, list);
-    this.#link(slot, list);
+  /** Marks the entry as the most recently used of its list; `hot` must be what {@link isHot} says. */
+  touch(slot: number, hot: boolean): void {
+    this.#links.touch(slot, hot ? hotList : mainList);
   }
 
   freshUntil(slot: number): number {
-    return (this.#chunks[slot >> chunkShift] as Chunk).freshUntil[slot & chunkMask] as number;
+    const floats = (this.#chunks[slot >> chunkShift] as Chunk).floats;
+    return floats[((slot & chunkMask) << (fieldShift - 1)) + freshUntilField] as number;
   }
 
   isHot(slot: number): boolean {
     return (this.#get(slot, keyField) & hotFlag) !== 0;
+  }
+
+  /** The key of a slot, as a string of its own that holds on to nothing larger. */
+  key(slot: number): string {
+    const keyAndFlags = this.#get(slot, keyField);
+    const reference = this.#get(slot, referenceField);
+    const start = this.#arena.offset(reference);
+    const end = start + keyBytes(keyAndFlags);
+    const encoding = keyAndFlags & wideFlag ? "utf16le" : "latin1";
+    return this.#arena.buffer(reference).toString(encoding, start, end);
   }
 
   /** The value's bytes as a view that is good until the next change of the store; undefined for a negative entry. */
@@ -138,33 +151,30 @@ export class ByteStore {
     const valueLength = value === undefined ? 0 : value.length;
     const charge = entryCharge(keyLength + valueLength);
     if (charge > this.#maxBytes) return none;
-    this.#makeRoom(charge);
+    while (this.bytes + charge > this.#maxBytes) this.#evict(none);
     const reference = this.#arena.allocate(keyLength + valueLength);
     const buffer = this.#arena.buffer(reference);
     const start = this.#arena.offset(reference);
-    if (wide) buffer.write(key, start, keyLength, "utf16le");
-    else buffer.write(key, start, keyLength, "latin1");
+    buffer.write(key, start, keyLength, wide ? "utf16le" : "latin1");
     if (value !== undefined) buffer.set(value, start + keyLength);
 
     const slot = this.#takeSlot();
-    const hash = hashKey(key);
-    const bucket = hash & (this.#buckets.length - 1);
-    const fields = this.#fields(slot);
+    const chunk = this.#chunks[slot >> chunkShift] as Chunk;
     const base = (slot & chunkMask) << fieldShift;
-    fields[base + hashField] = hash;
-    fields[base + referenceField] = reference;
-    fields[base + keyField] =
+    const hash = hashKey(key);
+    chunk.integers[base + hashField] = hash;
+    chunk.integers[base + referenceField] = reference;
+    chunk.integers[base + keyField] =
       (key.length << flagBits) | (wide ? wideFlag : 0) | (options.hot ? hotFlag : 0);
-    fields[base + valueField] = value === undefined ? none : valueLength;
-    fields[base + chainField] = this.#buckets[bucket] as number;
-    fields[base + chargeField] = charge;
-    (this.#chunks[slot >> chunkShift] as Chunk).freshUntil[slot & chunkMask] = options.freshUntil;
-    this.#buckets[bucket] = slot;
-    const list = options.hot ? this.hot : this.main;
-    list.bytes += charge;
-    list.items++;
-    this.#link(slot, list);
+    chunk.integers[base + valueField] = value === undefined ? none : valueLength;
+    chunk.integers[base + chargeField] = charge;
+    chunk.floats[(base >> 1) + freshUntilField] = options.freshUntil;
+    const totals = options.hot ? this.hot : this.main;
+    totals.bytes += charge;
+    totals.items++;
+    this.#links.add(slot, totals.list);
     if (this.items > this.#buckets.length) this.#growBuckets();
+    else this.#chain(slot, hash);
     return slot;
   }
 
@@ -175,11 +185,9 @@ export class ByteStore {
   watch(slot: number, extraBytes: number): boolean {
     const charge = this.#get(slot, chargeField) + extraBytes;
     if (charge > this.#maxBytes) return false;
-    const list = this.isHot(slot) ? this.hot : this.main;
-    this.touch(slot);
     this.#set(slot, keyField, this.#get(slot, keyField) | watchedFlag);
     this.#set(slot, chargeField, charge);
-    list.bytes += extraBytes;
+    (this.isHot(slot) ? this.hot : this.main).bytes += extraBytes;
     while (this.bytes > this.#maxBytes) this.#evict(slot);
     return true;
   }
@@ -192,43 +200,55 @@ export class ByteStore {
   }
 
   clear(): void {
-    for (const list of [this.main, this.hot]) {
-      while (list.oldest !== none) this.#remove(list.oldest);
-    }
+    while (this.main.items > 0) this.#remove(this.#links.oldest(mainList));
+    while (this.hot.items > 0) this.#remove(this.#links.oldest(hotList));
   }
 
-  #makeRoom(charge: number): void {
-    while (this.bytes + charge > this.#maxBytes) this.#evict(none);
-  }
-
-  /** Evicts the least recently used entry that is not `spared`. */
+  /** Evicts the least recently used entry other than `spared`. */
   #evict(spared: number): void {
     const preferred = this.hot.bytes > this.main.bytes / 8 ? this.hot : this.main;
     const other = preferred === this.hot ? this.main : this.hot;
-    const list = this.#victim(preferred, spared) === none ? other : preferred;
-    const victim = this.#victim(list, spared);
-    list.evictions++;
-    this.#remove(victim);
+    const victim = this.#oldestBut(spared, preferred.list);
+    const totals = victim === preferred.list ? other : preferred;
+    totals.evictions++;
+    this.#remove(victim === preferred.list ? this.#oldestBut(spared, other.list) : victim);
   }
 
-  #victim(list: RecencyList, spared: number): number {
-    return list.oldest === spared && spared !== none
-      ? this.#get(spared, previousField)
-      : list.oldest;
+  #oldestBut(spared: number, list: ListName): number {
+    const oldest = this.#links.oldest(list);
+    return oldest === spared ? this.#links.newer(oldest) : oldest;
   }
 
   #remove(slot: number): void {
     const keyAndFlags = this.#get(slot, keyField);
     const key = keyAndFlags & watchedFlag ? this.key(slot) : undefined;
-    const list = keyAndFlags & hotFlag ? this.hot : this.main;
-    this.#unlink(slot, list);
-    list.bytes -= this.#get(slot, chargeField);
-    list.items--;
+    const totals = keyAndFlags & hotFlag ? this.hot : this.main;
+    this.#links.remove(slot);
+    totals.bytes -= this.#get(slot, chargeField);
+    totals.items--;
     this.#unchain(slot);
     this.#arena.free(this.#get(slot, referenceField));
-    this.#set(slot, nextField, this.#freeSlot);
+    this.#set(slot, chainField, this.#freeSlot);
     this.#freeSlot = slot;
     if (key !== undefined) this.#onRemove(key);
+  }
+
+  #takeSlot(): number {
+    const slot = this.#freeSlot;
+    if (slot !== none) {
+      this.#freeSlot = this.#get(slot, chainField);
+      return slot;
+    }
+    if (this.#slotCount >> chunkShift === this.#chunks.length) {
+      this.#chunks.push(new Chunk());
+    }
+    return this.#slotCount++;
+  }
+
+  #chain(slot: number, hash: number): void {
+    const bucket = hash & (this.#buckets.length - 1);
+    this.#set(slot, chainField, this.#buckets[bucket] as number);
+    this.#buckets[bucket] = slot;
   }
 
   #unchain(slot: number): void {
@@ -243,54 +263,20 @@ export class ByteStore {
     this.#set(at, chainField, following);
   }
 
-  #takeSlot(): number {
-    const slot = this.#freeSlot;
-    if (slot !== none) {
-      this.#freeSlot = this.#get(slot, nextField);
-      return slot;
-    }
-    if (this.#slotCount === this.#chunks.length << chunkShift) this.#chunks.push(new Chunk());
-    return this.#slotCount++;
-  }
-
   #growBuckets(): void {
-    const buckets = new Int32Array(this.#buckets.length * 2).fill(none);
-    for (const list of [this.main, this.hot]) {
-      for (let slot = list.oldest; slot !== none; slot = this.#get(slot, previousField)) {
-        const bucket = this.#get(slot, hashField) & (buckets.length - 1);
-        this.#set(slot, chainField, buckets[bucket] as number);
-        buckets[bucket] = slot;
+    this.#buckets = new Int32Array(this.#buckets.length * 2).fill(none);
+    for (const list of [mainList, hotList] as const) {
+      for (let slot = this.#links.oldest(list); slot !== list; slot = this.#links.newer(slot)) {
+        this.#chain(slot, this.#get(slot, hashField));
       }
     }
-    this.#buckets = buckets;
   }
 
-  #link(slot: number, list: RecencyList): void {
-    const fields = this.#fields(slot);
-    const base = (slot & chunkMask) << fieldShift;
-    fields[base + previousField] = none;
-    fields[base + nextField] = list.newest;
-    if (list.newest === none) list.oldest = slot;
-    else this.#set(list.newest, previousField, slot);
-    list.newest = slot;
-  }
-
-  #unlink(slot: number, list: RecencyList): void {
-    const fields = this.#fields(slot);
-    const base = (slot & chunkMask) << fieldShift;
-    const previous = fields[base + previousField] as number;
-    const next = fields[base + nextField] as number;
-    if (previous === none) list.newest = next;
-    else this.#set(previous, nextField, next);
-    if (next === none) list.oldest = previous;
-    else this.#set(next, previousField, previous);
-  }
-
-  #keyEquals(fields: Int32Array, base: number, key: string): boolean {
-    const keyAndFlags = fields[base + keyField] as number;
+  #keyEquals(slot: number, key: string): boolean {
+    const keyAndFlags = this.#get(slot, keyField);
     const length = keyAndFlags >>> flagBits;
     if (length !== key.length) return false;
-    const reference = fields[base + referenceField] as number;
+    const reference = this.#get(slot, referenceField);
     const buffer = this.#arena.buffer(reference);
     let at = this.#arena.offset(reference);
     if (keyAndFlags & wideFlag) return buffer.toString("utf16le", at, at + length * 2) === key;
@@ -300,26 +286,14 @@ export class ByteStore {
     return true;
   }
 
-  /** The key of a slot, as a string of its own that holds on to nothing larger. */
-  key(slot: number): string {
-    const keyAndFlags = this.#get(slot, keyField);
-    const reference = this.#get(slot, referenceField);
-    const start = this.#arena.offset(reference);
-    const buffer = this.#arena.buffer(reference);
-    const end = start + keyBytes(keyAndFlags);
-    return buffer.toString(keyAndFlags & wideFlag ? "utf16le" : "latin1", start, end);
-  }
-
-  #fields(slot: number): Int32Array {
-    return (this.#chunks[slot >> chunkShift] as Chunk).fields;
-  }
-
   #get(slot: number, field: number): number {
-    return this.#fields(slot)[((slot & chunkMask) << fieldShift) + field] as number;
+    const { integers } = this.#chunks[slot >> chunkShift] as Chunk;
+    return integers[((slot & chunkMask) << fieldShift) + field] as number;
   }
 
   #set(slot: number, field: number, value: number): void {
-    this.#fields(slot)[((slot & chunkMask) << fieldShift) + field] = value;
+    const { integers } = this.#chunks[slot >> chunkShift] as Chunk;
+    integers[((slot & chunkMask) << fieldShift) + field] = value;
   }
 }
 

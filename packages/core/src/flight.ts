@@ -1,4 +1,5 @@
 import { ParsecError } from "./errors.ts";
+import { hashKey } from "./key-hash.ts";
 
 /**
  * One load in progress, shared by everyone who asks for its key meanwhile (singleflight). The load
@@ -7,6 +8,9 @@ import { ParsecError } from "./errors.ts";
  */
 export class Flight<T> {
   readonly key: string;
+  /** For the table: the key's hash and the next flight of the same bucket. */
+  readonly hash: number;
+  nextInBucket: Flight<T> | undefined = undefined;
   readonly promise: Promise<T>;
   /** Set by an invalidation: the flight still answers its waiters, but its value may not be stored. */
   detached = false;
@@ -21,10 +25,12 @@ export class Flight<T> {
   #leaving = 0;
   #staying = false;
   #controller: AbortController | undefined;
+  #abortReason: ParsecError | undefined;
   readonly #onAbandon: (flight: Flight<T>) => void;
 
   constructor(key: string, onAbandon: (flight: Flight<T>) => void) {
     this.key = key;
+    this.hash = hashKey(key);
     this.#onAbandon = onAbandon;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
@@ -36,7 +42,10 @@ export class Flight<T> {
 
   /** Fires when nobody waits any more, or the load has taken too long. Made on first use: it is not free. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    }
     return this.#controller.signal;
   }
 
@@ -87,13 +96,14 @@ export class Flight<T> {
 
   /** Tells the load to stop; its waiters are told by {@link reject}. */
   abort(reason: ParsecError): void {
+    this.#abortReason = reason;
     this.#controller?.abort(reason);
   }
 }
 
 /** The flights of a group that others may join, by key. */
 export class Flights<T> {
-  readonly #byKey: Map<string, Flight<T>> = new Map();
+  readonly #byKey: FlightTable<T> = new FlightTable();
   /** Those an invalidation took off the table: nobody joins them, but closing must still end them. */
   readonly #detached: Set<Flight<T>> = new Set();
   readonly #onCutShort: (flight: Flight<T>) => void;
@@ -116,7 +126,7 @@ export class Flights<T> {
 
   start(key: string): Flight<T> {
     const flight = new Flight<T>(key, this.#onAbandon);
-    this.#byKey.set(key, flight);
+    this.#byKey.add(flight);
     return flight;
   }
 
@@ -131,20 +141,20 @@ export class Flights<T> {
   /** Takes the flight off the table, so that the next caller starts another. */
   end(flight: Flight<T>): void {
     if (flight.detached) this.#detached.delete(flight);
-    else this.#byKey.delete(flight.key);
+    else this.#byKey.remove(flight);
   }
 
   /** Fences off the flight of a key: from now on nobody joins it, and its value is not stored. */
   detach(key: string): void {
     const flight = this.#byKey.get(key);
     if (flight === undefined) return;
-    this.#byKey.delete(key);
+    this.#byKey.remove(flight);
     flight.detached = true;
     this.#detached.add(flight);
   }
 
   detachAll(): void {
-    for (const key of [...this.#byKey.keys()]) this.detach(key);
+    for (const flight of this.#byKey.all()) this.detach(flight.key);
   }
 
   /** Ends a flight although its load has not: tells the waiters, then the load. */
@@ -157,7 +167,67 @@ export class Flights<T> {
 
   /** Ends every flight with an error, for closing. */
   cutAllShort(error: ParsecError): void {
-    for (const flight of [...this.#byKey.values(), ...this.#detached]) this.cutShort(flight, error);
+    for (const flight of [...this.#byKey.all(), ...this.#detached]) this.cutShort(flight, error);
+  }
+}
+
+/**
+ * A hash table of flights. Not a Map: one that is filled and emptied all the time makes a new backing
+ * table every few keys, each kept alive by its promoted predecessor, and the young generation grows
+ * to its limit on a node that does nothing but load.
+ */
+class FlightTable<T> {
+  #buckets: (Flight<T> | undefined)[] = new Array(64).fill(undefined);
+  size = 0;
+
+  get(key: string): Flight<T> | undefined {
+    if (this.size === 0) return undefined;
+    let flight = this.#buckets[hashKey(key) & (this.#buckets.length - 1)];
+    while (flight !== undefined && flight.key !== key) flight = flight.nextInBucket;
+    return flight;
+  }
+
+  add(flight: Flight<T>): void {
+    if (this.size === this.#buckets.length) this.#grow();
+    this.#chain(flight);
+    this.size++;
+  }
+
+  /** Nothing happens when it is not there, such as because another has its key by now. */
+  remove(flight: Flight<T>): void {
+    const bucket = flight.hash & (this.#buckets.length - 1);
+    let before: Flight<T> | undefined;
+    let at = this.#buckets[bucket];
+    while (at !== undefined && at !== flight) {
+      before = at;
+      at = at.nextInBucket;
+    }
+    if (at === undefined) return;
+    if (before === undefined) this.#buckets[bucket] = flight.nextInBucket;
+    else before.nextInBucket = flight.nextInBucket;
+    flight.nextInBucket = undefined;
+    this.size--;
+  }
+
+  all(): Flight<T>[] {
+    const flights: Flight<T>[] = [];
+    for (const first of this.#buckets) {
+      for (let flight = first; flight !== undefined; flight = flight.nextInBucket)
+        flights.push(flight);
+    }
+    return flights;
+  }
+
+  #chain(flight: Flight<T>): void {
+    const bucket = flight.hash & (this.#buckets.length - 1);
+    flight.nextInBucket = this.#buckets[bucket];
+    this.#buckets[bucket] = flight;
+  }
+
+  #grow(): void {
+    const flights = this.all();
+    this.#buckets = new Array(this.#buckets.length * 2).fill(undefined);
+    for (const flight of flights) this.#chain(flight);
   }
 }
 

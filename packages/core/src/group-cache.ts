@@ -86,9 +86,9 @@ function bytesOrigin(name: string, options: GroupOptions): Origin<string, Uint8A
     emptyKeyHasOwner: true,
     decode: bytesCodec.decode,
     encodeInput: () => undefined,
-    async load(key, { signal }) {
+    async load(key, context) {
       try {
-        return asBytes(await load(key, { signal }));
+        return asBytes(await load(key, context));
       } catch (error) {
         throw originFailed(name, error);
       }

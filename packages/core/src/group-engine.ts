@@ -21,6 +21,12 @@ import type {
 } from "./peer.ts";
 import { RequestRate } from "./request-rate.ts";
 
+/** What a load gets beside its key. The signal is made when it is first read, because most loads never do. */
+export interface LoadContext {
+  readonly input: Uint8Array | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** What a group asks of its origin. */
 export interface Origin<Input, T> extends Decoder<T> {
   /** Whether `""`, which is never cached, is asked of its owner all the same (a group) or not (a data source). */
@@ -28,10 +34,7 @@ export interface Origin<Input, T> extends Decoder<T> {
   /** What travels to the owner beside the key; undefined for plain groups. */
   encodeInput(input: Input): Uint8Array | undefined;
   /** Fetches the value of a key. Rejects with a `ParsecError`, `ORIGIN_FAILED` for whatever the user's code threw. */
-  load(
-    key: string,
-    request: { readonly input: Uint8Array | undefined; readonly signal: AbortSignal },
-  ): Promise<Uint8Array | undefined>;
+  load(key: string, context: LoadContext): Promise<Uint8Array | undefined>;
   /** Labels by which the entry may be invalidated. */
   tags(entry: {
     readonly key: string;
@@ -45,6 +48,20 @@ export interface NodeContext {
   readonly picker: PeerPicker;
   readonly clock: Clock;
   readonly random: () => number;
+}
+
+class FlightContext implements LoadContext {
+  readonly input: Uint8Array | undefined;
+  readonly #flight: { readonly signal: AbortSignal };
+
+  constructor(flight: { readonly signal: AbortSignal }, input: Uint8Array | undefined) {
+    this.#flight = flight;
+    this.input = input;
+  }
+
+  get signal(): AbortSignal {
+    return this.#flight.signal;
+  }
 }
 
 /**
@@ -109,11 +126,10 @@ export class GroupEngine<Input, T> {
     this.#checkKey(lookup.key);
     const { key, fence } = lookup;
     this.#counters.serverRequests++;
-    const known = this.#memory.fences.get(key);
-    if (fence !== 0 && fence !== known) {
+    if (!this.#memory.fences.knows(key, fence)) {
       // The asker has acknowledged an invalidation that never came here.
       this.#dropKey(key);
-      this.#memory.fences.raise(key, fence);
+      this.#memory.fences.add(key, fence);
     }
     const copy = key === "" ? undefined : this.#memory.copyForPeer(key);
     const ratePerMinute = this.#countRequest(key);
@@ -141,7 +157,7 @@ export class GroupEngine<Input, T> {
     if (target.kind === "keys") {
       for (const key of target.keys) {
         this.#dropKey(key);
-        this.#memory.fences.raise(key, fence);
+        this.#memory.fences.add(key, fence);
       }
       return;
     }
@@ -257,7 +273,7 @@ export class GroupEngine<Input, T> {
         (answer) => {
           if (flight.settled) return;
           this.#counters.peerLoads++;
-          this.#takeAnswer(flight, { answer, fence, localRate, input });
+          this.#takeAnswer(flight, { answer, fence, localRate, input, startedAt });
         },
         (error: unknown) => {
           if (flight.settled) return;
@@ -276,6 +292,7 @@ export class GroupEngine<Input, T> {
       readonly fence: number;
       readonly localRate: number;
       readonly input: Uint8Array | undefined;
+      readonly startedAt: number;
     },
   ): void {
     const { answer, fence, localRate, input } = got;
@@ -283,11 +300,13 @@ export class GroupEngine<Input, T> {
     this.#questions.end(flight);
     try {
       this.#checkValue(answer.value);
-      const freshUntil = this.#clock.now() + answer.ttlMs;
+      // Counted from the question: only that is surely no later than the owner's own count (I7).
+      const freshUntil = got.startedAt + answer.ttlMs;
       if (!flight.detached) {
-        if (fence !== 0 && answer.fence > fence) this.#memory.fences.raise(key, answer.fence);
+        // Not detached, so what we stand at is still what the owner was asked with.
+        if (fence !== 0) this.#memory.fences.adopt(key, answer.fence);
         const rate = Math.max(localRate, answer.ratePerMinute);
-        if (answer.ttlMs > 0 && rate >= this.#policy.hotFromRatePerMinute) {
+        if (freshUntil > this.#clock.now() && rate >= this.#policy.hotFromRatePerMinute) {
           const { value } = answer;
           const tags = value === undefined ? [] : this.#origin.tags({ key, input, value });
           this.#memory.store(key, { value, freshUntil, hot: true, tags });
@@ -345,7 +364,7 @@ export class GroupEngine<Input, T> {
       else this.#fetches.cutShort(flight, this.#timeout());
     });
     this.#origin
-      .load(key, { input, signal: flight.signal })
+      .load(key, new FlightContext(flight, input))
       .then((bytes) => {
         if (!flight.settled) this.#takeValue(flight, { bytes, input });
       })

@@ -34,6 +34,12 @@ class Memo<T> {
 /** Heap a memo takes beside its value and the text of its key: map slot, object, promise, string header. */
 const memoOverheadBytes = 224;
 
+/**
+ * What lies on the heap is charged half as much again: the collector comes round late, and until
+ * then evicted copies are there as well.
+ */
+const heapChargeFactor = 1.5;
+
 /** Copied out of memory, so that it stays good whatever the memory does next. */
 export interface StoredCopy {
   readonly value: Uint8Array | undefined;
@@ -80,7 +86,7 @@ export class GroupMemory<T> {
     const memo = this.#memos.get(key);
     if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
       this.#countHit(memo.hot);
-      this.#store.touch(memo.slot);
+      this.#store.touch(memo.slot, memo.hot);
       return memo.promise;
     }
     const slot = this.#findFresh(key);
@@ -94,7 +100,7 @@ export class GroupMemory<T> {
     const memo = this.#memos.get(key);
     if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
       this.#countHit(memo.hot);
-      this.#store.touch(memo.slot);
+      this.#store.touch(memo.slot, memo.hot);
       return memo.value;
     }
     const slot = this.#findFresh(key);
@@ -111,7 +117,7 @@ export class GroupMemory<T> {
     this.#countHit(false);
     this.#counters.staleHits++;
     const bytes = this.#store.value(slot) as Buffer;
-    this.#store.touch(slot);
+    this.#store.touch(slot, false);
     try {
       return Promise.resolve(this.#decoder.decode(bytes));
     } catch (error) {
@@ -208,7 +214,7 @@ export class GroupMemory<T> {
   }
 
   #copy(slot: number): StoredCopy {
-    this.#store.touch(slot);
+    this.#store.touch(slot, this.#store.isHot(slot));
     const value = this.#store.value(slot);
     return {
       value: value === undefined ? undefined : Buffer.from(value),
@@ -219,7 +225,7 @@ export class GroupMemory<T> {
   #open(key: string, slot: number): Promise<T | undefined> {
     const bytes = this.#store.value(slot);
     if (bytes === undefined) {
-      this.#store.touch(slot);
+      this.#store.touch(slot, this.#store.isHot(slot));
       return this.#absent;
     }
     try {
@@ -232,13 +238,14 @@ export class GroupMemory<T> {
 
   #decodeAndKeep(key: string, entry: { readonly slot: number; readonly bytes: Buffer }): T {
     const value = this.#decoder.decode(entry.bytes);
-    this.#store.touch(entry.slot);
+    const hot = this.#store.isHot(entry.slot);
+    this.#store.touch(entry.slot, hot);
     if (!this.#decoder.shared) return value;
     const heapBytes = freezeDeep(value);
     if (heapBytes < 0) return value;
     const freshUntil = this.#store.freshUntil(entry.slot);
-    const hot = this.#store.isHot(entry.slot);
-    if (this.#store.watch(entry.slot, heapBytes + memoOverheadBytes + key.length)) {
+    const charge = (heapBytes + memoOverheadBytes + key.length) * heapChargeFactor;
+    if (this.#store.watch(entry.slot, Math.ceil(charge))) {
       this.#memos.set(
         this.#store.key(entry.slot),
         new Memo(value, { slot: entry.slot, freshUntil, hot }),

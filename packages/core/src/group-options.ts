@@ -29,7 +29,7 @@ export interface CachePolicy {
   readonly onPeerFailure?: "load" | "fail";
   /** Longest key in bytes of UTF-8. Defaults to 1,024. */
   readonly maxKeyBytes?: number;
-  /** Largest encoded value. Defaults to 1/8 of `maxBytes`, at most 16 MiB. */
+  /** Largest encoded value, cached or not. Defaults to 16 MiB. What does not fit `maxBytes` is served and not kept. */
   readonly maxValueBytes?: number;
 }
 
@@ -96,7 +96,7 @@ export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
     }),
     maxValueBytes: numberOption("maxValueBytes", {
       given: policy.maxValueBytes,
-      fallback: Math.min(Math.floor(maxBytes / 8), 16 * mebibyte),
+      fallback: 16 * mebibyte,
       min: 0,
       max: 512 * mebibyte,
     }),

@@ -16,7 +16,8 @@ export interface InvalidationResult {
  * One key: the owner first, so that whoever asks it afterwards gets the new value; then this node
  * and all others, who drop copies they may have fetched meanwhile. Tags and whole groups have no
  * one owner, so everybody is told twice: after the first round no owner has the old value, and the
- * second removes copies made during the first.
+ * second removes copies made during the first. They leave no fences: while `failed` is not empty,
+ * a node named there may hand its old value on.
  */
 export async function invalidateEverywhere(
   invalidation: PeerInvalidation,

@@ -1,3 +1,4 @@
+/// <reference path="./hashring.d.ts" />
 import HashRing from "hashring";
 import { hashKey } from "./key-hash.ts";
 import type { Placement } from "./placement.ts";

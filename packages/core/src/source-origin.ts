@@ -53,12 +53,12 @@ export function sourceOrigin<Input, Data>(
         });
       }
     },
-    async load(key, request) {
-      const input = inputOf(key, request.input);
+    async load(key, context) {
+      const input = inputOf(key, context.input);
       if (key !== "") checkSameKey(source, { key, input });
       let data: Data | undefined;
       try {
-        data = await source.fetch(input, { signal: request.signal });
+        data = await source.fetch(input, context);
       } catch (error) {
         throw originFailed(name, error);
       }

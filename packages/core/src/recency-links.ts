@@ -1,0 +1,64 @@
+/*
+ * Doubly linked lists of slots in one typed array: slot s has its more recent neighbour at 2s and its
+ * less recent one at 2s + 1. Each list is a ring through a sentinel slot, so that moving an entry
+ * to the front is eight writes without a branch. This happens on every cache hit.
+ */
+
+/** The ring of a list starts and ends here; these slots hold no entries. */
+export const mainList = 0;
+export const hotList = 1;
+export type ListName = typeof mainList | typeof hotList;
+
+export class RecencyLinks {
+  #links: Int32Array = Int32Array.of(mainList, mainList, hotList, hotList, 0, 0, 0, 0);
+
+  /** Puts a slot that is in no list at the recent end. */
+  add(slot: number, list: ListName): void {
+    if (slot * 2 >= this.#links.length) this.#grow();
+    const links = this.#links;
+    const front = links[list * 2 + 1] as number;
+    links[list * 2 + 1] = slot;
+    links[slot * 2] = list;
+    links[slot * 2 + 1] = front;
+    links[front * 2] = slot;
+  }
+
+  remove(slot: number): void {
+    const links = this.#links;
+    const newer = links[slot * 2] as number;
+    const older = links[slot * 2 + 1] as number;
+    links[newer * 2 + 1] = older;
+    links[older * 2] = newer;
+  }
+
+  /** Moves a slot of this list to its recent end. */
+  touch(slot: number, list: ListName): void {
+    const links = this.#links;
+    const front = links[list * 2 + 1] as number;
+    if (front === slot) return;
+    const newer = links[slot * 2] as number;
+    const older = links[slot * 2 + 1] as number;
+    links[newer * 2 + 1] = older;
+    links[older * 2] = newer;
+    links[list * 2 + 1] = slot;
+    links[slot * 2] = list;
+    links[slot * 2 + 1] = front;
+    links[front * 2] = slot;
+  }
+
+  /** The least recently used slot, or the sentinel when the list is empty. */
+  oldest(list: ListName): number {
+    return this.#links[list * 2] as number;
+  }
+
+  /** The next more recent slot, or the sentinel after the last. */
+  newer(slot: number): number {
+    return this.#links[slot * 2] as number;
+  }
+
+  #grow(): void {
+    const links = new Int32Array(this.#links.length * 2);
+    links.set(this.#links);
+    this.#links = links;
+  }
+}
