@@ -5,11 +5,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { allServers } from "./all-servers.mjs";
 
-test.each(allServers)(
+test.for(allServers)(
   "$name starts on a loopback port, as root too, and is gone after stop",
-  {
-    timeout: 60_000,
-  },
+  { timeout: 60_000 },
   async (server, { skip }) => {
     const program = await server.find();
     if (program === undefined) return skip(`${server.name} is not installed`);
