@@ -7,6 +7,7 @@ import type { GroupStats } from "./group-stats.ts";
 import type { InvalidationResult } from "./invalidation.ts";
 import { describe } from "./option-checks.ts";
 import { originFailed } from "./origin-error.ts";
+import { absentTag } from "./tag-index.ts";
 
 /** Gets the bytes of a key from where they live; undefined means there are none. */
 export type GroupLoader = (
@@ -93,7 +94,10 @@ function bytesOrigin(name: string, options: GroupOptions): Origin<string, Uint8A
         throw originFailed(name, error);
       }
     },
-    tags: ({ key, value }) => tags?.(key, bytesCodec.decode(value)) ?? [],
+    tags({ key, value }) {
+      if (tags === undefined) return [];
+      return value === undefined ? [absentTag] : tags(key, bytesCodec.decode(value));
+    },
   };
 }
 

@@ -20,6 +20,7 @@ import type {
   PeerPicker,
 } from "./peer.ts";
 import { RequestRate } from "./request-rate.ts";
+import { absentTag } from "./tag-index.ts";
 
 /** What a load gets beside its key. The signal is made when it is first read, because most loads never do. */
 export interface LoadContext {
@@ -39,7 +40,7 @@ export interface Origin<Input, T> extends Decoder<T> {
   tags(entry: {
     readonly key: string;
     readonly input: Uint8Array | undefined;
-    readonly value: Uint8Array;
+    readonly value: Uint8Array | undefined;
   }): readonly string[];
 }
 
@@ -126,17 +127,13 @@ export class GroupEngine<Input, T> {
     this.#checkKey(lookup.key);
     const { key, fence } = lookup;
     this.#counters.serverRequests++;
-    if (!this.#memory.fences.knows(key, fence)) {
-      // The asker has acknowledged an invalidation that never came here.
-      this.#dropKey(key);
-      this.#memory.fences.add(key, fence);
-    }
+    const standing = this.#catchUp(key, fence);
     const copy = key === "" ? undefined : this.#memory.copyForPeer(key);
     const ratePerMinute = this.#countRequest(key);
     if (copy !== undefined) {
       if (copy.remainingMs <= 0) this.#refresh(key, lookup.input);
       const ttlMs = Math.max(0, copy.remainingMs);
-      return { value: copy.value, ttlMs, fence: this.#memory.fences.get(key), ratePerMinute };
+      return { value: copy.value, ttlMs, fence: standing, ratePerMinute };
     }
     this.#counters.gets++;
     this.#counters.loads++;
@@ -145,7 +142,7 @@ export class GroupEngine<Input, T> {
       value: loaded.bytes,
       // What an invalidation overtook may be answered, but not kept by anyone.
       ttlMs: flight.detached ? 0 : Math.max(0, loaded.freshUntil - this.#clock.now()),
-      fence: this.#memory.fences.get(key),
+      fence: standing,
       ratePerMinute,
     }));
   }
@@ -308,7 +305,7 @@ export class GroupEngine<Input, T> {
         const rate = Math.max(localRate, answer.ratePerMinute);
         if (freshUntil > this.#clock.now() && rate >= this.#policy.hotFromRatePerMinute) {
           const { value } = answer;
-          const tags = value === undefined ? [] : this.#origin.tags({ key, input, value });
+          const tags = this.#origin.tags({ key, input, value });
           this.#memory.store(key, { value, freshUntil, hot: true, tags });
         }
       }
@@ -332,7 +329,7 @@ export class GroupEngine<Input, T> {
     const mayLoad = error.code === "PEER_UNREACHABLE" && this.#policy.onPeerFailure === "load";
     if (!mayLoad || remainingMs <= 0) {
       this.#questions.end(flight);
-      flight.reject(error);
+      flight.reject(mayLoad ? this.#timeout() : error);
       return;
     }
     flight.onSettled = this.#clock.schedule(remainingMs, () => {
@@ -387,7 +384,7 @@ export class GroupEngine<Input, T> {
     const freshUntil = this.#clock.now() + this.#lifetimeMs(bytes);
     const hot = this.#picker.pick(key) !== undefined;
     const wanted = !hot || this.#policy.hotFromRatePerMinute < Number.POSITIVE_INFINITY;
-    const tags = bytes === undefined ? [] : this.#origin.tags({ key, input, value: bytes });
+    const tags = this.#origin.tags({ key, input, value: bytes });
     this.#fetches.end(flight);
     this.#counters.localLoads++;
     if (!flight.detached && wanted && freshUntil > this.#clock.now()) {
@@ -405,6 +402,18 @@ export class GroupEngine<Input, T> {
     this.#counters.localLoadErrs++;
     flight.resolve(new Loaded(copy.value, this.#clock.now()));
     return true;
+  }
+
+  /**
+   * Drops the key if the asker has acknowledged an invalidation that never came here. Returns what
+   * the asker should stand at: its own number unless ours had to be merged with it.
+   */
+  #catchUp(key: string, fence: number): number {
+    const { fences } = this.#memory;
+    if (fences.knows(key, fence)) return fence;
+    this.#dropKey(key);
+    fences.add(key, fence);
+    return fences.get(key);
   }
 
   #dropKey(key: string): void {
@@ -425,6 +434,13 @@ export class GroupEngine<Input, T> {
   }
 
   #checkedTarget(target: PeerInvalidationTarget): PeerInvalidationTarget {
+    if (target.kind === "tag" && (typeof target.tag !== "string" || target.tag === absentTag)) {
+      const given = describe(target.tag);
+      throw new ParsecError(
+        "INVALID_ARGUMENT",
+        `a tag must be text of one character or more, not ${given}`,
+      );
+    }
     if (target.kind !== "keys") return target;
     for (const key of target.keys) this.#checkKey(key);
     return { kind: "keys", keys: target.keys.map(canonicalKey) };

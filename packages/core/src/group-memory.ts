@@ -4,7 +4,7 @@ import { FenceTable } from "./fences.ts";
 import { freezeDeep } from "./frozen-value.ts";
 import type { ResolvedPolicy } from "./group-options.ts";
 import type { CacheStats, GroupCounters } from "./group-stats.ts";
-import { TagIndex } from "./tag-index.ts";
+import { absentTag, TagIndex } from "./tag-index.ts";
 
 /** Makes what callers get out of what is stored. */
 export interface Decoder<T> {
@@ -168,7 +168,9 @@ export class GroupMemory<T> {
   }
 
   dropTagged(tag: string): void {
-    for (const key of this.#tags.keys(tag)) this.#store.delete(key);
+    for (const carried of [tag, absentTag]) {
+      for (const key of this.#tags.keys(carried)) this.#store.delete(key);
+    }
   }
 
   clear(): void {

@@ -3,6 +3,7 @@ import type { DataSource } from "./data-source.ts";
 import { ParsecError } from "./errors.ts";
 import type { Origin } from "./group-engine.ts";
 import { originFailed } from "./origin-error.ts";
+import { absentTag } from "./tag-index.ts";
 
 /** How a source's data become bytes, and which labels they carry. */
 export interface SourceCoding<Input, Data> {
@@ -72,7 +73,8 @@ export function sourceOrigin<Input, Data>(
       }
     },
     tags({ key, input, value }) {
-      return tags === undefined ? [] : tags(inputOf(key, input), codec.decode(value));
+      if (tags === undefined) return [];
+      return value === undefined ? [absentTag] : tags(inputOf(key, input), codec.decode(value));
     },
   };
 }

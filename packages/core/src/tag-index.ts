@@ -1,3 +1,9 @@
+/**
+ * Carried by "the origin has none" in groups with tags: nobody can know which tags the missing value
+ * would have, so every tag's invalidation takes these along.
+ */
+export const absentTag = "";
+
 /** Which of the entries in memory carry which tag. */
 export class TagIndex {
   readonly #keysByTag: Map<string, Set<string>> = new Map();
