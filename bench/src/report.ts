@@ -1,0 +1,29 @@
+import type { Row } from "./result.ts";
+
+/** The rows for people: each case with its subjects, and every median against the first subject's. */
+export function tableOf(rows: readonly Row[]): string {
+  const lines: string[] = [];
+  const width = Math.max(...rows.map((row) => row.subject.length));
+  let heading = "";
+  let first: Row | undefined;
+  for (const row of rows) {
+    const title = `${row.suite}: ${row.case} (${row.unit}, median of ${row.runs})`;
+    if (title !== heading) {
+      lines.push("", title);
+      heading = title;
+      first = row;
+    }
+    const ratio = first === undefined ? 1 : row.median / first.median;
+    const range = `${format(row.min)} to ${format(row.max)}`;
+    lines.push(
+      `  ${row.subject.padEnd(width)}  ${format(row.median).padStart(10)}  ${ratio.toFixed(2).padStart(7)} x  (${range})`,
+    );
+  }
+  return `${lines.join("\n").trimStart()}\n`;
+}
+
+function format(figure: number): string {
+  return figure.toLocaleString("en-US", {
+    maximumFractionDigits: figure < 10 ? 3 : figure < 1000 ? 1 : 0,
+  });
+}

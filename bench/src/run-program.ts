@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** Where `pnpm bench` pins its programs: one core each side, so that a figure is a figure per core. */
+export interface Pinned {
+  readonly core?: number;
+  readonly nodeArgs?: readonly string[];
+  readonly args?: readonly string[];
+}
+
+/** Runs one of `src/programs` to its end and returns what it printed. Rejects when it fails. */
+export function runProgram(name: string, how: Pinned = {}): Promise<string> {
+  return outputOf(startProgram(name, how), name);
+}
+
+/** Starts one of `src/programs`; its standard output is a pipe. */
+export function startProgram(name: string, how: Pinned = {}): ChildProcess {
+  const file = fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url));
+  const command = [process.execPath, ...(how.nodeArgs ?? []), file, ...(how.args ?? [])];
+  return startPinned(command, how.core);
+}
+
+/** Starts any command, on one core where the system has `taskset`. */
+export function startPinned(command: readonly string[], core: number | undefined): ChildProcess {
+  const pin =
+    core !== undefined && existsSync("/usr/bin/taskset") ? ["taskset", "-c", String(core)] : [];
+  const [program = "", ...args] = [...pin, ...command];
+  return spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+}
+
+/** All that a child prints until it ends. Rejects when it ends badly. */
+export function outputOf(child: ChildProcess, name: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve(output);
+      else reject(new Error(`${name} ended with ${code}`));
+    });
+  });
+}
+
+/** The first line a child prints, such as where it listens. */
+export function firstLineOf(child: ChildProcess, name: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      const end = output.indexOf("\n");
+      if (end >= 0) resolve(output.slice(0, end));
+    });
+    child.once("error", reject);
+    child.once("close", (code) =>
+      reject(new Error(`${name} ended with ${code} before it was ready`)),
+    );
+  });
+}
+
+/** Ends a child this program started and waits for it. */
+export async function endProgram(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = new Promise((resolve) => child.once("close", resolve));
+  child.kill("SIGTERM");
+  await closed;
+}

@@ -1,0 +1,73 @@
+import { createGroupCache } from "@parsec/core";
+import { LRUCache } from "lru-cache";
+// The store is no public API; it is what `set` of another cache compares with.
+import { ByteStore } from "../../../packages/core/src/byte-store.ts";
+import { compare, type Row, type Subject } from "../result.ts";
+
+const suite = "set with eviction";
+const operations = 300_000;
+const maxBytes = 4 * 2 ** 20;
+
+/** Writing into a full cache: each write puts something out. Values of 256 bytes, each a new one. */
+export async function setEviction(runs: number): Promise<Row[]> {
+  let serial = 0;
+  const timed = (name: string, body: (key: string) => unknown): Subject => ({
+    name,
+    run() {
+      const start = process.hrtime.bigint();
+      for (let index = 0; index < operations; index++) body(`user:${serial++}`);
+      return Number(process.hrtime.bigint() - start) / operations;
+    },
+  });
+  const template = Buffer.alloc(256, 65);
+  const store = new ByteStore({ maxBytes, onRemove: () => {} });
+  const lru = new LRUCache<string, Buffer>({
+    maxSize: maxBytes,
+    sizeCalculation: () => 340,
+    ttl: 300_000,
+  });
+  const writes = await compare(
+    { suite, case: "store", unit: "ns" },
+    {
+      runs,
+      subjects: [
+        timed("parsec (bytes copied off the heap)", (key) =>
+          store.put(key, template, { freshUntil: Number.POSITIVE_INFINITY, hot: false }),
+        ),
+        timed("lru-cache set (maxSize, ttl; a new Buffer each)", (key) =>
+          lru.set(key, Buffer.from(template)),
+        ),
+      ],
+    },
+  );
+
+  const cache = createGroupCache();
+  const group = cache.group("users", { maxBytes, ttlMs: 300_000, load: () => template });
+  const fetching = new LRUCache<string, Buffer>({
+    maxSize: maxBytes,
+    sizeCalculation: () => 340,
+    ttl: 300_000,
+    fetchMethod: () => Promise.resolve(Buffer.from(template)),
+  });
+  const awaited = (name: string, get: (key: string) => Promise<unknown>): Subject => ({
+    name,
+    async run() {
+      const count = operations / 4;
+      const start = process.hrtime.bigint();
+      for (let index = 0; index < count; index++) await get(`user:${serial++}`);
+      return Number(process.hrtime.bigint() - start) / count;
+    },
+  });
+  const loads = await compare(
+    { suite, case: "miss, load, store", unit: "ns" },
+    {
+      runs,
+      subjects: [
+        awaited("parsec get", (key) => group.get(key)),
+        awaited("lru-cache fetch", (key) => fetching.fetch(key)),
+      ],
+    },
+  );
+  await cache.close();
+  return [...writes, ...loads];
+}
