@@ -34,6 +34,9 @@ const wideFlag = 2; // the key has characters above U+00FF and is kept in two by
 const watchedFlag = 4; // the owner wants to hear of its removal
 const flagBits = 3;
 
+/** The charge of an entry is kept in 32 bits. */
+const largestCharge = 2 ** 31 - 1;
+
 const none = -1;
 /** Slots 0 and 1 are the sentinels of the recency lists. */
 const firstSlot = 2;
@@ -184,7 +187,7 @@ export class ByteStore {
    */
   watch(slot: number, extraBytes: number): boolean {
     const charge = this.#get(slot, chargeField) + extraBytes;
-    if (charge > this.#maxBytes) return false;
+    if (charge > this.#maxBytes || charge > largestCharge) return false;
     this.#set(slot, keyField, this.#get(slot, keyField) | watchedFlag);
     this.#set(slot, chargeField, charge);
     (this.isHot(slot) ? this.hot : this.main).bytes += extraBytes;

@@ -14,7 +14,7 @@ export class RecencyLinks {
 
   /** Puts a slot that is in no list at the recent end. */
   add(slot: number, list: ListName): void {
-    if (slot * 2 >= this.#links.length) this.#grow();
+    while (slot * 2 >= this.#links.length) this.#grow();
     const links = this.#links;
     const front = links[list * 2 + 1] as number;
     links[list * 2 + 1] = slot;
