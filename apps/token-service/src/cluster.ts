@@ -1,0 +1,56 @@
+import { runMain } from "./cli/run-main.ts";
+import { clusterHelp, clusterOptionsFromFlags } from "./cluster/cluster-options.ts";
+import { watchLaunchers } from "./cluster/launcher-watch.ts";
+import { startLocalCluster } from "./cluster/local-cluster.ts";
+import { welcome } from "./cluster/welcome.ts";
+import { onStopSignal } from "./node/stop-signals.ts";
+
+/** Longer than the nodes may take; after that nothing is waited for any more. */
+const stopLimitMs = 10_000;
+
+await runMain("start", async () => {
+  const options = clusterOptionsFromFlags(process.argv.slice(2));
+  if (options === undefined) {
+    process.stdout.write(clusterHelp);
+    return;
+  }
+  let isStopping = false;
+  let close = async (): Promise<void> => {};
+  const stop = (exitCode: number): void => {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => process.exit(1), stopLimitMs).unref();
+    close().then(
+      () => process.exit(exitCode),
+      () => process.exit(1),
+    );
+  };
+  onStopSignal(() => stop(0));
+  watchLaunchers(() => stop(0));
+  // Nobody reads any more, as with a closed terminal or `| head`.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop(0));
+
+  let alive = 0;
+  const starting = startLocalCluster(options, {
+    onLine: (line) => process.stderr.write(`${line}\n`),
+    onNodeLost(node, how) {
+      alive -= 1;
+      const rest = alive === 1 ? "one node goes on" : `${alive} nodes go on`;
+      process.stderr.write(`the node at ${node.url} (pid ${node.pid}) ended: ${how}; ${rest}\n`);
+      if (alive === 0) stop(1);
+    },
+  });
+  close = async () => {
+    await starting.then(
+      (cluster) => cluster.close(),
+      () => {},
+    );
+  };
+  const cluster = await starting.catch((reason: unknown) => {
+    // Ctrl-C during the start ends the nodes as well; that is no failure.
+    if (!isStopping) throw reason;
+  });
+  if (cluster === undefined || isStopping) return;
+  alive = cluster.nodes.length;
+  process.stdout.write(welcome(cluster));
+});

@@ -1,0 +1,72 @@
+import { describeFlags, parseFlags } from "./cli/flags.ts";
+import { runMain } from "./cli/run-main.ts";
+import { clusterFlags, nodeCount } from "./cluster/cluster-options.ts";
+import { watchLaunchers } from "./cluster/launcher-watch.ts";
+import { startLocalCluster } from "./cluster/local-cluster.ts";
+import { FailedCheck, tourSteps } from "./demo/tour-steps.ts";
+import { checkUrl } from "./node/environment.ts";
+import { onStopSignal } from "./node/stop-signals.ts";
+
+const flags = { "database-url": clusterFlags["database-url"], help: clusterFlags.help } as const;
+
+/** The tour takes a few seconds; whatever hangs must not hang a pipeline. */
+const timeLimitMs = 120_000;
+
+await runMain("demo", async () => {
+  const given = parseFlags(process.argv.slice(2), flags);
+  if (given.help !== undefined) {
+    process.stdout.write(
+      `A tour of a three-node cluster that checks itself.\n\n${describeFlags(flags)}\n`,
+    );
+    return;
+  }
+  const databaseUrl = given["database-url"];
+  if (databaseUrl !== undefined)
+    checkUrl("--database-url", databaseUrl, ["postgres:", "postgresql:"]);
+
+  const startMs = performance.now();
+  const starting = startLocalCluster(
+    // Free ports: the tour runs beside a cluster that `start` keeps up.
+    {
+      nodePorts: Array.from({ length: nodeCount }, () => 0),
+      idpPort: 0,
+      postgresPort: 0,
+      databaseUrl,
+    },
+    { onLine: (line) => process.stderr.write(`${line}\n`), onNodeLost() {} },
+  );
+  const stop = (exitCode: number): void => {
+    setTimeout(() => process.exit(1), 10_000).unref();
+    starting
+      .then((cluster) => cluster.close())
+      .then(
+        () => process.exit(exitCode),
+        () => process.exit(1),
+      );
+  };
+  onStopSignal(() => stop(130));
+  watchLaunchers(() => stop(1));
+  setTimeout(() => {
+    process.stderr.write(`demo: not done within ${timeLimitMs / 1000} s\n`);
+    stop(1);
+  }, timeLimitMs).unref();
+
+  const cluster = await starting;
+  const elapsed = (): string => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
+  process.stdout.write(`Three nodes, a database and an identity provider are up (${elapsed()}).\n`);
+  process.stdout.write("Queries are counted by the database itself.\n");
+  for (const [index, step] of tourSteps.entries()) {
+    try {
+      const report = await step.run(cluster);
+      process.stdout.write(`${index + 1}. ${step.title}: ${report}\n`);
+    } catch (reason) {
+      const why = reason instanceof Error ? reason.message : String(reason);
+      const what = reason instanceof FailedCheck ? "FAILED" : "BROKEN";
+      process.stdout.write(`${index + 1}. ${step.title}: ${what}: ${why}\n`);
+      stop(1);
+      return;
+    }
+  }
+  process.stdout.write(`All checks passed (${elapsed()}).\n`);
+  stop(0);
+});

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { pino } from "pino";
+import { describeFlags, parseFlags } from "./cli/flags.ts";
+import { runMain } from "./cli/run-main.ts";
+import { nodeConfigFromEnv, nodeVariables } from "./node/node-config.ts";
+import { onStopSignal } from "./node/stop-signals.ts";
+import { startTokenNode } from "./node/token-node.ts";
+
+const flags = {
+  host: { value: "<address>", help: "listen on this address only" },
+  port: { value: "<port>", help: "listen on this port instead of the one in PARSEC_SELF_URL" },
+  help: { help: "show this" },
+} as const;
+
+/** How much longer than the drain a stop may take before it is cut short. */
+const stopMarginMs = 3_000;
+
+await runMain("token-service", async () => {
+  const given = parseFlags(process.argv.slice(2), flags);
+  if (given.help !== undefined) {
+    process.stdout.write(
+      `One node of a token service.\n\n${describeFlags(flags)}\n\nEnvironment (defaults in brackets):\n${nodeVariables}\n`,
+    );
+    return;
+  }
+  const config = nodeConfigFromEnv(process.env, given);
+  const log = pino({ level: config.logLevel, base: { node: config.selfUrl } });
+  const node = await startTokenNode(config, log);
+
+  onStopSignal((reason) => {
+    log.info({ reason }, "stopping");
+    setTimeout(() => process.exit(1), config.drainMs + stopMarginMs).unref();
+    node.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ reason: String(error) }, "stopping failed");
+        process.exit(1);
+      },
+    );
+  });
+
+  log.info({ peers: config.peerUrls, issuer: config.issuer }, "listening");
+  if (config.signingSecret === undefined) {
+    log.warn("PARSEC_SIGNING_SECRET is not set: tokens cannot be verified after a restart");
+  }
+  node.whenReady().then(
+    () => {
+      log.info("ready");
+      // A supervisor that forked this node waits for it.
+      if (process.connected) process.send?.({ type: "ready" });
+    },
+    () => {},
+  );
+});

@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { nodeConfigFromEnv } from "./node-config.ts";
+
+const alone = {
+  PARSEC_AUDIENCES: "https://api.example, reports",
+  PARSEC_TRUSTED_ISSUER: "https://idp.example",
+  PARSEC_TRUSTED_AUDIENCE: "parsec",
+  PARSEC_DATABASE_URL: "postgres://me:hunter2@db.example/users",
+};
+const three = {
+  ...alone,
+  PARSEC_SELF_URL: "http://node-1.example:8080",
+  PARSEC_PEER_URLS: "http://node-1.example:8080,http://node-2.example:8080",
+  PARSEC_ISSUER: "https://tokens.example",
+  PARSEC_SIGNING_SECRET: "0123456789abcdef0123456789abcdef",
+};
+
+test("a lone node needs little and listens on loopback", () => {
+  expect(nodeConfigFromEnv(alone)).toMatchObject({
+    selfUrl: "http://localhost:8080",
+    listen: { host: "127.0.0.1", port: 8080 },
+    issuer: "http://localhost:8080",
+    audiences: ["https://api.example", "reports"],
+    usersTable: "users",
+    signingSecret: undefined,
+    adminToken: undefined,
+    clients: [],
+    tokenTtlMs: 300_000,
+    logLevel: "info",
+  });
+});
+
+test("a node of several listens on all addresses at the port its peers use", () => {
+  expect(nodeConfigFromEnv(three)).toMatchObject({
+    peerUrls: ["http://node-1.example:8080", "http://node-2.example:8080"],
+    listen: { host: undefined, port: 8080 },
+    issuer: "https://tokens.example",
+  });
+});
+
+test("where to listen can be said otherwise, flags last", () => {
+  const listen = (value: string | undefined, flags = {}): unknown =>
+    nodeConfigFromEnv({ ...three, PARSEC_LISTEN: value }, flags).listen;
+  expect(listen("0.0.0.0:9000")).toEqual({ host: "0.0.0.0", port: 9000 });
+  expect(listen("[::1]:9000")).toEqual({ host: "::1", port: 9000 });
+  expect(listen(":9000")).toEqual({ host: undefined, port: 9000 });
+  expect(listen("0.0.0.0:9000", { port: "1", host: "10.0.0.1" })).toEqual({
+    host: "10.0.0.1",
+    port: 1,
+  });
+});
+
+test("Kubernetes may set PARSEC_PORT for a service of that name", () => {
+  const env = { ...three, PARSEC_PORT: "tcp://10.0.0.1:8080" };
+  expect(nodeConfigFromEnv(env).listen.port).toBe(8080);
+});
+
+test.each([
+  [{ PARSEC_SELF_URL: "node-1" }, /PARSEC_SELF_URL/],
+  [{ PARSEC_PEER_URLS: "http://node-2.example:8080" }, /PARSEC_PEER_URLS must list every node/],
+  [{ PARSEC_PEER_URLS: "http://node-1.example:8080,ftp://x" }, /PARSEC_PEER_URLS/],
+  [{ PARSEC_LISTEN: "8080" }, /PARSEC_LISTEN must be host:port/],
+  [{ PARSEC_LISTEN: "x:99999" }, /PARSEC_LISTEN must be a port/],
+  [{ PARSEC_ISSUER: "" }, /PARSEC_ISSUER must be set when there are several nodes/],
+  [{ PARSEC_ISSUER: "tokens" }, /PARSEC_ISSUER must be a URL/],
+  [{ PARSEC_ISSUER: "https://x.example/?y" }, /PARSEC_ISSUER must have no query/],
+  [{ PARSEC_AUDIENCES: " , " }, /PARSEC_AUDIENCES must be set/],
+  [{ PARSEC_TRUSTED_ISSUER: undefined }, /PARSEC_TRUSTED_ISSUER must be set/],
+  [{ PARSEC_TRUSTED_ISSUER: "accounts" }, /PARSEC_TRUSTED_ISSUER must be a URL/],
+  [{ PARSEC_TRUSTED_JWKS_URL: "file:///x" }, /PARSEC_TRUSTED_JWKS_URL must be a URL/],
+  [{ PARSEC_TRUSTED_AUDIENCE: "" }, /PARSEC_TRUSTED_AUDIENCE must be set/],
+  [{ PARSEC_DATABASE_URL: undefined }, /PARSEC_DATABASE_URL must be set/],
+  [{ PARSEC_DATABASE_URL: "mysql://x" }, /PARSEC_DATABASE_URL must be a URL that begins with/],
+  [{ PARSEC_DATABASE_POOL: "0" }, /PARSEC_DATABASE_POOL must be a whole number from 1 to 100/],
+  [{ PARSEC_DATABASE_TIMEOUT_MS: "2s" }, /PARSEC_DATABASE_TIMEOUT_MS must be a whole number/],
+  [{ PARSEC_USERS_TABLE: "users; DROP TABLE users" }, /PARSEC_USERS_TABLE must be/],
+  [{ PARSEC_USERS_TABLE: "a.b.c" }, /PARSEC_USERS_TABLE must be/],
+  [{ PARSEC_SIGNING_SECRET: "" }, /PARSEC_SIGNING_SECRET must be set when there are several/],
+  [{ PARSEC_SIGNING_SECRET: "short" }, /PARSEC_SIGNING_SECRET must have at least 32 bytes/],
+  [{ PARSEC_ADMIN_TOKEN: "short" }, /PARSEC_ADMIN_TOKEN must have at least 16 characters/],
+  [{ PARSEC_ADMIN_TOKEN: "sixteen letters and blanks" }, /PARSEC_ADMIN_TOKEN must be printable/],
+  [{ PARSEC_CLIENTS: "billing" }, /PARSEC_CLIENTS must list id:secret/],
+  [{ PARSEC_TOKEN_TTL_MS: "999" }, /PARSEC_TOKEN_TTL_MS must be a whole number from 1000/],
+  [{ PARSEC_DRAIN_MS: "-1" }, /PARSEC_DRAIN_MS/],
+  [{ PARSEC_LOG_LEVEL: "loud" }, /PARSEC_LOG_LEVEL must be one of silent, fatal/],
+])("%j is refused", (change, message) => {
+  expect(() => nodeConfigFromEnv({ ...three, ...change })).toThrow(
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(message) as string,
+    }),
+  );
+});
+
+test("a refusal never repeats a password", () => {
+  const env = { ...three, PARSEC_DATABASE_URL: "postgre://me:hunter2@db" };
+  expect(() => nodeConfigFromEnv(env)).toThrow(/^(?!.*hunter2).*PARSEC_DATABASE_URL/);
+});

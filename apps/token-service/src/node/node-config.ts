@@ -1,0 +1,203 @@
+import { clusterConfigFromEnv } from "@parsec/core";
+import type { ClientOptions } from "@parsec/tokens";
+import {
+  checkUrl,
+  type Environment,
+  invalidVariable,
+  listVariable,
+  numberVariable,
+  optionalVariable,
+  requiredVariable,
+} from "./environment.ts";
+import { type ListenAddress, listenAddress } from "./listen-address.ts";
+
+/** Everything one node needs to know. */
+export interface NodeConfig {
+  readonly selfUrl: string;
+  readonly peerUrls: readonly string[];
+  readonly listen: ListenAddress;
+  /** The identifier that all nodes share. */
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly trusted: {
+    readonly issuer: string;
+    readonly jwksUrl: string | undefined;
+    readonly audience: readonly string[];
+  };
+  readonly databaseUrl: string;
+  readonly databasePoolSize: number;
+  readonly databaseTimeoutMs: number;
+  readonly usersTable: string;
+  readonly usersTtlMs: number;
+  /** Undefined: a key of this process's own, which only a lone node may have. */
+  readonly signingSecret: string | undefined;
+  readonly peerSecret: string | undefined;
+  readonly adminToken: string | undefined;
+  readonly clients: readonly ClientOptions[];
+  readonly tokenTtlMs: number;
+  readonly drainMs: number;
+  readonly logLevel: string;
+}
+
+const web = ["http:", "https:"];
+const logLevels = ["silent", "fatal", "error", "warn", "info", "debug", "trace"];
+const minSecretLength = 32;
+const minAdminTokenLength = 16;
+
+/** What `--help` says about the environment. */
+export const nodeVariables = `  PARSEC_SELF_URL          where peers reach this node (http://localhost:8080)
+  PARSEC_PEER_URLS         every node, this one included, separated by commas (this node alone)
+  PARSEC_LISTEN            host:port to listen on (the port of PARSEC_SELF_URL)
+  PARSEC_ISSUER            issuer of the tokens, the same on all nodes (PARSEC_SELF_URL of a lone node)
+  PARSEC_AUDIENCES         for whom tokens may be issued, the first by default
+  PARSEC_TRUSTED_ISSUER    whose tokens are exchanged
+  PARSEC_TRUSTED_AUDIENCE  what their "aud" must name
+  PARSEC_TRUSTED_JWKS_URL  where their keys are ({issuer}/.well-known/jwks.json)
+  PARSEC_DATABASE_URL      Postgres with the users
+  PARSEC_USERS_TABLE       table or view with issuer, subject, email, roles, department (users)
+  PARSEC_USERS_TTL_MS      how long a user is cached (300000)
+  PARSEC_DATABASE_POOL     connections of this node (4)
+  PARSEC_DATABASE_TIMEOUT_MS  limit of one query (2000)
+  PARSEC_SIGNING_SECRET    32 random bytes or more, the same on all nodes
+  PARSEC_PEER_SECRET       what nodes show each other, the same on all nodes
+  PARSEC_ADMIN_TOKEN       opens POST /admin/invalidate, 16 characters or more (closed)
+  PARSEC_CLIENTS           id:secret of clients that must authenticate, separated by commas
+  PARSEC_TOKEN_TTL_MS      life of a token (300000)
+  PARSEC_DRAIN_MS          how long a stop waits for requests under way (10000)
+  PARSEC_LOG_LEVEL         ${logLevels.join(", ")} (info)`;
+
+/** Reads the configuration. Throws `INVALID_ARGUMENT` that names the variable and what is allowed. */
+export function nodeConfigFromEnv(
+  env: Environment,
+  flags: { readonly port?: string; readonly host?: string } = {},
+): NodeConfig {
+  const { selfUrl, peerUrls } = clusterConfigFromEnv(env);
+  if (!peerUrls.includes(selfUrl)) {
+    throw invalidVariable("PARSEC_PEER_URLS", `must list every node, ${selfUrl} too`);
+  }
+  const isAlone = peerUrls.length === 1;
+  return {
+    selfUrl,
+    peerUrls,
+    listen: listenAddress(selfUrl, { listen: optionalVariable(env, "PARSEC_LISTEN"), ...flags }),
+    issuer: readIssuer(env, isAlone ? selfUrl : undefined),
+    audiences: readList(env, "PARSEC_AUDIENCES", "for whom are tokens issued?"),
+    trusted: readTrusted(env),
+    databaseUrl: checkUrl(
+      "PARSEC_DATABASE_URL",
+      requiredVariable(env, "PARSEC_DATABASE_URL", "where are the users?"),
+      ["postgres:", "postgresql:"],
+    ),
+    databasePoolSize: numberVariable(env, "PARSEC_DATABASE_POOL", {
+      fallback: 4,
+      min: 1,
+      max: 100,
+    }),
+    databaseTimeoutMs: numberVariable(env, "PARSEC_DATABASE_TIMEOUT_MS", {
+      fallback: 2_000,
+      min: 10,
+      max: 60_000,
+    }),
+    usersTable: readTable(env),
+    usersTtlMs: numberVariable(env, "PARSEC_USERS_TTL_MS", {
+      fallback: 300_000,
+      min: 1,
+      max: 31_536_000_000,
+    }),
+    signingSecret: readSigningSecret(env, isAlone),
+    peerSecret: optionalVariable(env, "PARSEC_PEER_SECRET"),
+    adminToken: readAdminToken(env),
+    clients: listVariable(env, "PARSEC_CLIENTS").map(readClient),
+    tokenTtlMs: numberVariable(env, "PARSEC_TOKEN_TTL_MS", {
+      fallback: 300_000,
+      min: 1_000,
+      max: 3_600_000,
+    }),
+    drainMs: numberVariable(env, "PARSEC_DRAIN_MS", { fallback: 10_000, min: 0, max: 600_000 }),
+    logLevel: readLogLevel(env),
+  };
+}
+
+function readIssuer(env: Environment, fallback: string | undefined): string {
+  const name = "PARSEC_ISSUER";
+  const value = optionalVariable(env, name) ?? fallback;
+  if (value === undefined) {
+    throw invalidVariable(name, "must be set when there are several nodes: they are one issuer");
+  }
+  checkUrl(name, value, web);
+  if (/[?#]/.test(value)) throw invalidVariable(name, "must have no query and no fragment");
+  return value;
+}
+
+function readTrusted(env: Environment): NodeConfig["trusted"] {
+  const issuer = requiredVariable(env, "PARSEC_TRUSTED_ISSUER", "whose tokens are exchanged?");
+  const jwksUrl = optionalVariable(env, "PARSEC_TRUSTED_JWKS_URL");
+  if (jwksUrl === undefined) checkUrl("PARSEC_TRUSTED_ISSUER", issuer, web);
+  else checkUrl("PARSEC_TRUSTED_JWKS_URL", jwksUrl, web);
+  const audience = readList(
+    env,
+    "PARSEC_TRUSTED_AUDIENCE",
+    'what must "aud" of their tokens name?',
+  );
+  return { issuer, jwksUrl, audience };
+}
+
+function readList(env: Environment, name: string, purpose: string): readonly string[] {
+  const list = listVariable(env, name);
+  if (list.length === 0) throw invalidVariable(name, `must be set: ${purpose}`);
+  return list;
+}
+
+function readTable(env: Environment): string {
+  const name = "PARSEC_USERS_TABLE";
+  const table = optionalVariable(env, name) ?? "users";
+  // Identifiers cannot be parameters of a statement; this is what makes splicing one in safe.
+  if (!/^[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?$/.test(table)) {
+    throw invalidVariable(
+      name,
+      "must be table or schema.table in lower-case letters, digits and _",
+    );
+  }
+  return table;
+}
+
+function readSigningSecret(env: Environment, isAlone: boolean): string | undefined {
+  const name = "PARSEC_SIGNING_SECRET";
+  const secret = optionalVariable(env, name);
+  if (secret === undefined) {
+    if (isAlone) return undefined;
+    throw invalidVariable(name, "must be set when there are several nodes, the same on all");
+  }
+  if (Buffer.byteLength(secret) < minSecretLength) {
+    throw invalidVariable(name, `must have at least ${minSecretLength} bytes`);
+  }
+  return secret;
+}
+
+function readAdminToken(env: Environment): string | undefined {
+  const token = optionalVariable(env, "PARSEC_ADMIN_TOKEN");
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw invalidVariable("PARSEC_ADMIN_TOKEN", "must be printable ASCII without spaces");
+  }
+  if (token !== undefined && token.length < minAdminTokenLength) {
+    const rule = `must have at least ${minAdminTokenLength} characters`;
+    throw invalidVariable("PARSEC_ADMIN_TOKEN", rule);
+  }
+  return token;
+}
+
+function readClient(entry: string): ClientOptions {
+  const [, id, secret] = /^([^:]+):(.+)$/.exec(entry) ?? [];
+  if (id === undefined || secret === undefined) {
+    throw invalidVariable("PARSEC_CLIENTS", "must list id:secret, separated by commas");
+  }
+  return { id, secret };
+}
+
+function readLogLevel(env: Environment): string {
+  const level = optionalVariable(env, "PARSEC_LOG_LEVEL") ?? "info";
+  if (!logLevels.includes(level)) {
+    throw invalidVariable("PARSEC_LOG_LEVEL", `must be one of ${logLevels.join(", ")}`);
+  }
+  return level;
+}

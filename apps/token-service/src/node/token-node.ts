@@ -1,0 +1,191 @@
+import { randomBytes } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import { createDataSourceClusterRegistry, isParsecError, ParsecError } from "@parsec/core";
+import {
+  createDerivedKeySource,
+  createTokenHandler,
+  createTokenService,
+  createTrustStore,
+  type ExchangeEvent,
+} from "@parsec/tokens";
+import { createHttpPeers } from "@parsec/transport-http";
+import type { Logger } from "pino";
+import { handleInvalidate } from "./admin-endpoint.ts";
+import { cacheMetricsText } from "./cache-metrics-text.ts";
+import { openDatabasePool } from "./database-pool.ts";
+import { createHttpServer } from "./http-server.ts";
+import { answerJson, answerText } from "./json-answer.ts";
+import type { NodeConfig } from "./node-config.ts";
+import { createPrometheusMetrics } from "./prometheus-metrics.ts";
+import { watchReadiness } from "./readiness.ts";
+import { createRequestRouter } from "./request-router.ts";
+import { createUserClaimsMapper } from "./user-claims-mapper.ts";
+import { createUsersSource } from "./users-source.ts";
+
+/** One running node. */
+export interface TokenNode {
+  /** Resolves once the keys of the identity provider and the database have been there. */
+  whenReady(): Promise<void>;
+  /** Lets requests under way finish, for `drainMs` at most, then closes everything. Twice is fine. */
+  close(): Promise<void>;
+}
+
+const basePath = "/_groupcache/";
+/** "No such user" is forgotten soon, so that a new user can log in at once. */
+const unknownUserTtlMs = 2_000;
+/** For so long old roles are better than no tokens when the database is away. */
+const staleIfErrorMs = 60_000;
+const readinessRetryMs = 250;
+
+/**
+ * Builds and starts a node: peers, registry, trust, keys, endpoints, server. Rejects when it cannot
+ * listen; a missing database or identity provider only keeps it from being ready.
+ */
+export async function startTokenNode(config: NodeConfig, log: Logger): Promise<TokenNode> {
+  const pool = openDatabasePool({
+    url: config.databaseUrl,
+    size: config.databasePoolSize,
+    timeoutMs: config.databaseTimeoutMs,
+    onError: (error) => log.warn({ reason: error.message }, "a database connection broke"),
+  });
+  const peers = createHttpPeers({
+    selfUrl: config.selfUrl,
+    peerUrls: config.peerUrls,
+    basePath,
+    ...(config.peerSecret === undefined ? {} : { secret: config.peerSecret }),
+  });
+  const registry = createDataSourceClusterRegistry({ peers });
+  registry.register(createUsersSource(pool, config.usersTable), {
+    ttlMs: config.usersTtlMs,
+    negativeTtlMs: unknownUserTtlMs,
+    staleIfErrorMs,
+    timeoutMs: config.databaseTimeoutMs * 2,
+  });
+  const { jwksUrl, ...trusted } = config.trusted;
+  const trust = createTrustStore({
+    issuers: [{ ...trusted, ...(jwksUrl === undefined ? {} : { jwksUrl }) }],
+  });
+  const keys = createDerivedKeySource({
+    issuer: config.issuer,
+    secret: config.signingSecret ?? randomBytes(32),
+  });
+  const service = createTokenService({
+    issuer: config.issuer,
+    audiences: config.audiences,
+    trust,
+    keys,
+    dataSources: registry,
+    claimMappers: [createUserClaimsMapper()],
+    clients: config.clients,
+    ttlMs: config.tokenTtlMs,
+  });
+  const metrics = createPrometheusMetrics(registry);
+  const readiness = watchReadiness(
+    [
+      { name: "jwks", check: () => trust.ready() },
+      { name: "database", check: () => pool.query("SELECT 1").then(() => true) },
+    ],
+    { retryMs: readinessRetryMs },
+  );
+
+  const server = createHttpServer(
+    createRequestRouter({
+      peers: { basePath, handler: peers.handler },
+      read: {
+        "/health/live": (_request, response) => answerJson(response, 200, { status: "live" }),
+        "/health/ready": (_request, response) => answerReadiness(response, readiness.report()),
+        "/metrics": (_request, response) => void answerMetrics(response, metrics),
+        "/metrics/cache": (_request, response) =>
+          answerText(response, 200, { text: cacheMetricsText(registry), type: "text/plain" }),
+      },
+      write: {
+        "/admin/invalidate": (request, response) =>
+          void handleInvalidate(request, response, {
+            registry,
+            token: config.adminToken,
+            defaultIssuer: config.trusted.issuer,
+          }),
+      },
+      tokens: createTokenHandler(service, {
+        onExchange(event) {
+          metrics.countExchange(event);
+          logExchange(log, event);
+        },
+      }),
+    }),
+  );
+
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    readiness.startDraining();
+    await server.drain(config.drainMs);
+    readiness.close();
+    trust.close();
+    keys.close();
+    await registry.close();
+    await pool.end();
+  };
+
+  try {
+    await server.listen(config.listen);
+  } catch (reason) {
+    await close();
+    throw listenError(config, reason);
+  }
+  return {
+    whenReady: () => readiness.whenReady(),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function answerReadiness(
+  response: ServerResponse,
+  report: { readonly status: string; readonly waitingFor: readonly string[] },
+): void {
+  const body = { status: report.status, waiting_for: report.waitingFor };
+  answerJson(response, report.status === "ready" ? 200 : 503, body);
+}
+
+async function answerMetrics(
+  response: ServerResponse,
+  metrics: ReturnType<typeof createPrometheusMetrics>,
+): Promise<void> {
+  try {
+    answerText(response, 200, { text: await metrics.render(), type: metrics.contentType });
+  } catch {
+    answerJson(response, 500, { error: "server_error" });
+  }
+}
+
+/** Faults are worth a line; what clients do wrong only when somebody looks for it. No token gets here. */
+function logExchange(log: Logger, { outcome, durationMs, error }: ExchangeEvent): void {
+  const entry = { outcome, durationMs: Math.round(durationMs) };
+  if (outcome === "temporarily_unavailable" || outcome === "server_error") {
+    log.warn({ ...entry, reason: rootMessage(error) }, "a token could not be issued");
+  } else {
+    log.debug({ ...entry, reason: error?.message }, "token exchange");
+  }
+}
+
+/** The innermost message says what really happened; ours in between only says where. */
+function rootMessage(error: unknown): string {
+  let root = error;
+  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
+  const code = isParsecError(root) ? `${root.code}: ` : "";
+  return root instanceof Error ? code + root.message : String(root);
+}
+
+function listenError(config: NodeConfig, reason: unknown): unknown {
+  const { code } = reason as { code?: unknown };
+  const { host, port } = config.listen;
+  if (code !== "EADDRINUSE" && code !== "EACCES" && code !== "EADDRNOTAVAIL") return reason;
+  const why = code === "EADDRINUSE" ? "is in use" : "cannot be listened on";
+  return new ParsecError(
+    "INVALID_ARGUMENT",
+    `port ${port}${host === undefined ? "" : ` on ${host}`} ${why}; choose another with --port or PARSEC_LISTEN`,
+    { cause: reason },
+  );
+}
