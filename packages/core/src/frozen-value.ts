@@ -10,36 +10,47 @@ const stringHeaderBytes = 16;
 
 /**
  * Freezes plain data to the bottom and estimates the heap it takes, in bytes. Returns -1, having
- * frozen only parts, when it holds anything that freezing does not protect.
+ * frozen nothing, when it holds anything that freezing does not protect.
  */
 export function freezeDeep(value: unknown): number {
+  if (typeof value !== "object" || value === null) return primitiveBytes(value);
+  // Walked while it grows, instead of by recursion: what a codec returns may be nested deeper than
+  // the stack, or contain itself.
+  const objects = new Set([value]);
+  let bytes = 0;
+  for (const object of objects) {
+    const prototype: unknown = Object.getPrototypeOf(object);
+    if (prototype !== Object.prototype && prototype !== Array.prototype && prototype !== null) {
+      return -1;
+    }
+    bytes += objectBytes;
+    for (const child of Array.isArray(object) ? object : Object.values(object)) {
+      bytes += wordBytes;
+      if (typeof child === "object" && child !== null) {
+        objects.add(child);
+      } else {
+        const childBytes = primitiveBytes(child);
+        if (childBytes < 0) return -1;
+        bytes += childBytes;
+      }
+    }
+  }
+  for (const object of objects) Object.freeze(object);
+  return bytes;
+}
+
+function primitiveBytes(value: unknown): number {
   switch (typeof value) {
     case "string":
       return stringHeaderBytes + value.length * 2;
     case "number":
-      return 2 * wordBytes;
-    case "object":
-      return value === null ? 0 : freezeObject(value);
     case "boolean":
     case "undefined":
     case "bigint":
       return 2 * wordBytes;
+    case "object":
+      return 0; // null
     default:
       return -1;
   }
-}
-
-function freezeObject(value: object): number {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== Array.prototype && prototype !== null) {
-    return -1;
-  }
-  let bytes = objectBytes;
-  for (const child of Array.isArray(value) ? value : Object.values(value)) {
-    const childBytes = freezeDeep(child);
-    if (childBytes < 0) return -1;
-    bytes += wordBytes + childBytes;
-  }
-  Object.freeze(value);
-  return bytes;
 }
