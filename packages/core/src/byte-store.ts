@@ -46,11 +46,12 @@ class Chunk {
   readonly floats: Float64Array = new Float64Array(this.integers.buffer);
 }
 
-/** One of the two lists, in figures. */
-class ListTotals {
+/** One of the two lists, in figures. Hits are counted by whoever hits. */
+export class ListTotals {
   readonly list: ListName;
   bytes = 0;
   items = 0;
+  hits = 0;
   evictions = 0;
 
   constructor(list: ListName) {
@@ -75,7 +76,8 @@ export class ByteStore {
   readonly #maxBytes: number;
   readonly #onRemove: (key: string) => void;
   readonly #arena: Arena = new Arena();
-  readonly #links: RecencyLinks = new RecencyLinks();
+  /** For a reader that knows the entry's list already and saves looking it up, on the fastest path. */
+  readonly links: RecencyLinks = new RecencyLinks();
   readonly #chunks: Chunk[] = [];
   readonly main: ListTotals = new ListTotals(mainList);
   readonly hot: ListTotals = new ListTotals(hotList);
@@ -109,9 +111,9 @@ export class ByteStore {
     return none;
   }
 
-  /** Marks the entry as the most recently used of its list; `hot` must be what {@link isHot} says. */
-  touch(slot: number, hot: boolean): void {
-    this.#links.touch(slot, hot ? hotList : mainList);
+  /** Marks the entry as the most recently used of its list. */
+  touch(slot: number): void {
+    this.links.touch(slot, this.totalsOf(slot).list);
   }
 
   freshUntil(slot: number): number {
@@ -121,6 +123,11 @@ export class ByteStore {
 
   isHot(slot: number): boolean {
     return (this.#get(slot, keyField) & hotFlag) !== 0;
+  }
+
+  /** The figures of the list the entry is in. */
+  totalsOf(slot: number): ListTotals {
+    return this.isHot(slot) ? this.hot : this.main;
   }
 
   /** The key of a slot, as a string of its own that holds on to nothing larger. */
@@ -175,7 +182,7 @@ export class ByteStore {
     const totals = options.hot ? this.hot : this.main;
     totals.bytes += charge;
     totals.items++;
-    this.#links.add(slot, totals.list);
+    this.links.add(slot, totals.list);
     if (this.items > this.#buckets.length) this.#growBuckets();
     else this.#chain(slot, hash);
     return slot;
@@ -190,7 +197,7 @@ export class ByteStore {
     if (charge > this.#maxBytes || charge > largestCharge) return false;
     this.#set(slot, keyField, this.#get(slot, keyField) | watchedFlag);
     this.#set(slot, chargeField, charge);
-    (this.isHot(slot) ? this.hot : this.main).bytes += extraBytes;
+    this.totalsOf(slot).bytes += extraBytes;
     while (this.bytes > this.#maxBytes) this.#evict(slot);
     return true;
   }
@@ -203,8 +210,8 @@ export class ByteStore {
   }
 
   clear(): void {
-    while (this.main.items > 0) this.#remove(this.#links.oldest(mainList));
-    while (this.hot.items > 0) this.#remove(this.#links.oldest(hotList));
+    while (this.main.items > 0) this.#remove(this.links.oldest(mainList));
+    while (this.hot.items > 0) this.#remove(this.links.oldest(hotList));
   }
 
   /** Evicts the least recently used entry other than `spared`. */
@@ -218,15 +225,15 @@ export class ByteStore {
   }
 
   #oldestBut(spared: number, list: ListName): number {
-    const oldest = this.#links.oldest(list);
-    return oldest === spared ? this.#links.newer(oldest) : oldest;
+    const oldest = this.links.oldest(list);
+    return oldest === spared ? this.links.newer(oldest) : oldest;
   }
 
   #remove(slot: number): void {
     const keyAndFlags = this.#get(slot, keyField);
     const key = keyAndFlags & watchedFlag ? this.key(slot) : undefined;
     const totals = keyAndFlags & hotFlag ? this.hot : this.main;
-    this.#links.remove(slot);
+    this.links.remove(slot);
     totals.bytes -= this.#get(slot, chargeField);
     totals.items--;
     this.#unchain(slot);
@@ -269,7 +276,7 @@ export class ByteStore {
   #growBuckets(): void {
     this.#buckets = new Int32Array(this.#buckets.length * 2).fill(none);
     for (const list of [mainList, hotList] as const) {
-      for (let slot = this.#links.oldest(list); slot !== list; slot = this.#links.newer(slot)) {
+      for (let slot = this.links.oldest(list); slot !== list; slot = this.links.newer(slot)) {
         this.#chain(slot, this.#get(slot, hashField));
       }
     }

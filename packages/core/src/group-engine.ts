@@ -110,14 +110,14 @@ export class GroupEngine<Input, T> {
 
   /** Memory, else the one load for the key. Rejects with a `ParsecError`; never throws. */
   get(key: string, input: Input, signal?: AbortSignal): Promise<T | undefined> {
-    if (typeof key !== "string") return Promise.reject(this.#invalidKey(key));
-    if (signal?.aborted) return Promise.reject(abortError(signal));
+    // A caller without a signal who hits must not pay for any of the other cases.
+    if (signal === undefined) return this.#memory.hit(key) ?? this.#miss(key, input, undefined);
+    if (signal.aborted) return Promise.reject(abortError(signal));
     return this.#memory.hit(key) ?? this.#miss(key, input, signal);
   }
 
   /** What is fresh in memory; asks nobody. */
   peek(key: string): T | undefined {
-    if (typeof key !== "string") throw this.#invalidKey(key);
     return this.#memory.peek(key);
   }
 
@@ -135,7 +135,6 @@ export class GroupEngine<Input, T> {
       const ttlMs = Math.max(0, copy.remainingMs);
       return { value: copy.value, ttlMs, fence: standing, ratePerMinute };
     }
-    this.#counters.gets++;
     this.#counters.loads++;
     const flight = this.#joinFetch(key, lookup.input);
     return flight.wait(options?.signal).then((loaded) => ({
@@ -185,10 +184,11 @@ export class GroupEngine<Input, T> {
   }
 
   stats(): GroupStats {
-    const { mainHits, hotHits, ...counters } = this.#counters;
+    const cacheHits = this.#memory.hits;
     return {
-      ...counters,
-      cacheHits: mainHits + hotHits,
+      ...this.#counters,
+      cacheHits,
+      gets: cacheHits + this.#counters.loads,
       flights: this.#fetches.size + this.#questions.size,
       ...this.#memory.stats(),
     };
@@ -216,7 +216,6 @@ export class GroupEngine<Input, T> {
         this.#refresh(key, this.#origin.encodeInput(input));
         return stale;
       }
-      this.#counters.gets++;
       this.#counters.loads++;
       const flight = this.#join(key, input, signal !== undefined);
       return flight.wait(signal).then((loaded) => loaded.open(this.#origin));

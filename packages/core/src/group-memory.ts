@@ -1,9 +1,10 @@
-import { ByteStore } from "./byte-store.ts";
+import { ByteStore, type ListTotals } from "./byte-store.ts";
 import type { Clock } from "./clock.ts";
 import { FenceTable } from "./fences.ts";
 import { freezeDeep } from "./frozen-value.ts";
 import type { ResolvedPolicy } from "./group-options.ts";
 import type { CacheStats, GroupCounters } from "./group-stats.ts";
+import type { RecencyLinks } from "./recency-links.ts";
 import { absentTag, TagIndex } from "./tag-index.ts";
 
 /** Makes what callers get out of what is stored. */
@@ -20,14 +21,14 @@ class Memo<T> {
   readonly promise: Promise<T>;
   readonly slot: number;
   readonly freshUntil: number;
-  readonly hot: boolean;
+  readonly totals: ListTotals;
 
-  constructor(value: T, at: { slot: number; freshUntil: number; hot: boolean }) {
+  constructor(value: T, at: { slot: number; freshUntil: number; totals: ListTotals }) {
     this.value = value;
     this.promise = Promise.resolve(value);
     this.slot = at.slot;
     this.freshUntil = at.freshUntil;
-    this.hot = at.hot;
+    this.totals = at.totals;
   }
 }
 
@@ -58,6 +59,7 @@ export class GroupMemory<T> {
   readonly #decoder: Decoder<T>;
   readonly #counters: GroupCounters;
   readonly #store: ByteStore;
+  readonly #links: RecencyLinks;
   readonly #memos: Map<string, Memo<T>> = new Map();
   readonly #tags: TagIndex = new TagIndex();
   readonly #absent: Promise<undefined> = Promise.resolve(undefined);
@@ -79,19 +81,24 @@ export class GroupMemory<T> {
         this.#tags.remove(key);
       },
     });
+    this.#links = this.#store.links;
+  }
+
+  get hits(): number {
+    return this.#store.main.hits + this.#store.hot.hits;
   }
 
   /** A fresh answer, counted as a hit, or undefined. This is the path that must be fast. */
   hit(key: string): Promise<T | undefined> | undefined {
     const memo = this.#memos.get(key);
     if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
-      this.#countHit(memo.hot);
-      this.#store.touch(memo.slot, memo.hot);
+      memo.totals.hits++;
+      this.#links.touch(memo.slot, memo.totals.list);
       return memo.promise;
     }
     const slot = this.#findFresh(key);
     if (slot < 0) return undefined;
-    this.#countHit(this.#store.isHot(slot));
+    this.#store.totalsOf(slot).hits++;
     return this.#open(key, slot);
   }
 
@@ -99,13 +106,13 @@ export class GroupMemory<T> {
   peek(key: string): T | undefined {
     const memo = this.#memos.get(key);
     if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
-      this.#countHit(memo.hot);
-      this.#store.touch(memo.slot, memo.hot);
+      memo.totals.hits++;
+      this.#links.touch(memo.slot, memo.totals.list);
       return memo.value;
     }
     const slot = this.#findFresh(key);
     if (slot < 0) return undefined;
-    this.#countHit(this.#store.isHot(slot));
+    this.#store.totalsOf(slot).hits++;
     const bytes = this.#store.value(slot);
     return bytes === undefined ? undefined : this.#decodeAndKeep(key, { slot, bytes });
   }
@@ -114,10 +121,10 @@ export class GroupMemory<T> {
   staleHit(key: string): Promise<T | undefined> | undefined {
     const slot = this.#findStale(key, this.#policy.staleWhileRevalidateMs);
     if (slot < 0) return undefined;
-    this.#countHit(false);
+    this.#store.main.hits++;
     this.#counters.staleHits++;
     const bytes = this.#store.value(slot) as Buffer;
-    this.#store.touch(slot, false);
+    this.#store.touch(slot);
     try {
       return Promise.resolve(this.#decoder.decode(bytes));
     } catch (error) {
@@ -133,7 +140,7 @@ export class GroupMemory<T> {
       if (slot < 0) return undefined;
       this.#counters.staleHits++;
     }
-    this.#countHit(this.#store.isHot(slot));
+    this.#store.totalsOf(slot).hits++;
     return this.#copy(slot);
   }
 
@@ -183,25 +190,21 @@ export class GroupMemory<T> {
       main: {
         bytes: main.bytes,
         items: main.items,
-        hits: this.#counters.mainHits,
+        hits: main.hits,
         evictions: main.evictions,
       },
       hot: {
         bytes: hot.bytes,
         items: hot.items,
-        hits: this.#counters.hotHits,
+        hits: hot.hits,
         evictions: hot.evictions,
       },
     };
   }
 
-  #countHit(hot: boolean): void {
-    this.#counters.gets++;
-    if (hot) this.#counters.hotHits++;
-    else this.#counters.mainHits++;
-  }
-
   #findFresh(key: string): number {
+    // Callers in plain JavaScript may ask for anything; the engine says what is wrong with it.
+    if (typeof key !== "string") return -1;
     const slot = this.#store.find(key);
     return slot >= 0 && this.#store.freshUntil(slot) > this.#clock.now() ? slot : -1;
   }
@@ -216,7 +219,7 @@ export class GroupMemory<T> {
   }
 
   #copy(slot: number): StoredCopy {
-    this.#store.touch(slot, this.#store.isHot(slot));
+    this.#store.touch(slot);
     const value = this.#store.value(slot);
     return {
       value: value === undefined ? undefined : Buffer.from(value),
@@ -227,7 +230,7 @@ export class GroupMemory<T> {
   #open(key: string, slot: number): Promise<T | undefined> {
     const bytes = this.#store.value(slot);
     if (bytes === undefined) {
-      this.#store.touch(slot, this.#store.isHot(slot));
+      this.#store.touch(slot);
       return this.#absent;
     }
     try {
@@ -240,8 +243,8 @@ export class GroupMemory<T> {
 
   #decodeAndKeep(key: string, entry: { readonly slot: number; readonly bytes: Buffer }): T {
     const value = this.#decoder.decode(entry.bytes);
-    const hot = this.#store.isHot(entry.slot);
-    this.#store.touch(entry.slot, hot);
+    const totals = this.#store.totalsOf(entry.slot);
+    this.#links.touch(entry.slot, totals.list);
     if (!this.#decoder.shared) return value;
     const heapBytes = freezeDeep(value);
     if (heapBytes < 0) return value;
@@ -250,7 +253,7 @@ export class GroupMemory<T> {
     if (this.#store.watch(entry.slot, Math.ceil(charge))) {
       this.#memos.set(
         this.#store.key(entry.slot),
-        new Memo(value, { slot: entry.slot, freshUntil, hot }),
+        new Memo(value, { slot: entry.slot, freshUntil, totals }),
       );
     }
     return value;

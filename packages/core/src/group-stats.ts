@@ -39,11 +39,8 @@ export interface GroupStats {
   readonly hot: CacheStats;
 }
 
-/** The running counters behind {@link GroupStats}. */
+/** The running counters behind {@link GroupStats}; `gets` is their sum and not counted apart. */
 export class GroupCounters {
-  gets = 0;
-  mainHits = 0;
-  hotHits = 0;
   staleHits = 0;
   loads = 0;
   loadsDeduped = 0;
