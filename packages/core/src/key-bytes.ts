@@ -6,7 +6,6 @@
 
 const escapeBase = 0xdc00;
 const replacement = "\ufffd";
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const loneSurrogate = /\p{Surrogate}/u;
 
 /** The bytes of a key, as they travel to a peer and as Go's groupcache hashes them. */
@@ -51,16 +50,18 @@ function decodeExactly(buffer: Buffer): string {
   return text;
 }
 
-/** Length of the valid UTF-8 sequence that starts at `index`, 0 when there is none. */
+/** Length of the valid UTF-8 sequence that starts at `index`, 0 when there is none (RFC 3629, section 4). */
 function validSequence(buffer: Buffer, index: number): number {
   const lead = buffer[index] as number;
   if (lead < 0x80) return 1;
   const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
-  if (length === 0 || index + length > buffer.length) return 0;
-  try {
-    strictUtf8.decode(buffer.subarray(index, index + length));
-    return length;
-  } catch {
-    return 0;
+  if (length === 0 || lead > 0xf4 || index + length > buffer.length) return 0;
+  for (let at = index + 1; at < index + length; at++) {
+    if (((buffer[at] as number) & 0xc0) !== 0x80) return 0;
   }
+  const second = buffer[index + 1] as number;
+  const overlong = (lead === 0xe0 && second < 0xa0) || (lead === 0xf0 && second < 0x90);
+  const surrogate = lead === 0xed && second > 0x9f;
+  const tooLarge = lead === 0xf4 && second > 0x8f;
+  return overlong || surrogate || tooLarge ? 0 : length;
 }
