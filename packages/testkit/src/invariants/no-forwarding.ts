@@ -1,0 +1,24 @@
+import type { RunUnderCheck } from "./run-under-check.ts";
+
+/** I6: a node asks peers for its own callers only, and lets a peer wait for its own fetches only. */
+export function checkNoForwarding(run: RunUnderCheck): void {
+  const { questions, served, fetches } = run.history;
+  for (const question of questions) {
+    if (question.onBehalfOf > 0) continue;
+    run.report(
+      "I6",
+      `${question.node} asked a peer for ${question.key} at step ${question.begun.step}, though none of its own callers waited`,
+    );
+  }
+  for (const lookup of served) {
+    const { settled, outcome } = lookup;
+    const waited = settled !== undefined && settled.atMs > lookup.begun.atMs;
+    if (!waited || outcome?.kind !== "value") continue;
+    const fetch = fetches[outcome.fetch];
+    if (fetch?.node === lookup.node) continue;
+    run.report(
+      "I6",
+      `${lookup.node} made a peer wait for ${lookup.key} and then answered with fetch ${outcome.fetch} of ${fetch?.node}`,
+    );
+  }
+}

@@ -1,0 +1,37 @@
+import { createMemoryNetwork } from "./memory-transport.ts";
+import { describePeerContract } from "./peer-contract.ts";
+
+const limits = { maxKeyBytes: 2000, maxValueBytes: 100_000 };
+const ids = ["http://127.0.0.1:8081", "http://127.0.0.1:8082", "http://127.0.0.1:8083"];
+
+describePeerContract({
+  name: "memory transport",
+  limits,
+  async setup() {
+    const network = createMemoryNetwork(limits);
+    const pickers = ids.map((selfId) => network.createPeers({ selfId, ids }));
+    return {
+      nodes: pickers.map((picker) => ({ picker })),
+      async close() {
+        await Promise.all(pickers.map((picker) => picker.close()));
+      },
+    };
+  },
+});
+
+describePeerContract({
+  name: "memory transport whose messages overtake one another",
+  limits,
+  async setup() {
+    let count = 0;
+    const fate = () => ({ delayMs: (count++ * 7) % 5 });
+    const network = createMemoryNetwork({ ...limits, fate });
+    const pickers = ids.map((selfId) => network.createPeers({ selfId, ids }));
+    return {
+      nodes: pickers.map((picker) => ({ picker })),
+      async close() {
+        await Promise.all(pickers.map((picker) => picker.close()));
+      },
+    };
+  },
+});

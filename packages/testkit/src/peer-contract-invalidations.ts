@@ -1,0 +1,88 @@
+import { ParsecError, type PeerInvalidationTarget } from "@parsec/core";
+import { expect } from "vitest";
+import {
+  type ContractCase,
+  expectRejection,
+  invalidationOf,
+  nodeAt,
+  peerBetween,
+} from "./contract-case.ts";
+import { awkwardKeys } from "./contract-keys.ts";
+
+const toSecond: { from: number; to: number } = { from: 0, to: 1 };
+const options: { timeoutMs: number } = { timeoutMs: 4000 };
+
+const targets: readonly (readonly [name: string, target: PeerInvalidationTarget])[] = [
+  ["one key", { kind: "keys", keys: ["alice"] }],
+  ["many keys, awkward ones included", { kind: "keys", keys: awkwardKeys.map(([, key]) => key) }],
+  ["a thousand keys", { kind: "keys", keys: Array.from({ length: 1000 }, (_, i) => `user:${i}`) }],
+  ["a tag", { kind: "tag", tag: "tenant:日本/7 %" }],
+  ["the whole group", { kind: "all" }],
+];
+
+/** How invalidations arrive and are acknowledged. */
+export const invalidationCases: readonly ContractCase[] = [
+  ...targets.map(
+    ([name, target]): ContractCase => ({
+      name: `an invalidation of ${name} has been applied when it is acknowledged`,
+      async run(context) {
+        const { host } = nodeAt(context, 1);
+        const invalidation = invalidationOf([], { target, fence: Number.MAX_SAFE_INTEGER });
+        await peerBetween(context, toSecond).invalidate(invalidation, options);
+        expect(host.invalidations).toEqual([invalidation]);
+        expect(nodeAt(context, 2).host.invalidations).toEqual([]);
+      },
+    }),
+  ),
+  {
+    name: "an invalidation of a group the peer does not have is NO_SUCH_GROUP",
+    async run(context) {
+      const { host } = nodeAt(context, 1);
+      host.onInvalidate(({ group }) => {
+        if (group === "unknown") throw new ParsecError("NO_SUCH_GROUP", "no such group here");
+      });
+      const peer = peerBetween(context, toSecond);
+      const unknown = invalidationOf(["k"], { group: "unknown" });
+      await expectRejection(peer.invalidate(unknown, options), "NO_SUCH_GROUP");
+      await peer.invalidate(invalidationOf(["k"]), options);
+      expect(host.invalidations).toHaveLength(1);
+    },
+  },
+  {
+    name: "an invalidation that the host fails to apply is not acknowledged",
+    async run(context) {
+      nodeAt(context, 1).host.onInvalidate(() => {
+        throw new RangeError("a bug in the host");
+      });
+      await expectRejection(
+        peerBetween(context, toSecond).invalidate(invalidationOf(["k"]), options),
+        "PEER_UNREACHABLE",
+        "ORIGIN_FAILED",
+      );
+    },
+  },
+  {
+    name: "many invalidations at once are each acknowledged once applied",
+    async run(context) {
+      const { host } = nodeAt(context, 1);
+      const peer = peerBetween(context, toSecond);
+      await Promise.all(
+        Array.from({ length: 100 }, async (_, index) => {
+          await peer.invalidate(invalidationOf([`k${index}`], { fence: index + 1 }), options);
+          expect(host.invalidations.map(({ fence }) => fence)).toContain(index + 1);
+        }),
+      );
+      expect(host.invalidations).toHaveLength(100);
+    },
+  },
+  {
+    name: "an invalidation whose signal has fired already is ABORTED",
+    async run(context) {
+      const call = peerBetween(context, toSecond).invalidate(invalidationOf(["k"]), {
+        ...options,
+        signal: AbortSignal.abort(),
+      });
+      await expectRejection(call, "ABORTED");
+    },
+  },
+];

@@ -1,0 +1,153 @@
+import type { PeerPicker } from "@parsec/core";
+import { expect } from "vitest";
+import {
+  type ContractCase,
+  echo,
+  lookupOf,
+  nodeAt,
+  peerBetween,
+  textOf,
+  until,
+} from "./contract-case.ts";
+import { awkwardKeys } from "./contract-keys.ts";
+
+const keys: readonly string[] = [
+  ...awkwardKeys.map(([, key]) => key),
+  ...Array.from({ length: 1000 }, (_, index) => `user:${index}`),
+];
+
+function ownerOf(picker: PeerPicker, key: string): string {
+  return picker.pick(key)?.id ?? picker.selfId;
+}
+
+function ownersOf(picker: PeerPicker): readonly string[] {
+  return keys.map((key) => ownerOf(picker, key));
+}
+
+/** What a picker owes, whatever its transport. */
+export const pickerCases: readonly ContractCase[] = [
+  {
+    name: "lists every other member once, and not itself",
+    async run(context) {
+      const ids = context.nodes.map(({ picker }) => picker.selfId);
+      expect(new Set(ids).size).toBe(ids.length);
+      for (const { picker } of context.nodes) {
+        const others = picker.peers().map((peer) => peer.id);
+        expect([...others].sort()).toEqual(ids.filter((id) => id !== picker.selfId).sort());
+      }
+    },
+  },
+  {
+    name: "every node names the same owner for every key",
+    async run(context) {
+      const [first, ...others] = context.nodes;
+      const owners = ownersOf(first?.picker as PeerPicker);
+      for (const other of others) expect(ownersOf(other.picker)).toEqual(owners);
+      expect(new Set(owners).size, "some node owns nothing").toBe(context.nodes.length);
+    },
+  },
+  {
+    name: "picks itself as undefined, and others as one of its peers",
+    async run(context) {
+      for (const { picker } of context.nodes) {
+        const peers = new Set(picker.peers().map((peer) => peer.id));
+        const picked = keys.map((key) => picker.pick(key));
+        expect(picked).toContain(undefined);
+        for (const peer of picked) if (peer !== undefined) expect(peers).toContain(peer.id);
+      }
+    },
+  },
+  {
+    name: "the order in which members are listed is irrelevant",
+    async run(context) {
+      const { picker } = nodeAt(context, 0);
+      const owners = ownersOf(picker);
+      const ids = context.nodes.map((node) => node.picker.selfId);
+      picker.updatePeers([...ids].reverse());
+      expect(ownersOf(picker)).toEqual(owners);
+      picker.updatePeers([...ids.slice(1), ...ids.slice(0, 1)]);
+      expect(ownersOf(picker)).toEqual(owners);
+    },
+  },
+  {
+    name: "updatePeers removes a member and takes it back, moving only its keys",
+    async run(context) {
+      const { picker } = nodeAt(context, 0);
+      const ids = context.nodes.map((node) => node.picker.selfId);
+      const removed = nodeAt(context, 2).picker.selfId;
+      const before = ownersOf(picker);
+
+      picker.updatePeers(ids.filter((id) => id !== removed));
+      expect(picker.peers().map((peer) => peer.id)).not.toContain(removed);
+      const meanwhile = ownersOf(picker);
+      expect(meanwhile).not.toContain(removed);
+      for (const [index, owner] of before.entries()) {
+        if (owner !== removed) expect(meanwhile[index], keys[index] as string).toBe(owner);
+      }
+
+      picker.updatePeers(ids);
+      expect(ownersOf(picker)).toEqual(before);
+      const { host } = nodeAt(context, 2);
+      host.onLookup(echo);
+      const answer = await peerBetween(context, { from: 0, to: 2 }).lookup(lookupOf("back"));
+      expect(textOf(answer)).toBe(textOf(echo(lookupOf("back"))));
+    },
+  },
+  {
+    name: "a node alone owns everything",
+    async run(context) {
+      const { picker } = nodeAt(context, 0);
+      picker.updatePeers([picker.selfId]);
+      expect(picker.peers()).toEqual([]);
+      for (const key of keys) expect(picker.pick(key)).toBeUndefined();
+    },
+  },
+  {
+    name: "refuses a membership without itself, and keeps the one it has",
+    async run(context) {
+      const { picker } = nodeAt(context, 0);
+      const owners = ownersOf(picker);
+      const others = picker.peers().map((peer) => peer.id);
+      for (const ids of [others, []]) {
+        expect(() => picker.updatePeers(ids)).toThrow(
+          expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+        );
+      }
+      expect(ownersOf(picker)).toEqual(owners);
+    },
+  },
+  {
+    name: "a member listed twice counts once, or is refused",
+    async run(context) {
+      const { picker } = nodeAt(context, 0);
+      const owners = ownersOf(picker);
+      const ids = context.nodes.map((node) => node.picker.selfId);
+      try {
+        picker.updatePeers([...ids, ...ids]);
+      } catch (error) {
+        expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+      }
+      expect(picker.peers()).toHaveLength(ids.length - 1);
+      expect(ownersOf(picker)).toEqual(owners);
+    },
+  },
+  {
+    name: "a membership change leaves lookups under way to members that stay alone",
+    async run(context) {
+      const { picker } = nodeAt(context, 0);
+      const { host } = nodeAt(context, 1);
+      let release = (): void => {};
+      host.onLookup(
+        (lookup) =>
+          new Promise((resolve) => {
+            release = () => resolve(echo(lookup));
+          }),
+      );
+      const pending = peerBetween(context, { from: 0, to: 1 }).lookup(lookupOf("slow"));
+      await until(() => host.lookups.length === 1);
+      picker.updatePeers([picker.selfId, nodeAt(context, 1).picker.selfId]);
+      release();
+      expect(textOf(await pending)).toBe(textOf(echo(lookupOf("slow"))));
+    },
+  },
+];

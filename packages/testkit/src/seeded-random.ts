@@ -1,0 +1,14 @@
+/**
+ * A random generator like `Math.random` that repeats itself for the same `seed`. Good enough to
+ * drive tests, not for anything secret.
+ */
+export function createSeededRandom(seed: number): () => number {
+  // Mulberry32: one 32-bit word of state, full period, passes the usual statistical batteries.
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
