@@ -173,7 +173,7 @@ describe("ByteStore", () => {
               expect(slot >= 0).toBe(model.find(step.key) !== undefined);
               if (slot >= 0) {
                 if (step.kind === "touch") {
-                  store.touch(slot, store.isHot(slot));
+                  store.touch(slot);
                   model.touch(step.key);
                 } else if (step.kind === "watch") {
                   const fits = store.watch(slot, step.extraBytes);
