@@ -1,13 +1,15 @@
 /** Fences are integers from 1 up to here; 0 means "none". */
 const fenceLimit = Number.MAX_SAFE_INTEGER;
-/** Duplicates and late messages of so many invalidations of one key are recognised. */
-const rememberedPerKey = 8;
+/** So many of the newest fences of a key are kept apart: what may still be on its way to some node. */
+const keptApart = 6;
 
 interface KeyFences {
-  /** Stands for every invalidation of the key applied here: what a lookup carries. */
+  /** What this node stands at: the sum of everything it has applied. */
   standing: number;
-  /** Newest last: single fences, and sums of them that this node or another stands at. */
-  known: number[];
+  /** The part of it that is older than `recent`. */
+  older: number;
+  /** The newest fences, oldest first. */
+  recent: number[];
 }
 
 /**
@@ -32,21 +34,34 @@ export class FenceTable {
     return this.#find(key)?.standing ?? 0;
   }
 
-  /** Whether this node has applied what an asker stands at. */
+  /**
+   * Whether this node has applied all that an asker stands at: some of the newest fences, with or
+   * without the older ones. One still waits for the rest, the other has forgotten what was before.
+   */
   knows(key: string, fence: number): boolean {
     if (fence === 0) return true;
-    return this.#find(key)?.known.includes(fence) ?? false;
+    const fences = this.#find(key);
+    if (fences === undefined) return false;
+    if (fence === fences.standing) return true;
+    const { older, recent } = fences;
+    for (let some = 0; some < 1 << recent.length; some++) {
+      let total = 0;
+      for (let index = 0; index < recent.length; index++) {
+        if (some & (1 << index)) total = sum(total, recent[index] as number);
+      }
+      if (fence === total || (older !== 0 && fence === sum(total, older))) return true;
+    }
+    return false;
   }
 
   /** Takes note of an invalidation, or of what an asker stands at, that has been applied here. */
   add(key: string, fence: number): void {
-    if (this.knows(key, fence)) return;
     const fences = this.#entry(key);
-    fences.standing = fences.standing === 0 ? fence : sum(fences.standing, fence);
-    fences.known.push(fence);
-    if (fences.standing !== fence) fences.known.push(fences.standing);
-    if (fences.known.length > rememberedPerKey) {
-      fences.known = fences.known.slice(-rememberedPerKey);
+    if (fences.recent.includes(fence)) return;
+    fences.standing = sum(fences.standing, fence);
+    fences.recent.push(fence);
+    if (fences.recent.length > keptApart) {
+      fences.older = sum(fences.older, fences.recent.shift() as number);
     }
   }
 
@@ -55,7 +70,8 @@ export class FenceTable {
     if (fence === 0 || fence === this.get(key)) return;
     const fences = this.#entry(key);
     fences.standing = fence;
-    fences.known = [...fences.known, fence].slice(-rememberedPerKey);
+    fences.older = fence;
+    fences.recent = [];
   }
 
   #find(key: string): KeyFences | undefined {
@@ -63,7 +79,7 @@ export class FenceTable {
   }
 
   #entry(key: string): KeyFences {
-    const entry = this.#find(key) ?? { standing: 0, known: [] };
+    const entry = this.#find(key) ?? { standing: 0, older: 0, recent: [] };
     if (this.#recent.size >= this.#generationSize && !this.#recent.has(key)) {
       this.#older = this.#recent;
       this.#recent = new Map();
@@ -78,8 +94,10 @@ export function newFence(random: () => number): number {
   return 1 + Math.floor(random() * (fenceLimit - 1));
 }
 
-/** Addition around a ring of `fenceLimit` numbers, exact in doubles. Never 0. */
+/** Addition around a ring of `fenceLimit` numbers, exact in doubles; 0 is neutral and never the sum of others. */
 function sum(a: number, b: number): number {
+  if (a === 0) return b;
+  if (b === 0) return a;
   const untilLimit = fenceLimit - b;
   return a > untilLimit ? a - untilLimit : a + b;
 }
