@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { clusterConfigFromEnv } from "./cluster-config.ts";
+
+describe("clusterConfigFromEnv", () => {
+  it("is one node on port 8080 when nothing is set", () => {
+    const alone = { selfUrl: "http://localhost:8080", peerUrls: ["http://localhost:8080"] };
+    expect(clusterConfigFromEnv({})).toEqual(alone);
+    expect(clusterConfigFromEnv({ PARSEC_SELF_URL: " ", PARSEC_PEER_URLS: " , " })).toEqual(alone);
+  });
+
+  it("reads the two variables, with spaces and empty items left out", () => {
+    const env = {
+      PARSEC_SELF_URL: " http://10.0.0.1:8080 ",
+      PARSEC_PEER_URLS: "http://10.0.0.1:8080, http://10.0.0.2:8080,,https://cache.example:443,",
+    };
+    expect(clusterConfigFromEnv(env)).toEqual({
+      selfUrl: "http://10.0.0.1:8080",
+      peerUrls: ["http://10.0.0.1:8080", "http://10.0.0.2:8080", "https://cache.example:443"],
+    });
+  });
+
+  it("leaves a URL as it is spelled, but for a slash at the end: nodes are named by it", () => {
+    const env = { PARSEC_SELF_URL: "http://Node-1:80/", PARSEC_PEER_URLS: "http://Node-1:80/" };
+    expect(clusterConfigFromEnv(env)).toEqual({
+      selfUrl: "http://Node-1:80",
+      peerUrls: ["http://Node-1:80"],
+    });
+  });
+
+  it("reads process.env when nothing is given", () => {
+    const before = { ...process.env };
+    process.env.PARSEC_SELF_URL = "http://10.9.8.7:6543";
+    delete process.env.PARSEC_PEER_URLS;
+    try {
+      expect(clusterConfigFromEnv().selfUrl).toBe("http://10.9.8.7:6543");
+    } finally {
+      process.env = before;
+    }
+  });
+
+  it.each([
+    [{ PARSEC_SELF_URL: "10.0.0.1:8080" }, /^PARSEC_SELF_URL has "10\.0\.0\.1:8080"/],
+    [{ PARSEC_SELF_URL: "ftp://10.0.0.1" }, /^PARSEC_SELF_URL has .*only http: and https:/],
+    [
+      { PARSEC_PEER_URLS: "http://a:1,nonsense" },
+      /^PARSEC_PEER_URLS has "nonsense", which is no URL/,
+    ],
+    [{ PARSEC_PEER_URLS: "http://a:1 http://b:1" }, /^PARSEC_PEER_URLS has .*no URL/],
+    [{ PARSEC_PEER_URLS: "unix:/tmp/socket" }, /^PARSEC_PEER_URLS has .*only http: and https:/],
+  ])("refuses %j and names the variable", (env, message) => {
+    expect(() => clusterConfigFromEnv(env)).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringMatching(message),
+      }),
+    );
+  });
+});

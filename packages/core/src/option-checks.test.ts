@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { ParsecError } from "./errors.ts";
+import { choiceOption, describe as describeValue, numberOption } from "./option-checks.ts";
+
+function numberOf(given: unknown): number {
+  return numberOption("sizeBytes", {
+    given: given as number | undefined,
+    fallback: 7,
+    min: 1,
+    max: 10,
+  });
+}
+
+describe("numberOption", () => {
+  it("gives the number, or the default where there is none", () => {
+    expect([1, 5.5, 10, undefined].map(numberOf)).toEqual([1, 5.5, 10, 7]);
+  });
+
+  it.each([0, 10.1, -1, Number.NaN, Number.POSITIVE_INFINITY, "5", null, {}, [], true, 5n])(
+    "refuses %s with the name and the limits",
+    (given) => {
+      expect(() => numberOf(given)).toThrow(
+        expect.objectContaining({
+          code: "INVALID_ARGUMENT",
+          message: expect.stringMatching(/^sizeBytes must be a number from 1 to 10, not /),
+        }),
+      );
+    },
+  );
+});
+
+describe("choiceOption", () => {
+  const choiceOf = (given: unknown): string =>
+    choiceOption("mode", { given: given as "a" | undefined, choices: ["a", "b"] });
+
+  it("gives the choice, or the first where there is none", () => {
+    expect(["a", "b", undefined].map(choiceOf)).toEqual(["a", "b", "a"]);
+  });
+
+  it.each(["c", "", null, 1, {}])("refuses %j with the name and the choices", (given) => {
+    expect(() => choiceOf(given)).toThrow(ParsecError);
+    expect(() => choiceOf(given)).toThrow(/^mode must be "a" or "b", not /);
+  });
+});
+
+describe("describe", () => {
+  it.each([
+    ["text", '"text"'],
+    ["x".repeat(100), `"${"x".repeat(64)}…"`],
+    [undefined, "undefined"],
+    [null, "null"],
+    [12, "12"],
+    [12n, "12"],
+    [true, "true"],
+    [Symbol("s"), "Symbol(s)"],
+    [{ secret: "hidden" }, "an object"],
+    [["hidden"], "an array"],
+    [() => "hidden", "a function"],
+  ])("shows %s shortly and without an object's inside", (value, text) => {
+    expect(describeValue(value)).toBe(text);
+  });
+});
