@@ -62,6 +62,8 @@ export class Flight<T> {
         this.#leaving--;
         if (this.#leaving === 0 && !this.#staying && !this.settled) this.#onAbandon(this);
       };
+      // The load that this call began may have aborted its own caller: no event would follow.
+      if (signal.aborted) return leave();
       signal.addEventListener("abort", leave, { once: true });
       const stay = (): void => signal.removeEventListener("abort", leave);
       this.promise.then(
