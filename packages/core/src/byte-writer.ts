@@ -3,6 +3,9 @@ import { keyToBytes } from "./key-bytes.ts";
 /** Longer keys are left to the engine's own encoder; for shorter ones the call costs more than the loop. */
 const longestLoopedKey = 64;
 
+const noBytes: Buffer = Buffer.alloc(0);
+const noView: DataView = viewOf(noBytes);
+
 /** Little-endian fields and bytes, one after the other, in a buffer that grows. */
 export class ByteWriter {
   #buffer: Buffer;
@@ -10,7 +13,7 @@ export class ByteWriter {
   #length = 0;
 
   constructor(initialBytes: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+    this.#buffer = Buffer.allocUnsafe(initialBytes);
     this.#view = viewOf(this.#buffer);
   }
 
@@ -27,7 +30,7 @@ export class ByteWriter {
   reserve(byteCount: number): void {
     const needed = this.#length + byteCount;
     if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
     this.#view = viewOf(grown);
@@ -96,11 +99,11 @@ export class ByteWriter {
     return Buffer.from(this.#buffer.subarray(0, this.#length));
   }
 
-  /** What was written, without copying. The writer goes on in fresh memory of `nextBytes`. */
-  take(nextBytes: number): Buffer {
+  /** What was written, without copying. The writer goes on in memory of its own, when there is more to come. */
+  take(): Buffer {
     const written = this.#buffer.subarray(0, this.#length);
-    this.#buffer = Buffer.allocUnsafeSlow(nextBytes);
-    this.#view = viewOf(this.#buffer);
+    this.#buffer = noBytes;
+    this.#view = noView;
     this.#length = 0;
     return written;
   }

@@ -1,4 +1,5 @@
 import type { ParsecError } from "./errors.ts";
+import { errorFromOwner } from "./owner-error.ts";
 import type { PeerAnswer } from "./peer.ts";
 import { AnswerReader, type AnswerReceiver } from "./peer-frame-answer-reader.ts";
 import type { LookupSlots, PendingLookup } from "./pending-lookup.ts";
@@ -156,7 +157,7 @@ export class FrameInFlight implements AnswerReceiver, LookupSlots {
   }
 
   failed(index: number, error: ParsecError): void {
-    this.#take(index)?.reject(error);
+    this.#take(index)?.reject(errorFromOwner(error));
   }
 
   applied(): void {

@@ -3,8 +3,8 @@ import type { PeerHost } from "./peer.ts";
 import { AnswerWriter } from "./peer-frame-answers.ts";
 import { decodeCancellation, decodeInvalidations } from "./peer-frame-invalidations.ts";
 import type { FrameLimits } from "./peer-frame-limits.ts";
-import { decodeLookups } from "./peer-frame-lookups.ts";
-import { type AnswerSink, ServedFrame } from "./served-frame.ts";
+import { decodeLookups, type LookupFrame } from "./peer-frame-lookups.ts";
+import { type AnswerSink, ServedFrame, type ServedFrameOwner } from "./served-frame.ts";
 
 /** Memory for answers nobody has measured yet, and the most that is set aside on a guess. */
 const firstGuessBytes = 256;
@@ -22,13 +22,18 @@ export interface FrameServerOptions {
  * before it acts, and throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE` then, or `PEER_UNREACHABLE`
  * when this node asked itself.
  */
-export class FrameServer {
-  readonly #options: FrameServerOptions;
-  readonly #served: Map<string, ServedFrame> = new Map();
+export class FrameServer implements ServedFrameOwner {
+  readonly host: PeerHost;
+  readonly #limits: FrameLimits;
+  readonly #sender: number;
+  /** Frames with lookups that wait for an origin, by sender and frame id. */
+  readonly #waiting: Map<string, ServedFrame> = new Map();
   #bytesPerAnswer = firstGuessBytes;
 
   constructor(options: FrameServerOptions) {
-    this.#options = options;
+    this.host = options.host;
+    this.#limits = options.limits;
+    this.#sender = options.sender;
   }
 
   /**
@@ -36,55 +41,53 @@ export class FrameServer {
    * pieces as they become ready, what memory holds first. Tell the result when the asker left.
    */
   lookups(bytes: Uint8Array, sink: AnswerSink): ServedFrame {
-    const { host, limits } = this.#options;
-    const frame = decodeLookups(bytes, limits);
+    const frame = decodeLookups(bytes, this.#limits);
     this.#checkSender(frame.sender);
     const guess = (frame.lookups.length + 1) * this.#bytesPerAnswer;
     const writer = new AnswerWriter({
-      maxValueBytes: limits.maxValueBytes,
+      maxValueBytes: this.#limits.maxValueBytes,
       initialBytes: Math.min(guess, largestGuessBytes),
     });
-    const name = servedName(frame.sender, frame.frameId);
-    const served = new ServedFrame(frame, {
-      host,
-      writer,
-      sink,
-      onWaiting: () => this.#served.set(name, served),
-      onDone: (bytesPerAnswer) => {
-        if (this.#served.get(name) === served) this.#served.delete(name);
-        this.#bytesPerAnswer = bytesPerAnswer;
-      },
-    });
+    const served = new ServedFrame(frame, { owner: this, writer, sink });
     served.start();
     return served;
   }
 
   /** Applies invalidations and returns the frame that says so. */
   invalidations(bytes: Uint8Array): Buffer {
-    const { host, limits } = this.#options;
-    const frame = decodeInvalidations(bytes, limits);
+    const frame = decodeInvalidations(bytes, this.#limits);
     this.#checkSender(frame.sender);
-    const writer = new AnswerWriter({ maxValueBytes: limits.maxValueBytes, initialBytes: 64 });
+    const { maxValueBytes } = this.#limits;
+    const writer = new AnswerWriter({ maxValueBytes, initialBytes: 64 });
     writer.begin(frame.frameId);
     for (const [index, invalidation] of frame.invalidations.entries()) {
       try {
-        host.invalidate(invalidation);
+        this.host.invalidate(invalidation);
         writer.applied(index);
       } catch (error) {
         writer.failed(index, error);
       }
     }
-    return writer.take(0);
+    return writer.take();
   }
 
   /** Ends the wait for lookups whose askers left. */
   cancellation(bytes: Uint8Array): void {
-    const { sender, frameId, indexes } = decodeCancellation(bytes, this.#options.limits);
-    this.#served.get(servedName(sender, frameId))?.forget(indexes);
+    const frame = decodeCancellation(bytes, this.#limits);
+    this.#waiting.get(nameOf(frame))?.forget(frame.indexes);
+  }
+
+  waits(served: ServedFrame): void {
+    this.#waiting.set(nameOf(served.frame), served);
+  }
+
+  done(served: ServedFrame, bytesPerAnswer: number): void {
+    this.#bytesPerAnswer = bytesPerAnswer;
+    if (served.waited) this.#waiting.delete(nameOf(served.frame));
   }
 
   #checkSender(sender: number): void {
-    if (sender !== this.#options.sender) return;
+    if (sender !== this.#sender) return;
     throw new ParsecError(
       "PEER_UNREACHABLE",
       "this node asked itself: it is listed among its peers under another name",
@@ -92,6 +95,6 @@ export class FrameServer {
   }
 }
 
-function servedName(sender: number, frameId: number): string {
-  return `${sender} ${frameId}`;
+function nameOf(frame: Pick<LookupFrame, "sender" | "frameId">): string {
+  return `${frame.sender} ${frame.frameId}`;
 }

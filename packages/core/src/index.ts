@@ -25,6 +25,7 @@ export type { InvalidationResult } from "./invalidation.ts";
 export { checkInvalidationsApplied } from "./invalidation-outcome.ts";
 export { keyFromBytes, keyToBytes } from "./key-bytes.ts";
 export { choiceOption, describe, numberOption } from "./option-checks.ts";
+export { errorFromOwner } from "./owner-error.ts";
 export type {
   Peer,
   PeerAnswer,

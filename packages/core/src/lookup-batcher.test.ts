@@ -137,6 +137,14 @@ describe("lookups of one turn", () => {
     host.fail("slow", new ParsecError("ORIGIN_FAILED", "no database"));
     expect(await failing).toBe("ORIGIN_FAILED");
   });
+
+  it("take an owner that is closing for unreachable, so that somebody else may load", async () => {
+    const { ask, host } = setup();
+    const failing = ask("slow");
+    await settled();
+    host.fail("slow", new ParsecError("CLOSED", "the group was closed"));
+    expect(await failing).toBe("PEER_UNREACHABLE");
+  });
 });
 
 describe("limits", () => {

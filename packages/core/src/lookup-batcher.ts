@@ -234,8 +234,7 @@ export class LookupBatcher implements FrameOwner {
    * under way, and a source that hangs cannot use up the way to its peer.
    */
   #consolidate(): void {
-    const threshold = Math.ceil(this.#options.maxOpenFrames * 0.75);
-    if (this.#open.size < threshold || this.#replaced.size > 0) return;
+    if (this.#open.size < this.#options.maxOpenFrames * 0.75 || this.#replaced.size > 0) return;
     const held: FrameInFlight[] = [];
     for (const frame of this.#open) {
       if (frame.wasHeard && frame.waiting > 0) held.push(frame);
@@ -255,6 +254,7 @@ export class LookupBatcher implements FrameOwner {
   }
 
   #dropReplaced(by: FrameInFlight): void {
+    if (this.#replaced.size === 0) return;
     const older = this.#replaced.get(by);
     if (older === undefined) return;
     this.#replaced.delete(by);

@@ -1,4 +1,3 @@
-import { ByteReader } from "./byte-reader.ts";
 import { ParsecError } from "./errors.ts";
 import type { PeerAnswer } from "./peer.ts";
 import { answerStatus, fenceFlag, rateFlag, statusMask, ttlFlag } from "./peer-frame-answers.ts";
@@ -7,9 +6,11 @@ import {
   checkWholeNumber,
   errorCodeFromByte,
   frameHeaderBytes,
+  frameKinds,
+  frameMagic,
+  frameVersion,
   malformed,
   maxMessageBytes,
-  readFrameHeader,
 } from "./peer-frame-layout.ts";
 
 /** Takes answers as they are read. An index may come twice, or belong to a lookup given up long ago. */
@@ -41,6 +42,8 @@ class DecodedAnswer implements PeerAnswer {
   }
 }
 
+/** Most answers come whole: no list is made for pieces until there is one. */
+const none: Uint8Array[] = [];
 const indexBytes = 3;
 const failedHeadBytes = indexBytes + 3;
 const unknownStatus = 0;
@@ -67,7 +70,7 @@ export class AnswerReader {
   readonly #maxValueBytes: number;
   #headerRead = false;
   /** Pieces of one answer that is not complete yet, and how many bytes they hold. */
-  #partial: Uint8Array[] = [];
+  #partial: Uint8Array[] = none;
   #partialBytes = 0;
   /** How many it must hold before it is looked at again; 0 while that is unknown. */
   #neededBytes = 0;
@@ -96,7 +99,8 @@ export class AnswerReader {
   }
 
   #keep(piece: Uint8Array): void {
-    this.#partial.push(piece);
+    if (this.#partialBytes === 0) this.#partial = [piece];
+    else this.#partial.push(piece);
     this.#partialBytes += piece.length;
   }
 
@@ -109,7 +113,7 @@ export class AnswerReader {
     this.#neededBytes = this.#nextTarget();
     if (this.#partialBytes === this.#neededBytes) {
       const whole = this.#gather();
-      this.#partial = [];
+      this.#partial = none;
       this.#partialBytes = 0;
       this.#neededBytes = 0;
       this.#readWhole(whole, 0);
@@ -135,14 +139,14 @@ export class AnswerReader {
   /** Reads every complete answer from `offset` on and returns where the first incomplete one starts. */
   #readWhole(bytes: Uint8Array, from: number): number {
     let offset = from;
+    const view = viewOf(bytes);
     if (!this.#headerRead) {
       if (bytes.length - offset < frameHeaderBytes) return offset;
-      const frameId = readFrameHeader(new ByteReader(bytes.subarray(offset)), "answers");
+      const frameId = answersFrameId(view, offset);
       if (frameId !== this.#receiver.frameId) throw malformed("these answers are to another frame");
       this.#headerRead = true;
       offset += frameHeaderBytes;
     }
-    const view = viewOf(bytes);
     while (offset < bytes.length) {
       const headBytes = headBytesByStatus[bytes[offset] as number] as number;
       if (headBytes === unknownStatus) throw malformed(`unknown answer status ${bytes[offset]}`);
@@ -226,6 +230,17 @@ export class AnswerReader {
     }
     return new ParsecError(code, message);
   }
+}
+
+/** Checks the head of a frame of answers, all of which is there, and returns whose answers they are. */
+function answersFrameId(view: DataView, offset: number): number {
+  const isAnswers =
+    view.getUint8(offset) === frameMagic &&
+    view.getUint8(offset + 1) === frameVersion &&
+    view.getUint8(offset + 2) === frameKinds.answers &&
+    view.getUint8(offset + 3) === 0;
+  if (!isAnswers) throw malformed("these bytes are no answers of a known version");
+  return view.getUint32(offset + 4, true);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

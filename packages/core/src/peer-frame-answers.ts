@@ -83,9 +83,9 @@ export class AnswerWriter {
     this.#writer.bytes(text);
   }
 
-  /** Everything collected since the last call. `nextBytes` is a guess of how much will follow. */
-  take(nextBytes: number): Buffer {
-    return this.#writer.take(nextBytes);
+  /** Everything collected since the last call. */
+  take(): Buffer {
+    return this.#writer.take();
   }
 }
 

@@ -15,22 +15,23 @@ export interface AnswerSink {
   finish(): void;
 }
 
-interface ServedFrameOptions {
+/** Keeps the frames being served. */
+export interface ServedFrameOwner {
   readonly host: PeerHost;
-  readonly writer: AnswerWriter;
-  readonly sink: AnswerSink;
-  /** Some answers have to wait for an origin. */
-  readonly onWaiting: () => void;
+  /** Some of its answers have to wait for an origin. */
+  waits(served: ServedFrame): void;
   /** All is said, or the asker left. */
-  readonly onDone: (bytesPerAnswer: number) => void;
+  done(served: ServedFrame, bytesPerAnswer: number): void;
 }
 
 /** One frame of lookups on the owner's side, from its arrival to its last answer. */
 export class ServedFrame {
-  readonly #lookups: readonly PeerLookup[];
-  readonly #options: ServedFrameOptions;
-  /** Of the lookups that wait for an origin, by index. */
-  readonly #waiting: Map<number, AbortController> = new Map();
+  readonly frame: LookupFrame;
+  readonly #owner: ServedFrameOwner;
+  readonly #writer: AnswerWriter;
+  readonly #sink: AnswerSink;
+  /** What ends the wait of each lookup that waits for an origin, by index; undefined while none has. */
+  #waiting: Map<number, AbortController> | undefined = undefined;
   #next = 0;
   #sentBytes = 0;
   #sentAny = false;
@@ -38,16 +39,29 @@ export class ServedFrame {
   #flushScheduled = false;
   #done = false;
 
-  constructor(frame: LookupFrame, options: ServedFrameOptions) {
-    this.#lookups = frame.lookups;
-    this.#options = options;
-    options.writer.begin(frame.frameId);
+  constructor(
+    frame: LookupFrame,
+    parts: {
+      readonly owner: ServedFrameOwner;
+      readonly writer: AnswerWriter;
+      readonly sink: AnswerSink;
+    },
+  ) {
+    this.frame = frame;
+    this.#owner = parts.owner;
+    this.#writer = parts.writer;
+    this.#sink = parts.sink;
+  }
+
+  /** Whether some answer had to wait for an origin. */
+  get waited(): boolean {
+    return this.#waiting !== undefined;
   }
 
   /** Asks the host for everything. */
   start(): void {
+    this.#writer.begin(this.frame.frameId);
     this.#ask();
-    if (this.#waiting.size > 0) this.#options.onWaiting();
     if (this.#isComplete()) this.#flush();
     // What is in memory goes out at the end of this turn, with all that is loaded by then.
     else this.#scheduleFlush();
@@ -65,53 +79,61 @@ export class ServedFrame {
   disconnected(): void {
     if (this.#done) return;
     this.#end();
+    if (this.#waiting === undefined) return;
     for (const controller of this.#waiting.values()) controller.abort();
     this.#waiting.clear();
   }
 
   /** Nobody waits for these lookups any more. */
   forget(indexes: readonly number[]): void {
-    for (const index of indexes) this.#waiting.get(index)?.abort();
+    for (const index of indexes) this.#waiting?.get(index)?.abort();
   }
 
   #ask(): void {
-    const { host, writer } = this.#options;
-    while (this.#next < this.#lookups.length && !this.#paused) {
+    const { lookups } = this.frame;
+    const { host } = this.#owner;
+    const writer = this.#writer;
+    while (this.#next < lookups.length && !this.#paused) {
       const index = this.#next++;
       // Costs next to nothing until the host asks for its signal.
       const controller = new AbortController();
       try {
-        const answer = host.lookup(this.#lookups[index] as PeerLookup, controller);
+        const answer = host.lookup(lookups[index] as PeerLookup, controller);
         if (answer instanceof Promise) this.#awaitAnswer(index, answer, controller);
         else writer.answered(index, answer);
       } catch (error) {
         writer.failed(index, error);
       }
-      if (writer.length >= pieceBytes && this.#next < this.#lookups.length) this.#sendPiece();
+      if (writer.length >= pieceBytes && this.#next < lookups.length) this.#sendPiece();
     }
   }
 
   #awaitAnswer(index: number, answer: Promise<PeerAnswer>, controller: AbortController): void {
+    if (this.#waiting === undefined) {
+      this.#waiting = new Map();
+      this.#owner.waits(this);
+    }
     this.#waiting.set(index, controller);
     answer.then(
       (value) => {
-        if (this.#arrived(index)) this.#options.writer.answered(index, value);
+        if (this.#arrived(index)) this.#writer.answered(index, value);
       },
       (error: unknown) => {
-        if (this.#arrived(index)) this.#options.writer.failed(index, error);
+        if (this.#arrived(index)) this.#writer.failed(index, error);
       },
     );
   }
 
   #arrived(index: number): boolean {
-    this.#waiting.delete(index);
+    this.#waiting?.delete(index);
     if (this.#done) return false;
     this.#scheduleFlush();
     return true;
   }
 
   #isComplete(): boolean {
-    return this.#next === this.#lookups.length && this.#waiting.size === 0;
+    const isWaiting = this.#waiting !== undefined && this.#waiting.size > 0;
+    return this.#next === this.frame.lookups.length && !isWaiting;
   }
 
   #scheduleFlush(): void {
@@ -129,31 +151,26 @@ export class ServedFrame {
       this.#sendPiece();
       return;
     }
-    const { sink, writer } = this.#options;
-    this.#sentBytes += writer.length;
-    const bytes = writer.take(0);
-    const first = !this.#sentAny;
+    this.#sentBytes += this.#writer.length;
+    const bytes = this.#writer.take();
     this.#end();
-    if (first) sink.sendAll(bytes);
+    if (!this.#sentAny) this.#sink.sendAll(bytes);
     else {
-      if (bytes.length > 0) sink.send(bytes);
-      sink.finish();
+      if (bytes.length > 0) this.#sink.send(bytes);
+      this.#sink.finish();
     }
   }
 
   #sendPiece(): void {
-    const { sink, writer } = this.#options;
-    if (writer.length === 0) return;
+    if (this.#writer.length === 0) return;
     this.#sentAny = true;
-    this.#sentBytes += writer.length;
-    const waiting = this.#lookups.length - this.#next + this.#waiting.size;
-    const guess = (waiting + 1) * (this.#sentBytes / this.#lookups.length);
-    this.#paused = !sink.send(writer.take(Math.ceil(Math.min(guess, pieceBytes * 2))));
+    this.#sentBytes += this.#writer.length;
+    this.#paused = !this.#sink.send(this.#writer.take());
   }
 
   #end(): void {
     this.#done = true;
-    const answers = Math.max(this.#lookups.length, 1);
-    this.#options.onDone(Math.ceil((this.#sentBytes / answers) * 1.1));
+    const answers = Math.max(this.frame.lookups.length, 1);
+    this.#owner.done(this, Math.ceil((this.#sentBytes / answers) * 1.1));
   }
 }

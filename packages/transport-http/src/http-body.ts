@@ -1,0 +1,152 @@
+import type { IncomingMessage } from "node:http";
+import { type Clock, ParsecError } from "@parsec/core";
+
+/** A request's body, or why there is none. Not called at all when the asker left. */
+export type BodyCallback = (error: ParsecError | undefined, body: Buffer) => void;
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+/** Reads bodies of limited size within a limited time: one coarse timer watches over all of them. */
+export class BodyReaders {
+  readonly #maxBytes: number;
+  readonly #timeoutMs: number;
+  readonly #clock: Clock;
+  readonly #reading: Set<BodyReader> = new Set();
+  #cancelTimer: (() => void) | undefined = undefined;
+
+  constructor(options: {
+    readonly maxBytes: number;
+    readonly timeoutMs: number;
+    readonly clock: Clock;
+  }) {
+    this.#maxBytes = options.maxBytes;
+    this.#timeoutMs = options.timeoutMs;
+    this.#clock = options.clock;
+  }
+
+  /** Bodies that are not complete yet. */
+  get count(): number {
+    return this.#reading.size;
+  }
+
+  /**
+   * Reads one. Fails with `FRAME_TOO_LARGE`, `TIMEOUT`, or `INVALID_ARGUMENT` when somebody (a body
+   * parser before the handler) has read it already.
+   */
+  read(request: IncomingMessage, callback: BodyCallback): void {
+    const announced = Number(request.headers["content-length"] ?? Number.NaN);
+    if (announced > this.#maxBytes) {
+      callback(tooLarge(this.#maxBytes), noBytes);
+      return;
+    }
+    if (request.readableDidRead || request.readableEnded) {
+      const message =
+        "the request's body was read before the peers' handler got it; mount the handler before any body parser";
+      callback(new ParsecError("INVALID_ARGUMENT", message), noBytes);
+      return;
+    }
+    const reader = new BodyReader(request, {
+      announced,
+      maxBytes: this.#maxBytes,
+      startedAt: this.#clock.now(),
+      callback,
+      onDone: (done) => this.#reading.delete(done),
+    });
+    this.#reading.add(reader);
+    if (this.#cancelTimer === undefined) this.#watch();
+  }
+
+  /** Gives up all that are not complete. */
+  close(error: ParsecError): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    for (const reader of [...this.#reading]) reader.end(error);
+  }
+
+  #watch(): void {
+    this.#cancelTimer = this.#clock.schedule(this.#timeoutMs / 4, () => {
+      this.#cancelTimer = undefined;
+      const latest = this.#clock.now() - this.#timeoutMs;
+      for (const reader of [...this.#reading]) {
+        if (reader.startedAt <= latest) reader.end(this.#late());
+      }
+      if (this.#reading.size > 0) this.#watch();
+    });
+  }
+
+  #late(): ParsecError {
+    return new ParsecError("TIMEOUT", `the body did not arrive within ${this.#timeoutMs} ms`);
+  }
+}
+
+class BodyReader {
+  readonly startedAt: number;
+  readonly #request: IncomingMessage;
+  readonly #announced: number;
+  readonly #maxBytes: number;
+  readonly #callback: BodyCallback;
+  readonly #onDone: (reader: BodyReader) => void;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(
+    request: IncomingMessage,
+    options: {
+      /** NaN when the request does not say. */
+      readonly announced: number;
+      readonly maxBytes: number;
+      readonly startedAt: number;
+      readonly callback: BodyCallback;
+      readonly onDone: (reader: BodyReader) => void;
+    },
+  ) {
+    this.#request = request;
+    this.#announced = options.announced;
+    this.#maxBytes = options.maxBytes;
+    this.startedAt = options.startedAt;
+    this.#callback = options.callback;
+    this.#onDone = options.onDone;
+    request.on("data", this.#onData);
+    request.on("end", this.#onEnd);
+    // Never taken off: an error that comes later would have nobody else to go to.
+    request.on("error", this.#onGone);
+    request.on("close", this.#onGone);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#maxBytes) {
+      this.end(tooLarge(this.#maxBytes));
+      return;
+    }
+    this.#chunks.push(chunk);
+    // The end as such comes a turn later and says nothing new.
+    if (this.#bytes === this.#announced) this.end(undefined);
+  };
+
+  readonly #onEnd = (): void => this.end(undefined);
+
+  readonly #onGone = (): void => this.#detach();
+
+  end(error: ParsecError | undefined): void {
+    this.#detach();
+    const [first, second] = this.#chunks;
+    const whole =
+      second === undefined ? (first ?? noBytes) : Buffer.concat(this.#chunks, this.#bytes);
+    this.#callback(error, error === undefined ? whole : noBytes);
+  }
+
+  #detach(): void {
+    this.#onDone(this);
+    this.#request.off("data", this.#onData);
+    this.#request.off("end", this.#onEnd);
+    this.#request.off("close", this.#onGone);
+  }
+}
+
+function tooLarge(maxBytes: number): ParsecError {
+  return new ParsecError(
+    "FRAME_TOO_LARGE",
+    `the body is larger than limits.maxFrameBytes (${maxBytes})`,
+  );
+}

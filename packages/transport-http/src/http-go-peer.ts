@@ -1,0 +1,191 @@
+import {
+  isParsecError,
+  keyToBytes,
+  ParsecError,
+  type PeerAnswer,
+  type PeerCallOptions,
+  PeerHealth,
+  type PeerHealthChange,
+  type PeerLookup,
+  SilenceWatch,
+} from "@parsec/core";
+import { HttpConnections } from "./http-connections.ts";
+import { type FailedResponse, failedGet, maxErrorBytes, unreachable } from "./http-errors.ts";
+import { Gate } from "./http-gate.ts";
+import type { ResolvedHttpOptions } from "./http-options.ts";
+import type { ClosablePeer } from "./http-peer.ts";
+import { decodeGetResponse } from "./http-protobuf.ts";
+import { escapeSegment, ttlHeader } from "./http-wire.ts";
+
+/** A tag, a length and a rate: what a GetResponse has beside its value. */
+const messageOverheadBytes = 64;
+
+/** A node asked by GETs, one key each, as Go's groupcache understands them. Sends neither input nor fence. */
+export class HttpGoPeer implements ClosablePeer {
+  readonly id: string;
+  readonly #options: ResolvedHttpOptions;
+  readonly #connections: HttpConnections;
+  readonly #health: PeerHealth;
+  readonly #silence: SilenceWatch;
+  readonly #gate: Gate;
+  /** What ends each lookup under way early. */
+  readonly #pending: Set<AbortController> = new Set();
+  #onEmpty: (() => void)[] = [];
+  #closed = false;
+
+  constructor(
+    id: string,
+    options: ResolvedHttpOptions,
+    onChange: (change: PeerHealthChange) => void,
+  ) {
+    this.id = id;
+    this.#options = options;
+    this.#connections = new HttpConnections(id, options);
+    this.#gate = new Gate(options.connections.maxPerPeer);
+    const { clock, random, health } = options;
+    const ping = (signal: AbortSignal): Promise<void> => this.#ping(signal);
+    this.#health = new PeerHealth(id, { ...health, clock, random, ping, onChange });
+    this.#silence = new SilenceWatch({
+      ...health,
+      clock,
+      ping,
+      owes: () => this.#pending.size > 0,
+      onDead: (error) => {
+        this.#health.leaveOut(error);
+        this.#cutShort(unreachable(id, error));
+      },
+    });
+  }
+
+  async lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
+    const target = this.#targetOf(lookup);
+    const signal = options?.signal;
+    const ending = new AbortController();
+    const leave = (): void => ending.abort(abortedBy(signal));
+    if (signal?.aborted) throw abortedBy(signal);
+    signal?.addEventListener("abort", leave, { once: true });
+    const cancelTimer = this.#options.clock.schedule(lookup.timeoutMs, () => {
+      const message = `${this.id} did not answer within ${lookup.timeoutMs} ms`;
+      ending.abort(new ParsecError("TIMEOUT", message));
+    });
+    this.#pending.add(ending);
+    this.#silence.sent();
+    try {
+      const answer = this.#read(await this.#get(target, ending.signal, lookup.timeoutMs));
+      this.#health.succeeded();
+      if (this.#pending.size === 1) this.#silence.idle();
+      return answer;
+    } catch (error) {
+      const typed = this.#typed(ending.signal.aborted ? ending.signal.reason : error);
+      if (typed.code === "PEER_UNREACHABLE") this.#health.failed(typed);
+      throw typed;
+    } finally {
+      cancelTimer();
+      signal?.removeEventListener("abort", leave);
+      this.#pending.delete(ending);
+      if (this.#pending.size === 0) for (const resolve of this.#onEmpty) resolve();
+    }
+  }
+
+  /** Where to ask. Throws when it cannot, or need not, be asked. */
+  #targetOf(lookup: PeerLookup): string {
+    if (this.#closed) throw this.#closedError();
+    if (this.#health.out !== undefined) throw this.#health.out;
+    const { limits, basePath } = this.#options;
+    if (this.#pending.size >= limits.maxQueued) {
+      throw new ParsecError("OVERLOADED", `${limits.maxQueued} lookups wait for ${this.id}`);
+    }
+    const key = keyToBytes(lookup.key);
+    if (key.length > limits.maxKeyBytes) {
+      const message = `the key has ${key.length} bytes, more than the ${limits.maxKeyBytes} a peer is sent`;
+      throw new ParsecError("KEY_TOO_LARGE", message);
+    }
+    return `${basePath}${escapeSegment(keyToBytes(lookup.group))}/${escapeSegment(key)}`;
+  }
+
+  async #get(target: string, signal: AbortSignal, timeoutMs: number): Promise<FailedResponse> {
+    await this.#gate.enter(signal);
+    try {
+      const response = await this.#connections.collectLookup({
+        method: "GET",
+        target,
+        maxBodyBytes: this.#options.limits.maxValueBytes + messageOverheadBytes,
+        timeoutMs,
+        signal,
+      });
+      this.#silence.heard();
+      return response;
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  #read(response: FailedResponse): PeerAnswer {
+    if (response.status !== 200) {
+      const failure = failedGet(this.id, response);
+      if (failure !== undefined) throw failure;
+      return { value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0 };
+    }
+    const { value, minuteQps } = decodeGetResponse(response.body, this.#options.limits);
+    return { value, ttlMs: ttlOf(response.headers[ttlHeader]), fence: 0, ratePerMinute: minuteQps };
+  }
+
+  #typed(error: unknown): ParsecError {
+    const unreadable =
+      isParsecError(error) &&
+      (error.code === "MALFORMED_FRAME" || error.code === "FRAME_TOO_LARGE");
+    return isParsecError(error) && !unreadable ? error : unreachable(this.id, error);
+  }
+
+  invalidate(): Promise<void> {
+    return Promise.reject(
+      new ParsecError(
+        "PEER_UNREACHABLE",
+        `${this.id} is asked over Go's wire, which has no invalidation`,
+      ),
+    );
+  }
+
+  /** Any response will do: Go has nothing at the base path, and says so. */
+  async #ping(signal: AbortSignal): Promise<void> {
+    await this.#connections.collect({
+      method: "GET",
+      target: this.#options.basePath,
+      maxBodyBytes: maxErrorBytes,
+      timeoutMs: this.#options.health.pingTimeoutMs,
+      signal,
+    });
+  }
+
+  #closedError(): ParsecError {
+    return new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
+  }
+
+  #cutShort(error: ParsecError): void {
+    for (const ending of [...this.#pending]) ending.abort(error);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const { clock, closeTimeoutMs } = this.#options;
+    const cancelTimer = clock.schedule(closeTimeoutMs, () => this.#cutShort(this.#closedError()));
+    if (this.#pending.size > 0) {
+      await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+    }
+    cancelTimer();
+    this.#health.close();
+    this.#silence.close();
+    await this.#connections.destroy();
+  }
+}
+
+function abortedBy(signal: AbortSignal | undefined): ParsecError {
+  return new ParsecError("ABORTED", "the caller gave the lookup up", { cause: signal?.reason });
+}
+
+/** Absent, as from Go, a copy may be kept for ever: its values never change. */
+function ttlOf(header: string | string[] | undefined): number {
+  if (header === undefined) return Number.POSITIVE_INFINITY;
+  const ttlMs = Number(header);
+  return Number.isNaN(ttlMs) ? 0 : Math.max(ttlMs, 0);
+}

@@ -1,0 +1,139 @@
+import { randomInt } from "node:crypto";
+import {
+  checkInvalidationsApplied,
+  encodeCancellation,
+  encodeInvalidations,
+  type FrameChannel,
+  type FrameExchange,
+  type FrameInFlight,
+  isParsecError,
+  type Peer,
+  type PeerAnswer,
+  type PeerCallOptions,
+  type PeerHealthChange,
+  type PeerInvalidation,
+  PeerLink,
+  type PeerLookup,
+} from "@parsec/core";
+import { HttpConnections } from "./http-connections.ts";
+import { maxErrorBytes, refusedFrame, unreachable } from "./http-errors.ts";
+import { FrameRequest } from "./http-frame-request.ts";
+import type { ResolvedHttpOptions } from "./http-options.ts";
+import { frameContentType } from "./http-wire.ts";
+
+/** A peer that can be done without. */
+export interface ClosablePeer extends Peer {
+  /** Takes no more calls, lets those under way finish for a while, frees the connections. */
+  close(): Promise<void>;
+}
+
+/** A node of this package, asked by frames. */
+export class HttpPeer implements ClosablePeer, FrameChannel {
+  readonly id: string;
+  readonly #options: ResolvedHttpOptions;
+  readonly #connections: HttpConnections;
+  readonly #link: PeerLink;
+
+  constructor(
+    id: string,
+    options: ResolvedHttpOptions,
+    onChange: (change: PeerHealthChange) => void,
+  ) {
+    this.id = id;
+    this.#options = options;
+    this.#connections = new HttpConnections(id, options);
+    const { clock, random, sender, limits, connections, health } = options;
+    this.#link = new PeerLink({
+      peerId: id,
+      channel: this,
+      ping: (signal) => this.#ping(signal),
+      clock,
+      random,
+      sender,
+      limits: { ...limits, maxLookups: limits.maxLookupsSent },
+      maxQueued: limits.maxQueued,
+      maxUnheardFrames: connections.maxUnanswered,
+      maxOpenFrames: connections.maxPerPeer,
+      health,
+      onChange,
+    });
+  }
+
+  lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
+    return this.#link.lookup(lookup, options);
+  }
+
+  /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
+  async invalidate(
+    invalidation: PeerInvalidation,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<void> {
+    const { limits, sender, health, basePath } = this.#options;
+    const frameId = randomInt(1, 2 ** 32);
+    const body = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
+    const isOut = this.#link.out !== undefined;
+    try {
+      const response = await this.#connections.collect({
+        method: "POST",
+        target: basePath,
+        contentType: frameContentType,
+        body,
+        maxBodyBytes: maxErrorBytes,
+        timeoutMs: isOut ? Math.min(options.timeoutMs, health.pingTimeoutMs) : options.timeoutMs,
+        signal: options.signal,
+      });
+      if (response.status !== 200) throw refusedFrame(this.id, response);
+      checkInvalidationsApplied(response.body, { frameId, count: 1 });
+      this.#link.answered();
+    } catch (error) {
+      const failure = isParsecError(error) && error.code !== "MALFORMED_FRAME";
+      const typed = failure ? error : unreachable(this.id, error);
+      if (typed.code === "PEER_UNREACHABLE") this.#link.failed(typed);
+      throw typed;
+    }
+  }
+
+  send(frame: FrameInFlight): FrameExchange {
+    return new FrameRequest(frame, {
+      peerId: this.id,
+      target: this.#options.basePath,
+      connections: this.#connections,
+    });
+  }
+
+  forget(frameId: number, indexes: readonly number[]): void {
+    const { sender, basePath, health } = this.#options;
+    this.#connections
+      .collect({
+        method: "POST",
+        target: basePath,
+        contentType: frameContentType,
+        body: encodeCancellation({ frameId, sender, indexes }),
+        maxBodyBytes: maxErrorBytes,
+        timeoutMs: health.pingTimeoutMs,
+      })
+      .catch(() => {
+        // Then the owner loads in vain; its own timeout ends that.
+      });
+  }
+
+  async #ping(signal: AbortSignal): Promise<void> {
+    const { basePath, health } = this.#options;
+    const response = await this.#connections.collect({
+      method: "GET",
+      target: basePath,
+      maxBodyBytes: maxErrorBytes,
+      timeoutMs: health.pingTimeoutMs,
+      signal,
+    });
+    if (response.status !== 204) throw refusedFrame(this.id, response);
+  }
+
+  async close(): Promise<void> {
+    const { clock, closeTimeoutMs } = this.#options;
+    await this.#link.close(closeTimeoutMs);
+    const cancelTimer = clock.schedule(closeTimeoutMs, () => void this.#connections.destroy());
+    await this.#connections.close();
+    cancelTimer();
+  }
+}

@@ -1,0 +1,12 @@
+export type { HttpPeersHandler } from "./http-handler.ts";
+export type {
+  HttpConnectionOptions,
+  HttpHealthOptions,
+  HttpLimits,
+  HttpPeersOptions,
+  HttpPeersWarning,
+  HttpTlsOptions,
+} from "./http-options.ts";
+export type { HttpPeers } from "./http-peers.ts";
+export { createHttpPeers } from "./http-peers.ts";
+export type { Dialect } from "./http-wire.ts";
