@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/node.ts", "src/cluster.ts", "src/demo.ts"],
+  entry: ["src/node.ts", "src/start.ts", "src/demo.ts"],
   format: ["esm"],
   clean: true,
   sourcemap: true,

@@ -11,6 +11,8 @@ const flags = { "database-url": clusterFlags["database-url"], help: clusterFlags
 
 /** The tour takes a few seconds; whatever hangs must not hang a pipeline. */
 const timeLimitMs = 120_000;
+/** Longer than the nodes may take; after that nothing is waited for any more. */
+const stopLimitMs = 10_000;
 
 await runMain("demo", async () => {
   const given = parseFlags(process.argv.slice(2), flags);
@@ -25,6 +27,7 @@ await runMain("demo", async () => {
     checkUrl("--database-url", databaseUrl, ["postgres:", "postgresql:"]);
 
   const startMs = performance.now();
+  const stopping = new AbortController();
   const starting = startLocalCluster(
     // Free ports: the tour runs beside a cluster that `start` keeps up.
     {
@@ -33,12 +36,21 @@ await runMain("demo", async () => {
       postgresPort: 0,
       databaseUrl,
     },
-    { onLine: (line) => process.stderr.write(`${line}\n`), onNodeLost() {} },
+    {
+      onLine: (line) => process.stderr.write(`${line}\n`),
+      onNodeLost() {},
+      signal: stopping.signal,
+    },
   );
   const stop = (exitCode: number): void => {
-    setTimeout(() => process.exit(1), 10_000).unref();
+    if (stopping.signal.aborted) return;
+    setTimeout(() => process.exit(1), stopLimitMs).unref();
+    stopping.abort();
     starting
-      .then((cluster) => cluster.close())
+      .then(
+        (cluster) => cluster.close(),
+        () => {},
+      )
       .then(
         () => process.exit(exitCode),
         () => process.exit(1),
@@ -51,7 +63,10 @@ await runMain("demo", async () => {
     stop(1);
   }, timeLimitMs).unref();
 
-  const cluster = await starting;
+  const cluster = await starting.catch((reason: unknown) => {
+    if (!stopping.signal.aborted) throw reason;
+  });
+  if (cluster === undefined) return;
   const elapsed = (): string => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
   process.stdout.write(`Three nodes, a database and an identity provider are up (${elapsed()}).\n`);
   process.stdout.write("Queries are counted by the database itself.\n");

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { describeFlags, parseFlags } from "./cli/flags.ts";
 import { runMain } from "./cli/run-main.ts";
 import { nodeConfigFromEnv, nodeVariables } from "./node/node-config.ts";
-import { onStopSignal } from "./node/stop-signals.ts";
+import { onStopSignal, supervisorGone } from "./node/stop-signals.ts";
 import { startTokenNode } from "./node/token-node.ts";
 
 const flags = {
@@ -14,6 +14,8 @@ const flags = {
 
 /** How much longer than the drain a stop may take before it is cut short. */
 const stopMarginMs = 3_000;
+/** Nobody will clean up after a node whose supervisor was killed, so it does not linger. */
+const orphanLimitMs = 1_000;
 
 await runMain("token-service", async () => {
   const given = parseFlags(process.argv.slice(2), flags);
@@ -29,7 +31,8 @@ await runMain("token-service", async () => {
 
   onStopSignal((reason) => {
     log.info({ reason }, "stopping");
-    setTimeout(() => process.exit(1), config.drainMs + stopMarginMs).unref();
+    const limitMs = reason === supervisorGone ? orphanLimitMs : config.drainMs + stopMarginMs;
+    setTimeout(() => process.exit(1), limitMs).unref();
     node.close().then(
       () => process.exit(0),
       (error: unknown) => {

@@ -27,7 +27,7 @@ export const clusterFlags = {
 } as const;
 
 /** The text of `--help`. */
-export const clusterHelp = `Runs three token services that share one cache, with a database and an identity provider.
+export const clusterHelp: string = `Runs three token services that share one cache, with a database and an identity provider.
 
 ${describeFlags(clusterFlags)}
 `;

@@ -25,6 +25,8 @@ export interface LocalClusterHooks {
   readonly onLine: (line: string) => void;
   /** A node ended although nobody stopped it. */
   readonly onNodeLost: (node: NodeProcess, how: string) => void;
+  /** Fires when the cluster is not wanted any more before it is up. */
+  readonly signal: AbortSignal;
 }
 
 /** `aud` of subject tokens, and of the tokens made from them. */
@@ -32,11 +34,12 @@ const subjectAudience = "parsec";
 const issuedAudience = "https://api.example.org";
 const stopGraceMs = 5_000;
 const drainMs = 3_000;
+const lostNodeDelayMs = 100;
 
 /**
  * Starts the database, the identity provider and the nodes, and waits until all serve. Rejects with
- * `INVALID_ARGUMENT` for busy ports before anything is started; after any other failure everything
- * is stopped again.
+ * `INVALID_ARGUMENT` for busy ports before anything is started; after any other failure, and
+ * when the signal fires, everything is stopped again.
  */
 export async function startLocalCluster(
   options: ClusterOptions,
@@ -74,6 +77,7 @@ export async function startLocalCluster(
 
   try {
     const databaseUrl = options.databaseUrl ?? keep(await startEmbeddedPostgres(postgresPort)).url;
+    hooks.signal.throwIfAborted();
     const users = keep(
       await createUsersDatabase(databaseUrl, {
         schema: `parsec_${process.pid}_${randomBytes(4).toString("hex")}`,
@@ -82,6 +86,7 @@ export async function startLocalCluster(
     );
     const office = createBackOffice({ users, nodeUrls, adminToken });
     const idp = keep(await startFixtureIdp({ port: idpPort, audience: subjectAudience, office }));
+    hooks.signal.throwIfAborted();
     const shared = {
       PARSEC_PEER_URLS: nodeUrls.join(","),
       PARSEC_ISSUER: firstUrl,
@@ -102,10 +107,14 @@ export async function startLocalCluster(
       const node = startNodeProcess({ url, env: { ...shared, PARSEC_SELF_URL: url }, onLine });
       nodes.push(node);
     }
-    await Promise.all(nodes.map((node) => node.ready));
+    await waitFor(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
     for (const node of nodes) {
       void node.ended.then((how) => {
-        if (!isClosing) hooks.onNodeLost(node, how);
+        // Ctrl-C ends nodes and supervisor at once; wait a moment to see whether that was it.
+        const report = (): void => {
+          if (!isClosing) hooks.onNodeLost(node, how);
+        };
+        setTimeout(report, lostNodeDelayMs).unref();
       });
     }
     return {
@@ -124,4 +133,13 @@ export async function startLocalCluster(
     await close();
     throw reason;
   }
+}
+
+function waitFor(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(() => resolve(), reject);
+  });
 }

@@ -6,7 +6,7 @@ import { claimPorts } from "./free-ports.ts";
 import { createUsersDatabase, type UsersDatabase } from "./users-database.ts";
 
 const issuer = "https://idp.example";
-const never = new AbortController().signal;
+const never = (): AbortSignal => new AbortController().signal;
 let postgres: EmbeddedPostgres;
 let users: UsersDatabase;
 const pools: DatabasePool[] = [];
@@ -30,23 +30,23 @@ afterAll(async () => {
 test("the database counts every query that reads users, whether it finds one or not", async () => {
   const source = createUsersSource(pools[0] as DatabasePool, users.table);
   const before = await users.countReads();
-  expect(await source.fetch({ issuer, subject: "alice" }, { signal: never })).toEqual({
+  expect(await source.fetch({ issuer, subject: "alice" }, { signal: never() })).toEqual({
     email: "alice@example.org",
     roles: ["admin"],
     department: "engineering",
   });
-  expect(await source.fetch({ issuer, subject: "nobody" }, { signal: never })).toBeUndefined();
+  expect(await source.fetch({ issuer, subject: "nobody" }, { signal: never() })).toBeUndefined();
   const other = { issuer: "https://other.example", subject: "alice" };
-  expect(await source.fetch(other, { signal: never })).toBeUndefined();
+  expect(await source.fetch(other, { signal: never() })).toBeUndefined();
   expect((await users.countReads()) - before).toBe(3);
 });
 
 test("values are bound, not spliced", async () => {
   const source = createUsersSource(pools[0] as DatabasePool, users.table);
   for (const subject of ["' OR ''='", "alice'; DROP TABLE user_records; --", "%", "\\"]) {
-    expect(await source.fetch({ issuer, subject }, { signal: never })).toBeUndefined();
+    expect(await source.fetch({ issuer, subject }, { signal: never() })).toBeUndefined();
   }
-  expect(await source.fetch({ issuer, subject: "alice" }, { signal: never })).toBeDefined();
+  expect(await source.fetch({ issuer, subject: "alice" }, { signal: never() })).toBeDefined();
 });
 
 test("the pools of three nodes share the one session without mixing up their answers", async () => {
@@ -57,7 +57,7 @@ test("the pools of three nodes share the one session without mixing up their ans
       const pool = pools[index % 2 === 0 ? 0 : ((index % 3) as 0 | 1 | 2)] as DatabasePool;
       const user = await createUsersSource(pool, users.table).fetch(
         { issuer, subject },
-        { signal: never },
+        { signal: never() },
       );
       return user?.email === `${subject}@example.org`;
     }),
@@ -69,7 +69,7 @@ test("roles can be changed, of users there are", async () => {
   const source = createUsersSource(pools[1] as DatabasePool, users.table);
   expect(await users.setRoles("carol", ["auditor", "boss"])).toBe(true);
   expect(await users.setRoles("nobody", [])).toBe(false);
-  const carol = await source.fetch({ issuer, subject: "carol" }, { signal: never });
+  const carol = await source.fetch({ issuer, subject: "carol" }, { signal: never() });
   expect(carol?.roles).toEqual(["auditor", "boss"]);
 });
 
@@ -82,15 +82,15 @@ test("an abort rejects, and the pool goes on working", async () => {
   const leaving = runStatement(pool, statement, controller.signal);
   controller.abort();
   await expect(leaving).rejects.toThrow();
-  expect(await runStatement(pool, statement, never)).toEqual([{ echo: "x" }]);
+  expect(await runStatement(pool, statement, never())).toEqual([{ echo: "x" }]);
 });
 
 test("an SQL error rejects and leaves the connection usable", async () => {
   const pool = openDatabasePool({ url: postgres.url, size: 1, timeoutMs: 5_000, onError() {} });
   await expect(
-    runStatement(pool, { text: "SELECT 1/$1::int AS x", values: ["0"] }, never),
+    runStatement(pool, { text: "SELECT 1/$1::int AS x", values: ["0"] }, never()),
   ).rejects.toMatchObject({ code: "22012" });
-  const rows = await runStatement(pool, { text: "SELECT $1::text AS x", values: ["1"] }, never);
+  const rows = await runStatement(pool, { text: "SELECT $1::text AS x", values: ["1"] }, never());
   expect(rows).toEqual([{ x: "1" }]);
   expect(pool.totalCount).toBe(1);
   await pool.end();

@@ -13,7 +13,7 @@ export function welcome(cluster: LocalCluster): string {
 ${where.join("\n")}
   identity provider  ${idp.issuer}  (knows alice, bob and carol)
   database           ${cluster.databaseLabel}
-Try, in this order; the third line shows one load for all three nodes together:
+Try, in this order; the last line shows one fetch (cache_fetches) for all three nodes together:
   TOKEN=$(curl -s "${idp.issuer}/token?sub=alice")
   curl -s ${second}/v1/token -d grant_type=urn:ietf:params:oauth:grant-type:token-exchange -d subject_token_type=urn:ietf:params:oauth:token-type:jwt -d subject_token=$TOKEN
   curl -s "${host}:{${ports.join(",")}}/metrics/cache"

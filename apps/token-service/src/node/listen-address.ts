@@ -9,6 +9,11 @@ export interface ListenAddress {
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
+/** Whether a URL can be reached from this machine only. */
+export function isLoopback(url: string): boolean {
+  return loopback.test(new URL(url).hostname);
+}
+
 /**
  * Derives the address from the node's own URL: a node that peers reach by loopback listens there
  * only, any other on all addresses. `PARSEC_LISTEN` and the flags override. The variable is not
@@ -24,7 +29,7 @@ export function listenAddress(
 ): ListenAddress {
   const url = new URL(selfUrl);
   let port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-  let host = loopback.test(url.hostname) ? withoutBrackets(url.hostname) : undefined;
+  let host = isLoopback(selfUrl) ? withoutBrackets(url.hostname) : undefined;
   if (host === "localhost") host = "127.0.0.1";
   if (overrides.listen !== undefined) {
     const [, givenHost, givenPort] = /^(.*):(\d+)$/.exec(overrides.listen) ?? [];

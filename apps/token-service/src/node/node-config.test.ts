@@ -13,6 +13,7 @@ const three = {
   PARSEC_PEER_URLS: "http://node-1.example:8080,http://node-2.example:8080",
   PARSEC_ISSUER: "https://tokens.example",
   PARSEC_SIGNING_SECRET: "0123456789abcdef0123456789abcdef",
+  PARSEC_PEER_SECRET: "0123456789abcdef",
 };
 
 test("a lone node needs little and listens on loopback", () => {
@@ -77,6 +78,8 @@ test.each([
   [{ PARSEC_USERS_TABLE: "a.b.c" }, /PARSEC_USERS_TABLE must be/],
   [{ PARSEC_SIGNING_SECRET: "" }, /PARSEC_SIGNING_SECRET must be set when there are several/],
   [{ PARSEC_SIGNING_SECRET: "short" }, /PARSEC_SIGNING_SECRET must have at least 32 bytes/],
+  [{ PARSEC_PEER_SECRET: "" }, /PARSEC_PEER_SECRET must be set when peers are on other machines/],
+  [{ PARSEC_PEER_SECRET: "short" }, /PARSEC_PEER_SECRET must have at least 16 characters/],
   [{ PARSEC_ADMIN_TOKEN: "short" }, /PARSEC_ADMIN_TOKEN must have at least 16 characters/],
   [{ PARSEC_ADMIN_TOKEN: "sixteen letters and blanks" }, /PARSEC_ADMIN_TOKEN must be printable/],
   [{ PARSEC_CLIENTS: "billing" }, /PARSEC_CLIENTS must list id:secret/],

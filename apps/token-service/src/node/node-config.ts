@@ -9,7 +9,7 @@ import {
   optionalVariable,
   requiredVariable,
 } from "./environment.ts";
-import { type ListenAddress, listenAddress } from "./listen-address.ts";
+import { isLoopback, type ListenAddress, listenAddress } from "./listen-address.ts";
 
 /** Everything one node needs to know. */
 export interface NodeConfig {
@@ -42,10 +42,11 @@ export interface NodeConfig {
 const web = ["http:", "https:"];
 const logLevels = ["silent", "fatal", "error", "warn", "info", "debug", "trace"];
 const minSecretLength = 32;
+const minPeerSecretLength = 16;
 const minAdminTokenLength = 16;
 
 /** What `--help` says about the environment. */
-export const nodeVariables = `  PARSEC_SELF_URL          where peers reach this node (http://localhost:8080)
+export const nodeVariables: string = `  PARSEC_SELF_URL          where peers reach this node (http://localhost:8080)
   PARSEC_PEER_URLS         every node, this one included, separated by commas (this node alone)
   PARSEC_LISTEN            host:port to listen on (the port of PARSEC_SELF_URL)
   PARSEC_ISSUER            issuer of the tokens, the same on all nodes (PARSEC_SELF_URL of a lone node)
@@ -105,7 +106,7 @@ export function nodeConfigFromEnv(
       max: 31_536_000_000,
     }),
     signingSecret: readSigningSecret(env, isAlone),
-    peerSecret: optionalVariable(env, "PARSEC_PEER_SECRET"),
+    peerSecret: readPeerSecret(env, isAlone || isLoopback(selfUrl)),
     adminToken: readAdminToken(env),
     clients: listVariable(env, "PARSEC_CLIENTS").map(readClient),
     tokenTtlMs: numberVariable(env, "PARSEC_TOKEN_TTL_MS", {
@@ -170,6 +171,19 @@ function readSigningSecret(env: Environment, isAlone: boolean): string | undefin
   }
   if (Buffer.byteLength(secret) < minSecretLength) {
     throw invalidVariable(name, `must have at least ${minSecretLength} bytes`);
+  }
+  return secret;
+}
+
+function readPeerSecret(env: Environment, isOptional: boolean): string | undefined {
+  const name = "PARSEC_PEER_SECRET";
+  const secret = optionalVariable(env, name);
+  if (secret === undefined) {
+    if (isOptional) return undefined;
+    throw invalidVariable(name, "must be set when peers are on other machines, the same on all");
+  }
+  if (secret.length < minPeerSecretLength) {
+    throw invalidVariable(name, `must have at least ${minPeerSecretLength} characters`);
   }
   return secret;
 }

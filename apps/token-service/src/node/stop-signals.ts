@@ -1,3 +1,6 @@
+/** The reason given when the forking process has ended without a word. */
+export const supervisorGone = "the supervisor has gone";
+
 /**
  * Calls `stop` once: on SIGTERM, SIGINT or SIGHUP, or when the process that forked this one has
  * gone. Later signals change nothing: Ctrl-C reaches a whole process group, and the supervisor
@@ -13,5 +16,5 @@ export function onStopSignal(stop: (reason: string) => void): void {
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => begin(signal));
   }
-  if (process.connected) process.once("disconnect", () => begin("the supervisor has gone"));
+  if (process.connected) process.once("disconnect", () => begin(supervisorGone));
 }

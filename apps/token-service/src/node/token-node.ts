@@ -52,6 +52,7 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
     selfUrl: config.selfUrl,
     peerUrls: config.peerUrls,
     basePath,
+    onWarning: ({ message }) => log.warn(message),
     ...(config.peerSecret === undefined ? {} : { secret: config.peerSecret }),
   });
   const registry = createDataSourceClusterRegistry({ peers });

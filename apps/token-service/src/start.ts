@@ -14,22 +14,22 @@ await runMain("start", async () => {
     process.stdout.write(clusterHelp);
     return;
   }
-  let isStopping = false;
-  let close = async (): Promise<void> => {};
+  const stopping = new AbortController();
   const stop = (exitCode: number): void => {
-    if (isStopping) return;
-    isStopping = true;
+    if (stopping.signal.aborted) return;
     setTimeout(() => process.exit(1), stopLimitMs).unref();
-    close().then(
-      () => process.exit(exitCode),
-      () => process.exit(1),
-    );
+    stopping.abort();
+    starting
+      // Without a cluster there is nothing left to close: a start that fails cleans up by itself.
+      .then(
+        (cluster) => cluster.close(),
+        () => {},
+      )
+      .then(
+        () => process.exit(exitCode),
+        () => process.exit(1),
+      );
   };
-  onStopSignal(() => stop(0));
-  watchLaunchers(() => stop(0));
-  // Nobody reads any more, as with a closed terminal or `| head`.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop(0));
-
   let alive = 0;
   const starting = startLocalCluster(options, {
     onLine: (line) => process.stderr.write(`${line}\n`),
@@ -39,18 +39,18 @@ await runMain("start", async () => {
       process.stderr.write(`the node at ${node.url} (pid ${node.pid}) ended: ${how}; ${rest}\n`);
       if (alive === 0) stop(1);
     },
+    signal: stopping.signal,
   });
-  close = async () => {
-    await starting.then(
-      (cluster) => cluster.close(),
-      () => {},
-    );
-  };
+  onStopSignal(() => stop(0));
+  watchLaunchers(() => stop(0));
+  // Nobody reads any more, as with a closed terminal or `| head`.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop(0));
+
   const cluster = await starting.catch((reason: unknown) => {
     // Ctrl-C during the start ends the nodes as well; that is no failure.
-    if (!isStopping) throw reason;
+    if (!stopping.signal.aborted) throw reason;
   });
-  if (cluster === undefined || isStopping) return;
+  if (cluster === undefined || stopping.signal.aborted) return;
   alive = cluster.nodes.length;
   process.stdout.write(welcome(cluster));
 });
