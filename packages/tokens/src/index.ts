@@ -3,6 +3,7 @@ export type { ClaimContext, ClaimMapper, MappedClaims } from "./claims/claim-map
 export { createPassthroughMapper } from "./claims/passthrough-mapper.ts";
 export type { RequestAttributes } from "./claims/request-attributes.ts";
 export {
+  type CopiedAttribute,
   createRequestAttributesMapper,
   type RequestAttributesMapperOptions,
 } from "./claims/request-attributes-mapper.ts";

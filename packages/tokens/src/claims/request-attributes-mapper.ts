@@ -1,19 +1,21 @@
 import type { ClaimMapper } from "./claim-mapper.ts";
 import { checkMappedClaim } from "./registered-claims.ts";
-import type { RequestAttributes } from "./request-attributes.ts";
 
-/** Attributes that can become part of a token, and what they are called there. */
-const claimNames = {
+/** Attributes that can become part of a token. */
+export type CopiedAttribute = "method" | "path" | "ipAddress" | "userAgent";
+
+/** What they are called there. */
+const claimNames: Readonly<Record<CopiedAttribute, string>> = {
   method: "method",
   path: "path",
   ipAddress: "ip_address",
   userAgent: "user_agent",
-} as const satisfies Partial<Record<keyof RequestAttributes, string>>;
+};
 
 /** Options of {@link createRequestAttributesMapper}. */
 export interface RequestAttributesMapperOptions {
   /** Which to copy; what the request does not have is left out. */
-  readonly attributes: readonly (keyof typeof claimNames)[];
+  readonly attributes: readonly CopiedAttribute[];
   /** The claim that holds them as an object. Defaults to `rctx`, as the transaction token draft calls it. */
   readonly claim?: string;
 }
