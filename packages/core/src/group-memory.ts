@@ -123,13 +123,8 @@ export class GroupMemory<T> {
     if (slot < 0) return undefined;
     this.#store.main.hits++;
     this.#counters.staleHits++;
-    const bytes = this.#store.value(slot) as Buffer;
     this.#store.touch(slot);
-    try {
-      return Promise.resolve(this.#decoder.decode(bytes));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#memos.get(key)?.promise ?? this.#open(key, slot);
   }
 
   /** The bytes for a peer, counted as a hit: fresh, or stale within `staleWhileRevalidateMs`. */
@@ -242,10 +237,12 @@ export class GroupMemory<T> {
   }
 
   #decodeAndKeep(key: string, entry: { readonly slot: number; readonly bytes: Buffer }): T {
-    const value = this.#decoder.decode(entry.bytes);
     const totals = this.#store.totalsOf(entry.slot);
     this.#links.touch(entry.slot, totals.list);
+    const value = this.#decoder.decode(entry.bytes);
     if (!this.#decoder.shared) return value;
+    // A codec is the user's code: had it dropped the entry, the slot would be another's by now.
+    if (this.#store.find(key) !== entry.slot) return value;
     const heapBytes = freezeDeep(value);
     if (heapBytes < 0) return value;
     const freshUntil = this.#store.freshUntil(entry.slot);
