@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
+import { createRemoteJWKSet, jwtVerify } from "jose";
+import * as oauth from "oauth4webapi";
+import * as openid from "openid-client";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { exchangeAt, exchangeForm, waitForOutput } from "../test/cluster-program.ts";
@@ -155,6 +158,42 @@ describe("with both", () => {
       expect(metrics).toContain(`\n${line}\n`);
     }
     expect(metrics).toContain("process_resident_memory_bytes");
+  });
+
+  test("oauth4webapi and openid-client understand it as they are", async () => {
+    const { url } = await startReadyNode();
+    const parameters = Object.fromEntries(exchangeForm(await idp.mint("alice", { scope: "read" })));
+    const { grant_type: grantType = "", ...rest } = parameters;
+    const insecure = { [oauth.allowInsecureRequests]: true };
+    const issuer = new URL(url);
+    const as = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: "oauth2", ...insecure }),
+    );
+    const client = { client_id: "gateway" };
+    const response = await oauth.genericTokenEndpointRequest(
+      as,
+      client,
+      oauth.None(),
+      grantType,
+      rest,
+      insecure,
+    );
+    const viaOauth = await oauth.processGenericTokenEndpointResponse(as, client, response);
+    const config = await openid.discovery(issuer, "gateway", undefined, openid.None(), {
+      execute: [openid.allowInsecureRequests],
+    });
+    const viaOpenid = await openid.genericGrantRequest(config, grantType, rest);
+    const keys = createRemoteJWKSet(new URL(as.jwks_uri ?? ""));
+    for (const { access_token: token } of [viaOauth, viaOpenid]) {
+      const { payload } = await jwtVerify(token, keys, { issuer: url, typ: "at+jwt" });
+      expect(payload).toMatchObject({
+        sub: "alice",
+        client_id: "gateway",
+        scope: "read",
+        department: "engineering",
+      });
+    }
   });
 
   test("the admin endpoint refuses whoever and whatever is wrong", async () => {

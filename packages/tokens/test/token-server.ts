@@ -20,8 +20,8 @@ export interface TokenServer {
 }
 
 export const urn = "urn:ietf:params:oauth";
-export const grantType = `${urn}:grant-type:token-exchange`;
-export const jwtType = `${urn}:token-type:jwt`;
+export const grantType: string = `${urn}:grant-type:token-exchange`;
+export const jwtType: string = `${urn}:token-type:jwt`;
 
 export async function startTokenServer(
   options: Partial<TokenServiceOptions> & {

@@ -30,6 +30,9 @@ test("every busy port is reported with the flag that changes it", async () => {
     code: "INVALID_ARGUMENT",
     message: `port ${one} is in use: choose another with --port; port ${two} is in use: choose another with --idp-port`,
   });
+  await expect(claimPorts([one, two].map((port) => ({ port, flag: "--port" })))).rejects.toThrow(
+    `ports ${one}, ${two} are in use: choose others with --port`,
+  );
   for (const server of servers) server.close();
 });
 

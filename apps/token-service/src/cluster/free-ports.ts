@@ -16,19 +16,27 @@ export const loopbackHost = "127.0.0.1";
  */
 export async function claimPorts(wanted: readonly WantedPort[]): Promise<readonly number[]> {
   const servers: (Server | undefined)[] = [];
-  const busy: string[] = [];
+  const busy = new Map<string, number[]>();
   try {
     // Held open together, so that no two get the same one.
     for (const { port, flag } of wanted) {
       const server = await tryListen(port);
       servers.push(server);
-      if (server === undefined) busy.push(`port ${port} is in use: choose another with ${flag}`);
+      if (server === undefined) busy.set(flag, [...(busy.get(flag) ?? []), port]);
     }
-    if (busy.length > 0) throw new ParsecError("INVALID_ARGUMENT", busy.join("; "));
+    if (busy.size > 0) {
+      throw new ParsecError("INVALID_ARGUMENT", [...busy].map(describeBusy).join("; "));
+    }
     return servers.map(portOf);
   } finally {
     await Promise.all(servers.map((server) => server && close(server)));
   }
+}
+
+function describeBusy([flag, ports]: readonly [string, readonly number[]]): string {
+  return ports.length === 1
+    ? `port ${ports[0]} is in use: choose another with ${flag}`
+    : `ports ${ports.join(", ")} are in use: choose others with ${flag}`;
 }
 
 function tryListen(port: number): Promise<Server | undefined> {
