@@ -56,7 +56,7 @@ export class HttpConnections {
     return this.#collect(this.#lookups, request);
   }
 
-  /** Sends a request and collects its response, whatever its status. Rejects with `PEER_UNREACHABLE`, `TIMEOUT`, `ABORTED` or `OVERLOADED`. */
+  /** Sends a request and collects its response, whatever its status. Rejects with `PEER_UNREACHABLE`, `FRAME_TOO_LARGE`, `TIMEOUT`, `ABORTED` or `OVERLOADED`. */
   async collect(request: CollectedRequest): Promise<FailedResponse> {
     if (this.#controlRequests >= maxControlRequests) {
       const message = `${maxControlRequests} requests wait to be sent to ${this.#peerId}`;
@@ -189,11 +189,8 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
       return;
     }
     if (this.#status === 200) {
-      const tooLarge = new ParsecError(
-        "FRAME_TOO_LARGE",
-        `it has more than ${this.#request.maxBodyBytes} bytes`,
-      );
-      this.#end(unreachable(this.#peerId, tooLarge));
+      const message = `the answer has more than ${this.#request.maxBodyBytes} bytes`;
+      this.#end(new ParsecError("FRAME_TOO_LARGE", message));
     } else {
       this.#chunks.push(chunk.subarray(0, room));
       this.#complete();

@@ -37,6 +37,13 @@ export async function answerGet(
       },
       controller,
     );
+    const { maxValueBytes } = owner.limits;
+    if (answer.value !== undefined && answer.value.length > maxValueBytes) {
+      throw new ParsecError(
+        "VALUE_TOO_LARGE",
+        `the value has ${answer.value.length} bytes, limits.maxValueBytes is ${maxValueBytes}`,
+      );
+    }
     sendValue(response, answer);
   } catch (error) {
     sendFailure(response, group, error);

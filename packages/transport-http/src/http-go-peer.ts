@@ -6,6 +6,7 @@ import {
   type PeerCallOptions,
   PeerHealth,
   type PeerHealthChange,
+  type PeerInvalidation,
   type PeerLookup,
   SilenceWatch,
 } from "@parsec/core";
@@ -131,13 +132,16 @@ export class HttpGoPeer implements ClosablePeer {
   }
 
   #typed(error: unknown): ParsecError {
-    const unreadable =
-      isParsecError(error) &&
-      (error.code === "MALFORMED_FRAME" || error.code === "FRAME_TOO_LARGE");
-    return isParsecError(error) && !unreadable ? error : unreachable(this.id, error);
+    if (isParsecError(error) && error.code === "FRAME_TOO_LARGE") {
+      return new ParsecError("VALUE_TOO_LARGE", `${this.id}: ${error.message}`, { cause: error });
+    }
+    if (isParsecError(error) && error.code !== "MALFORMED_FRAME") return error;
+    return unreachable(this.id, error);
   }
 
-  invalidate(): Promise<void> {
+  invalidate(_invalidation: PeerInvalidation, options?: PeerCallOptions): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#closedError());
+    if (options?.signal?.aborted) return Promise.reject(abortedBy(options.signal));
     return Promise.reject(
       new ParsecError(
         "PEER_UNREACHABLE",

@@ -34,7 +34,7 @@ export interface HttpTlsOptions {
 }
 
 export interface HttpConnectionOptions {
-  /** Connections to one peer at most. Defaults to 64. */
+  /** Connections for lookups to one peer at most. Defaults to 64, at least 2: one may wait for a slow origin. */
   readonly maxPerPeer?: number;
   /** Requests to one peer that it has not begun to answer; while there are as many, lookups gather in larger ones. Defaults to 4. */
   readonly maxUnanswered?: number;
@@ -161,7 +161,7 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
 }
 
 function resolveConnections(given: HttpConnectionOptions): Required<HttpConnectionOptions> {
-  const maxPerPeer = whole("connections.maxPerPeer", given.maxPerPeer, [64, 1, 10_000]);
+  const maxPerPeer = whole("connections.maxPerPeer", given.maxPerPeer, [64, 2, 10_000]);
   const fallback = Math.min(4, maxPerPeer);
   return {
     maxPerPeer,

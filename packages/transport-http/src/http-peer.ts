@@ -7,6 +7,7 @@ import {
   type FrameExchange,
   type FrameInFlight,
   isParsecError,
+  ParsecError,
   type Peer,
   type PeerAnswer,
   type PeerCallOptions,
@@ -33,6 +34,7 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
   readonly #options: ResolvedHttpOptions;
   readonly #connections: HttpConnections;
   readonly #link: PeerLink;
+  #closed = false;
 
   constructor(
     id: string,
@@ -68,6 +70,9 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
+    if (this.#closed) {
+      throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
+    }
     const { limits, sender, health, basePath } = this.#options;
     const frameId = randomInt(1, 2 ** 32);
     const body = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
@@ -86,8 +91,9 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
       checkInvalidationsApplied(response.body, { frameId, count: 1 });
       this.#link.answered();
     } catch (error) {
-      const failure = isParsecError(error) && error.code !== "MALFORMED_FRAME";
-      const typed = failure ? error : unreachable(this.id, error);
+      const unreadable =
+        isParsecError(error) && ["MALFORMED_FRAME", "FRAME_TOO_LARGE"].includes(error.code);
+      const typed = isParsecError(error) && !unreadable ? error : unreachable(this.id, error);
       if (typed.code === "PEER_UNREACHABLE") this.#link.failed(typed);
       throw typed;
     }
@@ -130,6 +136,7 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const { clock, closeTimeoutMs } = this.#options;
     await this.#link.close(closeTimeoutMs);
     const cancelTimer = clock.schedule(closeTimeoutMs, () => void this.#connections.destroy());

@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import { type HttpPeersOptions, resolveHttpOptions } from "./http-options.ts";
+
+const urls = ["http://a:8080", "http://b:8080"];
+const base: HttpPeersOptions = { selfUrl: "http://a:8080", peerUrls: urls };
+
+function failing(options: unknown): string {
+  try {
+    resolveHttpOptions(options as HttpPeersOptions);
+  } catch (error) {
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+    return (error as Error).message;
+  }
+  throw new Error("it was accepted");
+}
+
+describe("the members", () => {
+  it("keep the text they were given, without the slash at its end", () => {
+    const peerUrls = ["HTTP://A:80/", "http://b:8080"];
+    const { membership } = resolveHttpOptions({ selfUrl: "HTTP://A:80", peerUrls });
+    expect(membership).toEqual({ selfId: "HTTP://A:80", ids: ["HTTP://A:80", "http://b:8080"] });
+  });
+
+  it.each([
+    ["selfUrl is not listed", "http://c:8080", urls, /not among peerUrls.*http:\/\/a:8080/],
+    ["nothing is listed", "http://a:8080", [], /not among peerUrls.*nothing/],
+    [
+      "the case differs",
+      "http://A:8080",
+      urls,
+      /spelled "http:\/\/A:8080" but .*"http:\/\/a:8080"/,
+    ],
+    ["the scheme's case differs", "HTTP://a:8080", urls, /spelled/],
+    ["the default port is spelled out", "http://a:80", ["http://a"], /spelled/],
+    ["one is listed twice", "http://a:8080", [...urls, "http://b:8080"], /twice/],
+    ["one is listed twice with a slash", "http://a:8080", [...urls, "http://b:8080/"], /twice/],
+    ["one is listed in two spellings", "http://a:8080", [...urls, "http://B:8080"], /as .* and as/],
+    ["one is no URL", "http://a:8080", [...urls, "nonsense"], /peerUrls\[2\] must be a URL/],
+    ["one is not http", "http://a:8080", [...urls, "ftp://c"], /must begin with http/],
+    ["one has a query", "http://a:8080", [...urls, "http://c?x=1"], /query or a fragment/],
+    ["one has an empty query", "http://a:8080", [...urls, "http://c?"], /query or a fragment/],
+    ["one has a fragment", "http://a:8080", [...urls, "http://c#x"], /query or a fragment/],
+    ["one has a path", "http://a:8080", [...urls, "http://c/p"], /basePath/],
+    ["one has spaces around", "http://a:8080", [...urls, " http://c"], /spaces/],
+    ["one is a number", "http://a:8080", [...urls, 5], /peerUrls\[2\] must be a URL, not 5/],
+    ["selfUrl is missing", undefined, urls, /selfUrl must be a URL/],
+    ["peerUrls is a text", "http://a:8080", "http://a:8080", /array/],
+  ])("are refused when %s", (_, selfUrl, peerUrls, message) => {
+    expect(failing({ selfUrl, peerUrls })).toMatch(message);
+  });
+
+  it("are refused with credentials, which the message does not repeat", () => {
+    const message = failing({ ...base, peerUrls: [...urls, "http://me:hunter2@c"] });
+    expect(message).toMatch(/credentials/);
+    expect(message).not.toContain("hunter2");
+  });
+});
+
+describe("options", () => {
+  it("have defaults", () => {
+    expect(resolveHttpOptions(base)).toMatchObject({
+      basePath: "/_groupcache/",
+      placement: "slots",
+      secrets: [],
+      requireClientCertificate: false,
+      insecure: false,
+      dialect: "native",
+      peerWire: "native",
+      connections: { maxPerPeer: 64, keepAliveMs: 4000 },
+      limits: { maxFrameBytes: 4 * 1024 * 1024, maxLookupsSent: 128 },
+      health: { failures: 3, silenceMs: 1000 },
+    });
+  });
+
+  it("name two nodes differently, whatever random is", () => {
+    const options = { ...base, random: () => 0.5 };
+    expect(resolveHttpOptions(options).sender).not.toBe(resolveHttpOptions(options).sender);
+  });
+
+  it.each([["/"], ["/_groupcache/"], ["/a/b-c/d.e~f/"]])("take %j as basePath", (basePath) => {
+    expect(resolveHttpOptions({ ...base, basePath }).basePath).toBe(basePath);
+  });
+
+  it.each([
+    ["basePath", { basePath: "" }],
+    ["basePath", { basePath: "_groupcache/" }],
+    ["basePath", { basePath: "/_groupcache" }],
+    ["basePath", { basePath: "/a//b/" }],
+    ["basePath", { basePath: "/a/../b/" }],
+    ["basePath", { basePath: "/a b/" }],
+    ["basePath", { basePath: "/a%20b/" }],
+    ["basePath", { basePath: 5 }],
+    ["placement", { placement: "ring" }],
+    ["dialect", { dialect: "go" }],
+    ["peerWire", { peerWire: "http" }],
+    ["secret", { secret: "too short" }],
+    ["secret", { secret: ["long enough to be a secret", "short"] }],
+    ["secret", { secret: [] }],
+    ["secret", { secret: 5 }],
+    ["insecure", { insecure: false }],
+    ["insecure", { insecure: "yes" }],
+    ["tls", { tls: "pem" }],
+    ["tls.cert", { tls: { cert: "pem" } }],
+    ["connections.maxPerPeer", { connections: { maxPerPeer: 1 } }],
+    ["connections.maxUnanswered", { connections: { maxUnanswered: 65 } }],
+    ["limits.maxLookups", { limits: { maxLookups: 70_000 } }],
+    ["limits.maxLookupsSent", { limits: { maxLookupsSent: 1.5 } }],
+    ["limits.maxQueued", { limits: { maxQueued: Number.NaN } }],
+    ["limits.bodyTimeoutMs", { limits: { bodyTimeoutMs: -1 } }],
+    ["health.failures", { health: { failures: 0 } }],
+    ["health.maxBackoffMs", { health: { minBackoffMs: 500, maxBackoffMs: 100 } }],
+    ["closeTimeoutMs", { closeTimeoutMs: Number.POSITIVE_INFINITY }],
+  ])("refuse a wrong %s by its name", (name, wrong) => {
+    expect(failing({ ...base, ...wrong })).toContain(name);
+  });
+
+  it("do not repeat a secret that is too short", () => {
+    expect(failing({ ...base, secret: "hunter2" })).not.toContain("hunter2");
+  });
+
+  it("refuse to be missing", () => {
+    expect(failing(undefined)).toMatch(/options/);
+  });
+});
