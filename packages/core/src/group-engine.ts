@@ -10,6 +10,7 @@ import { canonicalKey, keyToBytes } from "./key-bytes.ts";
 import { hashKey } from "./key-hash.ts";
 import { Loaded } from "./loaded.ts";
 import { describe } from "./option-checks.ts";
+import { originFailed } from "./origin-error.ts";
 import type {
   Peer,
   PeerAnswer,
@@ -118,7 +119,10 @@ export class GroupEngine<Input, T> {
 
   /** What is fresh in memory; asks nobody. */
   peek(key: string): T | undefined {
-    return this.#memory.peek(key);
+    const value = this.#memory.peek(key);
+    if (value !== undefined || typeof key !== "string") return value;
+    const canonical = canonicalKey(key);
+    return canonical === key ? undefined : this.#memory.peek(canonical);
   }
 
   /** Answers a peer: from memory at once, else by a flight that asks the origin and no other peer. */
@@ -260,24 +264,22 @@ export class GroupEngine<Input, T> {
     const fence = this.#memory.fences.get(key);
     const localRate = this.#countRequest(key);
     this.#counters.loadsDeduped++;
-    owner
-      .lookup(
-        { group: this.name, key, input, fence, timeoutMs: this.#policy.timeoutMs },
-        request.canLeave ? { signal: flight.signal } : undefined,
-      )
-      .then(
-        (answer) => {
-          if (flight.settled) return;
-          this.#counters.peerLoads++;
-          this.#takeAnswer(flight, { answer, fence, localRate, input, startedAt });
-        },
-        (error: unknown) => {
-          if (flight.settled) return;
-          this.#counters.peerErrors++;
-          flight.counted = true;
-          this.#withoutOwner(flight, { error, input, startedAt });
-        },
-      );
+    ask(owner, {
+      lookup: { group: this.name, key, input, fence, timeoutMs: this.#policy.timeoutMs },
+      options: request.canLeave ? { signal: flight.signal } : undefined,
+    }).then(
+      (answer) => {
+        if (flight.settled) return;
+        this.#counters.peerLoads++;
+        this.#takeAnswer(flight, { answer, fence, localRate, input, startedAt });
+      },
+      (error: unknown) => {
+        if (flight.settled) return;
+        this.#counters.peerErrors++;
+        flight.counted = true;
+        this.#withoutOwner(flight, { error, input, startedAt });
+      },
+    );
     return flight;
   }
 
@@ -304,7 +306,7 @@ export class GroupEngine<Input, T> {
         const rate = Math.max(localRate, answer.ratePerMinute);
         if (freshUntil > this.#clock.now() && rate >= this.#policy.hotFromRatePerMinute) {
           const { value } = answer;
-          const tags = this.#origin.tags({ key, input, value });
+          const tags = this.#tagsOf({ key, input, value });
           this.#memory.store(key, { value, freshUntil, hot: true, tags });
         }
       }
@@ -383,11 +385,14 @@ export class GroupEngine<Input, T> {
     const freshUntil = this.#clock.now() + this.#lifetimeMs(bytes);
     const hot = this.#picker.pick(key) !== undefined;
     const wanted = !hot || this.#policy.hotFromRatePerMinute < Number.POSITIVE_INFINITY;
-    const tags = this.#origin.tags({ key, input, value: bytes });
+    const tags = this.#tagsOf({ key, input, value: bytes });
     this.#fetches.end(flight);
     this.#counters.localLoads++;
-    if (!flight.detached && wanted && freshUntil > this.#clock.now()) {
-      this.#memory.store(key, { value: bytes, freshUntil, hot, tags });
+    if (!flight.detached) {
+      const kept = wanted && freshUntil > this.#clock.now();
+      if (kept) this.#memory.store(key, { value: bytes, freshUntil, hot, tags });
+      // What was there before is out of date, and must not be served as stale any more.
+      else this.#memory.drop(key);
     }
     flight.resolve(new Loaded(bytes, freshUntil));
   }
@@ -425,6 +430,18 @@ export class GroupEngine<Input, T> {
     if (bytes === undefined) return this.#policy.negativeTtlMs;
     const { ttlMs, ttlJitter } = this.#policy;
     return ttlMs === Number.POSITIVE_INFINITY ? ttlMs : ttlMs * (1 - ttlJitter * this.#random());
+  }
+
+  /** Whatever the user's function does, what is stored has tags that can be counted and found. */
+  #tagsOf(entry: Parameters<Origin<Input, T>["tags"]>[0]): readonly string[] {
+    let tags: unknown;
+    try {
+      tags = this.#origin.tags(entry);
+    } catch (error) {
+      throw originFailed(this.name, error);
+    }
+    if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
+    throw new ParsecError("ORIGIN_FAILED", `tags of ${this.name} must return an array of text`);
   }
 
   #countRequest(key: string): number {
@@ -491,5 +508,17 @@ export class GroupEngine<Input, T> {
     if (isParsecError(error)) return error;
     const detail = error instanceof Error ? error.message : String(error);
     return new ParsecError(code, `${this.name}: ${detail}`, { cause: error });
+  }
+}
+
+/** A transport that throws instead of rejecting must not leave the flight behind. */
+function ask(
+  owner: Peer,
+  question: { readonly lookup: PeerLookup; readonly options: PeerCallOptions | undefined },
+): Promise<PeerAnswer> {
+  try {
+    return owner.lookup(question.lookup, question.options);
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
