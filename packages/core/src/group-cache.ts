@@ -1,11 +1,10 @@
 import { bytesCodec } from "./codec.ts";
-import { ParsecError } from "./errors.ts";
 import { GroupDirectory, type NodeOptions } from "./group-directory.ts";
 import type { GroupEngine, Origin } from "./group-engine.ts";
 import { type CachePolicy, resolvePolicy } from "./group-options.ts";
 import type { GroupStats } from "./group-stats.ts";
 import type { InvalidationResult } from "./invalidation.ts";
-import { describe } from "./option-checks.ts";
+import { describe, functionOption } from "./option-checks.ts";
 import { originFailed } from "./origin-error.ts";
 import { absentTag } from "./tag-index.ts";
 
@@ -79,9 +78,8 @@ export function createGroupCache(options: NodeOptions = {}): GroupCache {
 
 function bytesOrigin(name: string, options: GroupOptions): Origin<string, Uint8Array> {
   const { load, tags } = options;
-  if (typeof load !== "function") {
-    throw new ParsecError("INVALID_ARGUMENT", `load must be a function, not ${describe(load)}`);
-  }
+  functionOption("load", load);
+  if (tags !== undefined) functionOption("tags", tags);
   return {
     shared: false,
     emptyKeyHasOwner: true,

@@ -35,6 +35,12 @@ export function choiceOption<Choice extends string>(
   return given;
 }
 
+/** Throws `INVALID_ARGUMENT` unless the value is a function. */
+export function functionOption(name: string, given: unknown): void {
+  if (typeof given === "function") return;
+  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a function, not ${describe(given)}`);
+}
+
 /** A value as an error message may show it: short, and never an object's inside. */
 export function describe(value: unknown): string {
   if (typeof value === "string")

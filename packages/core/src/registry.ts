@@ -150,7 +150,7 @@ function handleOver<Input, Data>(
     name: source.name,
     get,
     getMany: (inputs, options) => Promise.all(inputs.map((input) => get(input, options))),
-    peek: (input) => engine.peek(source.cacheKey(input)),
+    peek: (input) => engine.peek(keyOf(source, input)),
     async invalidate(input, options) {
       return await engine.invalidate({ kind: "keys", keys: [keyOf(source, input)] }, options);
     },

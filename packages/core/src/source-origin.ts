@@ -2,6 +2,8 @@ import { type Codec, jsonCodec } from "./codec.ts";
 import type { DataSource } from "./data-source.ts";
 import { ParsecError } from "./errors.ts";
 import type { Origin } from "./group-engine.ts";
+import { canonicalKey } from "./key-bytes.ts";
+import { describe, functionOption } from "./option-checks.ts";
 import { originFailed } from "./origin-error.ts";
 import { absentTag } from "./tag-index.ts";
 
@@ -21,11 +23,20 @@ export function sourceOrigin<Input, Data>(
   const { name } = source;
   const codec = coding.codec ?? jsonCodec<Data>();
   const { tags } = coding;
+  functionOption("codec.encode", codec.encode);
+  functionOption("codec.decode", codec.decode);
+  if (tags !== undefined) functionOption("tags", tags);
 
   /** Input as the owner gets it: what fetch sees does not depend on which node runs it. */
   const inputOf = (key: string, encoded: Uint8Array | undefined): Input => {
     if (encoded !== undefined) return decodeInput(name, encoded);
-    if (source.inputFromKey !== undefined) return source.inputFromKey(key);
+    if (source.inputFromKey !== undefined) {
+      try {
+        return source.inputFromKey(key);
+      } catch (error) {
+        throw originFailed(name, error);
+      }
+    }
     throw new ParsecError(
       "INVALID_ARGUMENT",
       `${name} was asked by key alone, which needs inputFromKey`,
@@ -65,7 +76,7 @@ export function sourceOrigin<Input, Data>(
       }
       if (data === undefined) return undefined;
       try {
-        return codec.encode(data);
+        return checkedBytes(codec.encode(data));
       } catch (error) {
         throw new ParsecError("CODEC_FAILED", `a value of ${name} cannot be encoded`, {
           cause: error,
@@ -77,6 +88,11 @@ export function sourceOrigin<Input, Data>(
       return value === undefined ? [absentTag] : tags(inputOf(key, input), codec.decode(value));
     },
   };
+}
+
+function checkedBytes(encoded: unknown): Uint8Array {
+  if (encoded instanceof Uint8Array) return encoded;
+  throw new TypeError(`the codec returned ${describe(encoded)}, not bytes`);
 }
 
 function decodeInput<Input>(name: string, bytes: Uint8Array): Input {
@@ -98,7 +114,7 @@ function checkSameKey<Input, Data>(
   } catch {
     key = undefined;
   }
-  if (key === asked.key) return;
+  if (key === asked.key || (typeof key === "string" && canonicalKey(key) === asked.key)) return;
   throw new ParsecError(
     "INVALID_ARGUMENT",
     `the input that ${source.name} was asked with has another cacheKey than the one asked for; cacheInput must keep every field that cacheKey reads, in a form that survives JSON`,
