@@ -82,8 +82,11 @@ export class GroupDirectory implements PeerHost {
 
   async #close(): Promise<void> {
     // Peers first: what they still wait for may finish, and nobody new comes in.
-    await this.node.picker.close();
-    for (const group of this.#groups.values()) group.close();
+    try {
+      await this.node.picker.close();
+    } finally {
+      for (const group of this.#groups.values()) group.close();
+    }
   }
 
   #group(name: string): GroupEngine<never, unknown> {

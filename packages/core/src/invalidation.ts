@@ -1,4 +1,4 @@
-import { ParsecError } from "./errors.ts";
+import { isParsecError, ParsecError } from "./errors.ts";
 import { abortError } from "./flight.ts";
 import type { Peer, PeerFailure, PeerInvalidation, PeerPicker } from "./peer.ts";
 
@@ -75,7 +75,7 @@ export async function invalidateEverywhere(
 }
 
 function asPeerError(error: unknown): ParsecError {
-  return error instanceof ParsecError
+  return isParsecError(error)
     ? error
     : new ParsecError("PEER_UNREACHABLE", "the peer could not be told", { cause: error });
 }
