@@ -44,7 +44,8 @@ try {
 }
 
 /**
- * @returns {Promise<Record<string, string>>} for each server its URL, or in `…_MISSING` why there is none
+ * @returns {Promise<Record<string, string>>} for each server its URL and in `…_PROGRAM` what runs, or in
+ *   `…_MISSING` why there is none
  */
 async function startServers() {
   // A value that belongs to a flag looks like a filter, so flags mean: start for all tests.
@@ -59,6 +60,9 @@ async function startServers() {
       const started = await startServer(server, { folder, log: console.log, signal });
       running.push(started);
       environment[server.variable] = started.url;
+      if (started.program !== undefined) {
+        environment[server.variable.replace(/_URL$/, "_PROGRAM")] = started.program;
+      }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       console.log(`Tests that need ${server.name} are skipped: ${reason}`);

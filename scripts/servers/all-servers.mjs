@@ -1,5 +1,6 @@
+import { nats, natsNewest } from "./nats.mjs";
 import { postgres } from "./postgres.mjs";
 import { redis } from "./redis.mjs";
 
 /** @type {readonly import("./server.d.ts").Server[]} */
-export const allServers = [postgres, redis];
+export const allServers = [postgres, redis, nats, natsNewest];

@@ -10,6 +10,11 @@ export interface Server {
   readonly container: ServerContainer;
   /** The installed program's path. */
   find(): Promise<string | undefined>;
+  /** For a server that apt does not have: gets the program elsewhere. Undefined when that cannot be done here. */
+  install?(context: {
+    readonly log: (line: string) => void;
+    readonly signal?: AbortSignal;
+  }): Promise<string | undefined>;
   /** Runs the program on a free loopback port, with all its files in `folder`, which is its own. */
   start(program: string, context: { readonly folder: string }): Promise<RunningServer>;
 }
@@ -27,5 +32,7 @@ export interface ServerContainer {
 
 export interface RunningServer {
   readonly url: string;
+  /** What runs, unless it is a container: for tests that have to start, stop and configure servers of their own. */
+  readonly program?: string;
   stop(): Promise<void>;
 }

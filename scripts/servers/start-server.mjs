@@ -21,8 +21,8 @@ export async function startServer(server, context) {
     return startContainer(server.container);
   }
   throw new Error(
-    `${server.name} is not installed, and can be neither by apt (root on Debian only) nor by Docker ` +
-      `(no daemon answers): install it, or set ${server.variable}`,
+    `${server.name} is not installed, and can be neither by ${server.install ? "its own build" : "apt (root on Debian only)"} ` +
+      `nor by Docker (no daemon answers): install it, or set ${server.variable}`,
   );
 }
 
@@ -31,6 +31,14 @@ export async function startServer(server, context) {
  * @param {{ log: (line: string) => void, signal?: AbortSignal }} context
  */
 async function install(server, { log, signal }) {
+  if (server.install !== undefined) {
+    try {
+      return await server.install({ log, ...(signal && { signal }) });
+    } catch (error) {
+      log(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
   if (!(await canUseApt())) return undefined;
   log(`Installing ${server.name} with apt-get ...`);
   try {
@@ -49,7 +57,10 @@ async function install(server, { log, signal }) {
 async function startProgram(server, program, { folder }) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await server.start(program, { folder: await mkdtemp(join(folder, "server-")) });
+      const running = await server.start(program, {
+        folder: await mkdtemp(join(folder, "server-")),
+      });
+      return { ...running, program };
     } catch (error) {
       const busy = /address already in use/i.test(String(error));
       if (!busy || attempt === attempts) throw error;
