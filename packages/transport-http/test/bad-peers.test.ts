@@ -1,0 +1,351 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+import { isParsecError, type Peer, type PeerLookup } from "@parsec/core";
+import { afterEach, describe, expect, it } from "vitest";
+import { createHttpPeers, type HttpPeersOptions, type HttpPeersWarning } from "../src/index.ts";
+import { listen, startServer, until } from "./http-cluster.ts";
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Asked {
+  readonly peer: Peer;
+  readonly warnings: HttpPeersWarning[];
+  /** The code a lookup ends with, or "answered". */
+  ask(over?: Partial<PeerLookup>, signal?: AbortSignal): Promise<string>;
+}
+
+/** The peer at `port` as another node sees it. */
+function peerAt(port: number, options: Partial<HttpPeersOptions> = {}): Asked {
+  const selfUrl = "http://127.0.0.1:1";
+  const warnings: HttpPeersWarning[] = [];
+  const peers = createHttpPeers({
+    selfUrl,
+    peerUrls: [selfUrl, `http://127.0.0.1:${port}`],
+    onWarning: (warning) => warnings.push(warning),
+    ...options,
+    health: { failures: 1000, ...options.health },
+  });
+  cleanups.push(() => peers.close());
+  const [peer] = peers.peers();
+  if (peer === undefined) throw new Error("no peer");
+  const ask = (over: Partial<PeerLookup> = {}, signal?: AbortSignal): Promise<string> =>
+    peer
+      .lookup(
+        { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 3000, ...over },
+        { signal },
+      )
+      .then(
+        () => "answered",
+        (error: unknown) => (isParsecError(error) ? error.code : `foreign: ${String(error)}`),
+      );
+  return { peer, warnings, ask };
+}
+
+/** A server on bare sockets that answers each request's head with these bytes, or as the function does. */
+async function rawServer(
+  answer: string | Uint8Array | ((socket: net.Socket, requestNumber: number) => void),
+): Promise<{
+  readonly port: number;
+  readonly requests: () => number;
+  readonly server: net.Server;
+}> {
+  let requests = 0;
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("data", (chunk) => {
+      if (!/^(?:GET|POST) /.test(chunk.toString("latin1"))) return;
+      requests++;
+      if (typeof answer === "function") answer(socket, requests);
+      else socket.write(answer);
+    });
+  });
+  const port = await listen(server);
+  cleanups.push(
+    () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  );
+  return { port, requests: () => requests, server };
+}
+
+const frameHead = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.parsec.frame\r\n";
+const withLength = (body: Uint8Array, announced = body.length): Buffer =>
+  Buffer.concat([Buffer.from(`${frameHead}Content-Length: ${announced}\r\n\r\n`), body]);
+const hex = (text: string): Buffer => Buffer.from(text, "hex");
+/** Frame ids start at 1. */
+const answersHead = "5001020001000000";
+const found = `${answersHead}0100000100000076`;
+
+describe("over frames, a peer that", () => {
+  it.each([
+    ["does not speak HTTP", "SSH-2.0-OpenSSH_9.2p1 Debian\r\n"],
+    ["answers another type", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"],
+    ["answers garbage", withLength(Buffer.from("garbage of some length"))],
+    ["answers nothing", withLength(Buffer.alloc(0))],
+    ["answers another frame", withLength(hex("5001020009000000"))],
+    ["answers a question nobody asked", withLength(hex(`${answersHead}04ffff`))],
+    ["leaves the question open", withLength(hex(answersHead))],
+    ["announces a value larger than allowed", withLength(hex(`${answersHead}010000ffffff7f`))],
+    ["answers with an unknown status", withLength(hex(`${answersHead}0f0000`))],
+    ["moved", "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"],
+    ["is a proxy in trouble", "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nbad"],
+    ["is Go's groupcache", "HTTP/1.1 400 Bad Request\r\nContent-Length: 12\r\n\r\nbad request\n"],
+    ["sends head after head", `HTTP/1.1 200 OK\r\n${`X: ${"y".repeat(1000)}\r\n`.repeat(40)}\r\n`],
+  ])("%s is PEER_UNREACHABLE", async (_, answer) => {
+    const server = await rawServer(answer);
+    const { ask, peer } = peerAt(server.port);
+    expect(await ask()).toBe("PEER_UNREACHABLE");
+    const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
+    await expect(peer.invalidate(invalidation, { timeoutMs: 2000 })).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+    });
+  });
+
+  it("answers right is answered", async () => {
+    const server = await rawServer(withLength(hex(found)));
+    expect(await peerAt(server.port).ask()).toBe("answered");
+  });
+
+  it.each([
+    ["in the middle of its answer", withLength(hex(found).subarray(0, -1), hex(found).length)],
+    ["in the middle of its head", Buffer.from(frameHead)],
+    [
+      "in the middle of a chunk",
+      Buffer.from(`${frameHead}Transfer-Encoding: chunked\r\n\r\nff\r\nP`),
+    ],
+  ])("closes %s is PEER_UNREACHABLE", async (_, answer) => {
+    const server = await rawServer((socket) => socket.end(answer));
+    expect(await peerAt(server.port).ask()).toBe("PEER_UNREACHABLE");
+  });
+
+  it("closes half of the connection and goes on answering is answered or unreachable", async () => {
+    const server = await rawServer((socket) => {
+      socket.write(withLength(hex(found)));
+      socket.end();
+    });
+    const { ask } = peerAt(server.port);
+    expect(await ask()).toBe("answered");
+  });
+
+  it("closes without a word is asked once more, and no more often", async () => {
+    const server = await rawServer((socket) => socket.destroy());
+    expect(await peerAt(server.port).ask()).toBe("PEER_UNREACHABLE");
+    expect(server.requests()).toBe(2);
+  });
+
+  it("closed the idle connection just then is answered all the same", async () => {
+    const server = await rawServer((socket, request) => {
+      if (request === 2) socket.destroy();
+      else
+        socket.write(
+          withLength(hex(`500102000${request === 1 ? 1 : 2}000000`.concat("0100000100000076"))),
+        );
+    });
+    const { ask } = peerAt(server.port);
+    expect(await ask()).toBe("answered");
+    expect(await ask()).toBe("answered");
+    expect(server.requests()).toBe(3);
+  });
+
+  it("is not there is PEER_UNREACHABLE at once", async () => {
+    const server = await rawServer("");
+    await new Promise<void>((resolve) => server.server.close(() => resolve()));
+    expect(await peerAt(server.port).ask()).toBe("PEER_UNREACHABLE");
+  });
+
+  it("never answers leaves each asker to its own deadline", async () => {
+    const server = await rawServer(() => {});
+    const { ask } = peerAt(server.port);
+    const outcomes = await Promise.all([ask({ timeoutMs: 30 }), ask({ timeoutMs: 60 })]);
+    expect(outcomes).toEqual(["TIMEOUT", "TIMEOUT"]);
+  });
+
+  it("answers too late harms nobody who asks afterwards", async () => {
+    let late = (): void => {};
+    const server = await rawServer((socket, request) => {
+      if (request > 1) socket.write(withLength(hex(found.replace("01000000", "02000000"))));
+      else late = () => socket.write(withLength(hex(found)));
+    });
+    const { ask } = peerAt(server.port);
+    expect(await ask({ timeoutMs: 20 })).toBe("TIMEOUT");
+    late();
+    expect(await ask()).toBe("answered");
+  });
+
+  it("says nothing at all is given up long before the askers' deadlines", async () => {
+    const server = await rawServer(() => {});
+    const { ask, warnings } = peerAt(server.port, { health: { silenceMs: 40, pingTimeoutMs: 40 } });
+    const outcomes = await Promise.all([ask({ timeoutMs: 600_000 }), ask({ timeoutMs: 600_000 })]);
+    expect(outcomes).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+  });
+
+  it("is slow but answers pings is waited for", async () => {
+    let pings = 0;
+    let answer = (): void => {};
+    const server = await startServer((request, response) => {
+      if (request.method === "GET") {
+        pings++;
+        response.writeHead(204).end();
+        return;
+      }
+      response.writeHead(200, { "content-type": "application/vnd.parsec.frame" });
+      response.flushHeaders();
+      answer = () => response.end(hex(found));
+    });
+    cleanups.push(() => server.close());
+    const { ask } = peerAt(server.port, { health: { silenceMs: 20, pingTimeoutMs: 2000 } });
+    const outcome = ask({ timeoutMs: 600_000 });
+    await until(() => pings >= 3);
+    answer();
+    expect(await outcome).toBe("answered");
+  });
+
+  it("fails is left out after a few times, probed, and taken back", async () => {
+    const server = await startServer((_, response) => response.writeHead(500).end());
+    cleanups.push(() => server.close());
+    const health = { failures: 3, minBackoffMs: 20, maxBackoffMs: 40 };
+    const { ask, warnings } = peerAt(server.port, { health });
+    for (let times = 0; times < 3; times++) expect(await ask()).toBe("PEER_UNREACHABLE");
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    server.listener = (request, response) => {
+      if (request.method === "GET") response.writeHead(204).end();
+      else {
+        request.on("data", (frame: Buffer) => {
+          const answers = hex(found);
+          frame.copy(answers, 4, 4, 8);
+          response.writeHead(200, { "content-type": "application/vnd.parsec.frame" });
+          response.end(answers);
+        });
+      }
+    };
+    await until(() => warnings.length === 2);
+    expect(warnings[1]?.kind).toBe("peer-taken-back");
+    expect(await ask()).toBe("answered");
+  });
+
+  it("is stopped in its tracks does not make its askers wait for their deadlines, and is taken back when it goes on", async () => {
+    const program = `
+      require("node:http").createServer((request, response) => {
+        if (request.method === "GET") response.writeHead(204).end();
+        else request.on("data", (frame) => {
+          const answers = Buffer.from("${found}", "hex");
+          frame.copy(answers, 4, 4, 8);
+          response.writeHead(200, { "content-type": "application/vnd.parsec.frame" }).end(answers);
+        });
+      }).listen(0, "127.0.0.1", function () { console.log(this.address().port); });`;
+    const child = spawn(process.execPath, ["-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    cleanups.push(async () => {
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    });
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const health = { silenceMs: 100, pingTimeoutMs: 200, minBackoffMs: 20, maxBackoffMs: 50 };
+    const { ask, warnings } = peerAt(Number(line.toString()), { health });
+    expect(await ask()).toBe("answered");
+    child.kill("SIGSTOP");
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    child.kill("SIGCONT");
+    await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+    expect(await ask()).toBe("answered");
+  });
+});
+
+describe("over Go's wire, a peer that", () => {
+  const options = { peerWire: "golang", placement: "groupcache" } as const;
+  const protobuf = (message: Uint8Array): Buffer =>
+    Buffer.concat([
+      Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${message.length}\r\n\r\n`),
+      message,
+    ]);
+
+  it.each([
+    ["does not speak HTTP", Buffer.from("SSH-2.0-OpenSSH\r\n"), "PEER_UNREACHABLE"],
+    ["answers no protobuf", protobuf(hex("0aff")), "PEER_UNREACHABLE"],
+    [
+      "answers a value larger than allowed",
+      protobuf(Buffer.concat([hex("0a0b"), Buffer.alloc(11)])),
+      "VALUE_TOO_LARGE",
+    ],
+    ["answers more than any message may have", protobuf(Buffer.alloc(5000)), "VALUE_TOO_LARGE"],
+    [
+      "moved",
+      Buffer.from("HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"),
+      "PEER_UNREACHABLE",
+    ],
+    [
+      "has no such group",
+      Buffer.from("HTTP/1.1 404 Not Found\r\nContent-Length: 17\r\n\r\nno such group: g\n"),
+      "NO_SUCH_GROUP",
+    ],
+    [
+      "fails to load",
+      Buffer.from("HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\noops\n"),
+      "ORIGIN_FAILED",
+    ],
+    [
+      "fails with a long story",
+      Buffer.from(`HTTP/1.1 500 Oops\r\nContent-Length: 9000\r\n\r\n${"x".repeat(9000)}`),
+      "ORIGIN_FAILED",
+    ],
+    ["answers a value", protobuf(hex("0a0176")), "answered"],
+  ])("%s ends as it should", async (_, answer, outcome) => {
+    const server = await rawServer(answer);
+    expect(await peerAt(server.port, { ...options, limits: { maxValueBytes: 10 } }).ask()).toBe(
+      outcome,
+    );
+  });
+
+  it("never answers leaves each asker to its own deadline or abort", async () => {
+    const server = await rawServer(() => {});
+    const { ask } = peerAt(server.port, { ...options, connections: { maxPerPeer: 2 } });
+    const leaving = new AbortController();
+    const outcomes = [
+      ask({ timeoutMs: 50 }),
+      ask({}, leaving.signal),
+      // These two never get a connection.
+      ask({ timeoutMs: 30 }),
+      ask({}, leaving.signal),
+    ];
+    await until(() => server.requests() === 2);
+    leaving.abort();
+    expect(await Promise.all(outcomes)).toEqual(["TIMEOUT", "ABORTED", "TIMEOUT", "ABORTED"]);
+  });
+
+  it("says nothing at all is given up long before the askers' deadlines", async () => {
+    const server = await rawServer(() => {});
+    const health = { silenceMs: 40, pingTimeoutMs: 40 };
+    const { ask, warnings } = peerAt(server.port, { ...options, health });
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+  });
+
+  it("is asked by too many at once turns the rest away", async () => {
+    const server = await rawServer(() => {});
+    const { ask } = peerAt(server.port, { ...options, limits: { maxQueued: 1 } });
+    const first = ask({ timeoutMs: 50 });
+    expect(await ask()).toBe("OVERLOADED");
+    expect(await first).toBe("TIMEOUT");
+  });
+
+  it("is asked for a key larger than allowed is not asked at all", async () => {
+    const server = await rawServer(() => {});
+    const { ask } = peerAt(server.port, { ...options, limits: { maxKeyBytes: 3 } });
+    expect(await ask({ key: "éé" })).toBe("KEY_TOO_LARGE");
+    expect(server.requests()).toBe(0);
+  });
+});
