@@ -5,14 +5,21 @@ import { turboCommand } from "./turbo-command.mjs";
 const worthAWordMs = 1_500;
 
 /**
- * Builds every package. Says nothing when it works, and everything when it does not.
+ * Builds the named packages with all they import, or every package when none is named. Says nothing
+ * when it works, and everything when it does not.
  *
- * @param {{ signal?: AbortSignal }} [options]
+ * @param {{ signal?: AbortSignal, packages?: readonly string[] }} [options]
  * @returns {Promise<boolean>} whether the build succeeded
  */
-export async function buildQuietly({ signal } = {}) {
+export async function buildQuietly({ signal, packages = [] } = {}) {
   const timer = setTimeout(() => console.log("Building the packages ..."), worthAWordMs);
-  const { command, args, env } = turboCommand(["run", "build", "--output-logs=errors-only"]);
+  const filters = packages.map((name) => `--filter=${name}...`);
+  const { command, args, env } = turboCommand([
+    "run",
+    "build",
+    "--output-logs=errors-only",
+    ...filters,
+  ]);
   try {
     const { code, output } = await runChildGroup(command, args, {
       env,
