@@ -1,0 +1,54 @@
+import { createPrivateKey } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import { type ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
+import { ParsecError } from "@parsec/core";
+import type { GrpcTlsOptions } from "./grpc-options.ts";
+
+/** What this node shows a peer it asks, and whom it trusts. */
+export function channelCredentials(
+  tls: GrpcTlsOptions | undefined,
+  secure: boolean,
+): ChannelCredentials {
+  if (!secure) return credentials.createInsecure();
+  const { ca, cert, key, passphrase } = tls ?? {};
+  return credentials.createFromSecureContext(
+    createSecureContext({
+      ...(ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(passphrase === undefined ? {} : { passphrase }),
+      minVersion: "TLSv1.2",
+    }),
+  );
+}
+
+/** What this node shows those who ask it. Throws `INVALID_ARGUMENT` when a certificate is needed and missing. */
+export function serverCredentials(
+  tls: GrpcTlsOptions | undefined,
+  options: { readonly secure: boolean; readonly requireClientCertificate: boolean },
+): ServerCredentials {
+  if (!options.secure) return ServerCredentials.createInsecure();
+  const { ca, cert, key, passphrase } = tls ?? {};
+  if (cert === undefined || key === undefined) {
+    const message = "selfUrl promises encryption, which needs tls.cert and tls.key";
+    throw new ParsecError("INVALID_ARGUMENT", message);
+  }
+  return ServerCredentials.createSsl(
+    ca === undefined ? null : joined(ca),
+    [{ private_key: decrypted(key, passphrase), cert_chain: Buffer.from(cert) }],
+    options.requireClientCertificate,
+  );
+}
+
+function joined(ca: string | Buffer | readonly (string | Buffer)[]): Buffer {
+  const certificates = Array.isArray(ca) ? (ca as readonly (string | Buffer)[]) : [ca as string];
+  return Buffer.from(certificates.map((one) => one.toString()).join("\n"));
+}
+
+/** gRPC's server takes no passphrase. */
+function decrypted(key: string | Buffer, passphrase: string | undefined): Buffer {
+  if (passphrase === undefined) return Buffer.from(key);
+  return Buffer.from(
+    createPrivateKey({ key, passphrase }).export({ type: "pkcs8", format: "pem" }),
+  );
+}

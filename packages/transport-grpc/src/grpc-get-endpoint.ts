@@ -1,0 +1,81 @@
+import { type Deadline, Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { keyFromBytes, ParsecError, type PeerAnswer, type PeerHost } from "@parsec/core";
+import { NotFound } from "./grpc-errors.ts";
+import type { GrpcLimits } from "./grpc-options.ts";
+import { decodeGetRequest, encodeGetResponse } from "./grpc-protobuf.ts";
+import { ttlKey } from "./grpc-wire.ts";
+
+/** A Get that was answered, with its trailer. */
+interface GetAnswer {
+  readonly message: Buffer;
+  readonly trailer: Metadata;
+}
+
+/** Answers groupcachepb.GroupCache/Get, whose messages are those of Go's groupcache. Rejects with what to report instead. */
+export async function answerGet(
+  call: ServerUnaryCall<Buffer, Buffer>,
+  callback: sendUnaryData<Buffer>,
+  owner: { readonly host: PeerHost; readonly limits: GrpcLimits },
+): Promise<void> {
+  const controller = new AbortController();
+  const leave = (): void => controller.abort();
+  call.on("cancelled", leave);
+  try {
+    const { message, trailer } = toMessage(
+      await lookUp(call, owner, controller.signal),
+      owner.limits,
+    );
+    callback(null, message, trailer);
+  } finally {
+    call.off("cancelled", leave);
+  }
+}
+
+async function lookUp(
+  call: ServerUnaryCall<Buffer, Buffer>,
+  owner: { readonly host: PeerHost; readonly limits: GrpcLimits },
+  signal: AbortSignal,
+): Promise<PeerAnswer> {
+  const { host, limits } = owner;
+  const { group, key } = decodeGetRequest(call.request);
+  if (group.length > limits.maxGroupBytes) {
+    throw new ParsecError("NO_SUCH_GROUP", "no such group: its name is longer than any here");
+  }
+  if (key.length > limits.maxKeyBytes) {
+    throw new ParsecError(
+      "KEY_TOO_LARGE",
+      `the key has ${key.length} bytes, limits.maxKeyBytes is ${limits.maxKeyBytes}`,
+    );
+  }
+  const timeoutMs = Math.min(remainingMs(call.getDeadline()), limits.getTimeoutMs);
+  if (timeoutMs <= 0) throw new ParsecError("TIMEOUT", "the call came after its deadline");
+  return await host.lookup(
+    {
+      group: keyFromBytes(group),
+      key: keyFromBytes(key),
+      input: undefined,
+      fence: 0,
+      timeoutMs,
+    },
+    { signal },
+  );
+}
+
+function toMessage(answer: PeerAnswer, limits: GrpcLimits): GetAnswer {
+  const { value, ttlMs, ratePerMinute } = answer;
+  if (value === undefined) throw new NotFound("key not found");
+  if (value.length > limits.maxValueBytes) {
+    throw new ParsecError(
+      "VALUE_TOO_LARGE",
+      `the value has ${value.length} bytes, limits.maxValueBytes is ${limits.maxValueBytes}`,
+    );
+  }
+  const trailer = new Metadata();
+  if (ttlMs !== Number.POSITIVE_INFINITY) trailer.set(ttlKey, String(Math.floor(ttlMs)));
+  return { message: encodeGetResponse({ value, minuteQps: ratePerMinute }), trailer };
+}
+
+/** Deadlines are times of day on both sides of gRPC; here as what is left. */
+function remainingMs(deadline: Deadline): number {
+  return (typeof deadline === "number" ? deadline : deadline.getTime()) - Date.now();
+}

@@ -1,0 +1,110 @@
+import { randomInt } from "node:crypto";
+import {
+  checkInvalidationsApplied,
+  encodeInvalidations,
+  isParsecError,
+  type Peer,
+  type PeerAnswer,
+  type PeerCallOptions,
+  type PeerHealthChange,
+  type PeerInvalidation,
+  PeerLink,
+  type PeerLookup,
+} from "@parsec/core";
+import { GrpcConnections } from "./grpc-connections.ts";
+import { unreachable } from "./grpc-errors.ts";
+import { FrameStream } from "./grpc-frame-stream.ts";
+import type { ResolvedGrpcOptions } from "./grpc-options.ts";
+import { messageMethods } from "./grpc-wire.ts";
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+/** A node of this package, asked over one stream. */
+export class GrpcPeer implements Peer {
+  readonly id: string;
+  readonly #options: ResolvedGrpcOptions;
+  readonly #connections: GrpcConnections;
+  readonly #stream: FrameStream;
+  readonly #link: PeerLink;
+
+  constructor(
+    id: string,
+    options: ResolvedGrpcOptions,
+    onChange: (change: PeerHealthChange) => void,
+  ) {
+    this.id = id;
+    this.#options = options;
+    const { clock, random, sender, limits, connections, health } = options;
+    this.#connections = new GrpcConnections(id, options);
+    this.#stream = new FrameStream({ peerId: id, sender, connections: this.#connections });
+    this.#link = new PeerLink({
+      peerId: id,
+      channel: this.#stream,
+      ping: (signal) => this.#ping(signal),
+      clock,
+      random,
+      sender,
+      limits: { ...limits, maxLookups: limits.maxLookupsSent },
+      maxQueued: limits.maxQueued,
+      maxUnheardFrames: connections.maxUnanswered,
+      maxOpenFrames: connections.maxOpenFrames,
+      health,
+      onChange: (change) => {
+        // What was connected to a peer that hangs or vanished may never tell: begin anew.
+        if (change.state === "out") this.#renewConnections();
+        onChange(change);
+      },
+    });
+  }
+
+  lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
+    return this.#link.lookup(lookup, options);
+  }
+
+  /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
+  async invalidate(
+    invalidation: PeerInvalidation,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<void> {
+    const { limits, sender, health } = this.#options;
+    const frameId = randomInt(1, 2 ** 32);
+    const message = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
+    const isOut = this.#link.out !== undefined;
+    try {
+      const answer = await this.#connections.unary({
+        method: messageMethods.invalidate,
+        message,
+        timeoutMs: isOut ? Math.min(options.timeoutMs, health.pingTimeoutMs) : options.timeoutMs,
+        signal: options.signal,
+      });
+      checkInvalidationsApplied(answer, { frameId, count: 1 });
+      this.#link.answered();
+    } catch (error) {
+      const readable = isParsecError(error) && error.code !== "MALFORMED_FRAME";
+      const typed = readable ? error : unreachable(this.id, error);
+      if (typed.code === "PEER_UNREACHABLE") this.#link.failed(typed);
+      throw typed;
+    }
+  }
+
+  async #ping(signal: AbortSignal): Promise<void> {
+    await this.#connections.unary({
+      method: messageMethods.ping,
+      message: noBytes,
+      timeoutMs: this.#options.health.pingTimeoutMs,
+      signal,
+    });
+  }
+
+  #renewConnections(): void {
+    this.#stream.retire();
+    this.#connections.renew();
+  }
+
+  /** Takes no more calls, lets those under way finish for a while, frees the connections. */
+  async close(): Promise<void> {
+    await this.#link.close(this.#options.closeTimeoutMs);
+    this.#stream.close();
+    this.#connections.close();
+  }
+}

@@ -1,0 +1,77 @@
+/** Calls of one session that may overtake each other before the slowest is refused. */
+const windowBits = 2048;
+/** Sessions remembered at once. Each is a node that knows the secret, since it or its link was started. */
+const maxSessions = 8192;
+
+/** The numbers used in one session: a bitmap that moves along with the highest. */
+class UsedNumbers {
+  readonly #words: Uint32Array = new Uint32Array(windowBits / 32);
+  #highest = 0;
+  lastSignedAt = 0;
+
+  /** False when the number was used before, or lies too far back to know. */
+  use(number: number): boolean {
+    const lead = number - this.#highest;
+    if (lead <= -windowBits || (lead <= 0 && this.#has(number))) return false;
+    if (lead > 0) this.#advance(number);
+    this.#set(number, true);
+    return true;
+  }
+
+  #advance(number: number): void {
+    const first = Math.max(this.#highest + 1, number - windowBits + 1);
+    for (let skipped = first; skipped < number; skipped++) this.#set(skipped, false);
+    this.#highest = number;
+  }
+
+  #has(number: number): boolean {
+    const bit = number % windowBits;
+    return (((this.#words[bit >>> 5] as number) >>> (bit & 31)) & 1) === 1;
+  }
+
+  #set(number: number, used: boolean): void {
+    const bit = number % windowBits;
+    const mask = 1 << (bit & 31);
+    if (used) (this.#words[bit >>> 5] as number) |= mask;
+    else (this.#words[bit >>> 5] as number) &= ~mask;
+  }
+}
+
+/**
+ * Lets each signed call pass once. Those who sign number their calls, so that what must be remembered
+ * is a bitmap for each instead of every call of the last minute. Ask only about signatures that hold:
+ * then strangers cannot fill it.
+ */
+export class ReplayGuard {
+  readonly #windowMs: number;
+  readonly #sessions: Map<string, UsedNumbers> = new Map();
+
+  constructor(options: { readonly windowMs: number }) {
+    this.#windowMs = options.windowMs;
+  }
+
+  /** False for a call that came before, and for a new session while there are too many to remember. */
+  accept(call: {
+    readonly session: string;
+    readonly number: number;
+    readonly signedAt: number;
+    readonly now: number;
+  }): boolean {
+    let numbers = this.#sessions.get(call.session);
+    if (numbers === undefined) {
+      if (this.#sessions.size >= maxSessions) this.#forgetOld(call.now);
+      if (this.#sessions.size >= maxSessions) return false;
+      numbers = new UsedNumbers();
+      this.#sessions.set(call.session, numbers);
+    }
+    numbers.lastSignedAt = Math.max(numbers.lastSignedAt, call.signedAt);
+    return numbers.use(call.number);
+  }
+
+  /** What was signed before the window is refused for its age; its numbers need not be known. */
+  #forgetOld(now: number): void {
+    for (const [session, numbers] of this.#sessions) {
+      if (numbers.lastSignedAt < now - this.#windowMs) this.#sessions.delete(session);
+    }
+  }
+}
