@@ -265,7 +265,11 @@ describe("with both", () => {
   });
 
   test("SIGTERM lets the request under way finish; meanwhile the node is not ready", async () => {
-    const { url, program } = await startReadyNode();
+    const { url, program } = await startReadyNode({
+      PARSEC_DATABASE_TIMEOUT_MS: "30000",
+      PARSEC_EXCHANGE_TIMEOUT_MS: "30000",
+      PARSEC_DRAIN_MS: "30000",
+    });
     // An open transaction keeps the one session of the database to itself.
     const blocker = new pg.Client({ connectionString: postgres.url });
     await blocker.connect();

@@ -8,8 +8,13 @@ import { type ClusterProgram, exchangeAt, startClusterProgram } from "../test/cl
 // one session until all callers wait, so that nobody can come late and find the user cached.
 
 const callersPerNode = 1_000;
-/** The nodes' own limit of an exchange is 10 s; the rest is for a busy machine. */
-const answerWithinMs = 20_000;
+/** The callers' deadline, kept by the nodes. Generous: three thousand requests on a busy machine. */
+const deadlineMs = 40_000;
+const env = {
+  PARSEC_EXCHANGE_TIMEOUT_MS: String(deadlineMs),
+  PARSEC_DATABASE_TIMEOUT_MS: String(deadlineMs),
+};
+const timeoutMs = 3 * deadlineMs;
 
 let cluster: ClusterProgram;
 afterEach(() => cluster.stop());
@@ -43,13 +48,15 @@ async function loadsAt(nodeUrl: string): Promise<number> {
 async function allWaitAt(nodeUrls: readonly string[]): Promise<void> {
   for (const url of nodeUrls) {
     await expect
-      .poll(() => loadsAt(url), { timeout: answerWithinMs })
+      .poll(() => loadsAt(url), { timeout: deadlineMs })
       .toBeGreaterThanOrEqual(callersPerNode);
   }
 }
 
-test("a thousand callers on each of three nodes cost one query", async () => {
-  cluster = await startClusterProgram();
+test("a thousand callers on each of three nodes cost one query", {
+  timeout: timeoutMs,
+}, async () => {
+  cluster = await startClusterProgram({ env });
   const token = await cluster.mint("bob");
   // Opens the connections for the real thing, and has the signature verified once.
   for (const { url } of cluster.nodes) await exchangeAt(url, await cluster.mint("warm-up"));
@@ -66,8 +73,10 @@ test("a thousand callers on each of three nodes cost one query", async () => {
   expect((await cluster.countReads()) - before).toBe(1);
 });
 
-test("with the owner killed in the middle every caller gets an answer or a typed error", async () => {
-  cluster = await startClusterProgram();
+test("with the owner killed in the middle every caller gets an answer or a typed error", {
+  timeout: timeoutMs,
+}, async () => {
+  cluster = await startClusterProgram({ env });
   const urls = cluster.nodes.map(({ url }) => url);
   const key = subjectCacheKey({ issuer: cluster.idpUrl, subject: "bob" });
   const ownerUrl = createPlacement("slots", urls).ownerOf(key);
@@ -81,7 +90,7 @@ test("with the owner killed in the middle every caller gets an answer or a typed
   await cluster.database.query("COMMIT");
   const startMs = performance.now();
   const answers = await Promise.all(callers);
-  expect(performance.now() - startMs).toBeLessThan(answerWithinMs);
+  expect(performance.now() - startMs).toBeLessThan(deadlineMs);
 
   const ofTheDead = answers.filter(({ nodeUrl }) => nodeUrl === ownerUrl);
   expect(ofTheDead.every(({ status }) => status === "cut off" || status === 200)).toBe(true);

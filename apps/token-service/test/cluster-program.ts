@@ -20,12 +20,12 @@ export const adminToken = "an-admin-token-for-tests";
 
 /** Starts `start.js` on free ports and waits until it says that it is up. */
 export async function startClusterProgram(
-  options: { readonly detached?: boolean } = {},
+  options: { readonly detached?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<ClusterProgram> {
   const program = runProgram("start", {
     args: ["--port", "0"],
-    env: { PARSEC_ADMIN_TOKEN: adminToken },
-    ...options,
+    env: { PARSEC_ADMIN_TOKEN: adminToken, ...options.env },
+    detached: options.detached ?? false,
   });
   await waitForOutput(program, /Ctrl-C stops/);
   const output = program.stdout();

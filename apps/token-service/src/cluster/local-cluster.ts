@@ -100,7 +100,6 @@ export async function startLocalCluster(
       PARSEC_PEER_SECRET: randomBytes(32).toString("base64url"),
       PARSEC_ADMIN_TOKEN: adminToken,
       PARSEC_DRAIN_MS: String(drainMs),
-      PARSEC_LOG_LEVEL: "warn",
     };
     for (const [index, url] of nodeUrls.entries()) {
       const onLine = (line: string): void => hooks.onLine(`node ${index + 1}: ${line}`);

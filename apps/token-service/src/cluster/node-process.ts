@@ -26,16 +26,28 @@ export interface NodeProcessOptions {
 /** The built node program lies beside this one. */
 const nodeProgram = fileURLToPath(new URL("./node.js", import.meta.url));
 
-/** Variables of ours must not leak in from the shell that started the cluster. */
+/** What somebody may tune from the shell that starts the cluster. */
+const tunable: ReadonlySet<string> = new Set([
+  "PARSEC_DATABASE_POOL",
+  "PARSEC_DATABASE_TIMEOUT_MS",
+  "PARSEC_EXCHANGE_TIMEOUT_MS",
+  "PARSEC_LOG_LEVEL",
+  "PARSEC_TOKEN_TTL_MS",
+  "PARSEC_USERS_TTL_MS",
+]);
+
+/** Other variables of ours must not leak in: they would be about some other node. */
 function inheritedEnvironment(): Record<string, string | undefined> {
-  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith("PARSEC_"));
-  return Object.fromEntries(entries);
+  const entries = Object.entries(process.env);
+  return Object.fromEntries(
+    entries.filter(([name]) => !name.startsWith("PARSEC_") || tunable.has(name)),
+  );
 }
 
 /** Forks a node. It ends by itself when this process does: the channel between them closes. */
 export function startNodeProcess(options: NodeProcessOptions): NodeProcess {
   const child = fork(nodeProgram, [], {
-    env: { ...inheritedEnvironment(), ...options.env },
+    env: { PARSEC_LOG_LEVEL: "warn", ...inheritedEnvironment(), ...options.env },
     execArgv: [],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });

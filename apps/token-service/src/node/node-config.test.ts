@@ -84,6 +84,7 @@ test.each([
   [{ PARSEC_ADMIN_TOKEN: "sixteen letters and blanks" }, /PARSEC_ADMIN_TOKEN must be printable/],
   [{ PARSEC_CLIENTS: "billing" }, /PARSEC_CLIENTS must list id:secret/],
   [{ PARSEC_TOKEN_TTL_MS: "999" }, /PARSEC_TOKEN_TTL_MS must be a whole number from 1000/],
+  [{ PARSEC_EXCHANGE_TIMEOUT_MS: "0" }, /PARSEC_EXCHANGE_TIMEOUT_MS must be a whole number/],
   [{ PARSEC_DRAIN_MS: "-1" }, /PARSEC_DRAIN_MS/],
   [{ PARSEC_LOG_LEVEL: "loud" }, /PARSEC_LOG_LEVEL must be one of silent, fatal/],
 ])("%j is refused", (change, message) => {

@@ -35,6 +35,7 @@ export interface NodeConfig {
   readonly adminToken: string | undefined;
   readonly clients: readonly ClientOptions[];
   readonly tokenTtlMs: number;
+  readonly exchangeTimeoutMs: number;
   readonly drainMs: number;
   readonly logLevel: string;
 }
@@ -64,6 +65,7 @@ export const nodeVariables: string = `  PARSEC_SELF_URL          where peers rea
   PARSEC_ADMIN_TOKEN       opens POST /admin/invalidate, 16 characters or more (closed)
   PARSEC_CLIENTS           id:secret of clients that must authenticate, separated by commas
   PARSEC_TOKEN_TTL_MS      life of a token (300000)
+  PARSEC_EXCHANGE_TIMEOUT_MS  limit of one exchange (10000)
   PARSEC_DRAIN_MS          how long a stop waits for requests under way (10000)
   PARSEC_LOG_LEVEL         ${logLevels.join(", ")} (info)`;
 
@@ -113,6 +115,11 @@ export function nodeConfigFromEnv(
       fallback: 300_000,
       min: 1_000,
       max: 3_600_000,
+    }),
+    exchangeTimeoutMs: numberVariable(env, "PARSEC_EXCHANGE_TIMEOUT_MS", {
+      fallback: 10_000,
+      min: 1,
+      max: 300_000,
     }),
     drainMs: numberVariable(env, "PARSEC_DRAIN_MS", { fallback: 10_000, min: 0, max: 600_000 }),
     logLevel: readLogLevel(env),

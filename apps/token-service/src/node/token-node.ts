@@ -79,6 +79,7 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
     claimMappers: [createUserClaimsMapper()],
     clients: config.clients,
     ttlMs: config.tokenTtlMs,
+    timeoutMs: config.exchangeTimeoutMs,
   });
   const metrics = createPrometheusMetrics(registry);
   const readiness = watchReadiness(

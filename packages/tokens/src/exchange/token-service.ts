@@ -48,6 +48,9 @@ export interface TokenService {
   ): Promise<ExchangeResponse>;
 }
 
+/** JWT times are whole seconds: less than this could be no life at all. */
+const shortestLifeMs = 2_000;
+
 /**
  * Builds the pipeline credential → trust → data sources → claims → signed token. Throws
  * `INVALID_ARGUMENT` for options out of range and for mappers that ask for unknown data sources.
@@ -95,6 +98,11 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     const scope = grantScope(parameters.scope, subject.scope);
     const act = actorClaim(subject, actor);
     const mapped = await claims.run({ subject, actor, request: request.attributes, signal });
+    // A token made from another one does not outlive it: its revocation would never be noticed.
+    const notAfterMs = Math.min(subject.acceptedUntilMs, actor?.acceptedUntilMs ?? Infinity);
+    if (notAfterMs - now() < shortestLifeMs) {
+      throw new OAuthError("invalid_request", "subject_token: the token expires too soon");
+    }
     const issued = await issuer.issue({
       type: parameters.requestedTokenType === accessTokenType ? "at+jwt" : "JWT",
       subject: subject.qualifiedSubject,
@@ -103,8 +111,7 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       clientId: client.id,
       actor: act,
       ttlMs: resolved.ttlMs,
-      // A token made from another one does not outlive it: its revocation would never be noticed.
-      notAfterMs: Math.min(subject.acceptedUntilMs, actor?.acceptedUntilMs ?? Infinity),
+      notAfterMs,
       claims: mapped,
     });
     return {

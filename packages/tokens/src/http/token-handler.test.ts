@@ -134,6 +134,22 @@ describe("a token", () => {
     expect(decodeJwt(body.access_token).exp).toBeLessThanOrEqual(soon + 5);
   });
 
+  test("is refused when the subject token ends while its claims are fetched", async () => {
+    let now = Date.now();
+    const exp = Math.floor(now / 1000) + 60;
+    const slow: ClaimMapper = {
+      name: "slow",
+      map: () => {
+        now = exp * 1000 + 4_000;
+        return {};
+      },
+    };
+    const server = await start({ claimMappers: [slow], now: () => now });
+    const response = await request(server, {}, { exp });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: "invalid_request" });
+  });
+
   test("names the client that asked and the actor, with the chain before it", async () => {
     const server = await start();
     const body = await exchange(
