@@ -1,0 +1,9 @@
+import { calmPlans } from "../src/simulation-arbitrary.ts";
+import { describeSimulation } from "../src/simulation-suite.ts";
+import { interleavings } from "./interleavings.ts";
+
+describeSimulation({
+  name: "calm clusters, unreliable messages",
+  plans: calmPlans(),
+  runs: interleavings.calm,
+});

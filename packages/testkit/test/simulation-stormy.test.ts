@@ -1,0 +1,9 @@
+import { stormyPlans } from "../src/simulation-arbitrary.ts";
+import { describeSimulation } from "../src/simulation-suite.ts";
+import { interleavings } from "./interleavings.ts";
+
+describeSimulation({
+  name: "clusters that crash, split and disagree",
+  plans: stormyPlans(),
+  runs: interleavings.stormy,
+});
