@@ -1,0 +1,93 @@
+import { ParsecError } from "../src/errors.ts";
+import { abortError } from "../src/flight.ts";
+import type { Peer, PeerHost, PeerInvalidation, PeerLookup, PeerPicker } from "../src/peer.ts";
+
+/** A message between two nodes. */
+export interface Passage {
+  readonly from: string;
+  readonly to: string;
+  readonly message: PeerLookup | PeerInvalidation;
+}
+
+/**
+ * Nodes of one process that call each other directly. The owner of `x:…` is the node x, of any other
+ * key the first member. (`@parsec/testkit`, which has a real transport, stands on this package.)
+ */
+export class DirectNetwork {
+  readonly asked: (Passage & { readonly message: PeerLookup })[] = [];
+  readonly told: (Passage & { readonly message: PeerInvalidation })[] = [];
+  /** Nodes that nobody reaches. */
+  readonly down: Set<string> = new Set();
+  /** What happens to a message on its way; a promise delays it, a rejection loses it. */
+  onTheWay: (passage: Passage) => Promise<void> | void = () => {};
+  /** The same for what comes back. */
+  onTheWayBack: (passage: Passage) => Promise<void> | void = () => {};
+  readonly #members: string[];
+  readonly #hosts: Map<string, PeerHost> = new Map();
+
+  constructor(members: readonly string[]) {
+    this.#members = [...members];
+  }
+
+  picker(selfId: string): PeerPicker {
+    let members = this.#members;
+    const peerOf = (id: string): Peer => this.#peer(selfId, id);
+    return {
+      selfId,
+      peers: () => members.filter((id) => id !== selfId).map(peerOf),
+      pick(key) {
+        const [named] = key.split(":", 1) as [string];
+        const owner = members.includes(named) ? named : (members[0] as string);
+        return owner === selfId ? undefined : peerOf(owner);
+      },
+      updatePeers(ids) {
+        members = [...ids];
+      },
+      attach: (host) => this.#hosts.set(selfId, host),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  /** What peers call on the node. */
+  host(id: string): PeerHost {
+    const host = this.#hosts.get(id);
+    if (host === undefined || this.down.has(id)) {
+      throw new ParsecError("PEER_UNREACHABLE", `${id} is down`);
+    }
+    return host;
+  }
+
+  #peer(from: string, to: string): Peer {
+    return {
+      id: to,
+      lookup: (message, options) => {
+        const passage = { from, to, message };
+        this.asked.push(passage);
+        const answer = this.#pass(passage, (host) => host.lookup(message, options));
+        return untilAborted(answer, options?.signal);
+      },
+      invalidate: (message, { signal }) => {
+        const passage = { from, to, message };
+        this.told.push(passage);
+        const applied = this.#pass(passage, (host) => host.invalidate(message));
+        return untilAborted(applied, signal);
+      },
+    };
+  }
+
+  async #pass<T>(passage: Passage, call: (host: PeerHost) => T | Promise<T>): Promise<T> {
+    await this.onTheWay(passage);
+    const result = await call(this.host(passage.to));
+    await this.onTheWayBack(passage);
+    return result;
+  }
+}
+
+function untilAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return result;
+  if (signal.aborted) return Promise.reject(abortError(signal));
+  return new Promise<T>((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(abortError(signal)), { once: true });
+    result.then(resolve, reject);
+  });
+}
