@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { JWTPayload } from "jose";
 import { createTokenService, type TokenService } from "../src/exchange/token-service.ts";
 import type { TokenServiceOptions } from "../src/exchange/token-service-options.ts";
 import type { ExchangeEvent } from "../src/http/token-endpoint.ts";
@@ -16,6 +17,8 @@ export interface TokenServer {
   readonly service: TokenService;
   readonly events: ExchangeEvent[];
   post(form: Record<string, string> | string, init?: RequestInit): Promise<Response>;
+  /** Exchanges a freshly minted token, with other parameters or claims as a test needs them. */
+  ask(change?: Record<string, string>, claims?: JWTPayload): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -47,18 +50,26 @@ export async function startTokenServer(
   });
   const onExchange = (event: ExchangeEvent): void => void events.push(event);
   server.on("request", createTokenHandler(service, { onExchange, ...http }));
+  const post: TokenServer["post"] = (form, init = {}) =>
+    fetch(`${issuer}/v1/token`, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: typeof form === "string" ? form : new URLSearchParams(form).toString(),
+      ...init,
+    });
   return {
     url,
     issuer,
     idp,
     service,
     events,
-    post: (form, init = {}) =>
-      fetch(`${issuer}/v1/token`, {
-        method: "POST",
-        headers: { "content-type": "application/x-www-form-urlencoded" },
-        body: typeof form === "string" ? form : new URLSearchParams(form).toString(),
-        ...init,
+    post,
+    ask: async (change = {}, claims = {}) =>
+      post({
+        grant_type: grantType,
+        subject_token: await idp.mint(claims),
+        subject_token_type: jwtType,
+        ...change,
       }),
     async close() {
       trust.close();
