@@ -1,0 +1,3 @@
+import { runFirstCluster } from "./first-cluster.ts";
+
+await runFirstCluster(console.log);
