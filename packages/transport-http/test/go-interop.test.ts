@@ -1,0 +1,230 @@
+import { createGroupCache, type Group, keyFromBytes, keyToBytes } from "@parsec/core";
+import { createSeededRandom } from "@parsec/testkit";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { createHttpPeers } from "../src/index.ts";
+import { buildGoPeer, GoPeer } from "./go-peer.ts";
+import { startServer } from "./http-cluster.ts";
+import { rawRequest } from "./raw-http.ts";
+
+const built = await buildGoPeer();
+afterAll(async () => {
+  if (built.reason === undefined) await built.remove();
+});
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const utf8 = (text: string): Buffer => Buffer.from(text);
+/** Every kind of key that is known to have gone wrong somewhere, as bytes. */
+const kinds: readonly (readonly [kind: string, key: Uint8Array])[] = [
+  ["ordinary", utf8("user:12345")],
+  ["empty", utf8("")],
+  ["with a space", utf8("a b")],
+  ["with a plus", utf8("a+b")],
+  ["with both", utf8("a +b")],
+  ["with a percent sign", utf8("100%")],
+  ["that looks escaped", utf8("%2F%zz%00")],
+  ["with slashes", utf8("x/y//z/")],
+  ["that begins with slashes", utf8("//x")],
+  ["with a query and a fragment", utf8("x/y?z=1&é%#f")],
+  ["of one dot", utf8(".")],
+  ["of two dots", utf8("..")],
+  ["with dots as directories", utf8("../../x/./y")],
+  ["in Japanese", utf8("日本")],
+  ["beyond the basic plane", utf8("🦉")],
+  ["that is no UTF-8", Buffer.from([0xff, 0xfe])],
+  ["of half a character", Buffer.from([0x61, 0xe6, 0x97])],
+  ["with control characters", Buffer.from([0, 10, 13, 127])],
+  ["of every byte", Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))],
+];
+
+interface MixedRing {
+  readonly go: GoPeer;
+  readonly group: Group;
+  readonly loads: string[];
+  readonly goUrl: string;
+  ownedByGo(key: string): boolean;
+}
+
+/** One ring of a Go node and a node of this package. */
+async function mixedRing(
+  program: string,
+  options: { readonly mux?: boolean; readonly variables?: NodeJS.ProcessEnv } = {},
+): Promise<MixedRing> {
+  const { mux = false, variables = {} } = options;
+  const go = await GoPeer.start(program, variables);
+  cleanups.push(() => go.stop());
+  const server = await startServer();
+  cleanups.push(() => server.close());
+  const ring = [go.url, server.url];
+  await go.join({ self: go.url, peers: ring, mux });
+  const peers = createHttpPeers({
+    selfUrl: server.url,
+    peerUrls: ring,
+    placement: "groupcache",
+    peerWire: "golang",
+    dialect: "golang",
+  });
+  server.listener = peers.handler;
+  const cache = createGroupCache({ peers });
+  cleanups.push(() => cache.close());
+  const loads: string[] = [];
+  const group = cache.group("g", {
+    hot: false,
+    load: (key) => {
+      loads.push(key);
+      if (key.startsWith("fails")) throw new Error("ts: no such row");
+      if (key.startsWith("none")) return undefined;
+      return Buffer.concat([utf8("ts:"), keyToBytes(key)]);
+    },
+  });
+  return {
+    go,
+    group,
+    loads,
+    goUrl: go.url,
+    ownedByGo: (key) => peers.pick(key) !== undefined,
+  };
+}
+
+/** The key itself when its owner is as wanted, else with as much behind it as it takes. */
+function keyOwnedBy(ring: MixedRing, base: Uint8Array, byGo: boolean): string {
+  for (let index = 0; ; index++) {
+    const suffix = index === 0 ? "" : String(index);
+    const key = keyFromBytes(Buffer.concat([base, utf8(suffix)]));
+    if (ring.ownedByGo(key) === byGo) return key;
+  }
+}
+
+if (built.program === undefined) {
+  it.skip(`a ring shared with golang/groupcache (${built.reason})`);
+} else {
+  const { program, hasNewMux } = built;
+
+  describe("a ring shared with golang/groupcache", () => {
+    // Points and owners as the published algorithm gives them, so that both sides are checked against a third.
+    const known: readonly (readonly [key: Uint8Array, owner: string])[] = [
+      [utf8("user:12345"), "http://10.0.0.3:8080"],
+      [utf8("user:67890"), "http://10.0.0.2:8080"],
+      [utf8("user:11111"), "http://10.0.0.2:8080"],
+      [utf8("alice"), "http://10.0.0.3:8080"],
+      [utf8("a b"), "http://10.0.0.2:8080"],
+      [utf8("a+b"), "http://10.0.0.1:8080"],
+      [utf8(""), "http://10.0.0.1:8080"],
+      [utf8("日本"), "http://10.0.0.1:8080"],
+      [Buffer.from([0xff, 0xfe]), "http://10.0.0.2:8080"],
+    ];
+
+    it("gives every key to the same node on both sides", async () => {
+      const ring = [1, 2, 3].map((host) => `http://10.0.0.${host}:8080`);
+      const [selfUrl] = ring as [string];
+      const peers = createHttpPeers({ selfUrl, peerUrls: ring, placement: "groupcache" });
+      const go = await GoPeer.start(program);
+      cleanups.push(
+        () => go.stop(),
+        () => peers.close(),
+      );
+      await go.join({ self: selfUrl, peers: ring });
+      const random = createSeededRandom(7);
+      const some = Array.from({ length: 10_000 }, () =>
+        Buffer.from(Array.from({ length: random() * 24 }, () => random() * 256)),
+      );
+      const keys = [...known.map(([key]) => key), ...some, ...kinds.map(([, key]) => key)];
+      const { owners = [] } = await go.ownersOf(keys);
+      const ours = keys.map((key) => peers.pick(keyFromBytes(key))?.id ?? "");
+      expect(ours).toEqual(owners);
+      for (const [index, [key, owner]] of known.entries()) {
+        expect(owners[index] || selfUrl, Buffer.from(key).toString()).toBe(owner);
+      }
+    });
+
+    it("serves Go's keys to this side and this side's to Go, whatever their kind", async () => {
+      const ring = await mixedRing(program);
+      for (const [kind, base] of kinds) {
+        const ofGo = keyOwnedBy(ring, base, true);
+        const value = await ring.group.get(ofGo);
+        const expected = Buffer.concat([utf8("go:"), keyToBytes(ofGo)]);
+        expect(Buffer.from(value ?? []).toString("hex"), kind).toBe(expected.toString("hex"));
+
+        const ofOurs = keyOwnedBy(ring, base, false);
+        const { values, errors } = await ring.go.get([keyToBytes(ofOurs)]);
+        expect(errors, kind).toEqual([""]);
+        const wanted = Buffer.concat([utf8("ts:"), keyToBytes(ofOurs)]);
+        expect(values, kind).toEqual([wanted.toString("hex")]);
+      }
+      expect(ring.loads).toHaveLength(kinds.length);
+      const { loads, peer } = await ring.go.counts();
+      expect([loads, peer]).toEqual([kinds.length, kinds.length]);
+    });
+
+    const unclean = ["x//#", "/#", "./#", "../#", "#/..", "#//"];
+    const muxes: readonly (readonly [string, string, readonly string[]])[] = [
+      ["before Go 1.22", "httpmuxgo121=1", unclean],
+      ["since Go 1.22", "httpmuxgo121=0", []],
+    ];
+    it.each(hasNewMux ? muxes : muxes.slice(0, 1))(
+      "asks a ServeMux %s for any key, and loads here what it does not let through",
+      async (_, GODEBUG, stopped) => {
+        const ring = await mixedRing(program, { mux: true, variables: { GODEBUG } });
+        const loadedHere: string[] = [];
+        const patterns = ["#", "a b#", "a+b#", "é%#", "x/#", "#/", "#.", ...unclean];
+        for (const pattern of patterns) {
+          let key = "";
+          for (let index = 0; key === "" || !ring.ownedByGo(key); index++) {
+            key = pattern.replace("#", String(index));
+          }
+          const value = Buffer.from((await ring.group.get(key)) ?? []).toString();
+          expect(value.slice(3)).toBe(key);
+          if (value.startsWith("ts:")) loadedHere.push(pattern);
+        }
+        expect(loadedHere).toEqual(stopped);
+      },
+    );
+
+    it("loads each key once, wherever it is asked for", async () => {
+      const ring = await mixedRing(program);
+      const keys = Array.from({ length: 500 }, (_, index) => `key ${index}+%/`);
+      const ours = await ring.group.getMany(keys);
+      const { values = [] } = await ring.go.get(keys.map(keyToBytes));
+      expect(values).toEqual(ours.map((value) => Buffer.from(value ?? []).toString("hex")));
+      const { loads } = await ring.go.counts();
+      expect(loads + ring.loads.length).toBe(keys.length);
+      expect(loads).toBeGreaterThan(0);
+      expect(ring.loads.length).toBeGreaterThan(0);
+    });
+
+    it("tells a failing getter, an unknown group and a missing value apart", async () => {
+      const ring = await mixedRing(program);
+      await expect(ring.group.get(keyOwnedBy(ring, utf8("fails"), true))).rejects.toMatchObject({
+        code: "ORIGIN_FAILED",
+        message: expect.stringContaining("go: no such row"),
+      });
+      // Go takes everything but a value for a reason to ask its own getter.
+      const failing = keyOwnedBy(ring, utf8("fails"), false);
+      expect((await ring.go.get([keyToBytes(failing)])).errors).toEqual(["go: no such row"]);
+      const missing = keyOwnedBy(ring, utf8("none"), false);
+      const { values } = await ring.go.get([keyToBytes(missing)]);
+      expect(values).toEqual([utf8(`go:${missing}`).toString("hex")]);
+      expect(ring.loads).toEqual([failing, missing]);
+    });
+
+    it("goes on without the Go node, and cannot invalidate there", async () => {
+      const ring = await mixedRing(program);
+      const key = keyOwnedBy(ring, utf8("k"), true);
+      const result = await ring.group.invalidate(key);
+      expect(result.failed.map(({ peerId }) => peerId)).toEqual([ring.goUrl]);
+      await ring.go.stop();
+      expect(Buffer.from((await ring.group.get(key)) ?? []).toString()).toBe(`ts:${key}`);
+    });
+
+    it("cannot carry a space from one Go node to another: Go does not read what Go writes", async () => {
+      const ring = await mixedRing(program);
+      const asGoWritesIt = "/_groupcache/g/a+b";
+      const port = Number(new URL(ring.goUrl).port);
+      const response = await rawRequest(port, [`GET ${asGoWritesIt} HTTP/1.1`, "Host: localhost"]);
+      expect(response.body.subarray(2).toString()).toMatch(/^(?:go|ts):a\+b$/);
+    });
+  });
+}
