@@ -31,8 +31,29 @@ export { settlePromises } from "./settle-promises.ts";
 export { calmPlans, stormyPlans } from "./simulation-arbitrary.ts";
 export type { CampaignFailure, CampaignOptions, CampaignReport } from "./simulation-campaign.ts";
 export { runCampaign } from "./simulation-campaign.ts";
-export type { InvariantName, SimulationHistory, Violation } from "./simulation-history.ts";
+export type {
+  AbandonmentRecord,
+  AccountRecord,
+  AppliedRecord,
+  FetchRecord,
+  GetRecord,
+  InvalidationRecord,
+  InvariantName,
+  Moment,
+  QuestionRecord,
+  ServedRecord,
+  SimulatedOutcome,
+  SimulationHistory,
+  UnrestRecord,
+  Violation,
+} from "./simulation-history.ts";
 export { checkHistory } from "./simulation-model.ts";
-export type { SimulationCommand, SimulationPlan } from "./simulation-plan.ts";
+export type {
+  SimulatedNetworkPlan,
+  SimulatedOriginPlan,
+  SimulatedPolicy,
+  SimulationCommand,
+  SimulationPlan,
+} from "./simulation-plan.ts";
 export type { SimulationSuiteOptions } from "./simulation-suite.ts";
 export { describeSimulation } from "./simulation-suite.ts";

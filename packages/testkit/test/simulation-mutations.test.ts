@@ -163,6 +163,21 @@ const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: "copies are kept as if this node owned them",
+    breaks: "I5",
+    plans: calmPlans,
+    apply() {
+      const store = GroupMemory.prototype.store;
+      vi.spyOn(GroupMemory.prototype, "store").mockImplementation(function (
+        this: GroupMemory<unknown>,
+        key,
+        entry,
+      ) {
+        return store.call(this, key, { ...entry, hot: false });
+      });
+    },
+  },
+  {
     name: "flights are not shared",
     breaks: "I1",
     plans: calmPlans,
