@@ -151,6 +151,37 @@ describe("invalidate", () => {
     expect(text(cluster.node("a").group.peek("a:k"))).toBe("new");
   });
 
+  it("I2 gives no time to live to an answer that an invalidation has overtaken", async () => {
+    const cluster = clusterOf(ids, everythingIsHot);
+    const before = cluster.node("b").group.get("a:k");
+    await settled();
+    // The asker cannot be told; the owner has been.
+    cluster.network.down.add("b");
+    const { acknowledged } = await cluster.node("c").group.invalidate("a:k");
+    expect(acknowledged).toEqual(["c", "a"]);
+    cluster.node("a").loader.last.resolve("old");
+    expect(text(await before)).toBe("old");
+    expect(cluster.node("b").group.peek("a:k")).toBeUndefined();
+  });
+
+  it("I2 lets an asker stand where the owner stands that had to merge their fences", async () => {
+    const cluster = clusterOf(["a", "b"]);
+    cluster.network.host("a").invalidate({
+      group: "g",
+      target: { kind: "keys", keys: ["a:k"] },
+      fence: 77,
+    });
+    cluster.network.down.add("a");
+    await cluster.node("b").group.invalidate("a:k");
+    cluster.network.down.delete("a");
+    for (let request = 0; request < 3; request++) await got(cluster, "b", "a:k", "v");
+    const [first, second, third] = cluster.network.asked.map(({ message }) => message.fence);
+    expect(first).toBeGreaterThan(0);
+    expect(second).not.toBe(first);
+    expect(third).toBe(second);
+    expect(loadsOf(cluster, "a")).toBe(1);
+  });
+
   it("I1 costs one fetch, not one for each node that carries the fence", async () => {
     const cluster = clusterOf(ids);
     for (let round = 1; round <= 5; round++) {
