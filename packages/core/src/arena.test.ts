@@ -59,7 +59,7 @@ describe("Arena", () => {
       { weight: 2, arbitrary: fc.record({ kind: fc.constant("free" as const), at: fc.nat() }) },
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
         const arena = new Arena();
         const live: Record[] = [];
         let made = 0;

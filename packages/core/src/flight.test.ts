@@ -264,7 +264,7 @@ describe("Flights", () => {
       key: anyKey,
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 400, size: "max" }), (steps) => {
         const { flights } = newFlights();
         const joinable = new Map<string, Flight<string>>();
         const detached = new Set<Flight<string>>();

@@ -167,7 +167,7 @@ describe("GroupMemory", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 6000 }),
-        fc.array(step, { maxLength: 150 }),
+        fc.array(step, { maxLength: 150, size: "max" }),
         (maxBytes, steps) => {
           const { memory, store } = newMemory({ maxBytes });
           for (const { kind, key, size, hot, tags } of steps) {

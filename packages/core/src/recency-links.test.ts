@@ -23,7 +23,7 @@ describe("RecencyLinks", () => {
       remove: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
         const links = new RecencyLinks();
         const model = { [mainList]: [] as number[], [hotList]: [] as number[] };
         for (const { slot, list, remove } of steps) {

@@ -62,7 +62,9 @@ describe("a data source on two nodes", () => {
     const [one, other] = await Promise.all([b.handle.get(input), b.handle.get(input)]);
     expect(one).toBe(other);
     for (const data of [one, await b.handle.get(input), b.handle.peek(input)]) {
-      expect(() => (data as { list: string[] }).list.push("x")).toThrow(/not extensible/);
+      expect(() => (data as unknown as { list: string[] }).list.push("x")).toThrow(
+        /not extensible/,
+      );
     }
   });
 

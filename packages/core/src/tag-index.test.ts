@@ -8,7 +8,7 @@ describe("TagIndex", () => {
     const anyTag = fc.constantFrom("", "team:1", "team:2", "日");
     const step = fc.record({ key: anyKey, tags: fc.option(fc.array(anyTag), { nil: undefined }) });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
         const index = new TagIndex();
         const model = new Map<string, readonly string[]>();
         for (const { key, tags } of steps) {
