@@ -7,6 +7,9 @@ import { afterEach, expect, it, vi } from "vitest";
 const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
 const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code as string);
 
+/** The package itself stands on this one. */
+const standIn = new URL("./stand-in-http-peers.ts", import.meta.url);
+
 async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
@@ -39,7 +42,7 @@ it.each(examples.map((code, index) => [index + 1, code] as const))(
       file,
       code
         .replace('"@parsec/core"', '"../src/index.ts"')
-        .replace('"@parsec/transport-http"', '"../test/stand-in-http-peers.ts"')
+        .replace("@parsec/transport-http", standIn.href)
         .replace("listen(8080)", `listen(${await freePort()}, "127.0.0.1")`),
     );
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
