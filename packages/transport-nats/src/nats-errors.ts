@@ -1,0 +1,135 @@
+import { isErrorCode, isParsecError, ParsecError } from "@parsec/core";
+
+/** As much of a refusal's text as is repeated in an error here. */
+const maxQuoted = 200;
+
+/** Errors of the NATS client by name: a connection given to us may come from another copy of it. */
+const reasons: Readonly<Record<string, string>> = {
+  NoResponders: "nobody serves under its name",
+  ClosedConnectionError: "the connection to NATS was closed",
+  DrainingConnectionError: "the connection to NATS is closing",
+  PermissionViolationError: "NATS does not permit it",
+  MALFORMED_FRAME: "its answer cannot be read",
+  FRAME_TOO_LARGE: "its answer is larger than allowed",
+};
+
+/** Turns whatever went wrong on the way to a peer into `PEER_UNREACHABLE`, with the cause kept. */
+export function unreachable(peerId: string, cause: unknown): ParsecError {
+  if (isParsecError(cause) && cause.code === "PEER_UNREACHABLE") return cause;
+  const reason = reasons[nameOf(cause)];
+  const detail = reason === undefined || isParsecError(cause) ? [describeError(cause)] : [];
+  const why = [reason, ...detail].filter((part) => part !== undefined).join(": ");
+  return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: ${why}`, { cause });
+}
+
+/** The server says that nobody has subscribed to the peer's subject. */
+export function noResponders(peerId: string): ParsecError {
+  return new ParsecError(
+    "PEER_UNREACHABLE",
+    `${peerId} cannot be asked: ${reasons.NoResponders} at the moment`,
+  );
+}
+
+/** This node has no connection to NATS, so that no peer can be asked. */
+export function notConnected(peerId: string, why: ParsecError | undefined): ParsecError {
+  const detail = why === undefined ? "" : `: ${why.message}`;
+  return new ParsecError(
+    "PEER_UNREACHABLE",
+    `${peerId} cannot be asked: this node is not connected to NATS${detail}`,
+    { cause: why },
+  );
+}
+
+/** The peer left the cluster, or fell silent for so long that it counts as gone. */
+export function noMember(peerId: string): ParsecError {
+  return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: it is no member any more`);
+}
+
+/** A question or its answer went missing: NATS delivers at most once. */
+export function lost(peerId: string, what: string): ParsecError {
+  return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: ${what} was lost`);
+}
+
+/** What an endpoint that refuses to answer says instead. */
+export function refusalText(error: ParsecError): string {
+  return `${error.code}\n${error.message.slice(0, maxQuoted)}`;
+}
+
+/** What a peer meant by it. `OVERLOADED` stays; the rest is `PEER_UNREACHABLE`. */
+export function refusedBy(peerId: string, text: string): ParsecError {
+  const [code = "", message = ""] = text.slice(0, 64 + maxQuoted).split("\n", 2);
+  if (!isErrorCode(code)) {
+    return new ParsecError(
+      "PEER_UNREACHABLE",
+      `${peerId} refused in a way this version cannot read`,
+    );
+  }
+  const said = `${peerId} refused with ${code}: ${message}`;
+  if (code === "OVERLOADED") return new ParsecError(code, said);
+  const cause = new ParsecError(code, message);
+  return new ParsecError("PEER_UNREACHABLE", said, { cause });
+}
+
+/** Why there is no connection to a server; `UNAUTHENTICATED` when it does not accept who we are. */
+export function connectionFailed(cause: unknown): ParsecError {
+  if (isParsecError(cause)) return cause;
+  const code =
+    chainHas(cause, "AuthorizationError") || chainHas(cause, "UserAuthenticationExpiredError")
+      ? "UNAUTHENTICATED"
+      : "PEER_UNREACHABLE";
+  return new ParsecError(code, `NATS: ${describeError(cause)}`, { cause });
+}
+
+/** The server's `-ERR` about something this node did; undefined when it concerns nobody here. */
+export function serverComplaint(cause: unknown): ParsecError {
+  const code = chainHas(cause, "PermissionViolationError") ? "UNAUTHENTICATED" : "PEER_UNREACHABLE";
+  return new ParsecError(code, `NATS: ${describeError(cause)}`, { cause });
+}
+
+/** Why the bucket with the members cannot be used. */
+export function bucketFailed(cause: unknown): ParsecError {
+  if (isParsecError(cause)) return cause;
+  return new ParsecError("PEER_UNREACHABLE", `the membership bucket: ${describeError(cause)}`, {
+    cause,
+  });
+}
+
+/** There is no JetStream where the members are to be kept. */
+export function withoutJetStream(cause: unknown): ParsecError {
+  return new ParsecError(
+    "INVALID_ARGUMENT",
+    'membership "kv" keeps the members in a JetStream bucket, but the NATS server or account has no JetStream: ' +
+      "enable it, or list the nodes by membership: { static: [ids] }",
+    { cause },
+  );
+}
+
+/** Whether nobody at all answers for JetStream, be it for good or while servers elect a leader. */
+export function isWithoutJetStream(error: unknown): boolean {
+  return chainHas(error, "JetStreamNotEnabled") || chainHas(error, "NoResponders");
+}
+
+/** Whether the bucket is not there, such as after it was deleted or the server lost its memory. */
+export function isBucketGone(error: unknown): boolean {
+  return isWithoutJetStream(error) || chainHas(error, "StreamNotFoundError");
+}
+
+function chainHas(error: unknown, name: string): boolean {
+  for (let link = error, depth = 0; link instanceof Error && depth < 8; depth++) {
+    if (link.name === name) return true;
+    link = link.cause;
+  }
+  return false;
+}
+
+function nameOf(error: unknown): string {
+  if (isParsecError(error)) return error.code;
+  for (const name of Object.keys(reasons)) if (chainHas(error, name)) return name;
+  return "";
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return "it failed";
+  const detail = error.message === "" ? error.name : error.message;
+  return detail.replaceAll("\n", " ").slice(0, maxQuoted);
+}

@@ -1,0 +1,95 @@
+import type { FrameExchange, FrameInFlight, ParsecError } from "@parsec/core";
+import type { Exchange, NatsInbox, OpenExchange } from "./nats-inbox.ts";
+import type { MessageSender } from "./nats-sender.ts";
+import type { Message } from "./nats-wire.ts";
+
+/** One frame of lookups on its way: a question, and its answers as they come in. */
+export class FrameRequest implements FrameExchange, Exchange {
+  readonly peerId: string;
+  readonly remembered = true;
+  readonly #subject: string;
+  readonly #frame: FrameInFlight;
+  readonly #inbox: NatsInbox;
+  readonly #sender: MessageSender;
+  readonly #open: OpenExchange;
+  #takenBytes = 0;
+  #over = false;
+
+  /** Sends the frame. Throws `PEER_UNREACHABLE` when that cannot be done. */
+  constructor(
+    frame: FrameInFlight,
+    way: {
+      readonly peerId: string;
+      readonly subject: string;
+      readonly inbox: NatsInbox;
+      readonly sender: MessageSender;
+    },
+  ) {
+    this.peerId = way.peerId;
+    this.#subject = way.subject;
+    this.#frame = frame;
+    this.#inbox = way.inbox;
+    this.#sender = way.sender;
+    this.#open = this.#inbox.open(this);
+    try {
+      this.#sender.ask(frame.bytes, this.#destination());
+    } catch (error) {
+      this.#inbox.close(this.#open);
+      throw error;
+    }
+  }
+
+  received(message: Message): void {
+    const { body, last } = message;
+    this.#frame.receive(body);
+    this.#takenBytes += body.length;
+    if (last) {
+      this.#over = true;
+      this.#frame.finish();
+    } else if (this.#frame.waiting === 0) this.#finishEarly();
+    else if (message.wantsMore === true && !this.#over) this.#askForMore();
+  }
+
+  failed(error: ParsecError, offline: boolean): void {
+    this.#over = true;
+    // The peer is not to blame, and need not be left out, for a connection that this node lost.
+    if (offline) this.#frame.rejectAll(error);
+    else this.#frame.fail(error);
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#inbox.close(this.#open);
+    this.#tell("cancel", new Uint8Array(0));
+  }
+
+  /** Whoever waited has an answer or left; what the peer still works on is for nobody. */
+  #finishEarly(): void {
+    try {
+      this.#frame.finish();
+    } catch {
+      // In the middle of an answer that was given up: the rest is read like any other.
+      return;
+    }
+    this.cancel();
+  }
+
+  #askForMore(): void {
+    const body = Buffer.allocUnsafe(8);
+    body.writeDoubleLE(this.#takenBytes, 0);
+    this.#tell("more", body);
+  }
+
+  #tell(kind: "more" | "cancel", body: Uint8Array): void {
+    try {
+      this.#sender.sendWhole(kind, body, this.#destination());
+    } catch {
+      // Without a connection there are no answers to go on with or to spare.
+    }
+  }
+
+  #destination(): { readonly subject: string; readonly reply: string; readonly peerId: string } {
+    return { subject: this.#subject, reply: this.#open.reply, peerId: this.peerId };
+  }
+}

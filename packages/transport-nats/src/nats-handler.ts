@@ -1,0 +1,213 @@
+import type { Msg } from "@nats-io/transport-node";
+import { FrameServer, isParsecError, ParsecError, type PeerHost, requestKind } from "@parsec/core";
+import { MessageSigner, type MessageVerifier, toKey } from "./nats-auth.ts";
+import { PartialRequests } from "./nats-body.ts";
+import type { NatsUplink } from "./nats-connection.ts";
+import { refusalText } from "./nats-errors.ts";
+import { AnswerStream } from "./nats-frame-endpoint.ts";
+import type { ResolvedNatsOptions } from "./nats-options.ts";
+import type { Refusals } from "./nats-refusals.ts";
+import { MessageSender } from "./nats-sender.ts";
+import { type Message, readMessage, readNumbers, writeNumbers } from "./nats-wire.ts";
+
+/** Questions that one ping may name. */
+const maxPinged = 16_384;
+
+/** The server side of a node: decides who may ask, and passes on what is asked. */
+export class NatsHandler {
+  readonly #options: ResolvedNatsOptions;
+  readonly #subject: string;
+  readonly #verifier: MessageVerifier | undefined;
+  readonly #refusals: Refusals;
+  readonly #sender: MessageSender;
+  /** For those who cannot be expected to believe our signature. */
+  readonly #unsigned: MessageSender;
+  readonly #partials: PartialRequests;
+  /** Questions being answered, by reply subject. */
+  readonly #served: Map<string, AnswerStream> = new Map();
+  readonly #subscription: { end(): Promise<void> };
+  #frames: FrameServer | undefined = undefined;
+  #closed = false;
+  #onEmpty: (() => void) | undefined = undefined;
+
+  constructor(
+    options: ResolvedNatsOptions,
+    parts: {
+      readonly uplink: NatsUplink;
+      readonly verifier: MessageVerifier | undefined;
+      readonly refusals: Refusals;
+    },
+  ) {
+    this.#options = options;
+    const { subjects, nodeId, session, secrets, clock, limits } = options;
+    const { uplink } = parts;
+    this.#verifier = parts.verifier;
+    this.#refusals = parts.refusals;
+    const [secret] = secrets;
+    const signer =
+      secret === undefined
+        ? undefined
+        : new MessageSigner({ key: toKey(secret), wallNow: Date.now });
+    this.#sender = new MessageSender({ uplink, session, signer });
+    this.#unsigned = new MessageSender({ uplink, session, signer: undefined });
+    this.#partials = new PartialRequests(clock, limits);
+    this.#subject = subjects.askOf(nodeId);
+    // No queue group: every node has a subject of its own, and two that share one would be noticed.
+    this.#subscription = uplink.subscribe(this.#subject, (message) => this.#receive(message));
+    uplink.listen({ up: () => {}, down: () => this.#abandonAll() });
+  }
+
+  attach(host: PeerHost): void {
+    if (this.#frames !== undefined) {
+      throw new ParsecError("INVALID_ARGUMENT", "these peers serve another cache already");
+    }
+    const { limits, session } = this.#options;
+    this.#frames = new FrameServer({ host, limits, sender: session });
+  }
+
+  /** Refuses what comes from now on, and lets what is under way finish until the time is over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#subscription.end();
+    this.#partials.clear();
+    if (this.#served.size === 0) return;
+    const { clock, closeTimeoutMs } = this.#options;
+    const cancelTimer = clock.schedule(closeTimeoutMs, () => this.#abandonAll());
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    cancelTimer();
+  }
+
+  #receive(received: Msg): void {
+    const { reply = "" } = received;
+    if (reply !== "" && !this.#options.subjects.isReply(reply)) {
+      this.#refusals.note("its reply subject is no node's of this cluster");
+      return;
+    }
+    let message: Message;
+    try {
+      message = readMessage(received.data);
+    } catch (error) {
+      this.#refuse(this.#unsigned, reply, error);
+      return;
+    }
+    if (!this.#isAuthentic(message, reply)) return;
+    try {
+      this.#handle(message, reply);
+    } catch (error) {
+      this.#refuse(this.#sender, reply, error);
+    }
+  }
+
+  #isAuthentic(message: Message, reply: string): boolean {
+    const verifier = this.#verifier;
+    if (verifier === undefined) return true;
+    if (!verifier.isGenuine(message, { subject: this.#subject, reply })) {
+      const reason = message.signed ? "its signature is wrong" : "it is not signed";
+      // Unsigned, so that a stranger cannot have this node break off what others ask.
+      this.#refuse(this.#unsigned, reply, new ParsecError("UNAUTHENTICATED", reason));
+      return false;
+    }
+    if (verifier.isFresh(message)) return true;
+    // Not answered: a replay names the reply subject of somebody who asked nothing.
+    this.#refusals.note("it was signed too long ago, or came before");
+    return false;
+  }
+
+  #handle(message: Message, reply: string): void {
+    switch (message.kind) {
+      case "ask":
+        this.#ask(message, reply);
+        break;
+      case "more":
+        if (message.body.length === 8) this.#served.get(reply)?.taken(message.body.readDoubleLE(0));
+        break;
+      case "cancel":
+        this.#partials.forget(reply);
+        this.#served.get(reply)?.abandon();
+        break;
+      case "ping":
+        this.#pong(message, reply);
+        break;
+      default:
+        throw new ParsecError("MALFORMED_FRAME", `"${message.kind}" is nothing to ask a node`);
+    }
+  }
+
+  #ask(message: Message, reply: string): void {
+    if (this.#closed || this.#frames === undefined) {
+      const why = this.#closed ? "this node is closing" : "this node has no cache yet";
+      throw new ParsecError("CLOSED", why);
+    }
+    // A repetition of what is being answered.
+    if (this.#served.has(reply)) return;
+    const frame = this.#partials.take(reply, message);
+    if (frame === undefined) return;
+    const kind = requestKind(frame);
+    if (kind === "cancellation") this.#frames.cancellation(frame);
+    else if (reply === "")
+      throw new ParsecError("MALFORMED_FRAME", "a question has no reply subject");
+    else if (kind === "invalidations") {
+      this.#streamTo(reply).sendAll(this.#frames.invalidations(frame));
+    } else this.#lookups(this.#frames, { frame, reply });
+  }
+
+  #lookups(
+    frames: FrameServer,
+    question: { readonly frame: Buffer; readonly reply: string },
+  ): void {
+    const { frame, reply } = question;
+    if (this.#served.size >= this.#options.limits.maxRequests) {
+      throw new ParsecError("OVERLOADED", `${this.#served.size} requests are under way`);
+    }
+    const stream = this.#streamTo(reply);
+    const served = frames.lookups(frame, stream);
+    if (stream.isOver) return;
+    stream.served = served;
+    this.#served.set(reply, stream);
+  }
+
+  #streamTo(reply: string): AnswerStream {
+    return new AnswerStream({
+      sender: this.#sender,
+      reply,
+      windowBytes: this.#options.limits.answerWindowBytes,
+      onOver: () => this.#ended(reply),
+    });
+  }
+
+  #ended(reply: string): void {
+    if (this.#served.delete(reply) && this.#served.size === 0) this.#onEmpty?.();
+  }
+
+  /** Tells which of the questions named are not being answered here, though the asker waits for it. */
+  #pong(message: Message, reply: string): void {
+    if (reply === "") return;
+    const base = reply.slice(0, reply.lastIndexOf(".") + 1);
+    const unknown = readNumbers(message.body, maxPinged).filter((number) => {
+      const asked = base + number;
+      return !this.#served.has(asked) && !this.#partials.has(asked);
+    });
+    this.#sender.sendWhole("pong", writeNumbers(unknown), { subject: reply, peerId: "the asker" });
+  }
+
+  #refuse(sender: MessageSender, reply: string, error: unknown): void {
+    const typed = isParsecError(error)
+      ? error
+      : new ParsecError("INVALID_ARGUMENT", "the message could not be answered", { cause: error });
+    if (typed.code !== "CLOSED" && typed.code !== "OVERLOADED") this.#refusals.note(typed.message);
+    if (reply === "") return;
+    const body = Buffer.from(refusalText(typed), "utf8");
+    try {
+      sender.sendWhole("refusal", body, { subject: reply, peerId: "the asker" });
+    } catch {
+      // The asker finds out by itself.
+    }
+  }
+
+  #abandonAll(): void {
+    this.#partials.clear();
+    for (const stream of [...this.#served.values()]) stream.abandon();
+  }
+}

@@ -1,0 +1,170 @@
+import type { Msg } from "@nats-io/transport-node";
+import type { Clock, ParsecError } from "@parsec/core";
+import type { MessageVerifier } from "./nats-auth.ts";
+import type { NatsUplink } from "./nats-connection.ts";
+import { lost, noResponders, notConnected, refusedBy, unreachable } from "./nats-errors.ts";
+import type { NatsSubjects } from "./nats-subjects.ts";
+import { type Message, readMessage } from "./nats-wire.ts";
+
+/** One question whose answer is awaited. */
+export interface Exchange {
+  readonly peerId: string;
+  /** Whether the peer keeps it in mind until it has answered, so that it can be asked about it. */
+  readonly remembered: boolean;
+  /** A piece of the answer. Throws when it cannot be read; {@link failed} is told then. */
+  received(message: Message): void;
+  /** There will be no answer. `offline` says that this node lost its own connection: no fault of the peer's. */
+  failed(error: ParsecError, offline: boolean): void;
+}
+
+/** An exchange under way, as the inbox keeps it. */
+export interface OpenExchange {
+  readonly number: number;
+  /** Where its answers are published. */
+  readonly reply: string;
+}
+
+interface Entry extends OpenExchange {
+  readonly exchange: Exchange;
+  readonly askedAt: number;
+  nextPiece: number;
+  /** The session that answers; were two nodes to share a name, their pieces must not be mixed. */
+  responder: number;
+}
+
+/**
+ * This node's own reply subject: one subscription for the answers to all its questions, which are told
+ * apart by the number at the end of the subject. The server tells there as well, at once, when a
+ * question found nobody.
+ */
+export class NatsInbox {
+  readonly #uplink: NatsUplink;
+  readonly #clock: Clock;
+  readonly #base: string;
+  readonly #verifier: MessageVerifier | undefined;
+  readonly #onRefused: (from: string) => void;
+  readonly #open: Map<number, Entry> = new Map();
+  readonly #subscription: { end(): Promise<void> };
+  #nextNumber = 1;
+
+  constructor(options: {
+    readonly uplink: NatsUplink;
+    readonly clock: Clock;
+    readonly subjects: NatsSubjects;
+    readonly verifier: MessageVerifier | undefined;
+    /** An answer was not signed as it must be. */
+    readonly onRefused: (from: string) => void;
+  }) {
+    this.#uplink = options.uplink;
+    this.#clock = options.clock;
+    this.#base = `${options.subjects.replyBase}.`;
+    this.#verifier = options.verifier;
+    this.#onRefused = options.onRefused;
+    this.#subscription = this.#uplink.subscribe(`${this.#base}*`, (message) => {
+      this.#receive(message);
+    });
+    this.#uplink.listen({ up: () => {}, down: () => this.#failAll() });
+  }
+
+  /** Awaits answers for `exchange` until it is closed, or fails. */
+  open(exchange: Exchange): OpenExchange {
+    const number = this.#nextNumber++;
+    const reply = this.#base + number;
+    const askedAt = this.#clock.now();
+    const entry = { number, reply, exchange, askedAt, nextPiece: 0, responder: 0 };
+    this.#open.set(number, entry);
+    return entry;
+  }
+
+  /** Ignores what else may come. */
+  close(open: OpenExchange): void {
+    this.#open.delete(open.number);
+  }
+
+  /** What a peer has not answered yet, oldest first. */
+  openTo(peerId: string): { readonly number: number; readonly askedAt: number }[] {
+    return [...this.#open.values()].filter(
+      ({ exchange }) => exchange.peerId === peerId && exchange.remembered,
+    );
+  }
+
+  /** The peer knows nothing of it any more, so a message was lost on the way. */
+  loseIfOpen(number: number): void {
+    const entry = this.#open.get(number);
+    if (entry !== undefined)
+      this.#fail(entry, lost(entry.exchange.peerId, "a question or its answer"));
+  }
+
+  /** Gives everything up that a peer has not answered. */
+  failAllTo(peerId: string, error: ParsecError): void {
+    for (const entry of [...this.#open.values()]) {
+      if (entry.exchange.peerId === peerId) this.#fail(entry, error);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#subscription.end();
+  }
+
+  #receive(received: Msg): void {
+    const entry = this.#open.get(Number(received.subject.slice(this.#base.length)));
+    // Late, given up, or nothing of ours.
+    if (entry === undefined) return;
+    const { headers } = received;
+    if (headers !== undefined && headers.code === 503 && received.data.length === 0) {
+      this.#fail(entry, noResponders(entry.exchange.peerId));
+      return;
+    }
+    let message: Message;
+    try {
+      message = readMessage(received.data);
+    } catch {
+      this.#onRefused(entry.exchange.peerId);
+      return;
+    }
+    const verifier = this.#verifier;
+    if (
+      verifier !== undefined &&
+      !verifier.isGenuine(message, { subject: entry.reply, reply: "" })
+    ) {
+      this.#onRefused(entry.exchange.peerId);
+      return;
+    }
+    this.#deliver(entry, message);
+  }
+
+  #deliver(entry: Entry, message: Message): void {
+    const { exchange } = entry;
+    if (entry.responder === 0) entry.responder = message.session;
+    // Another node of the same name, or a repetition.
+    if (entry.responder !== message.session || message.piece < entry.nextPiece) return;
+    if (message.kind === "refusal") {
+      this.#fail(entry, refusedBy(exchange.peerId, message.body.toString("utf8")));
+      return;
+    }
+    if (message.piece > entry.nextPiece) {
+      this.#fail(entry, lost(exchange.peerId, "a piece of its answer"));
+      return;
+    }
+    entry.nextPiece++;
+    if (message.last) this.#open.delete(entry.number);
+    try {
+      exchange.received(message);
+    } catch (error) {
+      this.#fail(entry, unreachable(exchange.peerId, error));
+    }
+  }
+
+  #fail(entry: Entry, error: ParsecError): void {
+    this.#open.delete(entry.number);
+    entry.exchange.failed(error, false);
+  }
+
+  #failAll(): void {
+    for (const entry of [...this.#open.values()]) {
+      this.#open.delete(entry.number);
+      const { exchange } = entry;
+      exchange.failed(notConnected(exchange.peerId, this.#uplink.lastError), true);
+    }
+  }
+}

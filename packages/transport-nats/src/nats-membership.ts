@@ -1,0 +1,263 @@
+import type { KeyObject } from "node:crypto";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { ParsecError } from "@parsec/core";
+import { toKey } from "./nats-auth.ts";
+import { type Bucket, type BucketEntry, openBucket } from "./nats-bucket.ts";
+import type { NatsUplink } from "./nats-connection.ts";
+import { bucketFailed, isBucketGone, isWithoutJetStream, withoutJetStream } from "./nats-errors.ts";
+import { decodeRecord, encodeRecord, type MemberRecord } from "./nats-member-record.ts";
+import { Members } from "./nats-members.ts";
+import type { ResolvedMembership, ResolvedNatsOptions } from "./nats-options.ts";
+import { toToken } from "./nats-subjects.ts";
+
+const firstRetryMs = 200;
+const longestRetryMs = 5000;
+/** Nobody asks for records that old. */
+const shortestMaxAgeMs = 60_000;
+
+export type KvMembership = Extract<ResolvedMembership, { kind: "kv" }>;
+
+/** An opened bucket with the watch of it. */
+interface View {
+  readonly bucket: Bucket;
+  readonly stopWatch: () => void;
+}
+
+/**
+ * Announces this node by heartbeats in a bucket and follows those of others. Whatever gives cause for
+ * doubt (a reconnect, a watch that ended, a bucket that is gone, own heartbeats that do not come back)
+ * has the bucket opened and read anew; members stay as they are meanwhile.
+ */
+export class NatsMembership {
+  readonly #options: ResolvedNatsOptions;
+  readonly #settings: KvMembership;
+  readonly #uplink: NatsUplink;
+  readonly #keys: readonly KeyObject[];
+  readonly #ownKey: string;
+  readonly #members: Members;
+  readonly #onReady: () => void;
+  readonly #onFailure: (error: ParsecError) => void;
+  readonly #onRefused: (reason: string) => void;
+  readonly #told: Set<string> = new Set();
+  #view: View | undefined = undefined;
+  /** Raised whenever what is under way has been overtaken. */
+  #generation = 0;
+  #failedAttempts = 0;
+  #beat = 0;
+  #ownRevision = 0;
+  #openedAt = 0;
+  #putting: Promise<void> | undefined = undefined;
+  #cancelTick: (() => void) | undefined = undefined;
+  #cancelRetry: (() => void) | undefined = undefined;
+  #closed = false;
+
+  constructor(
+    options: ResolvedNatsOptions,
+    parts: {
+      readonly settings: KvMembership;
+      readonly uplink: NatsUplink;
+      readonly onMembers: (ids: readonly string[]) => void;
+      readonly onRestart: (id: string) => void;
+      /** The members are known for the first time. */
+      readonly onReady: () => void;
+      readonly onFailure: (error: ParsecError) => void;
+      readonly onRefused: (reason: string) => void;
+    },
+  ) {
+    this.#options = options;
+    this.#settings = parts.settings;
+    this.#uplink = parts.uplink;
+    this.#keys = options.secrets.map(toKey);
+    this.#ownKey = `${options.subjects.cluster}.${toToken(options.nodeId)}`;
+    this.#onReady = parts.onReady;
+    this.#onFailure = parts.onFailure;
+    this.#onRefused = parts.onRefused;
+    const { silenceMs, joinDelayMs } = parts.settings;
+    this.#members = new Members({
+      selfId: options.nodeId,
+      clock: options.clock,
+      silenceMs,
+      joinDelayMs,
+      onChange: parts.onMembers,
+      onRestart: parts.onRestart,
+    });
+    this.#uplink.listen({ up: (client) => this.#reopen(client), down: () => this.#leaveView() });
+  }
+
+  /** Takes this node out of the bucket, so that others drop it at once instead of waiting for its silence. */
+  async leave(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelTick?.();
+    this.#cancelRetry?.();
+    this.#members.close();
+    const view = this.#view;
+    this.#generation++;
+    await this.#putting;
+    if (view === undefined) return;
+    if (this.#uplink.connected && this.#ownRevision > 0) {
+      // Should it fail, others will notice the silence. A newer record under this name stays.
+      await view.bucket.remove(this.#ownKey, this.#ownRevision).catch(() => {});
+    }
+    this.#leaveView();
+  }
+
+  #leaveView(): void {
+    this.#generation++;
+    this.#cancelTick?.();
+    this.#cancelRetry?.();
+    this.#view?.stopWatch();
+    this.#view = undefined;
+  }
+
+  #reopen(client: NatsConnection): void {
+    this.#leaveView();
+    if (!this.#closed) void this.#open(client, this.#generation);
+  }
+
+  async #open(client: NatsConnection, generation: number): Promise<void> {
+    const { bucket: name, replicas, storage, silenceMs, heartbeatMs } = this.#settings;
+    try {
+      const bucket = await openBucket(client, {
+        name,
+        replicas,
+        storage,
+        maxAgeMs: Math.max(shortestMaxAgeMs, silenceMs * 10),
+        timeoutMs: Math.max(1000, heartbeatMs * 2),
+      });
+      // Before the watch: entries come oldest first, so that all others were read when this one is.
+      await this.#put(bucket);
+      const watched = await bucket.watch(`${this.#options.subjects.cluster}.*`, {
+        entry: (entry) => {
+          if (generation === this.#generation) this.#read(entry);
+        },
+        ended: () => {
+          if (generation === this.#generation) this.#reopen(client);
+        },
+      });
+      if (generation !== this.#generation) {
+        watched();
+        return;
+      }
+      this.#view = { bucket, stopWatch: watched };
+      this.#openedAt = this.#options.clock.now();
+      this.#failedAttempts = 0;
+      this.#tickLater(client);
+    } catch (error) {
+      if (generation === this.#generation) this.#openFailed(client, error);
+    }
+  }
+
+  #openFailed(client: NatsConnection, cause: unknown): void {
+    // A server that has JetStream may be without for a moment, while several elect a leader.
+    const hopeless = isWithoutJetStream(cause) && client.info?.jetstream !== true;
+    const error = hopeless ? withoutJetStream(cause) : bucketFailed(cause);
+    this.#uplink.noteError(error);
+    this.#onFailure(error);
+    const { clock, random } = this.#options;
+    const backoffMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failedAttempts);
+    this.#failedAttempts = Math.min(this.#failedAttempts + 1, 16);
+    const delayMs = backoffMs * (0.5 + 0.5 * random());
+    this.#cancelRetry = clock.schedule(delayMs, () => this.#reopen(client));
+  }
+
+  #tickLater(client: NatsConnection): void {
+    const { clock } = this.#options;
+    this.#cancelTick = clock.schedule(this.#settings.heartbeatMs, () => this.#tick(client));
+  }
+
+  #tick(client: NatsConnection): void {
+    const view = this.#view;
+    if (view === undefined) return;
+    this.#members.judge();
+    const openForMs = this.#options.clock.now() - this.#openedAt;
+    if (!this.#members.hears && openForMs > this.#settings.silenceMs) {
+      this.#reopen(client);
+      return;
+    }
+    this.#tickLater(client);
+    const generation = this.#generation;
+    // One at a time: a server that is slow to answer gets no more to do.
+    this.#putting ??= this.#put(view.bucket)
+      .catch((error: unknown) => {
+        if (generation !== this.#generation) return;
+        this.#uplink.noteError(bucketFailed(error));
+        if (isBucketGone(error)) this.#reopen(client);
+      })
+      .finally(() => {
+        this.#putting = undefined;
+      });
+  }
+
+  async #put(bucket: Bucket): Promise<void> {
+    const { nodeId, session, placement } = this.#options;
+    const record = { id: nodeId, session, beat: ++this.#beat, placement };
+    const bytes = encodeRecord(record, {
+      bucketKey: this.#ownKey,
+      key: this.#keys[0],
+      wallNow: Date.now(),
+    });
+    this.#ownRevision = await bucket.put(this.#ownKey, bytes);
+  }
+
+  #read(entry: BucketEntry): void {
+    const record = entry.removed ? undefined : this.#decode(entry);
+    if (entry.key === this.#ownKey) {
+      if (record !== undefined) this.#readOwn(record);
+    } else if (entry.removed) {
+      this.#left(entry.key);
+    } else if (record !== undefined) {
+      if (record.placement !== this.#options.placement) this.#tellPlacement(record);
+      this.#members.heard(record);
+    }
+  }
+
+  #readOwn(record: MemberRecord): void {
+    if (record.session === this.#options.session) {
+      this.#members.echo();
+      this.#onReady();
+      return;
+    }
+    // After our own first heartbeat nobody else has reason to write here.
+    if (this.#members.hears) {
+      this.#tell("duplicate-node", `another process calls itself ${record.id} too`);
+    }
+  }
+
+  #left(key: string): void {
+    const id = this.#members.ids.find((member) => this.#keyOf(member) === key);
+    if (id !== undefined) this.#members.left(id);
+  }
+
+  #decode(entry: BucketEntry): MemberRecord | undefined {
+    try {
+      const record = decodeRecord(entry.value, {
+        bucketKey: entry.key,
+        keys: this.#keys,
+        windowMs: this.#options.limits.maxClockSkewMs,
+        wallNow: Date.now(),
+      });
+      if (this.#keyOf(record.id) === entry.key) return record;
+      this.#onRefused("a member's record stands under another's key");
+    } catch (error) {
+      this.#onRefused(error instanceof ParsecError ? error.message : "a member's record is broken");
+    }
+    return undefined;
+  }
+
+  #keyOf(id: string): string {
+    return `${this.#options.subjects.cluster}.${toToken(id)}`;
+  }
+
+  #tellPlacement(record: MemberRecord): void {
+    const { placement } = this.#options;
+    const message = `${record.id} places keys by ${JSON.stringify(record.placement.slice(0, 32))}, this node by "${placement}": they do not agree on owners`;
+    this.#tell("membership", message);
+  }
+
+  #tell(kind: "membership" | "duplicate-node", message: string): void {
+    if (this.#told.has(message) || this.#told.size > 100) return;
+    this.#told.add(message);
+    this.#options.onWarning({ kind, peerId: this.#options.nodeId, message });
+  }
+}

@@ -1,0 +1,124 @@
+import type { PeerCallOptions, PeerHost, PeerPicker } from "@parsec/core";
+import { MessageVerifier, toKey } from "./nats-auth.ts";
+import { NatsUplink } from "./nats-connection.ts";
+import { NatsHandler } from "./nats-handler.ts";
+import { NatsInbox } from "./nats-inbox.ts";
+import { NatsMembership } from "./nats-membership.ts";
+import { type NatsPeersOptions, resolveNatsOptions } from "./nats-options.ts";
+import { NatsPicker } from "./nats-picker.ts";
+import { Readiness } from "./nats-readiness.ts";
+import { Refusals } from "./nats-refusals.ts";
+
+/** How a node stands with NATS at the moment. */
+export interface NatsPeersStats {
+  /** Whether there is a connection to NATS. While there is none, every peer is `PEER_UNREACHABLE`. */
+  readonly connected: boolean;
+  /** Host and port of the server; undefined without a connection. */
+  readonly server: string | undefined;
+  readonly serverVersion: string | undefined;
+  /** How often the connection was lost and found again. */
+  readonly reconnects: number;
+  /** Whether this node has joined: see `ready`. */
+  readonly ready: boolean;
+  /** Every member, this node included. */
+  readonly members: readonly string[];
+  /** Messages refused for a wrong, repeated or missing signature, or for what they are. */
+  readonly refused: number;
+  /** What went wrong last with NATS; stays after it was mended. */
+  readonly lastError: string | undefined;
+}
+
+/** The peers of a node over NATS. Give it to a registry or cache as `peers`. */
+export interface NatsPeers extends PeerPicker {
+  /**
+   * Resolves once this node is connected, can be asked, and knows the members. A server that is away is
+   * waited for. Rejects with `UNAUTHENTICATED` (credentials refused, or a server that protects nobody),
+   * `INVALID_ARGUMENT` (no JetStream to keep members in), `ABORTED` or `CLOSED`; it goes on trying all the same.
+   */
+  ready(options?: PeerCallOptions): Promise<void>;
+  stats(): NatsPeersStats;
+}
+
+/**
+ * Connects this node with others over NATS, and reconnects for ever. Members find each other by heartbeats
+ * in a JetStream bucket, or are listed. Throws `INVALID_ARGUMENT` naming the option that is wrong.
+ */
+export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
+  const resolved = resolveNatsOptions(options);
+  const { membership, secrets, limits, clock } = resolved;
+  const readiness = new Readiness();
+  const refusals = new Refusals(resolved);
+  const uplink = new NatsUplink(resolved, (error) => {
+    if (error.code === "UNAUTHENTICATED") readiness.fail(error);
+  });
+  const verifier =
+    secrets.length === 0
+      ? undefined
+      : new MessageVerifier({
+          keys: secrets.map(toKey),
+          windowMs: limits.maxClockSkewMs,
+          wallNow: Date.now,
+        });
+  const handler = new NatsHandler(resolved, { uplink, verifier, refusals });
+  const inbox = new NatsInbox({
+    uplink,
+    clock,
+    subjects: resolved.subjects,
+    verifier,
+    onRefused: () => refusals.note("an answer that is not signed by this cluster"),
+  });
+  const picker = new NatsPicker(resolved, { uplink, inbox });
+  let givenByHand = false;
+  let members: NatsMembership | undefined;
+  if (membership.kind === "kv") {
+    members = new NatsMembership(resolved, {
+      settings: membership,
+      uplink,
+      onMembers: (ids) => {
+        if (!givenByHand) picker.updatePeers(ids);
+      },
+      onRestart: (id) => picker.probe(id),
+      onReady: () => readiness.succeed(),
+      onFailure: (error) => {
+        if (error.code === "INVALID_ARGUMENT") readiness.fail(error);
+      },
+      onRefused: (reason) => refusals.note(reason),
+    });
+  } else uplink.listen({ up: () => readiness.succeed(), down: () => {} });
+  uplink.start();
+
+  const close = async (): Promise<void> => {
+    readiness.close();
+    // First of all, so that nobody asks this node any more while it finishes what it was asked.
+    await members?.leave();
+    await Promise.all([handler.close(), picker.close()]);
+    await inbox.end();
+    await uplink.close();
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    selfId: picker.selfId,
+    peers: () => picker.peers(),
+    pick: (key) => picker.pick(key),
+    updatePeers(ids) {
+      picker.updatePeers(ids);
+      givenByHand = true;
+    },
+    attach: (host: PeerHost) => handler.attach(host),
+    ready: (waiting) => readiness.wait(waiting?.signal),
+    stats: () => ({
+      connected: uplink.connected,
+      server: uplink.server?.address,
+      serverVersion: uplink.server?.version,
+      reconnects: uplink.reconnects,
+      ready: readiness.isReady,
+      members: [picker.selfId, ...picker.peers().map(({ id }) => id)].sort(),
+      refused: refusals.count,
+      lastError: uplink.lastError?.message,
+    }),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { ParsecError } from "@parsec/core";
+import type { Addressed, MessageSigner } from "./nats-auth.ts";
+import type { NatsUplink } from "./nats-connection.ts";
+import {
+  beginMessage,
+  bodyOffset,
+  type MessageHead,
+  type MessageKind,
+  totalBytes,
+} from "./nats-wire.ts";
+
+/** Less than this carries no frame worth its head. */
+const smallestRoom = 256;
+
+export interface Destination extends Partial<Addressed> {
+  readonly subject: string;
+  /** Whom errors name. */
+  readonly peerId: string;
+}
+
+/** Puts messages together, signs them, and keeps each within what the server takes. */
+export class MessageSender {
+  readonly #uplink: NatsUplink;
+  readonly #session: number;
+  readonly #signer: MessageSigner | undefined;
+
+  constructor(options: {
+    readonly uplink: NatsUplink;
+    readonly session: number;
+    readonly signer: MessageSigner | undefined;
+  }) {
+    this.#uplink = options.uplink;
+    this.#session = options.session;
+    this.#signer = options.signer;
+  }
+
+  /** Bytes that fit into one message beside its head; nothing sensible while there is no connection. */
+  get room(): number {
+    return this.#uplink.maxPayload - bodyOffset(this.#signer !== undefined);
+  }
+
+  /** The same. Throws `PEER_UNREACHABLE` when it is too little to send anything in. */
+  roomFor(to: { readonly peerId: string }): number {
+    const { room } = this;
+    if (room >= smallestRoom) return room;
+    const message = `${to.peerId} cannot be asked: messages to NATS have room for ${Math.max(room, 0)} bytes`;
+    throw new ParsecError("PEER_UNREACHABLE", message);
+  }
+
+  /** Sends one message. Throws `PEER_UNREACHABLE` while there is no connection. */
+  send(head: Omit<MessageHead, "session">, body: Uint8Array, to: Destination): void {
+    const signer = this.#signer;
+    const signed = signer !== undefined;
+    const bytes = beginMessage(
+      { ...head, session: this.#session },
+      { signed, bodyBytes: body.length },
+    );
+    bytes.set(body, bodyOffset(signed));
+    signer?.sign(bytes, { subject: to.subject, reply: to.reply ?? "" });
+    this.#uplink.publish(to.subject, bytes, to);
+  }
+
+  /** Sends what fits into one message. */
+  sendWhole(kind: MessageKind, body: Uint8Array, to: Destination): void {
+    this.send({ kind, piece: 0, last: true }, body, to);
+  }
+
+  /** Sends a request frame, in pieces when the server's limit demands it. */
+  ask(frame: Uint8Array, to: Destination): void {
+    const room = this.roomFor(to);
+    if (frame.length <= room) {
+      this.sendWhole("ask", frame, to);
+      return;
+    }
+    const first = Buffer.allocUnsafe(room);
+    first.writeUInt32LE(frame.length, 0);
+    let sent = room - totalBytes;
+    first.set(frame.subarray(0, sent), totalBytes);
+    this.send({ kind: "ask", piece: 0, last: false }, first, to);
+    for (let piece = 1; sent < frame.length; piece++) {
+      const part = frame.subarray(sent, sent + room);
+      sent += part.length;
+      this.send({ kind: "ask", piece, last: sent === frame.length }, part, to);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { randomUUID } from "node:crypto";
+import { describePeerContract } from "@parsec/testkit";
+import { createNatsPeers, type NatsPeers, type NatsPeersOptions } from "../src/index.ts";
+import { describeOnServers, type SharedServer } from "./test-servers.ts";
+import { until } from "./until.ts";
+
+const limits = { maxKeyBytes: 2000, maxValueBytes: 1_100_000 };
+const ids = ["http://node-1:8080", "node 2", "node-3"];
+
+async function connected(
+  server: SharedServer,
+  over: Partial<NatsPeersOptions>,
+): Promise<{ nodes: { picker: NatsPeers }[]; close(): Promise<void> }> {
+  const cluster = randomUUID();
+  const pickers = ids.map((nodeId) =>
+    createNatsPeers({ servers: server.url, cluster, nodeId, limits, ...over }),
+  );
+  await Promise.all(pickers.map((picker) => picker.ready()));
+  await until(() => pickers.every((picker) => picker.stats().members.length === ids.length));
+  return {
+    nodes: pickers.map((picker) => ({ picker })),
+    async close() {
+      await Promise.all(pickers.map((picker) => picker.close()));
+    },
+  };
+}
+
+describeOnServers((server) => {
+  describePeerContract({
+    name: "NATS, members listed",
+    limits,
+    setup: () => connected(server, { membership: { static: ids } }),
+  });
+
+  describePeerContract({
+    name: "NATS, members in a bucket, messages signed",
+    limits,
+    setup: () =>
+      connected(server, { membership: { kv: { joinDelayMs: 5 } }, secret: "0123456789abcdef" }),
+  });
+});
