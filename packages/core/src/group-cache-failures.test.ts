@@ -204,4 +204,18 @@ describe("a caller's signal", () => {
     await group.get("k");
     expect(text(await group.get("k", { signal }))).toBe("v");
   });
+
+  it("that is none is refused, and null is taken for no signal", async () => {
+    const { group } = newGroup({ load: (key) => key });
+    for (const signal of [{}, "signal", 5]) {
+      const options = { signal: signal as unknown as AbortSignal };
+      await expect(group.get("k", options)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining("signal must be an AbortSignal"),
+      });
+    }
+    expectBalance(group.stats());
+    const none = { signal: null as unknown as AbortSignal };
+    for (const round of ["load", "hit"]) expect(text(await group.get("k", none)), round).toBe("k");
+  });
 });

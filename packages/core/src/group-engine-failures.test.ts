@@ -5,7 +5,7 @@ import { expectBalance, text } from "../test/one-group.ts";
 import { settled } from "../test/stepped-clock.ts";
 import { ParsecError, type ParsecErrorCode } from "./errors.ts";
 import { createGroupCache } from "./group-cache.ts";
-import type { Peer, PeerPicker } from "./peer.ts";
+import type { Peer, PeerAnswer, PeerPicker } from "./peer.ts";
 
 describe("an owner that fails", () => {
   /** A node whose only peer, which owns every key, answers as told. */
@@ -93,6 +93,24 @@ describe("an owner that fails", () => {
       expectBalance(group.stats());
       // Nothing is left behind: the next caller asks again.
       await expect(group.get("k")).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+    },
+  );
+
+  it("I8 is not left waiting for by an answer that comes without a promise", async () => {
+    const answer = { value: Buffer.from("v"), ttlMs: 1000, fence: 0, ratePerMinute: 0 };
+    const { group } = askerOf(() => answer as unknown as Promise<PeerAnswer>);
+    expect(text(await group.get("k"))).toBe("v");
+    expectBalance(group.stats());
+  });
+
+  it.each([Number.NaN, -1, undefined])(
+    "I9 is not trusted with a time to live of %s",
+    async (ttl) => {
+      const ttlMs = ttl as number;
+      const answer = { value: Buffer.from("v"), ttlMs, fence: 0, ratePerMinute: 1000 };
+      const { group } = askerOf(() => Promise.resolve(answer));
+      expect(text(await group.get("k"))).toBe("v");
+      expect(group.stats().hot.items).toBe(0);
     },
   );
 

@@ -9,7 +9,7 @@ import { type InvalidationResult, invalidateEverywhere } from "./invalidation.ts
 import { canonicalKey, keyToBytes } from "./key-bytes.ts";
 import { hashKey } from "./key-hash.ts";
 import { Loaded } from "./loaded.ts";
-import { describe } from "./option-checks.ts";
+import { describe, signalOption } from "./option-checks.ts";
 import { originFailed } from "./origin-error.ts";
 import type {
   Peer,
@@ -113,8 +113,8 @@ export class GroupEngine<Input, T> {
   get(key: string, input: Input, signal?: AbortSignal): Promise<T | undefined> {
     // A caller without a signal who hits must not pay for any of the other cases.
     if (signal === undefined) return this.#memory.hit(key) ?? this.#miss(key, input, undefined);
-    if (signal.aborted) return Promise.reject(abortError(signal));
-    return this.#memory.hit(key) ?? this.#miss(key, input, signal);
+    if (signal?.aborted) return Promise.reject(abortError(signal));
+    return this.#memory.hit(key) ?? this.#miss(key, input, signal ?? undefined);
   }
 
   /** What is fresh in memory; asks nobody. */
@@ -212,6 +212,7 @@ export class GroupEngine<Input, T> {
     try {
       this.#refuseIfClosed();
       this.#checkKey(key);
+      if (signal !== undefined) signalOption(signal);
       const canonical = canonicalKey(key);
       if (canonical !== key) return this.get(canonical, input, signal);
 
@@ -511,13 +512,13 @@ export class GroupEngine<Input, T> {
   }
 }
 
-/** A transport that throws instead of rejecting must not leave the flight behind. */
+/** A transport that throws instead of rejecting, or answers without a promise, must not leave the flight behind. */
 function ask(
   owner: Peer,
   question: { readonly lookup: PeerLookup; readonly options: PeerCallOptions | undefined },
 ): Promise<PeerAnswer> {
   try {
-    return owner.lookup(question.lookup, question.options);
+    return Promise.resolve(owner.lookup(question.lookup, question.options));
   } catch (error) {
     return Promise.reject(error);
   }

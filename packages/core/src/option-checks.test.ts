@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { ParsecError } from "./errors.ts";
-import { choiceOption, describe as describeValue, numberOption } from "./option-checks.ts";
+import {
+  choiceOption,
+  describe as describeValue,
+  functionOption,
+  numberOption,
+  signalOption,
+} from "./option-checks.ts";
 
 function numberOf(given: unknown): number {
   return numberOption("sizeBytes", {
@@ -40,6 +46,24 @@ describe("choiceOption", () => {
   it.each(["c", "", null, 1, {}])("refuses %j with the name and the choices", (given) => {
     expect(() => choiceOf(given)).toThrow(ParsecError);
     expect(() => choiceOf(given)).toThrow(/^mode must be "a" or "b", not /);
+  });
+});
+
+describe("functionOption", () => {
+  it("takes functions only", () => {
+    functionOption("load", () => 1);
+    for (const given of [undefined, null, {}, "() => 1"]) {
+      expect(() => functionOption("load", given)).toThrow(/^load must be a function, not /);
+    }
+  });
+});
+
+describe("signalOption", () => {
+  it("takes signals only", () => {
+    signalOption(new AbortController().signal);
+    for (const given of [{}, "signal", 5, new AbortController()]) {
+      expect(() => signalOption(given)).toThrow(/^signal must be an AbortSignal, not /);
+    }
   });
 });
 

@@ -41,6 +41,15 @@ export function functionOption(name: string, given: unknown): void {
   throw new ParsecError("INVALID_ARGUMENT", `${name} must be a function, not ${describe(given)}`);
 }
 
+/** Throws `INVALID_ARGUMENT` unless the value is an AbortSignal, of whatever realm. */
+export function signalOption(given: unknown): void {
+  if (typeof (given as Partial<AbortSignal>).addEventListener === "function") return;
+  throw new ParsecError(
+    "INVALID_ARGUMENT",
+    `signal must be an AbortSignal, not ${describe(given)}`,
+  );
+}
+
 /** A value as an error message may show it: short, and never an object's inside. */
 export function describe(value: unknown): string {
   if (typeof value === "string")
