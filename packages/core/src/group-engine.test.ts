@@ -90,6 +90,22 @@ describe("a key that another node owns", () => {
     expect(node("b").group.stats().main.items).toBe(1);
   });
 
+  it("I1 is not renewed by a node that was its owner once", async () => {
+    const { node, clock } = clusterOf(["a", "b"], { ttlMs: 1000, staleWhileRevalidateMs: 5000 });
+    const [a, b] = [node("a"), node("b")];
+    b.cache.updatePeers(["b"]);
+    const alone = b.group.get("a:k");
+    b.loader.last.resolve("fetched by b");
+    await alone;
+    b.cache.updatePeers(["a", "b"]);
+    await clock.advance(1000);
+    const both = [a.group.get("a:k"), b.group.get("a:k")];
+    await settled();
+    expect([a.loader.calls.length, b.loader.calls.length]).toEqual([1, 1]);
+    a.loader.last.resolve("fetched by a");
+    expect((await Promise.all(both)).map(text)).toEqual(["fetched by a", "fetched by a"]);
+  });
+
   it("I4 is given up when the last who waits has left, on the owner's side too", async () => {
     const { node } = clusterOf(["a", "b"]);
     const leavers = [new AbortController(), new AbortController()];

@@ -216,37 +216,35 @@ export class GroupEngine<Input, T> {
       const canonical = canonicalKey(key);
       if (canonical !== key) return this.get(canonical, input, signal);
 
-      const stale = this.#memory.staleHit(key);
+      const owned = key === "" && !this.#origin.emptyKeyHasOwner;
+      const owner = owned ? undefined : this.#picker.pick(key);
+      // A node that was the owner once leaves renewing what it has to the one that is (I1).
+      const stale = owner === undefined ? this.#memory.staleHit(key) : undefined;
       if (stale !== undefined) {
         this.#refresh(key, this.#origin.encodeInput(input));
         return stale;
       }
       this.#counters.loads++;
-      const flight = this.#join(key, input, signal !== undefined);
+      const flight =
+        owner === undefined
+          ? (this.#fetches.get(key) ?? this.#startFetch(key, this.#origin.encodeInput(input)))
+          : (this.#questions.get(key) ??
+            this.#startQuestion(owner, {
+              key,
+              input: this.#origin.encodeInput(input),
+              canLeave: signal !== undefined,
+            }));
       return flight.wait(signal).then((loaded) => loaded.open(this.#origin));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** The flight that answers this node's own callers. */
-  #join(key: string, input: Input, canLeave: boolean): Flight<Loaded<T>> {
-    const owned = key === "" && !this.#origin.emptyKeyHasOwner;
-    const owner = owned ? undefined : this.#picker.pick(key);
-    if (owner === undefined) {
-      return this.#fetches.get(key) ?? this.#startFetch(key, this.#origin.encodeInput(input));
-    }
-    return (
-      this.#questions.get(key) ??
-      this.#startQuestion(owner, { key, input: this.#origin.encodeInput(input), canLeave })
-    );
-  }
-
   #joinFetch(key: string, input: Uint8Array | undefined): Flight<Loaded<T>> {
     return this.#fetches.get(key) ?? this.#startFetch(key, input);
   }
 
-  /** Renews a stale value while it is being served. Only owners have stale values. */
+  /** Renews a stale value while it is being served. */
   #refresh(key: string, input: Uint8Array | undefined): void {
     if (this.#fetches.get(key) === undefined) this.#startFetch(key, input).keep();
   }
