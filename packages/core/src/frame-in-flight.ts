@@ -25,6 +25,8 @@ export interface FrameChannel {
 export interface FrameOwner {
   /** Something came from the peer; `first` says that it is the first about this frame. */
   heard(frame: FrameInFlight, first: boolean): void;
+  /** All lookups are settled, and yet the exchange goes on. */
+  drained(frame: FrameInFlight): void;
   /** The exchange is over; `error` says that it failed. */
   ended(frame: FrameInFlight, error: ParsecError | undefined): void;
   /** The last lookup that waited was settled by something else than this frame's answers. */
@@ -81,6 +83,7 @@ export class FrameInFlight implements AnswerReceiver, LookupSlots {
     return this.#heard;
   }
 
+  /** When something about it falls due. */
   get earliestDeadline(): number {
     return this.#earliestDeadline;
   }
@@ -106,6 +109,12 @@ export class FrameInFlight implements AnswerReceiver, LookupSlots {
     } finally {
       this.#reading = false;
     }
+    if (this.#waiting === 0) this.#owner.drained(this);
+  }
+
+  /** Sets when a frame that waits for nothing but its end is looked at again. */
+  lingerUntil(time: number): void {
+    if (this.#earliestDeadline > time) this.#earliestDeadline = time;
   }
 
   /** For the transport: all answers have come. Throws `MALFORMED_FRAME` when they end inside one. */

@@ -307,6 +307,24 @@ describe("an exchange that fails", () => {
     expect(await Promise.all([ask("a"), ask("b")])).toEqual(["", "PEER_UNREACHABLE"]);
   });
 
+  it("to end, though everything is answered, is cut off", async () => {
+    const { ask, channel, clock, events, batcher } = setup();
+    let cancelled = 0;
+    channel.send = (frame) => {
+      setImmediate(() => {
+        const answers = Buffer.from("5001020000000000" + "120000" + "0000000000000000", "hex");
+        answers.writeUInt32LE(frame.frameId, 4);
+        frame.receive(answers);
+      });
+      return { cancel: () => cancelled++ };
+    };
+    expect(await ask("a")).toBe("");
+    await clock.advance(900);
+    expect(batcher.openFrames).toBe(1);
+    await clock.advance(200);
+    expect([batcher.openFrames, cancelled, events]).toEqual([0, 1, ["PEER_UNREACHABLE"]]);
+  });
+
   it("by a channel that throws is unreachable", async () => {
     const { ask, channel } = setup();
     channel.send = () => {

@@ -1,19 +1,24 @@
 import { ByteWriter } from "./byte-writer.ts";
 import type { Clock } from "./clock.ts";
 import { isParsecError, ParsecError } from "./errors.ts";
+import { ForgottenLookups } from "./forgotten-lookups.ts";
 import {
   type FrameChannel,
   type FrameExchange,
   FrameInFlight,
   type FrameOwner,
 } from "./frame-in-flight.ts";
+import { oldestHeld } from "./held-frames.ts";
 import type { PeerAnswer, PeerLookup } from "./peer.ts";
 import type { FrameLimits } from "./peer-frame-limits.ts";
 import { LookupFrameWriter } from "./peer-frame-lookups.ts";
 import { abortedError, PendingLookup } from "./pending-lookup.ts";
+import { PendingQueue } from "./pending-queue.ts";
 
 /** How far apart the looks at the deadlines are at least: a rejection may come this much late. */
 const sweepStepMs = 5;
+/** How long an exchange may go on when all its lookups are answered. */
+const lingerMs = 1000;
 
 /** Told about the peer's conduct; see `PeerHealth` and `SilenceWatch`. */
 export interface PeerObserver {
@@ -58,9 +63,8 @@ export class LookupBatcher implements FrameOwner {
   readonly #open: Set<FrameInFlight> = new Set();
   /** Frames whose lookups were sent again in the frame they are listed under. */
   readonly #replaced: Map<FrameInFlight, readonly FrameInFlight[]> = new Map();
-  #forgotten: Map<number, number[]> = new Map();
-  #queue: PendingLookup[] = [];
-  #queueHead = 0;
+  readonly #forgotten: ForgottenLookups;
+  readonly #queue: PendingQueue = new PendingQueue();
   #unheardCount = 0;
   #flushScheduled = false;
   #nextFrameId = 1;
@@ -73,6 +77,7 @@ export class LookupBatcher implements FrameOwner {
   constructor(options: LookupBatcherOptions) {
     this.#options = options;
     this.#writer = new LookupFrameWriter(new ByteWriter(4096), options);
+    this.#forgotten = new ForgottenLookups(options.channel);
     this.#flushTask = () => this.#flush();
   }
 
@@ -83,7 +88,7 @@ export class LookupBatcher implements FrameOwner {
   lookup(lookup: PeerLookup, signal: AbortSignal | undefined): Promise<PeerAnswer> {
     if (this.#closed) return Promise.reject(this.#closedError());
     if (signal?.aborted) return Promise.reject(abortedError(signal));
-    if (this.#queue.length - this.#queueHead >= this.#options.maxQueued) {
+    if (this.#queue.size >= this.#options.maxQueued) {
       const message = `${this.#options.maxQueued} lookups wait to be sent to ${this.#options.peerId}`;
       return Promise.reject(new ParsecError("OVERLOADED", message));
     }
@@ -103,9 +108,7 @@ export class LookupBatcher implements FrameOwner {
 
   /** Rejects everything that waits, such as when the peer was found dead. */
   rejectAll(error: ParsecError): void {
-    const queued = this.#queue.slice(this.#queueHead);
-    this.#queue = [];
-    this.#queueHead = 0;
+    const queued = this.#queue.takeAll();
     this.#replaced.clear();
     for (const frame of [...this.#open]) {
       this.#remove(frame);
@@ -135,18 +138,13 @@ export class LookupBatcher implements FrameOwner {
 
   #checkEmpty(): void {
     if (this.#onEmpty === undefined || this.#open.size > 0) return;
-    this.#dropSettled();
-    if (this.#queueHead < this.#queue.length) return;
+    this.#queue.dropSettled();
+    if (this.#queue.size > 0) return;
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
     const done = this.#onEmpty;
     this.#onEmpty = undefined;
     done();
-  }
-
-  #dropSettled(): void {
-    this.#queue = this.#queue.slice(this.#queueHead).filter((pending) => !pending.settled);
-    this.#queueHead = 0;
   }
 
   #scheduleFlush(): void {
@@ -160,15 +158,11 @@ export class LookupBatcher implements FrameOwner {
 
   #flush(): void {
     this.#flushScheduled = false;
-    this.#sendForgotten();
+    this.#forgotten.send(this.#open);
     const { maxUnheardFrames, maxOpenFrames } = this.#options;
-    while (this.#queueHead < this.#queue.length && this.#unheardCount < maxUnheardFrames) {
+    while (this.#queue.size > 0 && this.#unheardCount < maxUnheardFrames) {
       if (this.#open.size >= maxOpenFrames) break;
-      this.#queueHead = this.#sendFrom(this.#queue, this.#queueHead).next;
-    }
-    if (this.#queueHead >= this.#queue.length) {
-      this.#queue = [];
-      this.#queueHead = 0;
+      this.#queue.take((items, start) => this.#sendFrom(items, start).next);
     }
     this.#consolidate();
     this.#checkEmpty();
@@ -235,21 +229,11 @@ export class LookupBatcher implements FrameOwner {
    */
   #consolidate(): void {
     if (this.#open.size < this.#options.maxOpenFrames * 0.75 || this.#replaced.size > 0) return;
-    const held: FrameInFlight[] = [];
-    for (const frame of this.#open) {
-      if (frame.wasHeard && frame.waiting > 0) held.push(frame);
-    }
-    const waiting: PendingLookup[] = [];
-    const older: FrameInFlight[] = [];
-    for (const frame of held.slice(0, Math.ceil(held.length / 2))) {
-      if (waiting.length + frame.waiting > this.#options.limits.maxLookups) break;
-      waiting.push(...frame.pending());
-      older.push(frame);
-    }
-    if (older.length < 2) return;
-    const joined = this.#sendFrom(waiting, 0).frame;
+    const held = oldestHeld(this.#open, this.#options.limits);
+    if (held === undefined) return;
+    const joined = this.#sendFrom(held.lookups, 0).frame;
     if (joined === undefined) return;
-    const emptied = older.filter((frame) => frame.pending().every((one) => one.isIn(joined)));
+    const emptied = held.frames.filter((frame) => frame.pending().every((one) => one.isIn(joined)));
     this.#replaced.set(joined, emptied);
   }
 
@@ -268,7 +252,13 @@ export class LookupBatcher implements FrameOwner {
     if (!first) return;
     this.#unheardCount--;
     this.#dropReplaced(frame);
-    if (this.#queue.length > 0 || this.#forgotten.size > 0) this.#scheduleFlush();
+    if (this.#queue.size > 0 || this.#forgotten.size > 0) this.#scheduleFlush();
+  }
+
+  drained(frame: FrameInFlight): void {
+    const until = this.#options.clock.now() + lingerMs;
+    frame.lingerUntil(until);
+    if (until < this.#sweepAt) this.#scheduleSweep(until);
   }
 
   ended(frame: FrameInFlight, error: ParsecError | undefined): void {
@@ -293,23 +283,8 @@ export class LookupBatcher implements FrameOwner {
   gaveUp(frame: FrameInFlight, index: number): void {
     // An owner runs the same deadlines; only a caller that left early is news to it.
     if (this.#sweeping) return;
-    const indexes = this.#forgotten.get(frame.frameId);
-    if (indexes === undefined) this.#forgotten.set(frame.frameId, [index]);
-    else indexes.push(index);
+    this.#forgotten.add(frame, index);
     this.#scheduleFlush();
-  }
-
-  #sendForgotten(): void {
-    if (this.#forgotten.size === 0) return;
-    const forgotten = this.#forgotten;
-    this.#forgotten = new Map();
-    for (const frame of this.#open) {
-      const indexes = forgotten.get(frame.frameId);
-      if (indexes === undefined) continue;
-      // Before the peer was heard it may not have the frame yet.
-      if (frame.wasHeard) this.#options.channel.forget(frame.frameId, indexes);
-      else this.#forgotten.set(frame.frameId, indexes);
-    }
   }
 
   #remove(frame: FrameInFlight): boolean {
@@ -320,7 +295,7 @@ export class LookupBatcher implements FrameOwner {
 
   #afterFrame(answered: boolean): void {
     if (answered && this.#open.size === 0) this.#options.observer.idle();
-    if (this.#queue.length > 0) this.#scheduleFlush();
+    if (this.#queue.size > 0) this.#scheduleFlush();
     else this.#checkEmpty();
   }
 
@@ -342,20 +317,20 @@ export class LookupBatcher implements FrameOwner {
       return shared;
     };
     this.#sweeping = true;
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = this.#queue.expire(now, late);
     for (const frame of [...this.#open]) {
-      frame.expire(now, late);
-      if (frame.waiting > 0) earliest = Math.min(earliest, frame.earliestDeadline);
-    }
-    for (let index = this.#queueHead; index < this.#queue.length; index++) {
-      const pending = this.#queue[index] as PendingLookup;
-      if (pending.settled) continue;
-      if (pending.deadline <= now) pending.reject(late());
-      else earliest = Math.min(earliest, pending.deadline);
+      if (frame.waiting > 0) frame.expire(now, late);
+      else if (frame.earliestDeadline <= now) this.#cutOff(frame);
+      if (this.#open.has(frame)) earliest = Math.min(earliest, frame.earliestDeadline);
     }
     this.#sweeping = false;
-    if (shared !== undefined) this.#dropSettled();
     if (earliest !== Number.POSITIVE_INFINITY) this.#scheduleSweep(earliest);
     this.#checkEmpty();
+  }
+
+  /** Ends an exchange that has nothing left to bring and does not end: it would be held for ever. */
+  #cutOff(frame: FrameInFlight): void {
+    frame.cancel();
+    this.ended(frame, this.#unreachable("the answers did not end"));
   }
 }

@@ -115,7 +115,7 @@ export function patchRequestCount(writer: ByteWriter, count: number): void {
 }
 
 /** Checks the eight bytes all frames begin with and returns the frame id. */
-export function readFrameHeader(reader: ByteReader, kind: FrameKind): number {
+function readFrameHeader(reader: ByteReader, kind: FrameKind): number {
   reader.need(frameHeaderBytes, "the frame header");
   const magic = reader.u8();
   const version = reader.u8();

@@ -137,7 +137,7 @@ function tooLarge(
 }
 
 /** A lookup as it came off the wire. Its input is a view of the frame. */
-export class DecodedLookup implements PeerLookup {
+class DecodedLookup implements PeerLookup {
   readonly group: string;
   readonly key: string;
   readonly input: Uint8Array | undefined;

@@ -4,17 +4,21 @@ import { RequestSigner, toKey } from "./http-auth.ts";
 import type { FailedResponse } from "./http-errors.ts";
 import { unreachable } from "./http-errors.ts";
 import type { ResolvedHttpOptions } from "./http-options.ts";
+import { frameContentType } from "./http-wire.ts";
 
 /** Connections kept apart from the lookups', so that a sign of life or an invalidation never queues behind them. */
 const controlConnections = 4;
 /** Requests that may wait for one of them. */
 const maxControlRequests = 1024;
 
+const noHeaders: string[] = [];
+const frameHeaders: string[] = ["content-type", frameContentType];
+
 export interface PeerRequest {
   readonly method: "GET" | "POST";
   /** As it will stand in the request line. */
   readonly target: string;
-  readonly contentType?: string;
+  /** A frame. */
   readonly body?: Buffer;
 }
 
@@ -91,11 +95,11 @@ export class HttpConnections {
   }
 
   #options(request: PeerRequest): Dispatcher.DispatchOptions {
-    const { method, target, contentType, body } = request;
-    const headers: string[] = [];
-    if (contentType !== undefined) headers.push("content-type", contentType);
+    const { method, target, body } = request;
+    let headers = body === undefined ? noHeaders : frameHeaders;
     if (this.#signer !== undefined) {
-      headers.push("authorization", this.#signer.sign({ method, target, body }));
+      const authorization = this.#signer.sign({ method, target, body });
+      headers = [...headers, "authorization", authorization];
     }
     return { method, path: target, headers, body: body ?? null };
   }

@@ -13,6 +13,9 @@ import { frameContentType, statusOf } from "./http-wire.ts";
 /** Up to here, turning bytes into text costs less than writing them apart from the head. */
 const largestTextBytes = 2048;
 
+/** What Node's server does unless told otherwise. */
+const longEnoughMs = 5000;
+
 /** The response to one frame of lookups: whole, or chunk by chunk. */
 class ResponseSink implements AnswerSink {
   readonly #response: ServerResponse;
@@ -43,8 +46,9 @@ class ResponseSink implements AnswerSink {
 }
 
 function sendFrame(response: ServerResponse, bytes: Buffer): void {
-  // Nobody reads the date of a frame.
+  // Nobody reads the date of a frame, and to keep the connection goes without saying.
   response.sendDate = false;
+  if (outlivesIdlePeers(response)) response.removeHeader("connection");
   response.writeHead(200, [
     "content-type",
     frameContentType,
@@ -54,6 +58,14 @@ function sendFrame(response: ServerResponse, bytes: Buffer): void {
   // A text leaves in one write together with the head; bytes take a second one.
   if (bytes.length <= largestTextBytes) response.end(bytes.toString("latin1"), "latin1");
   else response.end(bytes);
+}
+
+/** Whether this server keeps idle connections for longer than peers do, so that they need not be told. */
+function outlivesIdlePeers(response: ServerResponse): boolean {
+  const socket = response.socket as {
+    readonly server?: { readonly keepAliveTimeout?: number };
+  } | null;
+  return response.shouldKeepAlive && (socket?.server?.keepAliveTimeout ?? 0) >= longEnoughMs;
 }
 
 /** Answers a frame that was authenticated. */

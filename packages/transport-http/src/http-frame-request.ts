@@ -47,7 +47,6 @@ export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
       {
         method: "POST",
         target: this.#target,
-        contentType: frameContentType,
         body: this.#frame.bytes,
       },
       this,

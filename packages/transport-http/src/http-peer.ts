@@ -20,7 +20,6 @@ import { HttpConnections } from "./http-connections.ts";
 import { maxErrorBytes, refusedFrame, unreachable } from "./http-errors.ts";
 import { FrameRequest } from "./http-frame-request.ts";
 import type { ResolvedHttpOptions } from "./http-options.ts";
-import { frameContentType } from "./http-wire.ts";
 
 /** A peer that can be done without. */
 export interface ClosablePeer extends Peer {
@@ -81,7 +80,6 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
       const response = await this.#connections.collect({
         method: "POST",
         target: basePath,
-        contentType: frameContentType,
         body,
         maxBodyBytes: maxErrorBytes,
         timeoutMs: isOut ? Math.min(options.timeoutMs, health.pingTimeoutMs) : options.timeoutMs,
@@ -113,7 +111,6 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
       .collect({
         method: "POST",
         target: basePath,
-        contentType: frameContentType,
         body: encodeCancellation({ frameId, sender, indexes }),
         maxBodyBytes: maxErrorBytes,
         timeoutMs: health.pingTimeoutMs,
