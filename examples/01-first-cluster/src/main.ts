@@ -1,3 +1,0 @@
-import { runFirstCluster } from "./first-cluster.ts";
-
-await runFirstCluster(console.log);
