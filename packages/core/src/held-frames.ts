@@ -8,18 +8,20 @@ export interface HeldFrames {
 }
 
 /**
- * The oldest of the held ones, half of them at most, as many as one frame can carry together.
- * Undefined when that would free nothing. `open` lists frames from old to new.
+ * The oldest of the held ones, half of them (but two at least), as many as one frame can carry
+ * together. Undefined when that would free nothing. `open` lists frames from old to new.
  */
 export function oldestHeld(
   open: Iterable<FrameInFlight>,
-  limits: { readonly maxLookups: number },
+  limits: { readonly maxLookups: number; readonly maxFrameBytes: number },
 ): HeldFrames | undefined {
   const held = [...open].filter((frame) => frame.wasHeard && frame.waiting > 0);
   const lookups: PendingLookup[] = [];
   const frames: FrameInFlight[] = [];
-  for (const frame of held.slice(0, Math.ceil(held.length / 2))) {
-    if (lookups.length + frame.waiting > limits.maxLookups) break;
+  let bytes = 0;
+  for (const frame of held.slice(0, Math.max(2, Math.ceil(held.length / 2)))) {
+    bytes += frame.bytes.length;
+    if (lookups.length + frame.waiting > limits.maxLookups || bytes > limits.maxFrameBytes) break;
     lookups.push(...frame.pending());
     frames.push(frame);
   }

@@ -41,13 +41,15 @@ export interface LookupBatcherOptions {
   readonly clock: Clock;
   /** Random integer below 2^53 that names this node since its start. */
   readonly sender: number;
-  /** `maxLookups` bounds the frames sent; it must not exceed what the peer accepts. */
+  /** What the peer accepts. */
   readonly limits: FrameLimits;
+  /** Lookups that leave together, so that answers to the first come while the next are on their way. */
+  readonly maxLookupsPerFrame: number;
   /** Lookups that may wait for a frame to send them; beyond it `OVERLOADED`. */
   readonly maxQueued: number;
   /** Frames sent and not yet heard about; while there are as many, the next one fills up. */
   readonly maxUnheardFrames: number;
-  /** Frames that may be open at once, counting those which wait for slow origins only. */
+  /** Frames that may be open at once, counting those which wait for slow origins only. At least 3. */
   readonly maxOpenFrames: number;
 }
 
@@ -159,10 +161,11 @@ export class LookupBatcher implements FrameOwner {
   #flush(): void {
     this.#flushScheduled = false;
     this.#forgotten.send(this.#open);
-    const { maxUnheardFrames, maxOpenFrames } = this.#options;
+    const { maxUnheardFrames, maxOpenFrames, maxLookupsPerFrame } = this.#options;
     while (this.#queue.size > 0 && this.#unheardCount < maxUnheardFrames) {
-      if (this.#open.size >= maxOpenFrames) break;
-      this.#queue.take((items, start) => this.#sendFrom(items, start).next);
+      // One place is left free for those that wait together.
+      if (this.#open.size >= maxOpenFrames - 1) break;
+      this.#queue.take((items, start) => this.#sendFrom(items, start, maxLookupsPerFrame).next);
     }
     this.#consolidate();
     this.#checkEmpty();
@@ -172,6 +175,7 @@ export class LookupBatcher implements FrameOwner {
   #sendFrom(
     lookups: readonly PendingLookup[],
     start: number,
+    maxLookups: number,
   ): { readonly next: number; readonly frame: FrameInFlight | undefined } {
     const writer = this.#writer;
     const now = this.#options.clock.now();
@@ -180,7 +184,7 @@ export class LookupBatcher implements FrameOwner {
     let earliestDeadline = Number.POSITIVE_INFINITY;
     let next = start;
     writer.begin(frameId);
-    for (; next < lookups.length; next++) {
+    for (; next < lookups.length && slots.length < maxLookups; next++) {
       const pending = lookups[next] as PendingLookup;
       if (pending.settled) continue;
       const remainingMs = pending.deadline - now;
@@ -228,13 +232,15 @@ export class LookupBatcher implements FrameOwner {
    * under way, and a source that hangs cannot use up the way to its peer.
    */
   #consolidate(): void {
-    if (this.#open.size < this.#options.maxOpenFrames * 0.75 || this.#replaced.size > 0) return;
+    if (!this.#isCrowded() || this.#replaced.size > 0) return;
     const held = oldestHeld(this.#open, this.#options.limits);
     if (held === undefined) return;
-    const joined = this.#sendFrom(held.lookups, 0).frame;
-    if (joined === undefined) return;
-    const emptied = held.frames.filter((frame) => frame.pending().every((one) => one.isIn(joined)));
-    this.#replaced.set(joined, emptied);
+    const joined = this.#sendFrom(held.lookups, 0, held.lookups.length).frame;
+    if (joined !== undefined) this.#replaced.set(joined, held.frames);
+  }
+
+  #isCrowded(): boolean {
+    return this.#open.size >= Math.floor(this.#options.maxOpenFrames * 0.75);
   }
 
   #dropReplaced(by: FrameInFlight): void {
@@ -252,7 +258,8 @@ export class LookupBatcher implements FrameOwner {
     if (!first) return;
     this.#unheardCount--;
     this.#dropReplaced(frame);
-    if (this.#queue.size > 0 || this.#forgotten.size > 0) this.#scheduleFlush();
+    const hasWork = this.#queue.size > 0 || this.#forgotten.size > 0 || this.#isCrowded();
+    if (hasWork) this.#scheduleFlush();
   }
 
   drained(frame: FrameInFlight): void {

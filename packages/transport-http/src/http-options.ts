@@ -34,7 +34,7 @@ export interface HttpTlsOptions {
 }
 
 export interface HttpConnectionOptions {
-  /** Connections for lookups to one peer at most. Defaults to 64, at least 2: one may wait for a slow origin. */
+  /** Connections for lookups to one peer at most. Defaults to 64, at least 3: some wait for slow origins. */
   readonly maxPerPeer?: number;
   /** Requests to one peer that it has not begun to answer; while there are as many, lookups gather in larger ones. Defaults to 4. */
   readonly maxUnanswered?: number;
@@ -45,7 +45,7 @@ export interface HttpConnectionOptions {
 }
 
 export interface HttpLimits extends FrameLimits {
-  /** Lookups that one request carries. Defaults to 128; no more than the peers' `maxLookups`. */
+  /** Lookups that one request carries. Defaults to 128, at most `maxLookups`, which should be the same on all nodes. */
   readonly maxLookupsSent: number;
   /** Lookups that may wait to be sent to one peer. Defaults to 16,384. */
   readonly maxQueued: number;
@@ -161,7 +161,7 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
 }
 
 function resolveConnections(given: HttpConnectionOptions): Required<HttpConnectionOptions> {
-  const maxPerPeer = whole("connections.maxPerPeer", given.maxPerPeer, [64, 2, 10_000]);
+  const maxPerPeer = whole("connections.maxPerPeer", given.maxPerPeer, [64, 3, 10_000]);
   const fallback = Math.min(4, maxPerPeer);
   return {
     maxPerPeer,
@@ -184,7 +184,11 @@ function resolveLimits(given: Partial<HttpLimits>): HttpLimits {
   const fallback = Math.min(128, frames.maxLookups);
   return {
     ...frames,
-    maxLookupsSent: whole("limits.maxLookupsSent", given.maxLookupsSent, [fallback, 1, 65_535]),
+    maxLookupsSent: whole("limits.maxLookupsSent", given.maxLookupsSent, [
+      fallback,
+      1,
+      frames.maxLookups,
+    ]),
     maxQueued: whole("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
     maxRequests: whole("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
     bodyTimeoutMs: within("limits.bodyTimeoutMs", given.bodyTimeoutMs, [5000, 1, hourMs]),

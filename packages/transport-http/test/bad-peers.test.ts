@@ -311,18 +311,25 @@ describe("over Go's wire, a peer that", () => {
 
   it("never answers leaves each asker to its own deadline or abort", async () => {
     const server = await rawServer(() => {});
-    const { ask } = peerAt(server.port, { ...options, connections: { maxPerPeer: 2 } });
+    const { ask } = peerAt(server.port, { ...options, connections: { maxPerPeer: 3 } });
     const leaving = new AbortController();
     const outcomes = [
       ask({ timeoutMs: 50 }),
+      ask({}, leaving.signal),
       ask({}, leaving.signal),
       // These two never get a connection.
       ask({ timeoutMs: 30 }),
       ask({}, leaving.signal),
     ];
-    await until(() => server.requests() === 2);
+    await until(() => server.requests() === 3);
     leaving.abort();
-    expect(await Promise.all(outcomes)).toEqual(["TIMEOUT", "ABORTED", "TIMEOUT", "ABORTED"]);
+    expect(await Promise.all(outcomes)).toEqual([
+      "TIMEOUT",
+      "ABORTED",
+      "ABORTED",
+      "TIMEOUT",
+      "ABORTED",
+    ]);
   });
 
   it("says nothing at all is given up long before the askers' deadlines", async () => {

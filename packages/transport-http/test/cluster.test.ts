@@ -150,6 +150,28 @@ describe("a cluster over HTTP", () => {
     expect(text(await stayed)).toBe("late");
   });
 
+  it("is not brought to a stop by a source that hangs: what others ask still gets through", async () => {
+    const nodes = await startCaches(2, { connections: { maxPerPeer: 4, maxUnanswered: 2 } });
+    const [asker, owner] = groups(nodes, {
+      timeoutMs: 60_000,
+      load: (key) => (key.startsWith("hung") ? new Promise<never>(() => {}) : `value of ${key}`),
+    });
+    const controller = new AbortController();
+    const hung = [];
+    for (let index = 0; index < 30; index++) {
+      const before = owner?.stats().serverRequests ?? 0;
+      const { signal } = controller;
+      hung.push(asker?.get(nodes.keyOf(1, `hung ${index}`), { signal }).catch(() => "ended"));
+      // Each in a turn of its own, so that none shares a request with another at first.
+      await until(() => (owner?.stats().serverRequests ?? 0) > before);
+    }
+    const key = nodes.keyOf(1);
+    expect(text(await asker?.get(key))).toBe(`value of ${key}`);
+    controller.abort();
+    expect(new Set(await Promise.all(hung))).toEqual(new Set(["ended"]));
+    await until(() => owner?.stats().flights === 0);
+  });
+
   it("follows its membership, and lets what was asked of a removed node finish", async () => {
     const nodes = await startCaches(3);
     let release = (): void => {};

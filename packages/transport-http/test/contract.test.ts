@@ -21,9 +21,9 @@ describePeerContract({
 });
 
 describePeerContract({
-  name: "HTTP with two connections and one lookup a request",
+  name: "HTTP with four connections and one lookup a request",
   limits,
-  setup: () => setup({ connections: { maxPerPeer: 2 }, limits: { ...limits, maxLookupsSent: 1 } }),
+  setup: () => setup({ connections: { maxPerPeer: 4 }, limits: { ...limits, maxLookupsSent: 1 } }),
 });
 
 describePeerContract({
