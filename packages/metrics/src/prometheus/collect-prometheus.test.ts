@@ -1,0 +1,308 @@
+import { createDataSourceRegistry, createGroupCache, type DataSourceRegistry } from "@parsec/core";
+import {
+  Gauge,
+  register as globalRegister,
+  type OpenMetricsContentType,
+  Registry,
+} from "prom-client";
+import { afterEach, describe, expect, it } from "vitest";
+import { askedPeople, peopleSource } from "../../test/people-registry.ts";
+import { collectPrometheus } from "./collect-prometheus.ts";
+
+const opened: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+});
+
+function opening<T extends { close(): unknown }>(one: T): T {
+  opened.push(one);
+  return one;
+}
+
+function registryOf(...names: string[]): DataSourceRegistry {
+  const registry = opening(createDataSourceRegistry());
+  for (const name of names) registry.register(peopleSource(name));
+  return registry;
+}
+
+/** The lines that hold a value. */
+async function samples(register: { metrics(): Promise<string> }): Promise<string[]> {
+  return (await register.metrics()).split("\n").filter((line) => line !== "" && line[0] !== "#");
+}
+
+describe("collectPrometheus", () => {
+  it("prints every counter of a data source under the names of Go's exporters", async () => {
+    const { registry } = await askedPeople();
+    opening(registry);
+    const register = new Registry();
+    collectPrometheus(registry, { register });
+    const bytes = registry.stats().users?.main.bytes ?? 0;
+    expect(bytes).toBeGreaterThan(0);
+    expect(await register.metrics()).toBe(`\
+# HELP groupcache_gets_total Requests, those of peers included
+# TYPE groupcache_gets_total counter
+groupcache_gets_total{group="datasource:users"} 6
+
+# HELP groupcache_hits_total Requests answered from memory
+# TYPE groupcache_hits_total counter
+groupcache_hits_total{group="datasource:users"} 2
+
+# HELP groupcache_peer_loads_total Values that came from their owner
+# TYPE groupcache_peer_loads_total counter
+groupcache_peer_loads_total{group="datasource:users"} 0
+
+# HELP groupcache_peer_errors_total Questions to an owner that failed
+# TYPE groupcache_peer_errors_total counter
+groupcache_peer_errors_total{group="datasource:users"} 0
+
+# HELP groupcache_loads_total Requests that memory could not answer
+# TYPE groupcache_loads_total counter
+groupcache_loads_total{group="datasource:users"} 4
+
+# HELP groupcache_loads_deduped_total Loads after those for one key were put together
+# TYPE groupcache_loads_deduped_total counter
+groupcache_loads_deduped_total{group="datasource:users"} 4
+
+# HELP groupcache_local_loads_total Fetches from the origin that ended well
+# TYPE groupcache_local_loads_total counter
+groupcache_local_loads_total{group="datasource:users"} 3
+
+# HELP groupcache_local_load_errs_total Fetches from the origin that failed
+# TYPE groupcache_local_load_errs_total counter
+groupcache_local_load_errs_total{group="datasource:users"} 1
+
+# HELP groupcache_server_requests_total Requests that came from peers
+# TYPE groupcache_server_requests_total counter
+groupcache_server_requests_total{group="datasource:users"} 0
+
+# HELP groupcache_stale_hits_total Requests answered with a value past its time to live
+# TYPE groupcache_stale_hits_total counter
+groupcache_stale_hits_total{group="datasource:users"} 0
+
+# HELP groupcache_invalidations_total Invalidations applied here, this node's own and those of peers
+# TYPE groupcache_invalidations_total counter
+groupcache_invalidations_total{group="datasource:users"} 1
+
+# HELP groupcache_flights Loads in progress
+# TYPE groupcache_flights gauge
+groupcache_flights{group="datasource:users"} 0
+
+# HELP groupcache_cache_bytes Charged bytes in a cache
+# TYPE groupcache_cache_bytes gauge
+groupcache_cache_bytes{group="datasource:users",type="main"} ${bytes}
+groupcache_cache_bytes{group="datasource:users",type="hot"} 0
+
+# HELP groupcache_cache_items Values in a cache
+# TYPE groupcache_cache_items gauge
+groupcache_cache_items{group="datasource:users",type="main"} 1
+groupcache_cache_items{group="datasource:users",type="hot"} 0
+
+# HELP groupcache_cache_gets_total Requests that looked into a cache
+# TYPE groupcache_cache_gets_total counter
+groupcache_cache_gets_total{group="datasource:users",type="main"} 6
+groupcache_cache_gets_total{group="datasource:users",type="hot"} 4
+
+# HELP groupcache_cache_hits_total Hits in a cache
+# TYPE groupcache_cache_hits_total counter
+groupcache_cache_hits_total{group="datasource:users",type="main"} 2
+groupcache_cache_hits_total{group="datasource:users",type="hot"} 0
+
+# HELP groupcache_cache_evictions_total Values that left a cache for want of room
+# TYPE groupcache_cache_evictions_total counter
+groupcache_cache_evictions_total{group="datasource:users",type="main"} 0
+groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
+`);
+  });
+
+  it("shows what moved since the last scrape, evictions and loads in progress too", async () => {
+    const cache = opening(createGroupCache());
+    const register = new Registry();
+    collectPrometheus(cache, { register });
+    const pages = cache.group("pages", {
+      maxBytes: 4096,
+      load: (key, { signal }) =>
+        key === "slow"
+          ? new Promise((_, reject) =>
+              signal.addEventListener("abort", () => reject(signal.reason)),
+            )
+          : new Uint8Array(1500),
+    });
+    for (const key of ["a", "b", "c", "d"]) await pages.get(key);
+    const leaving = new AbortController();
+    const slow = pages.get("slow", { signal: leaving.signal });
+    const { evictions } = pages.stats().main;
+    expect(evictions).toBeGreaterThan(0);
+    expect(await samples(register)).toEqual(
+      expect.arrayContaining([
+        'groupcache_gets_total{group="pages"} 5',
+        'groupcache_flights{group="pages"} 1',
+        `groupcache_cache_evictions_total{group="pages",type="main"} ${evictions}`,
+      ]),
+    );
+    leaving.abort();
+    await expect(slow).rejects.toMatchObject({ code: "ABORTED" });
+    expect(await samples(register)).toContain('groupcache_flights{group="pages"} 0');
+  });
+
+  it("finds groups that are registered later, and goes on after the node has closed", async () => {
+    const registry = registryOf();
+    const register = new Registry();
+    collectPrometheus(registry, { register });
+    expect(await samples(register)).toEqual([]);
+    const users = registry.register(peopleSource("users"));
+    await users.get("alice");
+    await registry.close();
+    expect(await samples(register)).toContain('groupcache_gets_total{group="datasource:users"} 1');
+  });
+
+  it.each([
+    ["a quote, a backslash and a line", 'a"b\\c\nd', '"a\\"b\\\\c\\nd"'],
+    ["what looks like labels", 'x",type="hot"} 9', '"x\\",type=\\"hot\\"} 9"'],
+    ["what looks like two of prom-client's keys", "x,type:main", '"x,type:main"'],
+    ["other control characters, which the format takes as they are", "a\tb\rc", '"a\tb\rc"'],
+    ["Unicode", "Ünïcödé 🦉", '"Ünïcödé 🦉"'],
+    ["half a surrogate pair, which is no UTF-8", "a\ud83dz", '"a\\\\ud83dz"'],
+    ["a name that objects have", "__proto__", '"__proto__"'],
+  ])("keeps groups apart whose names have %s", async (_, name, label) => {
+    const cache = opening(createGroupCache());
+    const load = (): string => "value";
+    await cache.group(name, { load }).get("key");
+    cache.group("x", { load });
+    const register = new Registry();
+    collectPrometheus(cache, { register });
+    const lines = await samples(register);
+    expect(lines).toContain(`groupcache_gets_total{group=${label}} 1`);
+    expect(lines).toContain('groupcache_gets_total{group="x"} 0');
+    expect(lines).toContain(`groupcache_cache_items{group=${label},type="main"} 1`);
+    expect(lines.length).toBe(2 * 22);
+  });
+
+  it("puts a prefix before every name and labels on every line", async () => {
+    const register = new Registry();
+    collectPrometheus(registryOf("users"), {
+      register,
+      prefix: "shop_",
+      labels: { node: 'the "first"', zone: "b" },
+    });
+    const lines = await samples(register);
+    expect(lines).toContain(
+      'shop_groupcache_cache_items{group="datasource:users",type="hot",node="the \\"first\\"",zone="b"} 0',
+    );
+    for (const line of lines) {
+      expect(line).toMatch(/^shop_groupcache_\w+\{.*,node="the \\"first\\"",zone="b"\} \d+$/);
+    }
+  });
+
+  it("reads the counters once per scrape, so that they balance", async () => {
+    const registry = registryOf("users");
+    let readings = 0;
+    const register = new Registry();
+    collectPrometheus(
+      {
+        ...registry,
+        stats() {
+          readings++;
+          return registry.stats();
+        },
+      },
+      { register },
+    );
+    expect(await register.metrics()).toBe(await register.metrics());
+    expect(readings).toBe(2);
+  });
+
+  it("says so when it is there already, and leaves the register as it was", async () => {
+    const register = new Registry();
+    const first = collectPrometheus(registryOf("users"), { register });
+    const before = await register.metrics();
+    const registry = registryOf("orders");
+    expect(() => collectPrometheus(registry, { register })).toThrow(
+      expect.objectContaining({
+        code: "DUPLICATE_NAME",
+        message:
+          "the register has a metric named groupcache_gets_total already: close the collector it belongs to, or choose another prefix",
+      }),
+    );
+    expect(await register.metrics()).toBe(before);
+
+    collectPrometheus(registry, { register, prefix: "other_" }).close();
+    first.close();
+    collectPrometheus(registry, { register });
+    expect(await samples(register)).toContain('groupcache_gets_total{group="datasource:orders"} 0');
+  });
+
+  it("adds nothing when a single name is taken", async () => {
+    const register = new Registry();
+    new Gauge({ name: "groupcache_flights", help: "another's", registers: [register] });
+    expect(() => collectPrometheus(registryOf("users"), { register })).toThrow(
+      expect.objectContaining({ code: "DUPLICATE_NAME" }),
+    );
+    expect(await samples(register)).toEqual(["groupcache_flights 0"]);
+  });
+
+  it("takes its own metrics out when it is closed, and nobody else's", async () => {
+    const register = new Registry();
+    new Gauge({ name: "mine", help: "stays", registers: [register] });
+    const first = collectPrometheus(registryOf("users"), { register });
+    first.close();
+    expect(await samples(register)).toEqual(["mine 0"]);
+    collectPrometheus(registryOf("orders"), { register });
+    first.close();
+    expect(await samples(register)).toContain('groupcache_gets_total{group="datasource:orders"} 0');
+  });
+
+  it("adds to prom-client's own register too", async () => {
+    const collector = collectPrometheus(registryOf("users"), { register: globalRegister });
+    expect(await samples(globalRegister)).toContain(
+      'groupcache_gets_total{group="datasource:users"} 0',
+    );
+    collector.close();
+    expect(await samples(globalRegister)).toEqual([]);
+  });
+
+  it("speaks OpenMetrics as well, and is still known afterwards", async () => {
+    const register = new Registry<OpenMetricsContentType>();
+    register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    const registry = registryOf("users");
+    const collector = collectPrometheus(registry, { register });
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const text = await register.metrics();
+      expect(text).toContain(
+        '# TYPE groupcache_gets counter\ngroupcache_gets_total{group="datasource:users"} 0\n',
+      );
+      expect(text).toMatch(/\n# EOF\n$/);
+    }
+    expect(() => collectPrometheus(registry, { register })).toThrow(
+      expect.objectContaining({ code: "DUPLICATE_NAME" }),
+    );
+    collector.close();
+    expect(await samples(register)).toEqual([]);
+  });
+
+  it.each([
+    ["what is measured", {}, undefined],
+    ["register", undefined, {}],
+    ["register", undefined, { register: {} }],
+    ["prefix", undefined, { prefix: "1st_" }],
+    ["prefix", undefined, { prefix: "with space" }],
+    ["labels", undefined, { labels: "node" }],
+    ["labels", undefined, { labels: { "no-dash": "x" } }],
+    ["labels", undefined, { labels: { __reserved: "x" } }],
+    ["labels", undefined, { labels: { group: "x" } }],
+    ["labels", undefined, { labels: { type: "x" } }],
+    ["labels.node", undefined, { labels: { node: 7 } }],
+  ])("names %s when it is none: %j %j", (field, node, options) => {
+    const register = new Registry();
+    const given = options === undefined ? { register } : { register, ...options };
+    const wrong = field === "register" ? options : given;
+    const call = (): unknown =>
+      collectPrometheus((node ?? registryOf("users")) as never, wrong as never);
+    expect(call).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining(field),
+      }),
+    );
+    expect(register.getMetricsAsArray()).toEqual([]);
+  });
+});

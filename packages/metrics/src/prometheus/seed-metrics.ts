@@ -1,0 +1,27 @@
+import type { DataSourceRegistry } from "@parsec/core";
+import { checkMeasuredNode, labelText } from "../measured-node.ts";
+
+/**
+ * The text for `/metrics/cache`: gets, hits and loads of each data source, one per line. As in
+ * groupcache a load counts on the node that was asked and on the owner; `cache_fetches` counts only
+ * what reached the origin. Needs no register; serve it as `text/plain`.
+ */
+export function seedMetrics(registry: Pick<DataSourceRegistry, "stats">): string {
+  checkMeasuredNode(registry);
+  const lines = ["# Cache Metrics"];
+  for (const [source, stats] of Object.entries(registry.stats())) {
+    const label = `{source="${escapeLabelValue(labelText(source))}"}`;
+    lines.push(
+      `cache_gets${label} ${stats.gets}`,
+      `cache_hits${label} ${stats.cacheHits}`,
+      `cache_loads${label} ${stats.loads}`,
+      `cache_fetches${label} ${stats.localLoads + stats.localLoadErrs}`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The three escapes of Prometheus's text format. It knows no others: JSON's would not parse. */
+function escapeLabelValue(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
