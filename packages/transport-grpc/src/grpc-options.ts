@@ -47,7 +47,7 @@ export interface GrpcConnectionOptions {
 }
 
 export interface GrpcLimits extends FrameLimits {
-  /** Lookups that one frame carries. Defaults to 128; no more than the peers' `maxLookups`. */
+  /** Lookups that one frame carries. Defaults to 128, at most `maxLookups`, which should be the same on all nodes. */
   readonly maxLookupsSent: number;
   /** Lookups that may wait to be sent to one peer. Defaults to 16,384. */
   readonly maxQueued: number;
@@ -173,7 +173,11 @@ function resolveLimits(given: Partial<GrpcLimits>): GrpcLimits {
   const fallback = Math.min(128, frames.maxLookups);
   return {
     ...frames,
-    maxLookupsSent: whole("limits.maxLookupsSent", given.maxLookupsSent, [fallback, 1, 65_535]),
+    maxLookupsSent: whole("limits.maxLookupsSent", given.maxLookupsSent, [
+      fallback,
+      1,
+      frames.maxLookups,
+    ]),
     maxQueued: whole("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
     maxRequests: whole("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
     maxStreams: whole("limits.maxStreams", given.maxStreams, [1024, 1, 1_000_000]),

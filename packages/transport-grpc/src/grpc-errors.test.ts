@@ -1,0 +1,152 @@
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { ParsecError, type ParsecErrorCode } from "@parsec/core";
+import { describe, expect, it } from "vitest";
+import {
+  encodeRefusal,
+  errorFromCall,
+  NotFound,
+  refusedFrame,
+  statusOf,
+  unreachable,
+  wasConnectionLost,
+} from "./grpc-errors.ts";
+
+/** A status as it arrives on the other side. */
+function arrived(code: status, details: string, metadata = new Metadata()): ServiceError {
+  return Object.assign(new Error(`${code} ${details}`), { code, details, metadata });
+}
+
+const statuses: readonly (readonly [ParsecErrorCode, status])[] = [
+  ["INVALID_ARGUMENT", status.INVALID_ARGUMENT],
+  ["DUPLICATE_NAME", status.ALREADY_EXISTS],
+  ["NO_SUCH_GROUP", status.NOT_FOUND],
+  ["INVALID_KEY", status.INVALID_ARGUMENT],
+  ["KEY_TOO_LARGE", status.INVALID_ARGUMENT],
+  ["VALUE_TOO_LARGE", status.RESOURCE_EXHAUSTED],
+  ["ORIGIN_FAILED", status.INTERNAL],
+  ["CODEC_FAILED", status.INTERNAL],
+  ["TIMEOUT", status.DEADLINE_EXCEEDED],
+  ["ABORTED", status.CANCELLED],
+  ["PEER_UNREACHABLE", status.FAILED_PRECONDITION],
+  ["MALFORMED_FRAME", status.INVALID_ARGUMENT],
+  ["FRAME_TOO_LARGE", status.RESOURCE_EXHAUSTED],
+  ["UNAUTHENTICATED", status.UNAUTHENTICATED],
+  ["OVERLOADED", status.RESOURCE_EXHAUSTED],
+  ["CLOSED", status.UNAVAILABLE],
+];
+
+describe("an error on its way out", () => {
+  it.each(statuses)("%s is reported as status %d, with its code beside", (code, expected) => {
+    const { code: reported, details, metadata } = statusOf(new ParsecError(code, "the reason"));
+    expect([reported, details]).toEqual([expected, "the reason"]);
+    expect(metadata.get("parsec-code")).toEqual([code]);
+  });
+
+  it("that is foreign says nothing of itself", () => {
+    const { code, details, metadata } = statusOf(new RangeError("password=hunter2"));
+    expect(code).toBe(status.INTERNAL);
+    expect(details).not.toContain("hunter2");
+    expect(metadata.get("parsec-code")).toEqual(["ORIGIN_FAILED"]);
+    expect(encodeRefusal(new RangeError("password=hunter2")).toString()).not.toContain("hunter2");
+  });
+
+  it("tells what is not there from a group that is not there", () => {
+    const missingKey = statusOf(new NotFound("key not found"));
+    const missingGroup = statusOf(new ParsecError("NO_SUCH_GROUP", "no such group: g"));
+    expect([missingKey.code, missingGroup.code]).toEqual([status.NOT_FOUND, status.NOT_FOUND]);
+    expect(missingKey.metadata.get("parsec-code")).toEqual(["NOT_FOUND"]);
+    expect(missingKey.details).not.toBe(missingGroup.details);
+  });
+
+  it("is short, and made of whole characters: gRPC throws at halves", () => {
+    const { details } = statusOf(
+      new ParsecError("ORIGIN_FAILED", `\udcff${"x".repeat(510)}🦉 and so on`),
+    );
+    expect(details.length).toBeLessThanOrEqual(512);
+    expect(() => encodeURI(details)).not.toThrow();
+    expect(details.startsWith("\ufffdxxx")).toBe(true);
+    expect(statusOf(new ParsecError("ORIGIN_FAILED", "🦉")).details).toBe("🦉");
+  });
+});
+
+describe("a call that failed", () => {
+  it.each(statuses.filter(([code]) => code !== "OVERLOADED" && code !== "TIMEOUT"))(
+    "with %s could not be asked, and says why",
+    (code) => {
+      const { code: reported, details, metadata } = statusOf(new ParsecError(code, "the reason"));
+      expect(errorFromCall("node-2:1", arrived(reported, details, metadata))).toMatchObject({
+        code: "PEER_UNREACHABLE",
+        message: `node-2:1 cannot be asked: ${code}: the reason`,
+        cause: { code },
+      });
+    },
+  );
+
+  it.each(["OVERLOADED", "TIMEOUT"] as const)("with %s stays what it is", (code) => {
+    const { code: reported, details, metadata } = statusOf(new ParsecError(code, "the reason"));
+    expect(errorFromCall("node-2:1", arrived(reported, details, metadata)).code).toBe(code);
+  });
+
+  it.each([
+    [status.UNAVAILABLE, "Last error: connect ECONNREFUSED 127.0.0.1:1", "was refused"],
+    [status.UNAVAILABLE, "Connection dropped", "was closed"],
+    [status.UNAVAILABLE, "Name resolution failed for target dns:nowhere:1", "is not known"],
+    [status.UNAVAILABLE, "connect EHOSTUNREACH 10.0.0.1:1", "no way to it"],
+    [status.UNAVAILABLE, "self-signed certificate in certificate chain", "certificate"],
+    [status.UNAVAILABLE, "Hostname/IP does not match certificate's altnames", "another name"],
+    [status.UNIMPLEMENTED, "The server does not implement", "does not implement"],
+    [status.CANCELLED, "Call cancelled", "ABORTED: Call cancelled"],
+    [status.UNAUTHENTICATED, "who are you", "UNAUTHENTICATED: who are you"],
+  ])("with status %d, %j is unreachable for a reason people can read", (code, details, reason) => {
+    const error = errorFromCall("node-2:1", arrived(code, details));
+    expect(error).toMatchObject({ code: "PEER_UNREACHABLE" });
+    expect(error.message).toContain(reason);
+  });
+
+  it.each([
+    [arrived(status.UNAVAILABLE, "x"), true],
+    [arrived(status.CANCELLED, "x"), true],
+    [arrived(status.INTERNAL, "x"), true],
+    [arrived(status.UNAUTHENTICATED, "x"), false],
+    [new ParsecError("MALFORMED_FRAME", "x"), false],
+    [undefined, false],
+  ])("is worth another try if the connection broke", (error, lost) => {
+    expect(wasConnectionLost(error)).toBe(lost);
+  });
+});
+
+describe("a frame that was refused", () => {
+  it("is unreachable for the peer's reason", () => {
+    const body = encodeRefusal(new ParsecError("CLOSED", "this node is closing"));
+    expect(body.toString()).toBe("CLOSED this node is closing");
+    expect(refusedFrame("node-2:1", body)).toMatchObject({
+      code: "PEER_UNREACHABLE",
+      message: "node-2:1 refused a frame: CLOSED: this node is closing",
+      cause: { code: "CLOSED" },
+    });
+  });
+
+  it("as too much stays that", () => {
+    const body = encodeRefusal(new ParsecError("OVERLOADED", "too much"));
+    expect(refusedFrame("node-2:1", body).code).toBe("OVERLOADED");
+  });
+
+  it.each(["", "nonsense", "NO_SUCH_CODE yet", "\u0000\u0001"])(
+    "with %j is unreachable all the same",
+    (body) => {
+      expect(refusedFrame("node-2:1", Buffer.from(body)).code).toBe("PEER_UNREACHABLE");
+    },
+  );
+
+  it("does not repeat a long story", () => {
+    const body = Buffer.from(`CLOSED ${"x".repeat(1_000_000)}`);
+    expect(refusedFrame("node-2:1", body).message.length).toBeLessThan(1000);
+  });
+});
+
+it("what is no error at all is unreachable, too", () => {
+  expect(unreachable("node-2:1", "it ended the stream")).toMatchObject({
+    code: "PEER_UNREACHABLE",
+    message: "node-2:1 cannot be asked: it ended the stream",
+  });
+});

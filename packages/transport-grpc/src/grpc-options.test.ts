@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { type GrpcPeersOptions, resolveGrpcOptions } from "./grpc-options.ts";
+
+const urls = { selfUrl: "node-1:50051", peerUrls: ["node-1:50051", "node-2:50051"] };
+
+function refusal(options: unknown): string {
+  try {
+    resolveGrpcOptions({ ...urls, ...(options as Partial<GrpcPeersOptions>) });
+  } catch (error) {
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+    return (error as Error).message;
+  }
+  return "accepted";
+}
+
+describe("options", () => {
+  it("are completed with what the README says", () => {
+    const { clock, random, onWarning, sender, ...resolved } = resolveGrpcOptions(urls);
+    expect(resolved).toEqual({
+      membership: { selfId: "node-1:50051", ids: urls.peerUrls },
+      placement: "slots",
+      secrets: [],
+      tls: undefined,
+      requireClientCertificate: false,
+      insecure: false,
+      openHealth: false,
+      connections: {
+        maxUnanswered: 4,
+        maxOpenFrames: 256,
+        keepAliveMs: 20_000,
+        keepAliveTimeoutMs: 5000,
+      },
+      limits: {
+        maxFrameBytes: 4 * 1024 * 1024,
+        maxLookups: 1024,
+        maxGroupBytes: 1024,
+        maxKeyBytes: 64 * 1024,
+        maxInputBytes: 1024 * 1024,
+        maxValueBytes: 16 * 1024 * 1024,
+        maxInvalidationKeys: 10_000,
+        maxLookupsSent: 128,
+        maxQueued: 16_384,
+        maxRequests: 4096,
+        maxStreams: 1024,
+        getTimeoutMs: 30_000,
+        maxClockSkewMs: 30_000,
+      },
+      health: {
+        failures: 3,
+        minBackoffMs: 200,
+        maxBackoffMs: 10_000,
+        pingTimeoutMs: 1000,
+        silenceMs: 1000,
+      },
+      closeTimeoutMs: 5000,
+    });
+    expect(typeof clock.now()).toBe("number");
+    expect(random()).toBeLessThan(1);
+    expect(onWarning({ kind: "refused", peerId: "x", message: "x" })).toBeUndefined();
+    expect(Number.isSafeInteger(sender) && sender > 0).toBe(true);
+  });
+
+  it("name each start of a node differently, whatever the random numbers", () => {
+    const random = (): number => 0.5;
+    const senders = [1, 2, 3].map(() => resolveGrpcOptions({ ...urls, random }).sender);
+    expect(new Set(senders).size).toBe(3);
+  });
+
+  it("ask for client certificates when a certificate is given, unless told otherwise", () => {
+    const tls = { cert: "c", key: "k" };
+    expect(resolveGrpcOptions({ ...urls, tls }).requireClientCertificate).toBe(true);
+    expect(resolveGrpcOptions({ ...urls, tls: { ca: "c" } }).requireClientCertificate).toBe(false);
+    const lax = { ...tls, requireClientCertificate: false };
+    expect(resolveGrpcOptions({ ...urls, tls: lax }).requireClientCertificate).toBe(false);
+  });
+
+  it.each([
+    ["nothing at all", null, /the options must be an object, not null/],
+    ["a short secret", { secret: "short" }, /secret must have at least 16 characters/],
+    ["no secret in the list", { secret: [] }, /secret must be a text, or an array/],
+    ["a short secret in the list", { secret: ["long enough, this one", "short"] }, /secret must/],
+    ["insecure: false", { insecure: false }, /insecure may only be left out or true, not false/],
+    ["openHealth: 1", { openHealth: 1 }, /openHealth may only be left out or true, not 1/],
+    ["another placement", { placement: "ring" }, /placement must be "slots" or "groupcache"/],
+    ["a certificate without its key", { tls: { cert: "c" } }, /tls.cert and tls.key/],
+    ["tls that is no object", { tls: true }, /tls must be an object/],
+    ["a limit of nothing", { limits: { maxKeyBytes: 0 } }, /limits.maxKeyBytes/],
+    ["more sent than taken", { limits: { maxLookups: 8, maxLookupsSent: 9 } }, /from 1 to 8/],
+    ["half a stream", { limits: { maxStreams: 1.5 } }, /limits.maxStreams must be a whole number/],
+    ["no patience", { health: { silenceMs: 0 } }, /health.silenceMs must be a number from 1/],
+    ["a backoff below its start", { health: { minBackoffMs: 500, maxBackoffMs: 400 } }, /from 500/],
+    ["a hurried keep-alive", { connections: { keepAliveMs: 10 } }, /connections.keepAliveMs/],
+    ["a time before now", { closeTimeoutMs: -1 }, /closeTimeoutMs must be a number from 0/],
+  ])("with %s are refused", (_, options, message) => {
+    const text =
+      options === null
+        ? (() => {
+            try {
+              resolveGrpcOptions(null as never);
+              return "accepted";
+            } catch (error) {
+              return (error as Error).message;
+            }
+          })()
+        : refusal(options);
+    expect(text).toMatch(message);
+    expect(text).not.toContain("short secret");
+  });
+
+  it.each([
+    ["grpc://node-1:1", /"grpc:\/\/node-1:1" says that it is not encrypted/],
+    ["http://node-1:1", /"http:\/\/node-1:1" says that it is not encrypted/],
+    ["grpcs://node-1:1", /accepted/],
+    ["node-1:1", /accepted/],
+  ])("with tls and %s are as the id says", (selfUrl, outcome) => {
+    expect(refusal({ selfUrl, peerUrls: [selfUrl], tls: { ca: "c" } })).toMatch(outcome);
+  });
+});

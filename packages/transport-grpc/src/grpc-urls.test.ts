@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { addressOf, checkMembership, hostAndPort } from "./grpc-urls.ts";
+
+const self = "grpc://node-1:50051";
+
+function refusal(selfUrl: unknown, peerUrls: unknown): string {
+  try {
+    checkMembership(selfUrl as string, peerUrls as string[]);
+  } catch (error) {
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+    return (error as Error).message;
+  }
+  return "accepted";
+}
+
+describe("a membership", () => {
+  it.each([
+    [["grpc://node-1:50051", "grpc://node-2:50051"]],
+    [["node-2:50051", "node-1:50051"]],
+    [["grpcs://node-1:443"]],
+    [["http://node-1:8080", "http://node-2"]],
+    [["https://node-1", "https://node-2:8443"]],
+    [["[::1]:50051", "127.0.0.1:50051"]],
+  ])("of %j is accepted as it is", (ids) => {
+    expect(checkMembership(ids[0] as string, ids)).toEqual({ selfId: ids[0], ids });
+  });
+
+  it("loses the slashes at the end, which no ring hashes", () => {
+    expect(checkMembership(`${self}/`, [self, "node-2:1/"])).toEqual({
+      selfId: self,
+      ids: [self, "node-2:1"],
+    });
+  });
+
+  it.each([
+    ["a self that is not listed", "node-1:1", ["node-2:1"], /"node-1:1" is not among peerUrls/],
+    ["nobody", "node-1:1", [], /is not among peerUrls.*nothing/],
+    ["a node listed twice", "node-1:1", ["node-1:1", "node-1:1"], /lists "node-1:1" twice/],
+    [
+      "a node listed under two spellings",
+      "node-1:1",
+      ["node-1:1", "grpc://NODE-1:1"],
+      /lists one node as "node-1:1" and as "grpc:\/\/NODE-1:1"/,
+    ],
+    [
+      "a self in another spelling",
+      "grpc://node-1:1",
+      ["node-1:1"],
+      /selfUrl is spelled "grpc:\/\/node-1:1" but peerUrls has "node-1:1"/,
+    ],
+    ["no list", "node-1:1", "node-1:1", /peerUrls must be an array/],
+    ["no text", 7, ["node-1:1"], /selfUrl must be an address, not 7/],
+    ["a missing port", "node-1", ["node-1"], /selfUrl needs a port/],
+    ["a port beyond all ports", "node-1:65536", [], /selfUrl needs a port/],
+    ["port 0", "node-1:0", [], /selfUrl needs a port/],
+    ["another scheme", "nats://node-1:1", [], /selfUrl must be an address such as/],
+    ["a path", "grpc://node-1:1/x", [], /selfUrl must be an address such as/],
+    ["a query", "grpc://node-1:1?x", [], /selfUrl must be an address such as/],
+    ["spaces", "node 1:1", [], /selfUrl must be an address such as/],
+    ["nothing before the port", ":1", [], /selfUrl must be an address such as/],
+    ["IPv6 without brackets", "::1:50051", [], /selfUrl must be an address such as/],
+    ["a wrong peer", "node-1:1", ["node-1:1", "x"], /peerUrls\[1\] needs a port/],
+  ])("with %s is refused", (_, selfUrl, peerUrls, message) => {
+    expect(refusal(selfUrl, peerUrls)).toMatch(message);
+  });
+
+  it("never shows credentials", () => {
+    const message = refusal("grpc://user:hunter2@node-1:1", []);
+    expect(message).toContain("must not hold credentials");
+    expect(message).not.toContain("hunter2");
+  });
+});
+
+describe("an address", () => {
+  it.each([
+    ["node-1:50051", { host: "node-1", port: 50051, secure: undefined }],
+    ["grpc://Node-1:50051", { host: "node-1", port: 50051, secure: false }],
+    ["GRPCS://node-1:50051", { host: "node-1", port: 50051, secure: true }],
+    ["http://node-1", { host: "node-1", port: 80, secure: false }],
+    ["https://node-1", { host: "node-1", port: 443, secure: true }],
+    ["grpc://[FE80::1]:7", { host: "fe80::1", port: 7, secure: false }],
+  ])("is read from %s", (id, address) => {
+    expect(addressOf(id)).toEqual(address);
+  });
+
+  it("gets its brackets back", () => {
+    expect([hostAndPort("::1", 7), hostAndPort("node-1", 7)]).toEqual(["[::1]:7", "node-1:7"]);
+  });
+});

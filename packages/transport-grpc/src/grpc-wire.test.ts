@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import {
+  decodeAnswerMessage,
+  encodeAnswerMessage,
+  frameIdOf,
+  maxAnswerMessageBytes,
+  messageMethods,
+} from "./grpc-wire.ts";
+
+const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex");
+
+describe("a message of answers", () => {
+  it("is a whole frame as it is", () => {
+    const frame = hex("50 01 02 00 07000000 12 0000 0000000000000000");
+    expect(decodeAnswerMessage(frame)).toEqual({ kind: "whole", frameId: 7, body: frame });
+  });
+
+  it.each([
+    ["piece", "01 78563412 aabb"],
+    ["last", "02 78563412 aabb"],
+    ["refusal", "03 78563412 aabb"],
+  ] as const)("may be a %s", (kind, bytes) => {
+    expect(encodeAnswerMessage(kind, 0x12345678, hex("aabb"))).toEqual(hex(bytes));
+    expect(decodeAnswerMessage(hex(bytes))).toEqual({
+      kind,
+      frameId: 0x12345678,
+      body: hex("aabb"),
+    });
+  });
+
+  it("may end without further bytes", () => {
+    expect(encodeAnswerMessage("last", 1, new Uint8Array())).toEqual(hex("02 01000000"));
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["a head cut short", "01 010000"],
+    ["a frame cut short", "50 01 02"],
+    ["another kind", "04 01000000 00"],
+    ["what no peer says", "47 45 54 20 2f 20"],
+  ])("that is %s is malformed", (_, bytes) => {
+    expect(() => decodeAnswerMessage(hex(bytes))).toThrow(
+      expect.objectContaining({ code: "MALFORMED_FRAME" }),
+    );
+  });
+
+  it("leaves room within what every gRPC accepts", () => {
+    expect(maxAnswerMessageBytes).toBeLessThan(4 * 1024 * 1024);
+  });
+});
+
+describe("the id of a frame", () => {
+  it.each([
+    ["50 01 01 00 ffffffff 00", 0xffffffff],
+    ["50 01 01 00 01000000", 1],
+    ["50 01 01 00 010000", 0],
+    ["51 01 01 00 01000000", 0],
+    ["", 0],
+  ])("of %s is %d", (bytes, id) => {
+    expect(frameIdOf(hex(bytes))).toBe(id);
+  });
+});
+
+it("the names of the methods stay what they are: other versions and languages call them", () => {
+  expect(Object.values(messageMethods).map(({ path }) => path)).toEqual([
+    "/parsec.v1.Peers/Exchange",
+    "/parsec.v1.Peers/Lookup",
+    "/parsec.v1.Peers/Invalidate",
+    "/parsec.v1.Peers/Ping",
+    "/groupcachepb.GroupCache/Get",
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+  ]);
+});
