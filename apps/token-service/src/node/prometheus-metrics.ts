@@ -1,6 +1,7 @@
-import type { DataSourceRegistry, GroupStats } from "@parsec/core";
+import type { DataSourceRegistry } from "@parsec/core";
+import { collectPrometheus } from "@parsec/metrics/prometheus";
 import type { ExchangeEvent } from "@parsec/tokens";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 
 /** What `/metrics` shows. */
 export interface PrometheusMetrics {
@@ -10,68 +11,11 @@ export interface PrometheusMetrics {
   render(): Promise<string>;
 }
 
-/** Counters of a group, under the names that exporters for Go's groupcache use. */
-const groupCounters: readonly (readonly [string, keyof GroupStats, string])[] = [
-  ["gets", "gets", "Requests, those of peers included"],
-  ["hits", "cacheHits", "Requests answered from memory"],
-  ["peer_loads", "peerLoads", "Values that came from their owner"],
-  ["peer_errors", "peerErrors", "Questions to an owner that failed"],
-  ["loads", "loads", "Requests that memory could not answer"],
-  ["loads_deduped", "loadsDeduped", "Loads after those for one key were put together"],
-  ["local_loads", "localLoads", "Fetches from the origin that ended well"],
-  ["local_load_errs", "localLoadErrs", "Fetches from the origin that failed"],
-  ["server_requests", "serverRequests", "Requests that came from peers"],
-];
-
-const cacheTypes = ["main", "hot"] as const;
-
 /** Puts the counters of the cache, of the exchanges and of the process into one Prometheus registry. */
 export function createPrometheusMetrics(sources: DataSourceRegistry): PrometheusMetrics {
   const register = new Registry();
   collectDefaultMetrics({ register });
-  const forEachGroup = (visit: (group: string, stats: GroupStats) => void): void => {
-    for (const [name, stats] of Object.entries(sources.stats())) visit(`datasource:${name}`, stats);
-  };
-
-  for (const [name, field, help] of groupCounters) {
-    const counter = new Counter({
-      name: `groupcache_${name}_total`,
-      help,
-      labelNames: ["group"],
-      registers: [register],
-      collect() {
-        counter.reset();
-        forEachGroup((group, stats) => counter.inc({ group }, stats[field] as number));
-      },
-    });
-  }
-  for (const field of ["bytes", "items"] as const) {
-    const gauge = new Gauge({
-      name: `groupcache_cache_${field}`,
-      help: field === "bytes" ? "Charged bytes in a cache" : "Values in a cache",
-      labelNames: ["group", "type"],
-      registers: [register],
-      collect() {
-        forEachGroup((group, stats) => {
-          for (const type of cacheTypes) gauge.set({ group, type }, stats[type][field]);
-        });
-      },
-    });
-  }
-  for (const field of ["hits", "evictions"] as const) {
-    const counter = new Counter({
-      name: `groupcache_cache_${field}_total`,
-      help: field === "hits" ? "Hits in a cache" : "Values that left a cache for want of room",
-      labelNames: ["group", "type"],
-      registers: [register],
-      collect() {
-        counter.reset();
-        forEachGroup((group, stats) => {
-          for (const type of cacheTypes) counter.inc({ group, type }, stats[type][field]);
-        });
-      },
-    });
-  }
+  collectPrometheus(sources, { register });
   const exchanges = new Counter({
     name: "parsec_exchanges_total",
     help: "Token exchanges by outcome",

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { createDataSourceClusterRegistry, isParsecError, ParsecError } from "@parsec/core";
+import { seedMetrics } from "@parsec/metrics/prometheus";
 import {
   createDerivedKeySource,
   createTokenHandler,
@@ -11,7 +12,6 @@ import {
 import { createHttpPeers } from "@parsec/transport-http";
 import type { Logger } from "pino";
 import { handleInvalidate } from "./admin-endpoint.ts";
-import { cacheMetricsText } from "./cache-metrics-text.ts";
 import { openDatabasePool } from "./database-pool.ts";
 import { createHttpServer } from "./http-server.ts";
 import { answerJson, answerText } from "./json-answer.ts";
@@ -98,7 +98,7 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
         "/health/ready": (_request, response) => answerReadiness(response, readiness.report()),
         "/metrics": (_request, response) => void answerMetrics(response, metrics),
         "/metrics/cache": (_request, response) =>
-          answerText(response, 200, { text: cacheMetricsText(registry), type: "text/plain" }),
+          answerText(response, 200, { text: seedMetrics(registry), type: "text/plain" }),
       },
       write: {
         "/admin/invalidate": (request, response) =>
