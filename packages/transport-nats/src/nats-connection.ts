@@ -92,15 +92,19 @@ export class NatsUplink {
   }
 
   /** Throws `PEER_UNREACHABLE`, naming `peerId`, while there is no connection. */
+  demandConnection(peerId: string): NatsConnection {
+    const client = this.#client;
+    if (this.#connected && client !== undefined && !client.isClosed()) return client;
+    throw notConnected(peerId, this.#lastError);
+  }
+
+  /** Throws `PEER_UNREACHABLE`, naming `peerId`, while there is no connection. */
   publish(
     subject: string,
     bytes: Uint8Array,
     to: { readonly peerId: string; readonly reply?: string },
   ): void {
-    const client = this.#client;
-    if (!this.#connected || client === undefined || client.isClosed()) {
-      throw notConnected(to.peerId, this.#lastError);
-    }
+    const client = this.demandConnection(to.peerId);
     if (to.reply === undefined) client.publish(subject, bytes);
     else client.publish(subject, bytes, { reply: to.reply });
   }

@@ -46,8 +46,7 @@ export class FrameRequest implements FrameExchange, Exchange {
     if (last) {
       this.#over = true;
       this.#frame.finish();
-    } else if (this.#frame.waiting === 0) this.#finishEarly();
-    else if (message.wantsMore === true && !this.#over) this.#askForMore();
+    } else if (message.wantsMore === true && !this.#over) this.#askForMore();
   }
 
   failed(error: ParsecError, offline: boolean): void {
@@ -62,17 +61,6 @@ export class FrameRequest implements FrameExchange, Exchange {
     this.#over = true;
     this.#inbox.close(this.#open);
     this.#tell("cancel", new Uint8Array(0));
-  }
-
-  /** Whoever waited has an answer or left; what the peer still works on is for nobody. */
-  #finishEarly(): void {
-    try {
-      this.#frame.finish();
-    } catch {
-      // In the middle of an answer that was given up: the rest is read like any other.
-      return;
-    }
-    this.cancel();
   }
 
   #askForMore(): void {

@@ -33,8 +33,8 @@ export interface MembersOptions {
   readonly joinDelayMs: number;
   /** The members are these now, this node included, sorted. */
   readonly onChange: (ids: readonly string[]) => void;
-  /** A member runs as another process than before. */
-  readonly onRestart: (id: string) => void;
+  /** A member gave a sign of life. */
+  readonly onAlive: (id: string) => void;
 }
 
 /**
@@ -72,11 +72,10 @@ export class Members {
       return;
     }
     if (member.session === session && member.beat >= beat) return;
-    const restarted = member.session !== session;
     member.session = session;
     member.beat = beat;
     member.heardAt = this.#options.clock.now();
-    if (restarted && member.cancelJoin === undefined) this.#options.onRestart(id);
+    if (member.cancelJoin === undefined) this.#options.onAlive(id);
   }
 
   /** The member took its leave. */

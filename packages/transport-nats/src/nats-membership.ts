@@ -8,7 +8,7 @@ import { bucketFailed, isBucketGone, isWithoutJetStream, withoutJetStream } from
 import { decodeRecord, encodeRecord, type MemberRecord } from "./nats-member-record.ts";
 import { Members } from "./nats-members.ts";
 import type { ResolvedMembership, ResolvedNatsOptions } from "./nats-options.ts";
-import { toToken } from "./nats-subjects.ts";
+import { fromToken, toToken } from "./nats-subjects.ts";
 
 const firstRetryMs = 200;
 const longestRetryMs = 5000;
@@ -57,7 +57,8 @@ export class NatsMembership {
       readonly settings: KvMembership;
       readonly uplink: NatsUplink;
       readonly onMembers: (ids: readonly string[]) => void;
-      readonly onRestart: (id: string) => void;
+      /** A member gave a sign of life. */
+      readonly onAlive: (id: string) => void;
       /** The members are known for the first time. */
       readonly onReady: () => void;
       readonly onFailure: (error: ParsecError) => void;
@@ -79,7 +80,7 @@ export class NatsMembership {
       silenceMs,
       joinDelayMs,
       onChange: parts.onMembers,
-      onRestart: parts.onRestart,
+      onAlive: parts.onAlive,
     });
     this.#uplink.listen({ up: (client) => this.#reopen(client), down: () => this.#leaveView() });
   }
@@ -225,7 +226,7 @@ export class NatsMembership {
   }
 
   #left(key: string): void {
-    const id = this.#members.ids.find((member) => this.#keyOf(member) === key);
+    const id = fromToken(key.slice(key.lastIndexOf(".") + 1));
     if (id !== undefined) this.#members.left(id);
   }
 

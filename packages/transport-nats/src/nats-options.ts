@@ -69,7 +69,7 @@ export interface NatsLimits extends FrameLimits {
   readonly maxQueued: number;
   /** Requests to one peer that it has not begun to answer; while there are as many, lookups gather in larger ones. Defaults to 4. */
   readonly maxUnanswered: number;
-  /** Requests to one peer under way, counting those that wait for slow origins only. Defaults to 64. */
+  /** Requests to one peer under way, counting those that wait for slow origins only. Defaults to 64; at least 3. */
   readonly maxOpen: number;
   /** Requests from peers under way at once. Defaults to 4,096. */
   readonly maxRequests: number;
@@ -265,7 +265,7 @@ function resolveKv(given: NatsKvMembership, clusterToken: string): ResolvedMembe
 
 function resolveLimits(given: Partial<NatsLimits>): NatsLimits {
   const frames = resolveFrameLimits(given);
-  const maxOpen = whole("limits.maxOpen", given.maxOpen, [64, 1, 10_000]);
+  const maxOpen = whole("limits.maxOpen", given.maxOpen, [64, 3, 10_000]);
   const partial = Math.max(64 * 1024 * 1024, frames.maxFrameBytes);
   return {
     ...frames,

@@ -70,12 +70,12 @@ export class NatsPeer implements Peer, FrameChannel {
       sender: session,
       limits: {
         ...limits,
-        maxLookups: limits.maxLookupsSent,
         // A frame fits into one message, as long as they are on the server that we are on now.
         get maxFrameBytes(): number {
           return Math.min(limits.maxFrameBytes, sender.room);
         },
       },
+      maxLookupsPerFrame: limits.maxLookupsSent,
       maxQueued: limits.maxQueued,
       maxUnheardFrames: limits.maxUnanswered,
       maxOpenFrames: limits.maxOpen,

@@ -77,7 +77,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
       onMembers: (ids) => {
         if (!givenByHand) picker.updatePeers(ids);
       },
-      onRestart: (id) => picker.probe(id),
+      onAlive: (id) => picker.probe(id),
       onReady: () => readiness.succeed(),
       onFailure: (error) => {
         if (error.code === "INVALID_ARGUMENT") readiness.fail(error);

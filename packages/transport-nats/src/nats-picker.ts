@@ -55,7 +55,7 @@ export class NatsPicker implements Omit<PeerPicker, "attach"> {
     this.#connect(ids);
   }
 
-  /** A member was started anew: if it was left out, it may be asked again. */
+  /** A member gave a sign of life elsewhere: if it was left out, it may be back. */
   probe(id: string): void {
     this.#peers.get(id)?.probe();
   }

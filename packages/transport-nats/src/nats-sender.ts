@@ -39,8 +39,9 @@ export class MessageSender {
     return this.#uplink.maxPayload - bodyOffset(this.#signer !== undefined);
   }
 
-  /** The same. Throws `PEER_UNREACHABLE` when it is too little to send anything in. */
+  /** The same. Throws `PEER_UNREACHABLE` without a connection, or when it is too little to send anything in. */
   roomFor(to: { readonly peerId: string }): number {
+    this.#uplink.demandConnection(to.peerId);
     const { room } = this;
     if (room >= smallestRoom) return room;
     const message = `${to.peerId} cannot be asked: messages to NATS have room for ${Math.max(room, 0)} bytes`;

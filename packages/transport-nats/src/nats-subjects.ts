@@ -1,4 +1,4 @@
-import { describe, keyToBytes, ParsecError } from "@parsec/core";
+import { describe, keyFromBytes, keyToBytes, ParsecError } from "@parsec/core";
 
 /*
  * parsec.<cluster>.<node>.ask                    what a node is asked
@@ -44,6 +44,13 @@ export function natsSubjects(of: {
 export function toToken(name: string): string {
   if (plainToken.test(name)) return name;
   return `=${Buffer.from(keyToBytes(name)).toString("base64url")}`;
+}
+
+/** The name that became this token; undefined for what is no token of ours. */
+export function fromToken(token: string): string | undefined {
+  const encoded = token.startsWith("=");
+  const name = encoded ? keyFromBytes(Buffer.from(token.slice(1), "base64url")) : token;
+  return toToken(name) === token ? name : undefined;
 }
 
 /** Throws `INVALID_ARGUMENT` unless it is a text of 1 to 255 bytes. */

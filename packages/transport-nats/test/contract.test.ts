@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { describePeerContract } from "@parsec/testkit";
+import { afterAll, beforeAll } from "vitest";
 import { createNatsPeers, type NatsPeers, type NatsPeersOptions } from "../src/index.ts";
-import { describeOnServers, type SharedServer } from "./test-servers.ts";
+import type { NatsServer } from "./nats-server.ts";
+import { describeOnServers, describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 const limits = { maxKeyBytes: 2000, maxValueBytes: 1_100_000 };
 const ids = ["http://node-1:8080", "node 2", "node-3"];
 
 async function connected(
-  server: SharedServer,
+  server: { readonly url: string },
   over: Partial<NatsPeersOptions>,
 ): Promise<{ nodes: { picker: NatsPeers }[]; close(): Promise<void> }> {
   const cluster = randomUUID();
@@ -37,5 +39,24 @@ describeOnServers((server) => {
     limits,
     setup: () =>
       connected(server, { membership: { kv: { joinDelayMs: 5 } }, secret: "0123456789abcdef" }),
+  });
+});
+
+describeWithPrograms((startServer) => {
+  let server: NatsServer;
+  beforeAll(async () => {
+    server = await startServer({ config: "max_payload: 4096" });
+  });
+  afterAll(() => server.dispose());
+
+  describePeerContract({
+    name: "NATS, messages of 4 KiB at most",
+    limits,
+    setup: () =>
+      connected(server, {
+        membership: { static: ids },
+        secret: "0123456789abcdef",
+        limits: { ...limits, answerWindowBytes: 16_384 },
+      }),
   });
 });

@@ -24,14 +24,14 @@ export interface NatsServer {
 /** Starts `program` with JetStream and the lines of `config`. */
 export async function startNatsServer(
   program: string,
-  options: { readonly config?: string; readonly jetStream?: boolean; readonly host?: string } = {},
+  options: { readonly config?: string; readonly jetStream?: boolean } = {},
 ): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), "parsec-nats-"));
   const port = await freePort();
-  const { config = "", jetStream = true, host = "127.0.0.1" } = options;
+  const { config = "", jetStream = true } = options;
   const file = join(folder, "nats.conf");
   const storage = jetStream ? `jetstream { store_dir: "${folder}/store" }\n` : "";
-  await writeFile(file, `listen: "${host}:${port}"\n${storage}${config}\n`);
+  await writeFile(file, `listen: "127.0.0.1:${port}"\n${storage}${config}\n`);
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     child = await launch(program, file);
@@ -62,7 +62,9 @@ export async function startNatsServer(
 
 async function launch(program: string, file: string): Promise<ChildProcess> {
   const child = spawn(program, ["-c", file], { cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
-  process.once("exit", () => child.kill("SIGKILL"));
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("close", () => process.off("exit", kill));
   let words = "";
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(
