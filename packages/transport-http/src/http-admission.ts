@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { SignatureClaim, SignatureVerifier, SignedParts } from "./http-auth.ts";
+import type { RequestHead } from "./http-head.ts";
 
 /** Who may ask this node (invariant I10). */
 export interface AdmissionRules {
@@ -31,17 +32,17 @@ export class Admissions {
     this.#rules = rules;
   }
 
-  admit(request: IncomingMessage): Admission {
+  admit(request: IncomingMessage, head: RequestHead): Admission {
     const { verifier, requireClientCertificate, insecure, hostnames } = this.#rules;
     if (requireClientCertificate && !this.#hasClientCertificate(request)) {
       return { refusal: "this node asks for a client certificate it can verify" };
     }
     if (verifier !== undefined) {
-      const claim = verifier.claim(request.headers.authorization);
+      const claim = verifier.claim(head.authorization);
       if (claim === undefined) return { refusal: "the request is not signed, or too long ago" };
       return { refusal: undefined, claim };
     }
-    if (!requireClientCertificate && !insecure && !isLocal(request, hostnames)) {
+    if (!requireClientCertificate && !insecure && !isLocal(request, head, hostnames)) {
       return { refusal: "without a secret or client certificates this node serves loopback only" };
     }
     return { refusal: undefined, claim: undefined };
@@ -65,14 +66,16 @@ export class Admissions {
   }
 }
 
-function isLocal(request: IncomingMessage, hostnames: ReadonlySet<string>): boolean {
+function isLocal(
+  request: IncomingMessage,
+  head: RequestHead,
+  hostnames: ReadonlySet<string>,
+): boolean {
   const { localAddress, remoteAddress } = request.socket;
   if (!loopback.test(localAddress ?? "") || !loopback.test(remoteAddress ?? "")) return false;
-  const { headers } = request;
   // A proxy on this machine speaks for somebody who may be anywhere.
-  if (headers.forwarded !== undefined || headers["x-forwarded-for"] !== undefined) return false;
-  const host = headers.host ?? "";
-  return hostnames.has(host) || !isForeignName(host, hostnames);
+  if (head.isForwarded) return false;
+  return hostnames.has(head.host) || !isForeignName(head.host, hostnames);
 }
 
 /** A web page can point its own domain at 127.0.0.1 and have a browser here read the answer. */

@@ -30,11 +30,10 @@ export class BodyReaders {
   }
 
   /**
-   * Reads one. Fails with `FRAME_TOO_LARGE`, `TIMEOUT`, or `INVALID_ARGUMENT` when somebody (a body
+   * Reads one of which so many bytes are announced, NaN when they are not. Fails with `FRAME_TOO_LARGE`, `TIMEOUT`, or `INVALID_ARGUMENT` when somebody (a body
    * parser before the handler) has read it already.
    */
-  read(request: IncomingMessage, callback: BodyCallback): void {
-    const announced = Number(request.headers["content-length"] ?? Number.NaN);
+  read(request: IncomingMessage, announced: number, callback: BodyCallback): void {
     if (announced > this.#maxBytes) {
       callback(tooLarge(this.#maxBytes), noBytes);
       return;

@@ -5,6 +5,7 @@ import { type SignatureClaim, SignatureVerifier, toKey } from "./http-auth.ts";
 import { BodyReaders } from "./http-body.ts";
 import { answerFrame } from "./http-frame-endpoint.ts";
 import { answerGet, sendText } from "./http-get-endpoint.ts";
+import { type RequestHead, readHead } from "./http-head.ts";
 import type { ResolvedHttpOptions } from "./http-options.ts";
 import { refuse } from "./http-responses.ts";
 import { frameContentType, parseTarget, statusOf } from "./http-wire.ts";
@@ -21,6 +22,7 @@ interface Exchange {
   readonly response: ServerResponse;
   /** As it stands in the request line. */
   readonly target: string;
+  readonly head: RequestHead;
   readonly claim: SignatureClaim | undefined;
 }
 
@@ -84,7 +86,8 @@ export class HttpHandler {
       }
       return;
     }
-    const admission = this.#admissions.admit(request);
+    const head = readHead(request.rawHeaders);
+    const admission = this.#admissions.admit(request, head);
     if (admission.refusal !== undefined) {
       refuse(response, {
         status: 401,
@@ -94,7 +97,7 @@ export class HttpHandler {
       });
       return;
     }
-    const exchange = { request, response, target, claim: admission.claim };
+    const exchange = { request, response, target, head, claim: admission.claim };
     const allow = addressed.kind === "base" ? "GET, POST" : "GET";
     if (request.method === "GET") this.#get(exchange, addressed);
     else if (request.method === "POST" && addressed.kind === "base") this.#post(exchange);
@@ -128,15 +131,14 @@ export class HttpHandler {
   }
 
   #post(exchange: Exchange): void {
-    const { request, response } = exchange;
-    const encoding = request.headers["content-encoding"] ?? "identity";
-    if (!isFrame(request) || encoding !== "identity") {
+    const { request, response, head } = exchange;
+    if (!isFrame(head.contentType) || (head.contentEncoding ?? "identity") !== "identity") {
       const message = `the body must be ${frameContentType}, without content-encoding`;
       refuse(response, { status: 415, code: "MALFORMED_FRAME", message, closes: true });
       return;
     }
     if (this.#hostFor(response) === undefined) return;
-    this.#bodies.read(request, (error, body) => {
+    this.#bodies.read(request, head.contentLength, (error, body) => {
       if (error !== undefined) refuseBody(response, error);
       else if (this.#isProved(exchange, body)) {
         answerFrame(body, response, this.#frames as FrameServer);
@@ -209,8 +211,7 @@ function refuseBody(response: ServerResponse, { code, message }: ParsecError): v
   refuse(response, { status, code, message, closes: true });
 }
 
-function isFrame(request: IncomingMessage): boolean {
-  const contentType = request.headers["content-type"] ?? "";
+function isFrame(contentType: string): boolean {
   if (contentType === frameContentType) return true;
   return contentType.split(";", 1)[0]?.trim().toLowerCase() === frameContentType;
 }

@@ -4,6 +4,7 @@ import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { Admissions } from "../src/http-admission.ts";
 import { RequestSigner, toKey } from "../src/http-auth.ts";
+import { readHead } from "../src/http-head.ts";
 import { createHttpPeers, type HttpPeersOptions, type HttpPeersWarning } from "../src/index.ts";
 import { createAuthority } from "./certificates.ts";
 import { closeServer, listen, startCluster, startServer } from "./http-cluster.ts";
@@ -203,8 +204,9 @@ describe("an address", () => {
       insecure,
       hostnames: new Set(["node-1.example.com"]),
     });
-  const request = (localAddress: string, remoteAddress: string, host = "localhost") =>
-    ({ headers: { host }, socket: { localAddress, remoteAddress } }) as never;
+  const request = (localAddress: string, remoteAddress: string) =>
+    ({ socket: { localAddress, remoteAddress } }) as never;
+  const head = (host = "localhost") => readHead(["Host", host]);
 
   it.each([
     ["127.0.0.1", "127.0.0.1", true],
@@ -219,14 +221,15 @@ describe("an address", () => {
     ["1127.0.0.1", "1127.0.0.1", false],
     ["", "", false],
   ])("%s asked from %s is loopback: %s", (local, remote, isLoopback) => {
-    const { refusal } = admissions(false).admit(request(local, remote));
+    const { refusal } = admissions(false).admit(request(local, remote), head());
     expect(refusal === undefined).toBe(isLoopback);
-    expect(admissions(true).admit(request(local, remote)).refusal).toBeUndefined();
+    expect(admissions(true).admit(request(local, remote), head()).refusal).toBeUndefined();
   });
 
   it("may be called by this node's own name", () => {
-    const asked = request("127.0.0.1", "127.0.0.1", "node-1.example.com:8080");
-    expect(admissions(false).admit(asked).refusal).toBeUndefined();
+    const asked = request("127.0.0.1", "127.0.0.1");
+    const { refusal } = admissions(false).admit(asked, head("node-1.example.com:8080"));
+    expect(refusal).toBeUndefined();
   });
 });
 

@@ -1,0 +1,57 @@
+import { expect, it } from "vitest";
+import { readHead } from "./http-head.ts";
+
+it("reads what matters, whatever the case of the names", () => {
+  const head = readHead([
+    "HOST",
+    "h:1",
+    "Content-Type",
+    "t",
+    "content-length",
+    "12",
+    "Content-Encoding",
+    "gzip",
+    "Authorization",
+    "a",
+    "X-Other",
+    "o",
+  ]);
+  expect(head).toEqual({
+    host: "h:1",
+    authorization: "a",
+    contentType: "t",
+    contentEncoding: "gzip",
+    contentLength: 12,
+    isForwarded: false,
+  });
+});
+
+it("lets the first of two count, as Node does", () => {
+  const head = readHead([
+    "host",
+    "first",
+    "host",
+    "second",
+    "authorization",
+    "1",
+    "Authorization",
+    "2",
+  ]);
+  expect([head.host, head.authorization]).toEqual(["first", "1"]);
+});
+
+it("notices either spelling of a proxy's confession", () => {
+  expect(readHead(["X-Forwarded-For", "10.0.0.1"]).isForwarded).toBe(true);
+  expect(readHead(["Forwarded", ""]).isForwarded).toBe(true);
+});
+
+it("knows nothing of an empty head", () => {
+  expect(readHead([])).toEqual({
+    host: "",
+    authorization: undefined,
+    contentType: "",
+    contentEncoding: undefined,
+    contentLength: Number.NaN,
+    isForwarded: false,
+  });
+});
