@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { connectionLost, LoopbackChannel } from "../test/loopback-channel.ts";
 import { SteppedClock, settled } from "../test/stepped-clock.ts";
-import { isParsecError } from "./errors.ts";
+import { isParsecError, ParsecError } from "./errors.ts";
 import type { PeerAnswer, PeerHost } from "./peer.ts";
 import { resolveFrameLimits } from "./peer-frame-limits.ts";
 import { PeerLink } from "./peer-link.ts";
@@ -58,6 +58,16 @@ it("stops asking a peer that fails, and asks again once it answers a probe", asy
   await link.close(0);
   await clock.advance(60_000);
   expect(clock.pendingCount).toBe(0);
+});
+
+it("does not leave out a peer for being overloaded, and lets its callers know", async () => {
+  const { channel, changes, ask, link } = setup();
+  channel.broken = new ParsecError("OVERLOADED", "busy");
+  for (let times = 0; times < 5; times++) expect(await ask()).toBe("OVERLOADED");
+  channel.broken = undefined;
+  expect(await ask()).toBe("ok");
+  expect(changes).toEqual([]);
+  await link.close(0);
 });
 
 it("rejects the callers of a stopped peer in two seconds, whatever their timeout, and later ones at once", async () => {

@@ -81,8 +81,9 @@ export class PeerLink implements PeerObserver {
     this.#health.succeeded();
   }
 
+  /** A peer that says it is overloaded is there all the same. */
   failed(error: ParsecError): void {
-    this.#health.failed(error);
+    if (error.code === "PEER_UNREACHABLE") this.#health.failed(error);
   }
 
   idle(): void {

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { RequestSigner, SignatureVerifier, type SignedParts, toKey } from "./http-auth.ts";
 import { ReplayGuard } from "./http-replay.ts";
@@ -35,6 +36,16 @@ describe("a signature", () => {
         passes(signer.sign({ ...parts, body: undefined }), { ...parts, body: undefined }),
       ).toBe(true);
     }
+  });
+
+  it("is an HMAC of exactly this text", () => {
+    const { signer } = setup();
+    const [, timestamp, session, number, mac] =
+      /^Parsec-HMAC-SHA256 (\d+)\.([0-9a-f]{16})\.(\d+)\.(.+)$/.exec(signer.sign(parts)) ?? [];
+    const text = `Parsec-HMAC-SHA256\n${timestamp}\n${session}\n${number}\n${receiver}\nPOST\n/_groupcache/\nframe`;
+    expect(mac).toBe(
+      createHmac("sha256", "new secret of the cluster").update(text).digest("base64url"),
+    );
   });
 
   it("made with another secret is not", () => {
