@@ -1,29 +1,15 @@
-import {
-  type ChannelOptions,
-  Client,
-  type ClientDuplexStream,
-  type ClientUnaryCall,
-  Metadata,
-} from "@grpc/grpc-js";
+import { type ClientDuplexStream, type ClientUnaryCall, Metadata } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
 import { answerMacKey, authorizationKey, CallSigner, type SignedCall, toKey } from "./grpc-auth.ts";
-import { channelCredentials } from "./grpc-credentials.ts";
+import { GrpcConnection } from "./grpc-connection.ts";
 import { errorFromCall, unreachable, wasConnectionLost } from "./grpc-errors.ts";
 import { firstText } from "./grpc-metadata.ts";
 import type { ResolvedGrpcOptions } from "./grpc-options.ts";
-import { StreamSeal, sealBytes } from "./grpc-seal.ts";
-import { addressOf, hostAndPort } from "./grpc-urls.ts";
-import {
-  answerHeadBytes,
-  type BytesMethod,
-  maxAnswerMessageBytes,
-  messageMethods,
-} from "./grpc-wire.ts";
+import { StreamSeal } from "./grpc-seal.ts";
+import { type BytesMethod, messageMethods } from "./grpc-wire.ts";
 
 /** Unary calls to one peer that may be under way at once. */
 const maxUnaryCalls = 1024;
-/** How much a peer may send ahead of what is read. HTTP/2's own 64 KiB would stop it within one frame. */
-const flowControlBytes = 1024 * 1024;
 
 /** A stream for lookups, and what proves its messages if there is a secret. */
 export interface ExchangeCall {
@@ -40,17 +26,22 @@ export interface UnaryRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Settle {
+  readonly resolve: (answer: Buffer) => void;
+  readonly reject: (error: ParsecError) => void;
+}
+
 /**
  * The connections to one peer: one for the stream of lookups, and one for signs of life and
- * invalidations, which must not queue behind it. A connection that broke is made anew by the next
- * call, without a backoff of gRPC's own: `PeerHealth` says when a peer is asked.
+ * invalidations, which must not queue behind it. One that broke is made anew by the next call:
+ * `PeerHealth` says when a peer is asked, and gRPC's own backoff would only delay that.
  */
 export class GrpcConnections {
   readonly #peerId: string;
   readonly #options: ResolvedGrpcOptions;
   readonly #signer: CallSigner | undefined;
   readonly #unaryCalls: Set<() => void> = new Set();
-  #control: Client | undefined = undefined;
+  #control: GrpcConnection | undefined = undefined;
   #closed = false;
 
   constructor(peerId: string, options: ResolvedGrpcOptions) {
@@ -65,10 +56,10 @@ export class GrpcConnections {
 
   /** Opens a stream on a connection of its own. */
   openExchange(): ExchangeCall {
-    const client = this.#createClient();
+    const connection = new GrpcConnection(this.#peerId, this.#options);
     const { path, requestSerialize, responseDeserialize } = messageMethods.exchange;
     const signed = this.#signer?.sign(path);
-    const call = client.makeBidiStreamRequest(
+    const call = connection.client.makeBidiStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
@@ -79,7 +70,7 @@ export class GrpcConnections {
       seal: signed && new StreamSeal(signed, "asker"),
       discard() {
         call.cancel();
-        client.close();
+        connection.discard();
       },
     };
   }
@@ -98,26 +89,35 @@ export class GrpcConnections {
     return new Promise((resolve, reject) => this.#start(request, { resolve, reject }));
   }
 
-  #start(
-    request: UnaryRequest,
-    settle: {
-      readonly resolve: (answer: Buffer) => void;
-      readonly reject: (error: ParsecError) => void;
-    },
-  ): void {
+  #start(request: UnaryRequest, settle: Settle): void {
     const { method, message, timeoutMs, signal } = request;
-    this.#control ??= this.#createClient();
-    const client = this.#control;
+    this.#control ??= new GrpcConnection(this.#peerId, this.#options);
+    const connection = this.#control;
     const signed = this.#signer?.sign(method.path, message);
     let answerMac: string | undefined;
-    const end = (error: ParsecError | undefined, answer?: Buffer): void => {
-      if (!this.#unaryCalls.delete(cancel)) return;
+    const end = (outcome: Buffer | ParsecError): void => {
+      if (!this.#unaryCalls.delete(close)) return;
       cancelTimer();
       signal?.removeEventListener("abort", abort);
-      if (answer === undefined) settle.reject(error ?? unreachable(this.#peerId, "no answer"));
-      else settle.resolve(answer);
+      connection.ended();
+      if (outcome instanceof ParsecError) settle.reject(outcome);
+      else settle.resolve(outcome);
     };
-    const call: ClientUnaryCall = client.makeUnaryRequest(
+    const cancel = (error: ParsecError): void => {
+      end(error);
+      call.cancel();
+    };
+    const close = (): void => cancel(this.#closedError());
+    const abort = (): void => cancel(abortedBy(signal));
+    const cancelTimer = this.#options.clock.schedule(timeoutMs, () => {
+      // What was not connected by now is tried anew rather than waited for.
+      if (!connection.isReady) this.#discard(connection);
+      cancel(new ParsecError("TIMEOUT", `${this.#peerId} did not answer within ${timeoutMs} ms`));
+    });
+    this.#unaryCalls.add(close);
+    signal?.addEventListener("abort", abort, { once: true });
+    connection.begun();
+    const call: ClientUnaryCall = connection.client.makeUnaryRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
@@ -127,30 +127,16 @@ export class GrpcConnections {
       { deadline: Date.now() + timeoutMs },
       (error, answer) => {
         if (error !== null) {
-          if (wasConnectionLost(error)) this.#discard(client);
+          if (wasConnectionLost(error)) this.#discard(connection);
           end(errorFromCall(this.#peerId, error));
-        } else if (signed?.provesAnswer(answerMac, answer as Buffer) === false) {
+        } else if (answer === undefined || signed?.provesAnswer(answerMac, answer) === false) {
           end(unreachable(this.#peerId, "its answer is not proved by the secret"));
-        } else end(undefined, answer);
+        } else end(answer);
       },
     );
     call.on("metadata", (metadata) => {
       answerMac = firstText(metadata, answerMacKey);
     });
-    const cancel = (): void => {
-      end(this.#closedError());
-      call.cancel();
-    };
-    const abort = (): void => {
-      end(abortedBy(signal));
-      call.cancel();
-    };
-    const cancelTimer = this.#options.clock.schedule(timeoutMs, () => {
-      end(new ParsecError("TIMEOUT", `${this.#peerId} did not answer within ${timeoutMs} ms`));
-      call.cancel();
-    });
-    signal?.addEventListener("abort", abort, { once: true });
-    this.#unaryCalls.add(cancel);
   }
 
   /** Has the next call make a new connection; calls under way keep theirs until they end. */
@@ -161,7 +147,7 @@ export class GrpcConnections {
   /** Ends what is under way and frees the connections, save those of open streams. */
   close(): void {
     this.#closed = true;
-    for (const cancel of [...this.#unaryCalls]) cancel();
+    for (const close of [...this.#unaryCalls]) close();
     this.renew();
   }
 
@@ -169,38 +155,9 @@ export class GrpcConnections {
     return new ParsecError("CLOSED", `the connection to ${this.#peerId} was closed`);
   }
 
-  #discard(client: Client): void {
-    if (this.#control === client) this.#control = undefined;
-    client.close();
-  }
-
-  #createClient(): Client {
-    const { tls, connections } = this.#options;
-    const { host, port, secure } = addressOf(this.#peerId);
-    const options: ChannelOptions = {
-      "grpc.max_receive_message_length": maxAnswerMessageBytes + answerHeadBytes + sealBytes,
-      "grpc.max_send_message_length": -1,
-      "grpc.keepalive_time_ms": connections.keepAliveMs,
-      "grpc.keepalive_timeout_ms": connections.keepAliveTimeoutMs,
-      "grpc.keepalive_permit_without_calls": 1,
-      "grpc-node.flow_control_window": flowControlBytes,
-      // Two nodes of one process do not share connections, nor do lookups and signs of life.
-      "grpc.use_local_subchannel_pool": 1,
-      // What fails is asked again by those who know whether that does harm.
-      "grpc.enable_retries": 0,
-      "grpc.enable_channelz": 0,
-      // Peers are neighbours: no proxy of the environment, no service configuration from DNS.
-      "grpc.enable_http_proxy": 0,
-      "grpc.service_config_disable_resolution": 1,
-      ...(tls?.serverName === undefined
-        ? {}
-        : {
-            "grpc.ssl_target_name_override": tls.serverName,
-            "grpc.default_authority": tls.serverName,
-          }),
-    };
-    const isSecure = secure ?? tls !== undefined;
-    return new Client(`dns:${hostAndPort(host, port)}`, channelCredentials(tls, isSecure), options);
+  #discard(connection: GrpcConnection): void {
+    if (this.#control === connection) this.#control = undefined;
+    connection.discard();
   }
 }
 

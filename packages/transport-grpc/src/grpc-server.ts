@@ -1,3 +1,4 @@
+import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { Server } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
@@ -18,15 +19,20 @@ const maxCallsPerConnection = 1024;
 
 const ipAddress = /^(?:\d{1,3}(?:\.\d{1,3}){3}|.*:.*)$/;
 
-/** A server of this package's own, which serves peers and nothing else. */
+/**
+ * A server of this package's own, which serves peers and nothing else. Takes its connections itself
+ * and hands them to gRPC, which would lose sight of those that never speak HTTP/2.
+ */
 export class GrpcServer {
   readonly #options: ResolvedGrpcOptions;
   readonly #server: Server;
-  #address: GrpcAddress | undefined = undefined;
+  readonly #listener: NetServer;
+  readonly #sockets: Set<Socket> = new Set();
 
+  /** Throws `INVALID_ARGUMENT` when `selfUrl` promises encryption and there is no certificate. */
   constructor(options: ResolvedGrpcOptions, handler: GrpcHandler) {
     this.#options = options;
-    const { limits, connections } = options;
+    const { membership, tls, requireClientCertificate, limits, connections } = options;
     this.#server = new Server({
       interceptors: [handler.interceptor],
       "grpc.max_receive_message_length": limits.maxFrameBytes + sealBytes,
@@ -37,38 +43,55 @@ export class GrpcServer {
       "grpc.enable_channelz": 0,
     });
     handler.addTo(this.#server, { health: true });
-  }
-
-  get address(): GrpcAddress | undefined {
-    return this.#address;
+    const secure = addressOf(membership.selfId).secure ?? tls !== undefined;
+    const injector = this.#server.createConnectionInjector(
+      serverCredentials(tls, { secure, requireClientCertificate }),
+    );
+    this.#listener = createServer({ noDelay: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      // What went wrong with a connection is known to the calls on it.
+      socket.on("error", () => {});
+      injector.injectConnection(socket);
+    });
   }
 
   async listen(where: Partial<GrpcAddress>): Promise<GrpcAddress> {
-    const { membership, tls, requireClientCertificate } = this.#options;
-    const self = addressOf(membership.selfId);
+    const self = addressOf(this.#options.membership.selfId);
     const host = where.host ?? hostToBind(self.host);
-    const credentials = serverCredentials(tls, {
-      secure: self.secure ?? tls !== undefined,
-      requireClientCertificate,
-    });
-    const asked = hostAndPort(host, where.port ?? self.port);
-    const port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(asked, credentials, (error, bound) => {
-        if (error === null) resolve(bound);
-        else reject(cannotListen(asked, error));
+    const port = where.port ?? self.port;
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: Error): void => reject(cannotListen(hostAndPort(host, port), error));
+      this.#listener.once("error", fail);
+      this.#listener.listen(port, host, () => {
+        this.#listener.off("error", fail);
+        resolve();
       });
     });
-    this.#address = { host, port };
-    return this.#address;
+    return this.address as GrpcAddress;
+  }
+
+  /** Undefined while it does not listen. */
+  get address(): GrpcAddress | undefined {
+    const address = this.#listener.address();
+    if (address === null || typeof address === "string") return undefined;
+    return { host: address.address, port: address.port };
   }
 
   /** Ends the connections in good order, or hard when the time is over. */
   async close(): Promise<void> {
     const { clock, closeTimeoutMs } = this.#options;
-    const cancelTimer = clock.schedule(closeTimeoutMs, () => this.#server.forceShutdown());
-    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    cancelTimer();
-    this.#address = undefined;
+    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    await new Promise<void>((resolve) => {
+      const cancelTimer = clock.schedule(closeTimeoutMs, resolve);
+      this.#server.tryShutdown(() => {
+        cancelTimer();
+        resolve();
+      });
+    });
+    this.#server.forceShutdown();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
   }
 }
 
@@ -80,6 +103,6 @@ function hostToBind(host: string): string {
 }
 
 function cannotListen(address: string, cause: Error): ParsecError {
-  const reason = /E[A-Z]{4,}/.exec(cause.message)?.[0] ?? cause.message;
-  return new ParsecError("INVALID_ARGUMENT", `cannot listen on ${address}: ${reason}`, { cause });
+  const message = `cannot listen on ${address}: ${cause.message}`;
+  return new ParsecError("INVALID_ARGUMENT", message, { cause });
 }

@@ -1,0 +1,37 @@
+/* Frames of native peers as bytes, written by hand as `peer-frame-layout.ts` in core has them. */
+
+export function hex(text: string): Buffer {
+  return Buffer.from(text.replaceAll(" ", ""), "hex");
+}
+
+const sender = "000000000000f03f";
+
+/** A frame of one lookup of key "k" in group "g", which waits a second. */
+export function lookupFrame(frameId: number, key = "k"): Buffer {
+  const head = hex(`50010100 00000000 ${sender} 0100  04 0000 e8030000 00000000 0100`);
+  const frame = Buffer.concat([head, Buffer.from("g"), Buffer.from(key)]);
+  frame.writeUInt32LE(frameId, 4);
+  frame.writeUInt32LE(Buffer.byteLength(key), 25);
+  return frame;
+}
+
+/** An invalidation of everything in group "g". */
+export function invalidationFrame(frameId: number): Buffer {
+  const frame = hex(`50010300 00000000 ${sender} 0100  02 0100 000000000000f03f 00000000 67`);
+  frame.writeUInt32LE(frameId, 4);
+  return frame;
+}
+
+/** Says that nobody waits for the first lookup of a frame any more. */
+export function cancellationFrame(frameId: number): Buffer {
+  const frame = hex(`50010400 00000000 ${sender} 0100 0000`);
+  frame.writeUInt32LE(frameId, 4);
+  return frame;
+}
+
+/** A frame that answers the first lookup with "v", to be kept for ever. */
+export function answerFrame(frameId: number): Buffer {
+  const frame = hex("50010200 00000000 01 0000 01000000 76");
+  frame.writeUInt32LE(frameId, 4);
+  return frame;
+}

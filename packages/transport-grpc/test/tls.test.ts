@@ -1,0 +1,150 @@
+import { generateKeyPairSync } from "node:crypto";
+import { credentials } from "@grpc/grpc-js";
+import { createScriptedHost, describePeerContract } from "@parsec/testkit";
+import { afterEach, describe, expect, it } from "vitest";
+import { messageMethods } from "../src/grpc-wire.ts";
+import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
+import { createAuthority } from "./certificates.ts";
+import { freePorts } from "./free-ports.ts";
+import { startNodes } from "./grpc-nodes.ts";
+import { createRawClient } from "./raw-client.ts";
+
+const authority = await createAuthority("the cluster's authority");
+const strangers = await createAuthority("another authority");
+const own = await authority.issue("node");
+const tls = { ca: authority.ca, ...own };
+const lookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 2000 };
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const limits = { maxKeyBytes: 2000, maxValueBytes: 100_000 };
+describePeerContract({
+  name: "gRPC with certificates on both sides",
+  limits,
+  async setup() {
+    const nodes = await startNodes({ origin: "grpcs://localhost", tls, limits });
+    return {
+      nodes: nodes.peers.map((picker) => ({ picker })),
+      close: () => nodes.close(),
+    };
+  },
+});
+
+/** Two nodes with options of their own, and how a lookup of the first at the second ends. */
+async function ask(
+  asking: Partial<GrpcPeersOptions>,
+  answering: Partial<GrpcPeersOptions>,
+): Promise<string> {
+  const [selfPort, peerPort] = await freePorts(2);
+  const [selfUrl, peerUrl] = [`localhost:${selfPort}`, `localhost:${peerPort}`];
+  const warnings: GrpcPeersWarning[] = [];
+  const onWarning = (warning: GrpcPeersWarning): number => warnings.push(warning);
+  const common = { peerUrls: [selfUrl, peerUrl], onWarning };
+  const asker = createGrpcPeers({ selfUrl, ...common, ...asking });
+  const owner = createGrpcPeers({ selfUrl: peerUrl, ...common, ...answering });
+  cleanups.push(
+    () => asker.close(),
+    () => owner.close(),
+  );
+  const host = createScriptedHost();
+  host.onLookup(() => ({ value: Buffer.from("v"), ttlMs: 0, fence: 0, ratePerMinute: 0 }));
+  owner.attach(host);
+  await owner.listen();
+  const outcome = await asker
+    .peers()[0]
+    ?.lookup(lookup)
+    .then(
+      () => "answered",
+      (error: Error & { code: string }) => `${error.code} ${error.message}`,
+    );
+  expect(host.lookups).toHaveLength(outcome === "answered" ? 1 : 0);
+  expect(JSON.stringify(warnings)).not.toContain("PRIVATE KEY");
+  return outcome ?? "no peer";
+}
+
+describe("a node with certificates", () => {
+  it("answers nodes of its authority", async () => {
+    expect(await ask({ tls }, { tls })).toBe("answered");
+  });
+
+  it("answers over TLS alone when it asks for no certificates, by the rules of loopback", async () => {
+    const lax = { ...tls, requireClientCertificate: false };
+    expect(await ask({ tls: { ca: authority.ca } }, { tls: lax })).toBe("answered");
+  });
+
+  it("does not answer who shows none", async () => {
+    expect(await ask({ tls: { ca: authority.ca } }, { tls })).toMatch(/^PEER_UNREACHABLE/);
+  });
+
+  it("does not answer who shows one of another authority", async () => {
+    const stranger = { ca: authority.ca, ...(await strangers.issue("stranger")) };
+    expect(await ask({ tls: stranger }, { tls })).toMatch(/^PEER_UNREACHABLE/);
+  });
+
+  it("is not asked when it shows one of another authority", async () => {
+    const stranger = { ca: authority.ca, ...(await strangers.issue("stranger")) };
+    expect(await ask({ tls }, { tls: stranger })).toMatch(/^PEER_UNREACHABLE .*certificate/);
+  });
+
+  it("is not asked when it shows one for another name", async () => {
+    const asking = { ...tls, serverName: "another-node" };
+    expect(await ask({ tls: asking }, { tls })).toMatch(/^PEER_UNREACHABLE .*another name/);
+    expect(await ask({ tls: { ...tls, serverName: "node" } }, { tls })).toBe("answered");
+  });
+
+  it("does not answer without encryption, and is not asked without", async () => {
+    expect(await ask({}, { tls })).toMatch(/^PEER_UNREACHABLE/);
+    expect(await ask({ tls }, {})).toMatch(/^PEER_UNREACHABLE/);
+  });
+
+  it("wants the signature, too, when there is a secret", async () => {
+    const secret = "a secret for this test only";
+    expect(await ask({ tls, secret }, { tls, secret })).toBe("answered");
+    expect(await ask({ tls }, { tls, secret })).toMatch(/^PEER_UNREACHABLE .*not signed/);
+  });
+
+  it("takes its key encrypted", async () => {
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    expect(privateKey.type).toBe("private");
+    const { createPrivateKey } = await import("node:crypto");
+    const passphrase = "hunter2";
+    const key = createPrivateKey(own.key)
+      .export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase })
+      .toString();
+    const encrypted = { ...tls, key, passphrase };
+    expect(await ask({ tls: encrypted }, { tls: encrypted })).toBe("answered");
+  });
+
+  it("cannot listen without one", async () => {
+    const peers = createGrpcPeers({
+      selfUrl: "grpcs://localhost:1",
+      peerUrls: ["grpcs://localhost:1"],
+    });
+    cleanups.push(() => peers.close());
+    await expect(peers.listen()).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("tls.cert and tls.key"),
+    });
+  });
+});
+
+it("foreign clients with a certificate may ask, without one they get no answer", async () => {
+  const nodes = await startNodes({ count: 1, origin: "grpcs://localhost", tls });
+  cleanups.push(() => nodes.close());
+  const port = nodes.peers[0]?.address?.port ?? 0;
+  nodes.peers[0]?.attach(createScriptedHost());
+  const ca = Buffer.from(authority.ca);
+  const known = createRawClient(
+    port,
+    credentials.createSsl(ca, Buffer.from(own.key), Buffer.from(own.cert)),
+  );
+  const unknown = createRawClient(port, credentials.createSsl(ca));
+  cleanups.push(known.close, unknown.close);
+  expect(await known.unary(messageMethods.check, new Uint8Array())).toMatchObject({ code: "OK" });
+  expect(await unknown.unary(messageMethods.check, new Uint8Array())).toMatchObject({
+    code: "UNAVAILABLE",
+  });
+});
