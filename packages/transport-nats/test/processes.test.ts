@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
+import {
+  buildNodeProgram,
+  type NodeProcess,
+  type NodeProgram,
+  startNodeProcess,
+} from "./node-process.ts";
+import { describeOnServers } from "./test-servers.ts";
+import { until } from "./until.ts";
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+const ids = ["a", "b", "c"];
+const membership = { kv: { heartbeatMs: 200, silenceMs: 1500, joinDelayMs: 50 } };
+
+let program: NodeProgram;
+beforeAll(async () => {
+  program = await buildNodeProgram();
+});
+afterAll(() => program.delete());
+
+const running: NodeProcess[] = [];
+afterEach(() => {
+  for (const node of running.splice(0)) node.kill("SIGKILL");
+});
+
+async function start(url: string, cluster: string, id: string): Promise<NodeProcess> {
+  const node = await startNodeProcess(program, {
+    servers: url,
+    cluster,
+    nodeId: id,
+    membership,
+    health: { silenceMs: 300, pingTimeoutMs: 300 },
+  });
+  running.push(node);
+  return node;
+}
+
+async function startAll(url: string): Promise<[NodeProcess, NodeProcess, NodeProcess]> {
+  const cluster = randomUUID();
+  const nodes = await Promise.all(ids.map((id) => start(url, cluster, id)));
+  await agree(nodes, ids);
+  return nodes as [NodeProcess, NodeProcess, NodeProcess];
+}
+
+async function agree(nodes: readonly NodeProcess[], members: readonly string[]): Promise<void> {
+  await until(async () => {
+    const stats = await Promise.all(nodes.map((node) => node.stats()));
+    return stats.every((each) => each.members.join() === members.join());
+  });
+}
+
+const keysNamed = (name: string): string[] =>
+  Array.from({ length: 60 }, (_, index) => `${name} ${index}`);
+
+/** Asks both for the same new keys; each must give the values, and they load each key once between them. */
+async function expectOneLoadEach(nodes: readonly NodeProcess[], name: string): Promise<void> {
+  const keys = keysNamed(name);
+  const answers = await Promise.all(nodes.map((node) => node.get(keys)));
+  for (const answer of answers) expect(answer).toEqual(keys.map((key) => `value of ${key}`));
+  const stats = await Promise.all(nodes.map((node) => node.stats()));
+  const loaded = stats.flatMap(({ loads }) => loads).filter((key) => key.startsWith(name));
+  expect(loaded.sort()).toEqual([...keys].sort());
+}
+
+describeOnServers((server) => {
+  it("goes on without a node that was killed: no request fails, and the rest owns its keys soon", async () => {
+    const [first, second, third] = await startAll(server.url);
+    await expectOneLoadEach([first, second, third], "before");
+    third.kill("SIGKILL");
+    const keys = keysNamed("meanwhile");
+    const answers = await Promise.all([first.get(keys), second.get(keys)]);
+    for (const answer of answers) expect(answer).toEqual(keys.map((key) => `value of ${key}`));
+    await agree([first, second], ["a", "b"]);
+    await expectOneLoadEach([first, second], "after");
+    const { failed } = await first.invalidate("after 1");
+    expect(failed).toEqual([]);
+  });
+
+  it("drops a node that stands still, and takes it back when it goes on", async () => {
+    const [first, second, third] = await startAll(server.url);
+    third.kill("SIGSTOP");
+    const keys = keysNamed("meanwhile");
+    const answers = await Promise.all([first.get(keys), second.get(keys)]);
+    for (const answer of answers) expect(answer).toEqual(keys.map((key) => `value of ${key}`));
+    await agree([first, second], ["a", "b"]);
+    await expectOneLoadEach([first, second], "without");
+    third.kill("SIGCONT");
+    await agree([first, second, third], ids);
+    await expectOneLoadEach([first, second, third], "again");
+  });
+
+  it("ends by itself once it was closed: no timer, socket or subscription is left", async () => {
+    const nodes = await startAll(server.url);
+    for (const node of nodes) expect(await node.close()).toBe(0);
+  });
+});
