@@ -1,6 +1,6 @@
 // Writes packages/*/api/*.api.md anew from what was built. Commit them: a change of the public API
 // is a diff that a reviewer sees.
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChildGroup } from "./child-group.mjs";
@@ -8,15 +8,17 @@ import { runChildGroup } from "./child-group.mjs";
 const packages = fileURLToPath(new URL("../packages", import.meta.url));
 for (const name of readdirSync(packages)) {
   const folder = join(packages, name);
-  if (!existsSync(join(folder, "api-extractor.json"))) continue;
-  mkdirSync(join(folder, "api"), { recursive: true });
-  const { code, output } = await runChildGroup(
-    join(folder, "node_modules/.bin/api-extractor"),
-    ["run", "--local", "--config", join(folder, "api-extractor.json")],
-    { capture: true },
-  );
-  if (code !== 0) {
-    process.stderr.write(output);
-    process.exitCode = 1;
+  // A package with several entries has a configuration for each.
+  for (const config of readdirSync(folder).filter((file) => /^api-extractor.*\.json$/.test(file))) {
+    mkdirSync(join(folder, "api"), { recursive: true });
+    const { code, output } = await runChildGroup(
+      join(folder, "node_modules/.bin/api-extractor"),
+      ["run", "--local", "--config", join(folder, config)],
+      { capture: true },
+    );
+    if (code !== 0) {
+      process.stderr.write(output);
+      process.exitCode = 1;
+    }
   }
 }
