@@ -6,12 +6,18 @@ export function hex(text: string): Buffer {
 
 const sender = "000000000000f03f";
 
-/** A frame of one lookup of key "k" in group "g", which waits a second. */
-export function lookupFrame(frameId: number, key = "k"): Buffer {
-  const head = hex(`50010100 00000000 ${sender} 0100  04 0000 e8030000 00000000 0100`);
-  const frame = Buffer.concat([head, Buffer.from("g"), Buffer.from(key)]);
+/** A frame of lookups of these keys, or "k" alone, in group "g", which wait a second. */
+export function lookupFrame(frameId: number, ...keys: readonly string[]): Buffer {
+  const wanted = keys.length === 0 ? ["k"] : keys;
+  const lookups = wanted.map((key, index) => {
+    // The group's name comes with the first.
+    const head = hex(index === 0 ? "04 0000 e8030000 00000000 0100" : "00 0000 e8030000 00000000");
+    head.writeUInt32LE(Buffer.byteLength(key), 7);
+    return Buffer.concat([head, Buffer.from(index === 0 ? `g${key}` : key)]);
+  });
+  const frame = Buffer.concat([hex(`50010100 00000000 ${sender} 0000`), ...lookups]);
   frame.writeUInt32LE(frameId, 4);
-  frame.writeUInt32LE(Buffer.byteLength(key), 25);
+  frame.writeUInt16LE(wanted.length, 16);
   return frame;
 }
 

@@ -15,7 +15,7 @@ const own = await authority.issue("node");
 const tls = { ca: authority.ca, ...own };
 const lookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 2000 };
 
-const cleanups: (() => Promise<void> | void)[] = [];
+const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });

@@ -1,0 +1,438 @@
+import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import { createGroupCache, type PeerAnswer, type PeerLookup } from "@parsec/core";
+import { createScriptedHost } from "@parsec/testkit";
+import { afterEach, describe, expect, it } from "vitest";
+import { Admissions } from "../src/grpc-admission.ts";
+import { CallSigner, toKey } from "../src/grpc-auth.ts";
+import { RefusalLog } from "../src/grpc-refusals.ts";
+import { StreamSeal } from "../src/grpc-seal.ts";
+import { messageMethods } from "../src/grpc-wire.ts";
+import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
+import { answerFrame, hex, invalidationFrame, lookupFrame } from "./frames.ts";
+import { freePorts } from "./free-ports.ts";
+import { createRawClient, type RawClient } from "./raw-client.ts";
+import { until } from "./until.ts";
+
+const secret = "a secret for this test only";
+const otherSecret = "the secret of another test";
+const lookup: PeerLookup = {
+  group: "g",
+  key: "token:hunter2",
+  input: Buffer.from("hunter2"),
+  fence: 0,
+  timeoutMs: 4000,
+};
+const answer: PeerAnswer = {
+  value: Buffer.from("v"),
+  ttlMs: Number.POSITIVE_INFINITY,
+  fence: 0,
+  ratePerMinute: 0,
+};
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** Two nodes, each with options of its own; asks and invalidates the second from the first. */
+async function ask(
+  asking: Partial<GrpcPeersOptions>,
+  answering: Partial<GrpcPeersOptions>,
+): Promise<string> {
+  const ports = await freePorts(2);
+  const urls = ports.map((port) => `grpc://127.0.0.1:${port}`);
+  const [selfUrl, peerUrl] = urls as [string, string];
+  const warnings: GrpcPeersWarning[] = [];
+  const onWarning = (warning: GrpcPeersWarning): number => warnings.push(warning);
+  const common = { peerUrls: urls, onWarning };
+  const asker = createGrpcPeers({ selfUrl, ...common, ...asking });
+  const owner = createGrpcPeers({ selfUrl: peerUrl, ...common, ...answering });
+  cleanups.push(
+    () => asker.close(),
+    () => owner.close(),
+  );
+  const host = createScriptedHost();
+  host.onLookup(() => answer);
+  owner.attach(host);
+  await owner.listen();
+  const [peer] = asker.peers();
+  const outcomes = await Promise.all(
+    [
+      peer?.lookup(lookup),
+      peer?.invalidate({ group: "g", target: { kind: "all" }, fence: 1 }, { timeoutMs: 4000 }),
+    ].map((call) =>
+      call?.then(
+        () => "answered",
+        (error: Error & { code: string }) => `${error.code} ${error.message}`,
+      ),
+    ),
+  );
+  const answered = outcomes[0] === "answered" ? 1 : 0;
+  expect([host.lookups.length, host.invalidations.length]).toEqual([answered, answered]);
+  expect(outcomes[1]?.split(" ")[0]).toBe(outcomes[0]?.split(" ")[0]);
+  const refusals = warnings.filter((warning) => warning.kind === "refused");
+  expect(refusals.length).toBe(answered === 1 ? 0 : 1);
+  expect(JSON.stringify(warnings)).not.toMatch(/hunter2|secret for|secret of/);
+  return outcomes[0] ?? "no peer";
+}
+
+describe("with a secret", () => {
+  it("nodes that share it talk to each other", async () => {
+    expect(await ask({ secret }, { secret })).toBe("answered");
+  });
+
+  it("it can be replaced while nodes are running", async () => {
+    expect(await ask({ secret: [secret, otherSecret] }, { secret: [otherSecret, secret] })).toBe(
+      "answered",
+    );
+    expect(await ask({ secret: [otherSecret, secret] }, { secret: [secret, otherSecret] })).toBe(
+      "answered",
+    );
+  });
+
+  it.each([
+    ["another one", { secret: otherSecret }],
+    ["none", {}],
+  ])("an asker with %s is refused, on loopback too", async (_, asking) => {
+    expect(await ask(asking, { secret })).toMatch(/PEER_UNREACHABLE .*UNAUTHENTICATED/);
+  });
+
+  it("insecure changes nothing", async () => {
+    expect(await ask({}, { secret, insecure: true })).toMatch(/PEER_UNREACHABLE/);
+  });
+});
+
+interface SecretNode {
+  readonly url: string;
+  readonly client: RawClient;
+  readonly warnings: readonly GrpcPeersWarning[];
+  readonly host: ReturnType<typeof createScriptedHost>;
+  readonly signer: CallSigner;
+}
+
+/** A node with a secret, on a server of its own or of somebody else, and a client that knows how to sign. */
+async function secretNode(
+  options: Partial<GrpcPeersOptions> & { readonly foreignServer?: boolean } = {},
+): Promise<SecretNode> {
+  const { foreignServer = false, ...rest } = options;
+  const [port = 0] = await freePorts(1);
+  const url = `grpc://localhost:${port}`;
+  const warnings: GrpcPeersWarning[] = [];
+  const peers = createGrpcPeers({
+    selfUrl: url,
+    peerUrls: [url],
+    secret,
+    onWarning: (warning) => warnings.push(warning),
+    ...rest,
+  });
+  const host = createScriptedHost();
+  host.onLookup(() => answer);
+  peers.attach(host);
+  if (foreignServer) {
+    const server = new Server();
+    peers.addTo(server);
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(`localhost:${port}`, ServerCredentials.createInsecure(), (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+    cleanups.push(() => server.forceShutdown());
+  } else await peers.listen();
+  cleanups.push(() => peers.close());
+  const client = createRawClient(port);
+  cleanups.push(() => client.close());
+  const signer = new CallSigner({ key: toKey(secret), receiver: url, wallNow: Date.now });
+  return { url, client, warnings, host, signer };
+}
+
+const nothing = new Uint8Array();
+const getMessage = hex("0a 01 67 12 01 6b");
+const unaryCalls = [
+  ["Lookup", messageMethods.lookup, lookupFrame(7)],
+  ["Invalidate", messageMethods.invalidate, invalidationFrame(7)],
+  ["Ping", messageMethods.ping, nothing],
+  ["groupcachepb Get", messageMethods.get, getMessage],
+  ["a health check", messageMethods.check, nothing],
+] as const;
+
+describe.each([
+  ["of this package", false],
+  ["of somebody else", true],
+])("every call on a server %s", (_, foreignServer) => {
+  it.each(unaryCalls)(
+    "%s needs a signature, and it counts once",
+    async (_name, method, message) => {
+      const { url, client, signer, host, warnings } = await secretNode({ foreignServer });
+      const send = (bytes: Uint8Array, authorization?: string) =>
+        client.unary(method, bytes, authorization === undefined ? {} : { authorization });
+      const refused = { code: "UNAUTHENTICATED", typed: "UNAUTHENTICATED" };
+
+      expect(await send(message)).toMatchObject({ ...refused, details: "the call is not signed" });
+      const stranger = new CallSigner({
+        key: toKey(otherSecret),
+        receiver: "grpc://localhost",
+        wallNow: Date.now,
+      });
+      const foreign = stranger.sign(method.path, message).authorization;
+      expect(await send(message, foreign)).toMatchObject(refused);
+
+      const { authorization } = signer.sign(method.path, message);
+      const elsewhere = signer.sign("/parsec.v1.Peers/Other", message).authorization;
+      expect(await send(message, elsewhere)).toMatchObject(refused);
+      expect(await send(message, authorization)).toMatchObject({ code: "OK" });
+      expect(await send(message, authorization)).toMatchObject({
+        ...refused,
+        details: "the call came before",
+      });
+
+      const tampered = signer.sign(method.path, message).authorization;
+      expect(await send(Buffer.concat([message, hex("00")]), tampered)).toMatchObject({
+        ...refused,
+        details: "the message is not the one that was signed",
+      });
+      const old = new CallSigner({
+        key: toKey(secret),
+        receiver: url,
+        wallNow: () => Date.now() - 60_000,
+      });
+      expect(await send(message, old.sign(method.path, message).authorization)).toMatchObject({
+        ...refused,
+        details: expect.stringContaining("too long ago"),
+      });
+
+      expect(host.lookups.length + host.invalidations.length).toBeLessThanOrEqual(1);
+      const reasons = warnings.map(({ kind, message: text }) => `${kind} ${text.split(": ")[1]}`);
+      expect(reasons).toEqual([
+        "refused the call is not signed",
+        "refused the signature does not hold",
+        "refused the call came before",
+        "refused the message is not the one that was signed",
+        "refused it was signed too long ago, or by a clock too far ahead",
+      ]);
+    },
+  );
+
+  it("a stream needs one to be opened, and a replayed one is refused", async () => {
+    const { client, signer, host } = await secretNode({ foreignServer });
+    const { path } = messageMethods.exchange;
+    const refused = { code: "UNAUTHENTICATED", typed: "UNAUTHENTICATED" };
+    const unsigned = client.stream(messageMethods.exchange);
+    unsigned.send(lookupFrame(1));
+    expect(await unsigned.ended).toMatchObject({ ...refused, details: "the call is not signed" });
+
+    const signed = signer.sign(path);
+    const seal = new StreamSeal(signed, "asker");
+    const sealed = [seal.seal(lookupFrame(1)), seal.seal(lookupFrame(2))] as const;
+    const stream = client.stream(messageMethods.exchange, signed);
+    stream.send(sealed[0]);
+    stream.send(sealed[1]);
+    await until(() => stream.messages.length === 2);
+    expect(stream.messages.map((message) => seal.open(message))).toEqual([
+      answerFrame(1),
+      answerFrame(2),
+    ]);
+    expect(host.lookups).toHaveLength(2);
+
+    const replayed = client.stream(messageMethods.exchange, signed);
+    replayed.send(sealed[0]);
+    expect(await replayed.ended).toMatchObject({ ...refused, details: "the call came before" });
+    expect(replayed.messages).toEqual([]);
+    stream.call.end();
+    expect(await stream.ended).toMatchObject({ code: "OK" });
+    expect(host.lookups).toHaveLength(2);
+  });
+
+  it.each([
+    ["unproved", (frames: readonly Buffer[]) => [lookupFrame(1), frames[0]]],
+    ["altered", (frames: readonly Buffer[]) => [altered(frames[0] as Buffer)]],
+    ["sent twice", (frames: readonly Buffer[]) => [frames[0], frames[0]]],
+    ["left out", (frames: readonly Buffer[]) => [frames[1]]],
+    ["swapped", (frames: readonly Buffer[]) => [frames[1], frames[0]]],
+    ["too short for a proof", () => [hex("00")]],
+  ])("a stream on which a message was %s is ended", async (_name, tamper) => {
+    const { client, signer, host, warnings } = await secretNode({ foreignServer });
+    const signed = signer.sign(messageMethods.exchange.path);
+    const seal = new StreamSeal(signed, "asker");
+    const stream = client.stream(messageMethods.exchange, signed);
+    const frames = [seal.seal(lookupFrame(1)), seal.seal(lookupFrame(2))];
+    for (const message of tamper(frames)) stream.send(message as Buffer);
+    expect(await stream.ended).toMatchObject({
+      code: "UNAUTHENTICATED",
+      details: "a message on a stream is not proved",
+    });
+    expect(host.lookups.length).toBeLessThanOrEqual(1);
+    expect(warnings).toMatchObject([{ kind: "refused" }]);
+  });
+});
+
+function altered(message: Buffer): Buffer {
+  const copy = Buffer.from(message);
+  (copy[copy.length - 20] as number) ^= 1;
+  return copy;
+}
+
+describe("an owner that does not know the secret", () => {
+  async function impostor(answering: {
+    readonly exchange?: (call: ServerDuplexStream<Buffer, Buffer>) => void;
+    readonly invalidate?: Buffer;
+  }) {
+    const server = new Server();
+    server.addService(
+      { exchange: messageMethods.exchange, invalidate: messageMethods.invalidate },
+      {
+        exchange: (call: ServerDuplexStream<Buffer, Buffer>) => answering.exchange?.(call),
+        invalidate: (_call: unknown, callback: (error: null, bytes: Buffer) => void) =>
+          callback(null, answering.invalidate ?? Buffer.alloc(0)),
+      },
+    );
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    const selfUrl = "127.0.0.1:1";
+    const peers = createGrpcPeers({
+      selfUrl,
+      peerUrls: [selfUrl, `127.0.0.1:${port}`],
+      secret,
+      health: { failures: 1000 },
+    });
+    cleanups.push(
+      () => peers.close(),
+      () => server.forceShutdown(),
+    );
+    return peers.peers()[0];
+  }
+
+  it("cannot slip a value in", async () => {
+    const peer = await impostor({
+      exchange: (call) => {
+        call.on("data", (frame: Buffer) => call.write(answerFrame(frame.readUInt32LE(4))));
+        call.on("error", () => {});
+      },
+    });
+    await expect(peer?.lookup(lookup)).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+      message: expect.stringContaining("not proved"),
+    });
+  });
+
+  it("cannot acknowledge an invalidation", async () => {
+    const peer = await impostor({ invalidate: hex("50010200 00000000 04 0000") });
+    const call = peer?.invalidate(
+      { group: "g", target: { kind: "all" }, fence: 1 },
+      { timeoutMs: 4000 },
+    );
+    await expect(call).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+      message: expect.stringContaining("not proved"),
+    });
+  });
+});
+
+describe("health checks with a secret", () => {
+  it("answer anybody when told so, and only health checks do", async () => {
+    const { client } = await secretNode({ openHealth: true });
+    expect(await client.unary(messageMethods.check, nothing)).toMatchObject({ code: "OK" });
+    expect(await client.unary(messageMethods.ping, nothing)).toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
+  });
+});
+
+describe("without a secret and without certificates", () => {
+  it("nodes on one machine talk to each other", async () => {
+    expect(await ask({}, {})).toBe("answered");
+  });
+
+  it("a node tells its operator that nobody else will be served", async () => {
+    const warnings: GrpcPeersWarning[] = [];
+    const create = async (options: Partial<GrpcPeersOptions>): Promise<void> => {
+      const selfUrl = options.selfUrl ?? "node-1.example.com:50051";
+      const onWarning = (warning: GrpcPeersWarning): number => warnings.push(warning);
+      await createGrpcPeers({ selfUrl, peerUrls: [selfUrl], onWarning, ...options }).close();
+    };
+    await create({ secret });
+    await create({ insecure: true });
+    await create({ selfUrl: "localhost:50051" });
+    await create({ selfUrl: "grpc://127.0.0.1:50051" });
+    await create({ selfUrl: "[::1]:50051" });
+    expect(warnings).toEqual([]);
+    await create({});
+    expect(warnings).toMatchObject([{ kind: "unprotected" }]);
+  });
+});
+
+describe("an address", () => {
+  const admissions = (insecure: boolean): Admissions =>
+    new Admissions({
+      verifier: undefined,
+      requireClientCertificate: false,
+      insecure,
+      openHealth: false,
+      refusals: new RefusalLog({
+        clock: { now: () => 0, schedule: () => () => {} },
+        onWarning: () => {},
+      }),
+    });
+  const call = (peer: string, metadata: Readonly<Record<string, string>> = {}) =>
+    ({
+      metadata: { get: (key: string) => (metadata[key] === undefined ? [] : [metadata[key]]) },
+      getPath: () => "/parsec.v1.Peers/Ping",
+      getPeer: () => peer,
+      getAuthContext: () => ({}),
+    }) as never;
+  const isAdmitted = (insecure: boolean, incoming: never): boolean => {
+    try {
+      admissions(insecure).admit(incoming);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: "UNAUTHENTICATED" });
+      return false;
+    }
+  };
+
+  it.each([
+    ["127.0.0.1:4711", true],
+    ["127.8.9.10:4711", true],
+    ["::1:4711", true],
+    ["::ffff:127.0.0.1:4711", true],
+    ["10.0.0.1:4711", false],
+    ["::ffff:10.0.0.1:4711", false],
+    ["fe80::1:4711", false],
+    ["1127.0.0.1:4711", false],
+    ["unknown", false],
+    ["", false],
+  ])("%s is loopback: %s", (peer, isLoopback) => {
+    expect(isAdmitted(false, call(peer))).toBe(isLoopback);
+    expect(isAdmitted(true, call(peer))).toBe(true);
+  });
+
+  it.each(["forwarded", "x-forwarded-for"])("that speaks for another, by %s, is not", (header) => {
+    const forwarded = call("127.0.0.1:4711", { [header]: "10.0.0.1" });
+    expect(isAdmitted(false, forwarded)).toBe(false);
+    expect(isAdmitted(true, forwarded)).toBe(true);
+  });
+});
+
+it("what is refused is not cached, and falls back where the group allows it", async () => {
+  const ports = await freePorts(2);
+  const urls = ports.map((port) => `127.0.0.1:${port}`);
+  const [first, second] = urls as [string, string];
+  const peers = createGrpcPeers({ selfUrl: first, peerUrls: urls, secret: otherSecret });
+  const owner = createGrpcPeers({ selfUrl: second, peerUrls: urls, secret });
+  await owner.listen();
+  const cache = createGroupCache({ peers });
+  const ownerCache = createGroupCache({ peers: owner });
+  cleanups.push(
+    () => cache.close(),
+    () => ownerCache.close(),
+  );
+  const strict = cache.group("strict", { load: () => "local", onPeerFailure: "fail" });
+  const lenient = cache.group("lenient", { load: () => "local" });
+  let key = "k";
+  while (peers.pick(key) === undefined) key += "k";
+  await expect(strict.get(key)).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+  expect(Buffer.from((await lenient.get(key)) ?? []).toString()).toBe("local");
+  expect(ownerCache.stats()).toEqual({});
+});

@@ -1,0 +1,452 @@
+import net from "node:net";
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type sendUnaryData,
+  status,
+} from "@grpc/grpc-js";
+import { isParsecError, type Peer, type PeerLookup } from "@parsec/core";
+import { afterEach, describe, expect, it } from "vitest";
+import { encodeAnswerMessage, messageMethods } from "../src/grpc-wire.ts";
+import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
+import { answerFrame, hex } from "./frames.ts";
+import { until } from "./until.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Asked {
+  readonly peer: Peer;
+  readonly warnings: readonly GrpcPeersWarning[];
+  /** The code a lookup ends with, or its value. */
+  ask(over?: Partial<PeerLookup>, signal?: AbortSignal): Promise<string>;
+  invalidate(timeoutMs?: number): Promise<string>;
+}
+
+/** The peer at `port` as another node sees it. */
+function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
+  const selfUrl = "127.0.0.1:1";
+  const warnings: GrpcPeersWarning[] = [];
+  const peers = createGrpcPeers({
+    selfUrl,
+    peerUrls: [selfUrl, `127.0.0.1:${port}`],
+    onWarning: (warning) => warnings.push(warning),
+    closeTimeoutMs: 1,
+    ...options,
+    health: { failures: 1000, ...options.health },
+  });
+  cleanups.push(() => peers.close());
+  const [peer] = peers.peers();
+  if (peer === undefined) throw new Error("no peer");
+  const outcome = (call: Promise<string>): Promise<string> =>
+    call.catch((error: unknown) => (isParsecError(error) ? error.code : `foreign: ${error}`));
+  return {
+    peer,
+    warnings,
+    ask(over = {}, signal = undefined) {
+      const lookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 4000, ...over };
+      return outcome(
+        peer.lookup(lookup, { signal }).then((answer) => String(Buffer.from(answer.value ?? []))),
+      );
+    },
+    invalidate(timeoutMs = 4000) {
+      const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
+      return outcome(peer.invalidate(invalidation, { timeoutMs }).then(() => "applied"));
+    },
+  };
+}
+
+type Stream = ServerDuplexStream<Buffer, Buffer>;
+
+/** A gRPC server that does with streams, pings and invalidations what the test says. */
+async function impostor(answering: {
+  readonly exchange?: (call: Stream) => void;
+  readonly ping?: () => Buffer | undefined;
+  readonly invalidate?: (request: Buffer) => Buffer;
+}): Promise<number> {
+  const server = new Server();
+  server.addService(
+    {
+      exchange: messageMethods.exchange,
+      ping: messageMethods.ping,
+      invalidate: messageMethods.invalidate,
+    },
+    {
+      exchange: (call: Stream) => {
+        call.on("error", () => {});
+        answering.exchange?.(call);
+      },
+      ping: (_call: unknown, callback: sendUnaryData<Buffer>) => {
+        const answer = answering.ping === undefined ? Buffer.alloc(0) : answering.ping();
+        if (answer !== undefined) callback(null, answer);
+      },
+      invalidate: (call: { readonly request: Buffer }, callback: sendUnaryData<Buffer>) =>
+        callback(null, answering.invalidate?.(call.request) ?? Buffer.alloc(0)),
+    },
+  );
+  cleanups.push(() => server.forceShutdown());
+  return await new Promise((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    );
+  });
+}
+
+/** A server of plain TCP. */
+async function tcpServer(onSocket: (socket: net.Socket) => void) {
+  const sockets = new Set<net.Socket>();
+  let count = 0;
+  const server = net.createServer((socket) => {
+    count++;
+    sockets.add(socket);
+    // Read, so that it is noticed when the other side leaves; said nothing.
+    socket.resume();
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    onSocket(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  const { port } = server.address() as net.AddressInfo;
+  return { port, sockets, connections: () => count };
+}
+
+function onFrames(answer: (frame: Buffer, call: Stream) => void): (call: Stream) => void {
+  return (call) => {
+    call.on("data", (frame: Buffer) => answer(frame, call));
+  };
+}
+const idOf = (frame: Buffer): number => frame.readUInt32LE(4);
+const answersWith = (bytes: Buffer) => onFrames((_, call) => call.write(bytes));
+const isLookups = (frame: Buffer): boolean => frame[2] === 1;
+
+describe("a peer that", () => {
+  it("answers in pieces, however they are cut, is understood", async () => {
+    const port = await impostor({
+      exchange: onFrames((frame, call) => {
+        const answers = answerFrame(idOf(frame));
+        for (const byte of answers) {
+          call.write(encodeAnswerMessage("piece", idOf(frame), Buffer.of(byte)));
+        }
+        call.write(encodeAnswerMessage("last", idOf(frame), Buffer.alloc(0)));
+      }),
+    });
+    expect(await peerAt(port).ask()).toBe("v");
+  });
+
+  it("answers out of order is understood", async () => {
+    const frames: Buffer[] = [];
+    const port = await impostor({
+      exchange: onFrames((frame, call) => {
+        frames.push(frame);
+        if (frames.length < 3) return;
+        for (const one of frames.reverse()) call.write(answerFrame(idOf(one)));
+      }),
+    });
+    const { ask } = peerAt(port);
+    const outcomes = [];
+    for (let index = 1; index <= 3; index++) {
+      outcomes.push(ask());
+      await until(() => frames.length === index);
+    }
+    expect(await Promise.all(outcomes)).toEqual(["v", "v", "v"]);
+  });
+
+  it("answers twice, or what nobody asked, is heard once", async () => {
+    const port = await impostor({
+      exchange: onFrames((frame, call) => {
+        call.write(answerFrame(4711));
+        call.write(encodeAnswerMessage("refusal", 4712, Buffer.from("CLOSED no")));
+        call.write(answerFrame(idOf(frame)));
+        call.write(answerFrame(idOf(frame)));
+      }),
+    });
+    const { ask } = peerAt(port);
+    expect([await ask(), await ask()]).toEqual(["v", "v"]);
+  });
+
+  it.each([
+    ["garbage", hex("deadbeef deadbeef")],
+    ["nothing", Buffer.alloc(0)],
+    ["a message cut short", hex("01 01")],
+    ["more than any message may have", Buffer.alloc(1024 * 1024 + 100, 1)],
+  ])("answers %s is given up, and asked again on a new stream", async (_, bytes) => {
+    let streams = 0;
+    const port = await impostor({
+      exchange: (call) => {
+        streams++;
+        if (streams === 1) answersWith(bytes)(call);
+        else onFrames((frame, stream) => stream.write(answerFrame(idOf(frame))))(call);
+      },
+    });
+    const { ask } = peerAt(port);
+    expect(await ask()).toBe("PEER_UNREACHABLE");
+    expect(await ask()).toBe("v");
+    expect(streams).toBe(2);
+  });
+
+  it.each([
+    ["breaks off inside an answer", (frame: Buffer) => answerFrame(idOf(frame)).subarray(0, 12)],
+    ["leaves an answer out", (frame: Buffer) => answerFrame(idOf(frame)).subarray(0, 8)],
+    [
+      "answers an index that was not asked",
+      (frame: Buffer) => {
+        const answers = answerFrame(idOf(frame));
+        answers.writeUInt16LE(1, 9);
+        return answers;
+      },
+    ],
+    [
+      "has a value longer than allowed",
+      (frame: Buffer) => {
+        const answers = Buffer.concat([answerFrame(idOf(frame)), Buffer.alloc(20)]);
+        answers.writeUInt32LE(21, 11);
+        return answers;
+      },
+    ],
+    [
+      "answers with an unknown status",
+      (frame: Buffer) => {
+        const answers = answerFrame(idOf(frame));
+        answers[8] = 9;
+        return answers;
+      },
+    ],
+    [
+      "refuses the frame",
+      (frame: Buffer) => encodeAnswerMessage("refusal", idOf(frame), Buffer.from("CLOSED no")),
+    ],
+  ])("%s is unreachable for this frame, and the stream goes on", async (_, answer) => {
+    let frames = 0;
+    let streams = 0;
+    const port = await impostor({
+      exchange: (call) => {
+        streams++;
+        onFrames((frame, stream) => {
+          if (!isLookups(frame)) return;
+          frames++;
+          stream.write(frames === 1 ? answer(frame) : answerFrame(idOf(frame)));
+        })(call);
+      },
+    });
+    const { ask } = peerAt(port, { limits: { maxValueBytes: 20 } });
+    expect(await ask()).toBe("PEER_UNREACHABLE");
+    expect(await ask()).toBe("v");
+    expect(streams).toBe(1);
+  });
+
+  it("refuses a frame as too much is OVERLOADED", async () => {
+    const port = await impostor({
+      exchange: onFrames((frame, call) =>
+        call.write(encodeAnswerMessage("refusal", idOf(frame), Buffer.from("OVERLOADED busy"))),
+      ),
+    });
+    expect(await peerAt(port).ask()).toBe("OVERLOADED");
+  });
+
+  it("ends the stream under our feet is asked again, once", async () => {
+    let frames = 0;
+    let streams = 0;
+    const port = await impostor({
+      exchange: (call) => {
+        streams++;
+        onFrames((frame, stream) => {
+          frames++;
+          // Each stream answers one frame, and ends at the next.
+          if (frames % 2 === 1) stream.write(answerFrame(idOf(frame)));
+          else stream.end();
+        })(call);
+      },
+    });
+    const { ask } = peerAt(port);
+    expect([await ask(), await ask()]).toEqual(["v", "v"]);
+    expect([streams, frames]).toEqual([2, 3]);
+  });
+
+  it("ends every stream is not asked for ever", async () => {
+    let streams = 0;
+    const port = await impostor({
+      exchange: (call) => {
+        streams++;
+        call.on("data", () => call.end());
+      },
+    });
+    expect(await peerAt(port).ask()).toBe("PEER_UNREACHABLE");
+    expect(streams).toBeLessThanOrEqual(2);
+  });
+
+  it("ends the stream with a status is unreachable", async () => {
+    const port = await impostor({
+      exchange: (call) => call.emit("error", { code: status.PERMISSION_DENIED, details: "no" }),
+    });
+    expect(await peerAt(port).ask()).toBe("PEER_UNREACHABLE");
+  });
+
+  it("serves no such service is unreachable", async () => {
+    const server = new Server();
+    server.addService({ get: messageMethods.get }, {});
+    cleanups.push(() => server.forceShutdown());
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    const { ask, invalidate } = peerAt(port);
+    expect([await ask(), await invalidate()]).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+  });
+
+  it.each([
+    ["HTTP/1", "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"],
+    ["SSH", "SSH-2.0-OpenSSH_9.9\r\n"],
+  ])("speaks %s is unreachable", async (_, greeting) => {
+    const { port } = await tcpServer((socket) => socket.end(greeting));
+    const { ask, invalidate } = peerAt(port);
+    expect([await ask(), await invalidate()]).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+  });
+
+  it.each([
+    ["nothing", Buffer.alloc(0)],
+    ["garbage", hex("deadbeef")],
+    ["an answer to something else", hex("50010200 00000000 04 0000")],
+    ["without the acknowledgement", hex("50010200 00000000")],
+  ])("answers an invalidation with %s has not acknowledged it", async (_, answer) => {
+    const port = await impostor({ invalidate: () => answer });
+    expect(await peerAt(port).invalidate()).toBe("PEER_UNREACHABLE");
+  });
+});
+
+describe("a peer that hangs", () => {
+  it("with slow origins only leaves each asker to its own deadline or abort, and is told", async () => {
+    const cancellations: Buffer[] = [];
+    let frames = 0;
+    const port = await impostor({
+      exchange: onFrames((frame, call) => {
+        if (!isLookups(frame)) cancellations.push(frame);
+        else {
+          frames++;
+          // The head says that the frame has arrived.
+          call.write(
+            encodeAnswerMessage("piece", idOf(frame), answerFrame(idOf(frame)).subarray(0, 8)),
+          );
+        }
+      }),
+    });
+    const { ask } = peerAt(port, { health: { silenceMs: 20, pingTimeoutMs: 2000 } });
+    const leaving = new AbortController();
+    const outcomes = [ask({ timeoutMs: 50 }), ask({}, leaving.signal)];
+    await until(() => frames === 1);
+    expect(await outcomes[0]).toBe("TIMEOUT");
+    leaving.abort();
+    expect(await outcomes[1]).toBe("ABORTED");
+    await until(() => cancellations.length > 0);
+  });
+
+  it("and says nothing at all is given up long before the askers' deadlines", async () => {
+    const { port } = await tcpServer(() => {});
+    const health = { silenceMs: 40, pingTimeoutMs: 40, minBackoffMs: 60_000, maxBackoffMs: 60_000 };
+    const { ask, invalidate, warnings } = peerAt(port, { health });
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    // From now on it is left out.
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    expect(await invalidate(600_000)).toBe("TIMEOUT");
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+  });
+
+  it("costs no connection that is not given back, however often it is probed", async () => {
+    const { port, sockets, connections } = await tcpServer(() => {});
+    const health = { silenceMs: 20, pingTimeoutMs: 20, minBackoffMs: 1, maxBackoffMs: 1 };
+    const { ask } = peerAt(port, { health });
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    await until(() => connections() > 10);
+    expect(sockets.size).toBeLessThan(6);
+  });
+
+  it("does not keep the asker from closing", async () => {
+    const { port, sockets } = await tcpServer(() => {});
+    const selfUrl = "127.0.0.1:1";
+    const peers = createGrpcPeers({
+      selfUrl,
+      peerUrls: [selfUrl, `127.0.0.1:${port}`],
+      closeTimeoutMs: 20,
+    });
+    const lookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 600_000 };
+    const outcome = peers
+      .peers()[0]
+      ?.lookup(lookup)
+      .catch((error: { code: string }) => error.code);
+    await until(() => sockets.size > 0);
+    await peers.close();
+    expect(await outcome).toBe("CLOSED");
+    await until(() => sockets.size === 0);
+  });
+});
+
+describe("a peer that fails", () => {
+  it("is left out after a few times, probed, and taken back", async () => {
+    let works = false;
+    const port = await impostor({
+      ping: () => (works ? Buffer.alloc(0) : undefined),
+      exchange: (call) => {
+        if (works) onFrames((frame, stream) => stream.write(answerFrame(idOf(frame))))(call);
+        else call.emit("error", { code: status.INTERNAL, details: "broken" });
+      },
+    });
+    const health = { failures: 3, minBackoffMs: 20, maxBackoffMs: 40, pingTimeoutMs: 20 };
+    const { ask, warnings } = peerAt(port, { health });
+    for (let times = 0; times < 3; times++) expect(await ask()).toBe("PEER_UNREACHABLE");
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    works = true;
+    await until(() => warnings.length === 2);
+    expect(warnings[1]?.kind).toBe("peer-taken-back");
+    expect(await ask()).toBe("v");
+  });
+
+  it("by not being there is found again as soon as it is", async () => {
+    const { port } = await tcpServer((socket) => socket.destroy());
+    for (const cleanup of cleanups.splice(0)) await cleanup();
+    const health = { failures: 1, minBackoffMs: 20, maxBackoffMs: 40 };
+    const { ask, warnings } = peerAt(port, { health });
+    expect(await ask()).toBe("PEER_UNREACHABLE");
+    const server = new Server();
+    cleanups.push(() => server.forceShutdown());
+    server.addService(
+      { exchange: messageMethods.exchange, ping: messageMethods.ping },
+      {
+        exchange: onFrames((frame, call) => call.write(answerFrame(idOf(frame)))),
+        ping: (_: unknown, callback: (error: null, bytes: Buffer) => void) =>
+          callback(null, Buffer.alloc(0)),
+      },
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+    await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+    expect(await ask()).toBe("v");
+  });
+});
+
+describe("an asker", () => {
+  it("that has too much to ask is told OVERLOADED", async () => {
+    const port = await impostor({});
+    const { ask } = peerAt(port, { limits: { maxQueued: 1 } });
+    const first = ask({ timeoutMs: 50 });
+    expect(await ask()).toBe("OVERLOADED");
+    expect(await first).toBe("TIMEOUT");
+  });
+
+  it("does not ask for a key larger than allowed", async () => {
+    let frames = 0;
+    const port = await impostor({ exchange: onFrames(() => frames++) });
+    const { ask } = peerAt(port, { limits: { maxKeyBytes: 3 } });
+    expect(await ask({ key: "éé" })).toBe("KEY_TOO_LARGE");
+    expect(frames).toBe(0);
+  });
+});
