@@ -18,17 +18,15 @@ export async function answerGet(
   owner: { readonly host: PeerHost; readonly limits: GrpcLimits },
 ): Promise<void> {
   const controller = new AbortController();
-  const leave = (): void => controller.abort();
-  call.on("cancelled", leave);
-  try {
-    const { message, trailer } = toMessage(
-      await lookUp(call, owner, controller.signal),
-      owner.limits,
-    );
-    callback(null, message, trailer);
-  } finally {
-    call.off("cancelled", leave);
-  }
+  const left = new Promise<never>((_resolve, reject) => {
+    call.on("cancelled", () => {
+      controller.abort();
+      reject(new ParsecError("ABORTED", "the asker left"));
+    });
+  });
+  const answer = await Promise.race([lookUp(call, owner, controller.signal), left]);
+  const { message, trailer } = toMessage(answer, owner.limits);
+  callback(null, message, trailer);
 }
 
 async function lookUp(
