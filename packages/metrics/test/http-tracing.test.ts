@@ -17,11 +17,11 @@ it("traces two nodes that ask each other over sockets", async () => {
     }),
   );
   const nodes = servers.map((server, index) => {
-    const peers = createHttpPeers({ selfUrl: peerUrls[index] ?? "", peerUrls });
-    server.on("request", peers.handler);
-    const registry = createDataSourceClusterRegistry({
-      peers: tracePeers(peers, { tracer: spans.tracer }),
+    const peers = tracePeers(createHttpPeers({ selfUrl: peerUrls[index] ?? "", peerUrls }), {
+      tracer: spans.tracer,
     });
+    server.on("request", peers.handler);
+    const registry = createDataSourceClusterRegistry({ peers });
     const users = registry.register(
       {
         name: "users",

@@ -4,9 +4,10 @@ import {
   createGroupCache,
   type Group,
   type GroupLoader,
+  type PeerHost,
   type PeerPicker,
 } from "@parsec/core";
-import { createMemoryNetwork, type MemoryNetwork } from "@parsec/testkit";
+import { createMemoryNetwork, createScriptedHost, type MemoryNetwork } from "@parsec/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RecordedSpans, recordSpans, type SpanSummary } from "../../test/recorded-spans.ts";
 import { tracePeers } from "./trace-peers.ts";
@@ -230,12 +231,34 @@ describe("tracePeers", () => {
     expect(traced.peers().map(({ id }) => id)).toEqual(["b"]);
     expect(traced.pick(keysOf(picker, "b", 1)[0] ?? "")).toBe(traced.peers()[0]);
     expect(traced.pick(keysOf(picker, "a", 1)[0] ?? "")).toBeUndefined();
+    expect(traced.peers()[0]).toBe(traced.peers()[0]);
     traced.updatePeers(["a", "c"]);
     expect(traced.peers().map(({ id }) => id)).toEqual(["c"]);
     await traced.close();
     await expect(
       traced.peers()[0]?.lookup({ group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 9 }),
     ).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
+  it("loses nothing that pickers, peers and hosts can do beyond the contract", async () => {
+    const picker = network.createPeers({ selfId: "a", ids });
+    let attached: PeerHost | undefined;
+    const more = {
+      ...picker,
+      handler: () => "handled",
+      peers: () => picker.peers().map((peer) => Object.assign(peer, { handOver: () => peer.id })),
+      attach(host: PeerHost) {
+        attached = host;
+      },
+    };
+    const traced = tracePeers(more, { tracer: spans.tracer });
+    expect(traced.handler()).toBe("handled");
+    expect(
+      traced.peers().map((peer) => (peer as unknown as { handOver(): string }).handOver()),
+    ).toEqual(["b"]);
+    traced.attach(Object.assign(createScriptedHost(), { rejoined: () => "forgotten" }));
+    expect((attached as unknown as { rejoined(): string }).rejoined()).toBe("forgotten");
+    await picker.close();
   });
 
   it.each([

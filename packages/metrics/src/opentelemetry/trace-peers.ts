@@ -2,6 +2,7 @@ import type { Tracer } from "@opentelemetry/api";
 import { describe, ParsecError, type Peer, type PeerPicker } from "@parsec/core";
 import { tracedHost } from "./traced-host.ts";
 import { tracedPeer } from "./traced-peer.ts";
+import { withMethods } from "./with-methods.ts";
 
 /** Options of `tracePeers`. */
 export interface TracePeersOptions {
@@ -10,11 +11,14 @@ export interface TracePeersOptions {
 }
 
 /**
- * Puts spans around what nodes ask of each other: hand the result to the registry in the picker's
- * place, and keep the picker for all else, such as its `handler`. Keys, inputs, tags and messages
- * never get into a span. Costs nothing where memory answers. Throws `INVALID_ARGUMENT`.
+ * The picker with spans around what nodes ask of each other; give it to the registry, and use it for
+ * all else as before, such as its `handler`. Keys, inputs, tags and messages never get into a span,
+ * and what memory answers makes none. Throws `INVALID_ARGUMENT`.
  */
-export function tracePeers(picker: PeerPicker, options: TracePeersOptions): PeerPicker {
+export function tracePeers<Picker extends PeerPicker>(
+  picker: Picker,
+  options: TracePeersOptions,
+): Picker {
   const { tracer } = checked(picker, options);
   const traced = new WeakMap<Peer, Peer>();
   const wrap = (peer: Peer): Peer => {
@@ -24,17 +28,15 @@ export function tracePeers(picker: PeerPicker, options: TracePeersOptions): Peer
     traced.set(peer, wrapped);
     return wrapped;
   };
-  return {
-    selfId: picker.selfId,
+  const methods: Partial<PeerPicker> = {
     peers: () => picker.peers().map(wrap),
     pick(...question) {
       const owner = picker.pick(...question);
       return owner === undefined ? undefined : wrap(owner);
     },
-    updatePeers: (ids) => picker.updatePeers(ids),
     attach: (host) => picker.attach(tracedHost(host, tracer)),
-    close: () => picker.close(),
   };
+  return withMethods<PeerPicker>(picker, methods) as Picker;
 }
 
 function checked(picker: PeerPicker, options: TracePeersOptions): TracePeersOptions {

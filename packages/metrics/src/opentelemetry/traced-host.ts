@@ -7,10 +7,11 @@ import {
   spanNames,
 } from "./peer-span.ts";
 import { inSpan } from "./span-scope.ts";
+import { withMethods } from "./with-methods.ts";
 
 /** A host whose answers are server spans, with the fetch from the origin beneath them. */
 export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
-  return {
+  return withMethods(host, {
     lookup(lookup, options) {
       return inSpan(
         tracer,
@@ -35,7 +36,7 @@ export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
         { run: () => host.invalidate(invalidation) },
       );
     },
-  };
+  });
 }
 
 /**

@@ -8,11 +8,11 @@ import {
   spanNames,
 } from "./peer-span.ts";
 import { inSpan } from "./span-scope.ts";
+import { withMethods } from "./with-methods.ts";
 
 /** A peer whose calls are client spans beneath the caller's own. */
 export function tracedPeer(peer: Peer, tracer: Tracer): Peer {
-  return {
-    id: peer.id,
+  return withMethods(peer, {
     lookup(lookup, options) {
       return inSpan(
         tracer,
@@ -37,5 +37,5 @@ export function tracedPeer(peer: Peer, tracer: Tracer): Peer {
         { run: () => peer.invalidate(invalidation, options) },
       );
     },
-  };
+  });
 }
