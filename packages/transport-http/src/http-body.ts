@@ -11,6 +11,7 @@ export class BodyReaders {
   readonly #maxBytes: number;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
+  readonly #onLeft: () => void;
   readonly #reading: Set<BodyReader> = new Set();
   #cancelTimer: (() => void) | undefined = undefined;
 
@@ -18,10 +19,13 @@ export class BodyReaders {
     readonly maxBytes: number;
     readonly timeoutMs: number;
     readonly clock: Clock;
+    /** An asker left before its body was complete. */
+    readonly onLeft: () => void;
   }) {
     this.#maxBytes = options.maxBytes;
     this.#timeoutMs = options.timeoutMs;
     this.#clock = options.clock;
+    this.#onLeft = options.onLeft;
   }
 
   /** Bodies that are not complete yet. */
@@ -44,14 +48,14 @@ export class BodyReaders {
       callback(new ParsecError("INVALID_ARGUMENT", message), noBytes);
       return;
     }
-    const reader = new BodyReader(request, {
+    new BodyReader(request, {
       announced,
       maxBytes: this.#maxBytes,
       startedAt: this.#clock.now(),
       callback,
-      onDone: (done) => this.#reading.delete(done),
+      readers: this.#reading,
+      onLeft: this.#onLeft,
     });
-    this.#reading.add(reader);
     if (this.#cancelTimer === undefined) this.#watch();
   }
 
@@ -78,15 +82,17 @@ export class BodyReaders {
   }
 }
 
+/** One body on its way. Its listeners are never taken off: they go with the request, and taking them off costs more. */
 class BodyReader {
   readonly startedAt: number;
-  readonly #request: IncomingMessage;
   readonly #announced: number;
   readonly #maxBytes: number;
   readonly #callback: BodyCallback;
-  readonly #onDone: (reader: BodyReader) => void;
-  readonly #chunks: Buffer[] = [];
+  readonly #readers: Set<BodyReader>;
+  #first: Buffer | undefined = undefined;
+  #rest: Buffer[] | undefined = undefined;
   #bytes = 0;
+  #done = false;
 
   constructor(
     request: IncomingMessage,
@@ -96,49 +102,52 @@ class BodyReader {
       readonly maxBytes: number;
       readonly startedAt: number;
       readonly callback: BodyCallback;
-      readonly onDone: (reader: BodyReader) => void;
+      readonly readers: Set<BodyReader>;
+      readonly onLeft: () => void;
     },
   ) {
-    this.#request = request;
     this.#announced = options.announced;
     this.#maxBytes = options.maxBytes;
     this.startedAt = options.startedAt;
     this.#callback = options.callback;
-    this.#onDone = options.onDone;
-    request.on("data", this.#onData);
-    request.on("end", this.#onEnd);
+    this.#readers = options.readers;
+    this.#readers.add(this);
+    request.on("data", (chunk: Buffer) => this.#add(chunk));
+    request.on("end", () => this.end(undefined));
     // An asker that leaves is no error as long as nobody listens for one.
-    request.on("close", this.#onGone);
+    request.on("close", () => {
+      if (this.#finish()) options.onLeft();
+    });
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  #add(chunk: Buffer): void {
+    if (this.#done) return;
     this.#bytes += chunk.length;
     if (this.#bytes > this.#maxBytes) {
       this.end(tooLarge(this.#maxBytes));
       return;
     }
-    this.#chunks.push(chunk);
+    if (this.#first === undefined) this.#first = chunk;
+    else {
+      this.#rest ??= [this.#first];
+      this.#rest.push(chunk);
+    }
     // The end as such comes a turn later and says nothing new.
     if (this.#bytes === this.#announced) this.end(undefined);
-  };
-
-  readonly #onEnd = (): void => this.end(undefined);
-
-  readonly #onGone = (): void => this.#detach();
-
-  end(error: ParsecError | undefined): void {
-    this.#detach();
-    const [first, second] = this.#chunks;
-    const whole =
-      second === undefined ? (first ?? noBytes) : Buffer.concat(this.#chunks, this.#bytes);
-    this.#callback(error, error === undefined ? whole : noBytes);
   }
 
-  #detach(): void {
-    this.#onDone(this);
-    this.#request.off("data", this.#onData);
-    this.#request.off("end", this.#onEnd);
-    this.#request.off("close", this.#onGone);
+  end(error: ParsecError | undefined): void {
+    if (!this.#finish()) return;
+    const whole = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
+    this.#callback(error, error === undefined ? (whole ?? noBytes) : noBytes);
+  }
+
+  /** False when it was finished before. */
+  #finish(): boolean {
+    if (this.#done) return false;
+    this.#done = true;
+    this.#readers.delete(this);
+    return true;
   }
 }
 

@@ -57,6 +57,7 @@ export class HttpHandler {
       maxBytes: limits.maxFrameBytes,
       timeoutMs: limits.bodyTimeoutMs,
       clock: options.clock,
+      onLeft: () => this.#checkEmpty(),
     });
   }
 

@@ -328,6 +328,34 @@ describe("requests", () => {
     await waiting.closed;
   });
 
+  it("whose asker leaves do not hold up closing", async () => {
+    const clock = createManualClock();
+    const served = await serve({ clock });
+    const frame = `POST /_groupcache/ HTTP/1.1\r\n${host}\r\n${frameType}\r\nContent-Length: 99\r\n\r\nP`;
+    const leaving = new RawConnection(served.server.port);
+    leaving.write(frame);
+    await until(() => clock.pendingCount > 0);
+    const closing = served.peers.close();
+    leaving.end();
+    await closing;
+    expect(clock.pendingCount).toBe(0);
+  });
+
+  it("with a body that does not come are cut off when the time to close is over", async () => {
+    const clock = createManualClock();
+    const served = await serve({ clock, limits: { bodyTimeoutMs: 60_000 } });
+    const connection = new RawConnection(served.server.port);
+    connection.write(
+      `POST /_groupcache/ HTTP/1.1\r\n${host}\r\n${frameType}\r\nContent-Length: 99\r\n\r\nP`,
+    );
+    await until(() => clock.pendingCount > 0);
+    const closing = served.peers.close();
+    await clock.run(5000);
+    await closing;
+    expect((await connection.response()).status).toBe(503);
+    await connection.closed;
+  });
+
   it("by a second cache are refused at once", async () => {
     const served = await serve();
     expect(() => served.peers.attach(served.host)).toThrow(
