@@ -18,7 +18,7 @@ import { ReplayGuard } from "./grpc-replay.ts";
  * The answer to a unary call carries in `parsec-mac` the proof that it comes from a node that knows
  * the secret, too. Messages on a stream carry theirs themselves.
  */
-export const authScheme = "Parsec-HMAC-SHA256";
+const authScheme = "Parsec-HMAC-SHA256";
 export const authorizationKey = "authorization";
 export const answerMacKey = "parsec-mac";
 
