@@ -31,7 +31,7 @@ function factorize(number: number): string {
   const found: number[] = [];
   let rest = number;
   for (let divisor = 2; divisor * divisor <= rest; divisor += 1) {
-    for (; rest % divisor === 0; rest /= divisor) found.push(divisor);
+    for (; rest > divisor && rest % divisor === 0; rest /= divisor) found.push(divisor);
   }
   return [...found, rest].join(" ");
 }
