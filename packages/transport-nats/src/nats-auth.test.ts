@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { MessageSigner, MessageVerifier, toKey } from "./nats-auth.ts";
-import { beginMessage, bodyOffset, readMessage } from "./nats-wire.ts";
+import { bodyOffset, MessageWriter, readMessage } from "./nats-wire.ts";
 
 const addressed = { subject: "parsec.c.n.ask", reply: "parsec.c.m.reply.s.1" };
 const windowMs = 30_000;
@@ -11,8 +11,8 @@ function setup(keys = ["the secret of all nodes"]) {
   const signer = new MessageSigner({ key: toKey("the secret of all nodes"), wallNow });
   const verifier = new MessageVerifier({ keys: keys.map(toKey), windowMs, wallNow });
   const signed = (text = "hello"): Buffer => {
-    const head = { kind: "ask", piece: 0, last: true, session: 5 } as const;
-    const bytes = beginMessage(head, { signed: true, bodyBytes: text.length });
+    const writer = new MessageWriter({ session: 5, signed: true });
+    const bytes = writer.begin({ kind: "ask", piece: 0, last: true }, text.length);
     bytes.write(text, bodyOffset(true));
     signer.sign(bytes, addressed);
     return bytes;
@@ -49,8 +49,8 @@ it("believes no message in which any byte was changed", () => {
 
 it("believes nothing that is not signed", () => {
   const { verifier } = setup();
-  const head = { kind: "ask", piece: 0, last: true, session: 5 } as const;
-  const bytes = beginMessage(head, { signed: false, bodyBytes: 0 });
+  const writer = new MessageWriter({ session: 5, signed: false });
+  const bytes = writer.begin({ kind: "ask", piece: 0, last: true }, 0);
   expect(verifier.isGenuine(readMessage(bytes), addressed)).toBe(false);
 });
 

@@ -1,7 +1,7 @@
 import { createManualClock } from "@parsec/testkit";
 import { expect, it } from "vitest";
 import { PartialRequests } from "./nats-body.ts";
-import { beginMessage, bodyOffset, type Message, readMessage } from "./nats-wire.ts";
+import { bodyOffset, type Message, MessageWriter, readMessage } from "./nats-wire.ts";
 
 const limits = { maxFrameBytes: 100, maxPartialBytes: 150, requestTimeoutMs: 5000 };
 
@@ -15,10 +15,8 @@ function piece(
   const prefix = Buffer.alloc(total === undefined ? 0 : 4);
   if (total !== undefined) prefix.writeUInt32LE(total);
   const whole = Buffer.concat([prefix, body]);
-  const bytes = beginMessage(
-    { kind: "ask", piece: number, last, session },
-    { signed: false, bodyBytes: whole.length },
-  );
+  const writer = new MessageWriter({ session, signed: false });
+  const bytes = writer.begin({ kind: "ask", piece: number, last }, whole.length);
   whole.copy(bytes, bodyOffset(false));
   return readMessage(bytes);
 }

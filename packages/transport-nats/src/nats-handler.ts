@@ -65,12 +65,16 @@ export class NatsHandler {
     this.#frames = new FrameServer({ host, limits, sender: session });
   }
 
-  /** Refuses what comes from now on, and lets what is under way finish until the time is over. */
+  /** Refuses what is asked from now on, and lets what is under way finish until the time is over. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#subscription.end();
     this.#partials.clear();
-    if (this.#served.size === 0) return;
+    // Askers are heard until then: they may give up, or have to say that they have taken a piece.
+    if (this.#served.size > 0) await this.#finishServed();
+    await this.#subscription.end();
+  }
+
+  async #finishServed(): Promise<void> {
     const { clock, closeTimeoutMs } = this.#options;
     const cancelTimer = clock.schedule(closeTimeoutMs, () => this.#abandonAll());
     await new Promise<void>((resolve) => {

@@ -2,10 +2,10 @@ import { ParsecError } from "@parsec/core";
 import type { Addressed, MessageSigner } from "./nats-auth.ts";
 import type { NatsUplink } from "./nats-connection.ts";
 import {
-  beginMessage,
   bodyOffset,
   type MessageHead,
   type MessageKind,
+  MessageWriter,
   totalBytes,
 } from "./nats-wire.ts";
 
@@ -21,8 +21,9 @@ export interface Destination extends Partial<Addressed> {
 /** Puts messages together, signs them, and keeps each within what the server takes. */
 export class MessageSender {
   readonly #uplink: NatsUplink;
-  readonly #session: number;
   readonly #signer: MessageSigner | undefined;
+  readonly #writer: MessageWriter;
+  readonly #bodyOffset: number;
 
   constructor(options: {
     readonly uplink: NatsUplink;
@@ -30,13 +31,15 @@ export class MessageSender {
     readonly signer: MessageSigner | undefined;
   }) {
     this.#uplink = options.uplink;
-    this.#session = options.session;
     this.#signer = options.signer;
+    const signed = options.signer !== undefined;
+    this.#writer = new MessageWriter({ session: options.session, signed });
+    this.#bodyOffset = bodyOffset(signed);
   }
 
   /** Bytes that fit into one message beside its head; nothing sensible while there is no connection. */
   get room(): number {
-    return this.#uplink.maxPayload - bodyOffset(this.#signer !== undefined);
+    return this.#uplink.maxPayload - this.#bodyOffset;
   }
 
   /** The same. Throws `PEER_UNREACHABLE` without a connection, or when it is too little to send anything in. */
@@ -49,15 +52,10 @@ export class MessageSender {
   }
 
   /** Sends one message. Throws `PEER_UNREACHABLE` while there is no connection. */
-  send(head: Omit<MessageHead, "session">, body: Uint8Array, to: Destination): void {
-    const signer = this.#signer;
-    const signed = signer !== undefined;
-    const bytes = beginMessage(
-      { ...head, session: this.#session },
-      { signed, bodyBytes: body.length },
-    );
-    bytes.set(body, bodyOffset(signed));
-    signer?.sign(bytes, { subject: to.subject, reply: to.reply ?? "" });
+  send(head: MessageHead, body: Uint8Array, to: Destination): void {
+    const bytes = this.#writer.begin(head, body.length);
+    bytes.set(body, this.#bodyOffset);
+    this.#signer?.sign(bytes, { subject: to.subject, reply: to.reply ?? "" });
     this.#uplink.publish(to.subject, bytes, to);
   }
 

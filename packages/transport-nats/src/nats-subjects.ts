@@ -10,7 +10,6 @@ import { describe, keyFromBytes, keyToBytes, ParsecError } from "@parsec/core";
 const root = "parsec";
 const longestIdBytes = 255;
 const plainToken = /^[A-Za-z0-9_-]+$/;
-const replyShape = /^parsec\.([A-Za-z0-9_=-]+)\.[A-Za-z0-9_=-]+\.reply\.[a-z0-9]+\.[0-9]+$/;
 
 /** The names under which the nodes of one cluster reach each other. */
 export interface NatsSubjects {
@@ -29,11 +28,15 @@ export function natsSubjects(of: {
   readonly session: string;
 }): NatsSubjects {
   const cluster = toToken(of.cluster);
+  // No character of a token means anything else in an expression.
+  const replyShape = new RegExp(
+    `^${root}\\.${cluster}\\.[A-Za-z0-9_=-]+\\.reply\\.[a-z0-9]+\\.[0-9]+$`,
+  );
   return {
     cluster,
     askOf: (nodeId) => `${root}.${cluster}.${toToken(nodeId)}.ask`,
     replyBase: `${root}.${cluster}.${toToken(of.nodeId)}.reply.${of.session}`,
-    isReply: (subject) => replyShape.exec(subject)?.[1] === cluster,
+    isReply: (subject) => replyShape.test(subject),
   };
 }
 

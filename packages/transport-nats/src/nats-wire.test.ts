@@ -1,10 +1,11 @@
 import { expect, it } from "vitest";
-import { beginMessage, bodyOffset, readMessage, readNumbers, writeNumbers } from "./nats-wire.ts";
+import { bodyOffset, MessageWriter, readMessage, readNumbers, writeNumbers } from "./nats-wire.ts";
 
-const head = { kind: "answer", piece: 7, last: true, wantsMore: true, session: 2 ** 48 } as const;
+const head = { kind: "answer", piece: 7, last: true, wantsMore: true } as const;
+const session: number = 2 ** 48;
 
 function message(signed = false): Buffer {
-  const bytes = beginMessage(head, { signed, bodyBytes: 3 });
+  const bytes = new MessageWriter({ session, signed }).begin(head, 3);
   bytes.fill(0x2a, bodyOffset(false), bodyOffset(signed));
   bytes.write("abc", bodyOffset(signed));
   return bytes;
@@ -12,8 +13,14 @@ function message(signed = false): Buffer {
 
 it.each([false, true])("reads back what was written (signed: %s)", (signed) => {
   const read = readMessage(message(signed));
-  expect(read).toMatchObject({ ...head, signed });
+  expect(read).toMatchObject({ ...head, signed, session });
   expect(read.body.toString()).toBe("abc");
+});
+
+it("says so when it is neither the last nor the first, and wants no word", () => {
+  const plain = { kind: "ask", piece: 0, last: false } as const;
+  const bytes = new MessageWriter({ session, signed: false }).begin(plain, 0);
+  expect(readMessage(bytes)).toMatchObject({ ...plain, wantsMore: false, signed: false });
 });
 
 it("refuses every message cut short within its head, and none that merely has no body", () => {
@@ -42,9 +49,9 @@ it.each([
 
 it.each([0, -1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])(
   "refuses %s as a session",
-  (session) => {
+  (wrong) => {
     const bytes = message();
-    bytes.writeDoubleLE(session, 8);
+    bytes.writeDoubleLE(wrong, 8);
     expect(() => readMessage(bytes)).toThrow("session");
   },
 );

@@ -51,34 +51,44 @@ export interface MessageHead {
   readonly piece: number;
   /** Whether it is the last piece. */
   readonly last: boolean;
-  /** Whether the sender waits to hear that it was taken before it goes on. */
+  /** Whether the sender waits to hear that it was taken before it goes on. Defaults to false. */
   readonly wantsMore?: boolean;
-  readonly session: number;
 }
 
 /** A message as it was received. Views of its bytes, not believed yet. */
 export interface Message extends MessageHead {
+  readonly session: number;
   readonly bytes: Buffer;
   readonly signed: boolean;
   readonly body: Buffer;
 }
 
-/** Makes room for a message of `bodyBytes` and writes its head. The body starts at {@link bodyOffset}. */
-export function beginMessage(
-  head: MessageHead,
-  room: { readonly signed: boolean; readonly bodyBytes: number },
-): Buffer {
-  const bytes = Buffer.allocUnsafe(bodyOffset(room.signed) + room.bodyBytes);
-  bytes[0] = magic;
-  bytes[1] = version;
-  bytes[2] = numbers[head.kind];
-  bytes[3] =
-    (head.last ? lastFlag : 0) |
-    (room.signed ? signedFlag : 0) |
-    (head.wantsMore === true ? wantsMoreFlag : 0);
-  bytes.writeUInt32LE(head.piece, 4);
-  bytes.writeDoubleLE(head.session, 8);
-  return bytes;
+/** Begins the messages of one session. */
+export class MessageWriter {
+  readonly #offset: number;
+  /** The head with all that is the same in each. */
+  readonly #head: Buffer = Buffer.alloc(headBytes);
+
+  constructor(options: { readonly session: number; readonly signed: boolean }) {
+    this.#offset = bodyOffset(options.signed);
+    this.#head[0] = magic;
+    this.#head[1] = version;
+    this.#head[3] = options.signed ? signedFlag : 0;
+    this.#head.writeDoubleLE(options.session, 8);
+  }
+
+  /** Makes room for a message and writes its head; the body starts at {@link bodyOffset}. */
+  begin(head: MessageHead, bodyBytes: number): Buffer {
+    const bytes = Buffer.allocUnsafe(this.#offset + bodyBytes);
+    const template = this.#head;
+    // Byte by byte: for so few, any of Buffer's methods costs more than all of this.
+    for (let index = 0; index < headBytes; index++) bytes[index] = template[index] as number;
+    bytes[2] = numbers[head.kind];
+    if (head.last) bytes[3] = (bytes[3] as number) | lastFlag;
+    if (head.wantsMore === true) bytes[3] = (bytes[3] as number) | wantsMoreFlag;
+    if (head.piece !== 0) bytes.writeUInt32LE(head.piece, 4);
+    return bytes;
+  }
 }
 
 export function bodyOffset(signed: boolean): number {
@@ -87,7 +97,9 @@ export function bodyOffset(signed: boolean): number {
 
 /** Reads a message's head. Throws `MALFORMED_FRAME`. */
 export function readMessage(data: Uint8Array): Message {
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const bytes = Buffer.isBuffer(data)
+    ? data
+    : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length < headBytes || bytes[0] !== magic) {
     throw malformed("these bytes are no message of a Parsec node");
   }

@@ -9,7 +9,7 @@ import {
 } from "@parsec/core";
 import { afterEach, expect, it } from "vitest";
 import { createNatsPeers, type NatsPeers } from "../src/index.ts";
-import { beginMessage, bodyOffset, type MessageKind, readMessage } from "../src/nats-wire.ts";
+import { bodyOffset, type MessageKind, MessageWriter, readMessage } from "../src/nats-wire.ts";
 import { describeOnServers } from "./test-servers.ts";
 import { until } from "./until.ts";
 
@@ -119,10 +119,8 @@ function questionOf(client: NatsConnection, message: Msg): Question {
       return bytes;
     },
     answer(part, { piece = 0, last = true, session = 7, kind: answerKind = "answer" } = {}) {
-      const bytes = beginMessage(
-        { kind: answerKind, piece, last, session },
-        { signed: false, bodyBytes: part.length },
-      );
+      const writer = new MessageWriter({ session, signed: false });
+      const bytes = writer.begin({ kind: answerKind, piece, last }, part.length);
       bytes.set(part, bodyOffset(false));
       client.publish(reply, bytes);
     },

@@ -129,6 +129,29 @@ describeWithPrograms((startServer) => {
     }
   });
 
+  it("finishes a long answer though the owner is closing meanwhile", async () => {
+    const server = await startServer();
+    cleanups.push(() => server.dispose());
+    const { peer, host, owner } = await pair(server, {
+      closeTimeoutMs: 20_000,
+      limits: { answerWindowBytes: 16_384 },
+    });
+    const value = Buffer.alloc(1_000_000, "v");
+    let answer = (): void => {};
+    host.onLookup(
+      () =>
+        new Promise((resolve) => {
+          answer = () => resolve({ value, ttlMs: 1, fence: 0, ratePerMinute: 0 });
+        }),
+    );
+    const asked = peer.lookup(lookup);
+    await until(() => host.lookups.length === 1);
+    const closing = owner.close();
+    answer();
+    expect((await asked).value).toHaveLength(value.length);
+    await closing;
+  });
+
   it("lets one question's slow origin hold up neither its neighbours nor later ones", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());

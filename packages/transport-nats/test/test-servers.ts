@@ -89,7 +89,16 @@ export function describeWithPrograms(declare: (start: StartServer, name: string)
         it.skip(`needs the program of ${name}: ${missing}`);
         return;
       }
-      declare((options) => startNatsServer(program, options), name);
+      const started: NatsServer[] = [];
+      // A test that failed has not come to the end of its servers.
+      afterAll(async () => {
+        for (const server of started) await server.dispose();
+      });
+      declare(async (options) => {
+        const server = await startNatsServer(program, options);
+        started.push(server);
+        return server;
+      }, name);
     });
   }
 }
