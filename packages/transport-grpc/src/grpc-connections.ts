@@ -126,6 +126,8 @@ export class GrpcConnections {
       // The owner learns when to give up; the clock here decides for this side.
       { deadline: Date.now() + timeoutMs },
       (error, answer) => {
+        // Cancelled from here: that says nothing of the connection.
+        if (!this.#unaryCalls.has(close)) return;
         if (error !== null) {
           if (wasConnectionLost(error)) this.#discard(connection);
           end(errorFromCall(this.#peerId, error));

@@ -51,8 +51,8 @@ export class GrpcPeer implements Peer {
       maxOpenFrames: connections.maxOpenFrames,
       health,
       onChange: (change) => {
-        // What was connected to a peer that hangs or vanished may never tell: begin anew.
-        if (change.state === "out") this.#renewConnections();
+        // A stream to a peer that hangs or vanished may never tell: begin anew.
+        if (change.state === "out") this.#stream.retire();
         onChange(change);
       },
     });
@@ -89,17 +89,18 @@ export class GrpcPeer implements Peer {
   }
 
   async #ping(signal: AbortSignal): Promise<void> {
-    await this.#connections.unary({
-      method: messageMethods.ping,
-      message: noBytes,
-      timeoutMs: this.#options.health.pingTimeoutMs,
-      signal,
-    });
-  }
-
-  #renewConnections(): void {
-    this.#stream.retire();
-    this.#connections.renew();
+    try {
+      await this.#connections.unary({
+        method: messageMethods.ping,
+        message: noBytes,
+        timeoutMs: this.#options.health.pingTimeoutMs,
+        signal,
+      });
+    } catch (error) {
+      // The connection may be one that will never carry anything again.
+      this.#connections.renew();
+      throw error;
+    }
   }
 
   /** Takes no more calls, lets those under way finish for a while, frees the connections. */

@@ -1,5 +1,6 @@
 import net from "node:net";
 import {
+  Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -10,7 +11,7 @@ import { isParsecError, type Peer, type PeerLookup } from "@parsec/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { encodeAnswerMessage, messageMethods } from "../src/grpc-wire.ts";
 import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
-import { answerFrame, hex } from "./frames.ts";
+import { answerFrame, appliedFrame, hex } from "./frames.ts";
 import { until } from "./until.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -62,11 +63,14 @@ function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
 type Stream = ServerDuplexStream<Buffer, Buffer>;
 
 /** A gRPC server that does with streams, pings and invalidations what the test says. */
-async function impostor(answering: {
-  readonly exchange?: (call: Stream) => void;
-  readonly ping?: () => Buffer | undefined;
-  readonly invalidate?: (request: Buffer) => Buffer;
-}): Promise<number> {
+async function impostor(
+  answering: {
+    readonly exchange?: (call: Stream) => void;
+    readonly ping?: () => Buffer | undefined;
+    readonly invalidate?: (request: Buffer) => Buffer;
+  },
+  port = 0,
+): Promise<number> {
   const server = new Server();
   server.addService(
     {
@@ -89,8 +93,9 @@ async function impostor(answering: {
   );
   cleanups.push(() => server.forceShutdown());
   return await new Promise((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
-      error === null ? resolve(port) : reject(error),
+    const address = `127.0.0.1:${port}`;
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
     );
   });
 }
@@ -274,11 +279,18 @@ describe("a peer that", () => {
     const port = await impostor({
       exchange: (call) => {
         streams++;
+        call.sendMetadata(new Metadata());
         call.on("data", () => call.end());
       },
     });
     expect(await peerAt(port).ask()).toBe("PEER_UNREACHABLE");
-    expect(streams).toBeLessThanOrEqual(2);
+    expect(streams).toBe(2);
+  });
+
+  it("never takes a stream is not asked again at once", async () => {
+    const { port, connections } = await tcpServer((socket) => socket.destroy());
+    expect(await peerAt(port).ask()).toBe("PEER_UNREACHABLE");
+    expect(connections()).toBe(1);
   });
 
   it("ends the stream with a status is unreachable", async () => {
@@ -410,26 +422,87 @@ describe("a peer that fails", () => {
   it("by not being there is found again as soon as it is", async () => {
     const { port } = await tcpServer((socket) => socket.destroy());
     for (const cleanup of cleanups.splice(0)) await cleanup();
-    const health = { failures: 1, minBackoffMs: 20, maxBackoffMs: 40 };
-    const { ask, warnings } = peerAt(port, { health });
-    expect(await ask()).toBe("PEER_UNREACHABLE");
-    const server = new Server();
-    cleanups.push(() => server.forceShutdown());
-    server.addService(
-      { exchange: messageMethods.exchange, ping: messageMethods.ping },
-      {
-        exchange: onFrames((frame, call) => call.write(answerFrame(idOf(frame)))),
-        ping: (_: unknown, callback: (error: null, bytes: Buffer) => void) =>
-          callback(null, Buffer.alloc(0)),
-      },
-    );
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error) =>
-        error === null ? resolve() : reject(error),
-      );
-    });
+    const health = { failures: 2, minBackoffMs: 20, maxBackoffMs: 40 };
+    const { ask, invalidate, warnings } = peerAt(port, { health });
+    expect(await invalidate()).toBe("PEER_UNREACHABLE");
+    const peer = {
+      exchange: onFrames((frame: Buffer, call: Stream) => call.write(answerFrame(idOf(frame)))),
+      invalidate: (request: Buffer) => appliedFrame(idOf(request)),
+    };
+    await impostor(peer, port);
+    // At once: gRPC's own backoff would still say no for a second.
+    expect(await invalidate()).toBe("applied");
+    for (const cleanup of cleanups.splice(1)) await cleanup();
+    expect([await ask(), await ask()]).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+    await until(() => warnings.at(-1)?.kind === "peer-left-out");
+    await impostor(peer, port);
     await until(() => warnings.at(-1)?.kind === "peer-taken-back");
     expect(await ask()).toBe("v");
+  });
+});
+
+describe("a peer behind a network that", () => {
+  /** Passes connections on, or, while it is cut, takes them and lets what they carry vanish for ever. */
+  async function network(target: number) {
+    let isCut = false;
+    const pairs: [net.Socket, net.Socket][] = [];
+    const { port } = await tcpServer((socket) => {
+      if (isCut) return;
+      const onward = net.connect({ port: target, host: "127.0.0.1", noDelay: true });
+      socket.setNoDelay(true);
+      onward.on("error", () => {});
+      cleanups.push(() => onward.destroy());
+      pairs.push([socket, onward]);
+      socket.pipe(onward);
+      onward.pipe(socket);
+    });
+    return {
+      port,
+      cut() {
+        isCut = true;
+        for (const [socket, onward] of pairs) {
+          socket.unpipe(onward).resume();
+          onward.unpipe(socket).resume();
+        }
+      },
+      mend() {
+        isCut = false;
+      },
+    };
+  }
+
+  it("loses its connections without a word is reached over new ones", async () => {
+    let works = 0;
+    const target = await impostor({
+      exchange: onFrames((frame, call) => {
+        works++;
+        call.write(answerFrame(idOf(frame)));
+      }),
+    });
+    const { port, cut, mend } = await network(target);
+    const health = { silenceMs: 30, pingTimeoutMs: 300, minBackoffMs: 10, maxBackoffMs: 10 };
+    const { ask, invalidate, warnings } = peerAt(port, { health });
+    expect(await ask()).toBe("v");
+    // So that there is a connection for signs of life, too.
+    expect(await invalidate()).toBe("PEER_UNREACHABLE");
+    cut();
+    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    expect(await invalidate(100)).toBe("TIMEOUT");
+    mend();
+    await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+    expect(await ask()).toBe("v");
+    expect(works).toBe(2);
+  });
+
+  it("loses an invalidation carries the next one over a new connection", async () => {
+    const target = await impostor({ invalidate: (request) => appliedFrame(idOf(request)) });
+    const { port, cut, mend } = await network(target);
+    const { invalidate } = peerAt(port);
+    cut();
+    expect(await invalidate(50)).toBe("TIMEOUT");
+    mend();
+    expect(await invalidate()).toBe("applied");
   });
 });
 

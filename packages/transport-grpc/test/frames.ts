@@ -41,3 +41,10 @@ export function answerFrame(frameId: number): Buffer {
   frame.writeUInt32LE(frameId, 4);
   return frame;
 }
+
+/** A frame that says the first invalidation was applied. */
+export function appliedFrame(frameId: number): Buffer {
+  const frame = hex("50010200 00000000 04 0000");
+  frame.writeUInt32LE(frameId, 4);
+  return frame;
+}
