@@ -48,9 +48,7 @@ export class FrameEndpoint {
       this.#halfClosed = true;
       this.#endWhenDone();
     });
-    call.on("cancelled", () => this.#disconnected());
     call.on("close", () => this.#disconnected());
-    call.on("error", () => this.#disconnected());
   }
 
   /** Ends the stream; what was not answered by now never will be. */

@@ -1,3 +1,4 @@
+import { connect, type IncomingHttpHeaders } from "node:http2";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import { createGroupCache, type PeerAnswer, type PeerLookup } from "@parsec/core";
 import { createScriptedHost } from "@parsec/testkit";
@@ -263,6 +264,29 @@ describe.each([
     expect(host.lookups.length).toBeLessThanOrEqual(1);
     expect(warnings).toMatchObject([{ kind: "refused" }]);
   });
+});
+
+it("a call that is not signed is refused before its message is there", async () => {
+  const { url } = await secretNode();
+  const session = connect(url.replace("grpc:", "http:"));
+  cleanups.push(() => session.destroy());
+  const request = session.request(
+    {
+      ":method": "POST",
+      ":path": messageMethods.invalidate.path,
+      "content-type": "application/grpc",
+      te: "trailers",
+    },
+    { endStream: false },
+  );
+  // The head of a message of which nothing follows.
+  request.write(hex("00 00100000"));
+  const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
+    request.on("response", resolve);
+    request.on("error", reject);
+    session.on("error", reject);
+  });
+  expect(headers["grpc-status"]).toBe("16");
 });
 
 function altered(message: Buffer): Buffer {

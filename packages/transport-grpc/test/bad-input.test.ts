@@ -282,6 +282,15 @@ describe("as a connection, what", () => {
   });
 });
 
+it("a node that closes ends the streams of its askers in good order", async () => {
+  const { peers, client } = await startNode({ closeTimeoutMs: 600_000 });
+  const stream = client.stream(messageMethods.exchange);
+  stream.send(lookupFrame(1));
+  await until(() => stream.messages.length === 1);
+  await peers.close();
+  expect(await stream.ended).toMatchObject({ code: "OK" });
+});
+
 describe("too much", () => {
   const never = new Promise<never>(() => {});
 

@@ -1,4 +1,5 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createPrivateKey } from "node:crypto";
+import { connect } from "node:net";
 import { credentials } from "@grpc/grpc-js";
 import { createScriptedHost, describePeerContract } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
@@ -107,9 +108,6 @@ describe("a node with certificates", () => {
   });
 
   it("takes its key encrypted", async () => {
-    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    expect(privateKey.type).toBe("private");
-    const { createPrivateKey } = await import("node:crypto");
     const passphrase = "hunter2";
     const key = createPrivateKey(own.key)
       .export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase })
@@ -129,6 +127,21 @@ describe("a node with certificates", () => {
       message: expect.stringContaining("tls.cert and tls.key"),
     });
   });
+});
+
+it("a connection that never shakes hands does not keep a node from closing", async () => {
+  const nodes = await startNodes({
+    count: 1,
+    origin: "grpcs://localhost",
+    tls,
+    closeTimeoutMs: 600_000,
+  });
+  const socket = connect(nodes.peers[0]?.address?.port ?? 0, "127.0.0.1");
+  socket.on("error", () => {});
+  const closed = new Promise((resolve) => socket.on("close", resolve));
+  await new Promise((resolve) => socket.on("connect", resolve));
+  await nodes.close();
+  await closed;
 });
 
 it("foreign clients with a certificate may ask, without one they get no answer", async () => {
