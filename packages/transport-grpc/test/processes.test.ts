@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createGroupCache, type Group } from "@parsec/core";
+import { afterEach, expect, inject, it } from "vitest";
+import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
+import { freePorts } from "./free-ports.ts";
+import { until } from "./until.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Folder with `node.js` and `ends-by-itself.js`, built from the sources as they are now. */
+    readonly grpcPrograms: string;
+  }
+}
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Program {
+  readonly child: ChildProcess;
+  /** Resolves with the exit code, or the signal's name. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+/** Starts a program and waits for what it says first. */
+async function start(name: string, args: readonly string[]): Promise<Program> {
+  const child = spawn(process.execPath, [join(inject("grpcPrograms"), `${name}.js`), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once("close", (code, signal) => resolve(signal ?? code ?? -1));
+  });
+  cleanups.push(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.once("data", () => resolve());
+    void ended.then((code) => reject(new Error(`${name} ended with ${code}`)));
+  });
+  return { child, ended };
+}
+
+/** A node here and one in another process. */
+async function startPair(options: Partial<GrpcPeersOptions> = {}) {
+  const ports = await freePorts(2);
+  const peerUrls = ports.map((port) => `grpc://127.0.0.1:${port}`);
+  const [selfUrl, otherUrl] = peerUrls as [string, string];
+  const warnings: GrpcPeersWarning[] = [];
+  const peers = createGrpcPeers({
+    selfUrl,
+    peerUrls,
+    secret: "a secret of these programs",
+    onWarning: (warning) => warnings.push(warning),
+    ...options,
+    health: { minBackoffMs: 20, maxBackoffMs: 100, ...options.health },
+  });
+  const cache = createGroupCache({ peers });
+  cleanups.push(() => cache.close());
+  await peers.listen();
+  const group = cache.group("g", { load: (key) => `${key} from ${selfUrl}`, hot: false });
+  let count = 0;
+  return {
+    group,
+    warnings,
+    selfUrl,
+    otherUrl,
+    startOther: () => start("node", [otherUrl, ...peerUrls]),
+    /** A new key that the other node owns. */
+    nextKey(): string {
+      for (;;) {
+        const key = `key ${count++}`;
+        if (peers.pick(key) !== undefined) return key;
+      }
+    },
+  };
+}
+
+const sourceOf = async (group: Group, key: string): Promise<string | undefined> => {
+  const value = await group.get(key);
+  return value && Buffer.from(value).toString().split(" from ")[1];
+};
+
+/** Callers that ask for one new key after the other, until they are stopped. */
+function keepAsking(group: Group, nextKey: () => string) {
+  const sources: (string | undefined)[] = [];
+  const failures: unknown[] = [];
+  let stopped = false;
+  const callers = Array.from({ length: 32 }, async () => {
+    while (!stopped) {
+      // While the other node is left out, nothing else would let go of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      try {
+        sources.push(await sourceOf(group, nextKey()));
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  });
+  const stop = async (): Promise<void> => {
+    stopped = true;
+    await Promise.all(callers);
+  };
+  // A test that failed must not leave callers behind who ask a closed node for ever.
+  cleanups.push(stop);
+  return { sources, failures, stop };
+}
+
+it("a process that is killed under load fails no request here, and is asked again once it is back", async () => {
+  const { group, warnings, selfUrl, otherUrl, startOther, nextKey } = await startPair();
+  const first = await startOther();
+  const load = keepAsking(group, nextKey);
+  await until(() => load.sources.length > 500);
+  first.child.kill("SIGKILL");
+  expect(await first.ended).toBe("SIGKILL");
+  await until(() => load.sources.slice(-100).every((source) => source === selfUrl));
+  await startOther();
+  await until(() => warnings.some((warning) => warning.kind === "peer-taken-back"));
+  await until(() => load.sources.at(-1) === otherUrl);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(new Set(load.sources)).toEqual(new Set([otherUrl, selfUrl]));
+});
+
+it("a process that ends in good order under load fails no request here, and leaves nothing behind", async () => {
+  const { group, selfUrl, startOther, nextKey } = await startPair();
+  const other = await startOther();
+  const load = keepAsking(group, nextKey);
+  await until(() => load.sources.length > 500);
+  other.child.kill("SIGTERM");
+  expect(await other.ended).toBe(0);
+  await until(() => load.sources.at(-1) === selfUrl);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+});
+
+it("a process that is stopped does not make its askers wait for their deadlines, and is taken back when it goes on", async () => {
+  const health = { silenceMs: 100, pingTimeoutMs: 200 };
+  const { group, warnings, selfUrl, otherUrl, startOther, nextKey } = await startPair({ health });
+  const other = await startOther();
+  expect(await sourceOf(group, nextKey())).toBe(otherUrl);
+  other.child.kill("SIGSTOP");
+  const [one, another] = [sourceOf(group, nextKey()), sourceOf(group, nextKey())];
+  expect([await one, await another]).toEqual([selfUrl, selfUrl]);
+  expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+  other.child.kill("SIGCONT");
+  await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+  expect(await sourceOf(group, nextKey())).toBe(otherUrl);
+});
+
+it("a process that has closed its nodes ends by itself", async () => {
+  const ports = await freePorts(2);
+  const { ended } = await start(
+    "ends-by-itself",
+    ports.map((port) => `127.0.0.1:${port}`),
+  );
+  expect(await ended).toBe(0);
+});

@@ -1,0 +1,12 @@
+import { createGroupCache } from "@parsec/core";
+import { createGrpcPeers } from "../../src/index.ts";
+
+/* One node of a cluster: arguments are its own address and those of all. Ends on SIGTERM, by itself. */
+
+const [selfUrl = "", ...peerUrls] = process.argv.slice(2);
+const peers = createGrpcPeers({ selfUrl, peerUrls, secret: "a secret of these programs" });
+const cache = createGroupCache({ peers });
+cache.group("g", { load: (key) => `${key} from ${selfUrl}` });
+await peers.listen();
+process.once("SIGTERM", () => void cache.close());
+process.stdout.write("ready\n");
