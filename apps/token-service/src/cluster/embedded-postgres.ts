@@ -1,6 +1,7 @@
 import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import { loopbackHost } from "./free-ports.ts";
+import { startSessionServer } from "./session-server.ts";
+import { createSharedSession } from "./shared-session.ts";
 
 /** A Postgres inside this process, in memory, that others reach by an ordinary DSN. */
 export interface EmbeddedPostgres {
@@ -8,23 +9,31 @@ export interface EmbeddedPostgres {
   close(): Promise<void>;
 }
 
-/**
- * PGlite has a single session; its socket server takes one connection unless told otherwise and
- * turns further ones away. This is room for three nodes with their pools, the supervisor and a psql.
- * All share the one session, so statements queue up, and prepared statements must not be named.
- */
+/** Room for three nodes with their pools, the supervisor and a psql. */
 const maxConnections = 40;
+const limits = { maxBatchBytes: 16 * 1024 * 1024, maxWaitingBytes: 1024 * 1024, silenceMs: 10_000 };
 
-/** Starts the database. Takes a second or two. */
+/**
+ * Starts the database. Takes a second or two. It has a single session, which all connections share:
+ * they take turns, so that none sees another's transaction or unnamed statement; what is set or
+ * prepared by name is seen by all.
+ */
 export async function startEmbeddedPostgres(port: number): Promise<EmbeddedPostgres> {
   const db = await PGlite.create();
-  const server = new PGLiteSocketServer({ db, host: loopbackHost, port, maxConnections });
-  await server.start();
+  const server = await startSessionServer(createSharedSession(db), {
+    host: loopbackHost,
+    port,
+    maxConnections,
+    limits,
+  }).catch(async (reason: unknown) => {
+    await db.close();
+    throw reason;
+  });
   let closing: Promise<void> | undefined;
   return {
     url: `postgres://postgres@${loopbackHost}:${port}/postgres`,
     close() {
-      closing ??= server.stop().then(() => db.close());
+      closing ??= server.close().then(() => db.close());
       return closing;
     },
   };
