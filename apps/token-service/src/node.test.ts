@@ -291,6 +291,13 @@ describe("with both", () => {
     await blocker.end();
   });
 
+  test("users that cannot be read mean no token, rather than one without roles", async () => {
+    const { url } = await startReadyNode({ PARSEC_USERS_TABLE: "node_test.no_such_table" });
+    const refused = await exchangeAt(url, await idp.mint("alice"));
+    expect(refused.status).toBe(503);
+    expect(await refused.text()).not.toContain("no_such_table");
+  });
+
   test("a database that goes away and comes back: cached users go on, new ones get 503", async () => {
     const port = await freePort();
     const first = await startEmbeddedPostgres(port);

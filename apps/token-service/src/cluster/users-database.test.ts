@@ -49,6 +49,55 @@ test("values are bound, not spliced", async () => {
   expect(await source.fetch({ issuer, subject: "alice" }, { signal: never() })).toBeDefined();
 });
 
+test("an answer that is not about who was asked for is an error, not an unknown user", async () => {
+  const pool = pools[0] as DatabasePool;
+  const answers = (rows: readonly Record<string, unknown>[]): DatabasePool => {
+    const stray = Object.create(pool) as DatabasePool;
+    stray.connect = (async () => ({
+      query: async () => ({ rows }),
+      on() {},
+      off() {},
+      release() {},
+    })) as unknown as DatabasePool["connect"];
+    return stray;
+  };
+  const about = (subject: string): Record<string, unknown> => ({
+    asked_issuer: issuer,
+    asked_subject: subject,
+    is_known: false,
+  });
+  for (const rows of [[], [{}], [about("bob")], [about("alice"), about("alice")]]) {
+    const fetch = createUsersSource(answers(rows), users.table).fetch(
+      { issuer, subject: "alice" },
+      { signal: never() },
+    );
+    await expect(fetch).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
+  }
+});
+
+test.each([
+  [
+    "two rows for one user",
+    "SELECT $$i$$ AS issuer, $$s$$ AS subject, $$e$$ AS email, $${a}$$::text[] AS roles, $$d$$ AS department FROM generate_series(1, 2)",
+  ],
+  [
+    "roles in a text",
+    "SELECT $$i$$ AS issuer, $$s$$ AS subject, $$e$$ AS email, $${a}$$::text AS roles, $$d$$ AS department",
+  ],
+])("%s: an error, not a token that lacks roles", async (name, select) => {
+  const view = `parsec_test.view_${name.length}`;
+  await runStatement(
+    pools[0] as DatabasePool,
+    { text: `CREATE VIEW ${view} AS ${select}`, values: [] },
+    never(),
+  );
+  const source = createUsersSource(pools[0] as DatabasePool, view);
+  const fetch = source.fetch({ issuer: "i", subject: "s" }, { signal: never() });
+  await expect(fetch).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
+  const nobody = source.fetch({ issuer: "i", subject: "t" }, { signal: never() });
+  expect(await nobody).toBeUndefined();
+});
+
 test("the pools of three nodes share the one session without mixing up their answers", async () => {
   const names = ["alice", "bob", "carol"];
   const answers = await Promise.all(

@@ -1,3 +1,4 @@
+import { ParsecError } from "@parsec/core";
 import { subjectCacheInput, subjectCacheKey, type TokenDataSource } from "@parsec/tokens";
 import { type DatabasePool, runStatement } from "./database-pool.ts";
 
@@ -10,27 +11,50 @@ export interface UserRecord {
 
 /**
  * Users from Postgres, one query per user and cluster. `table` must be a checked identifier, see
- * `PARSEC_USERS_TABLE`; everything else is bound.
+ * `PARSEC_USERS_TABLE`; everything else is bound. Only a database that says so in so many words makes
+ * a user unknown: every answer is one row that repeats whom it is about, and any other is rejected
+ * with `ORIGIN_FAILED`, because a token without roles would be worse than none.
  */
 export function createUsersSource(pool: DatabasePool, table: string): TokenDataSource<UserRecord> {
-  const text = `SELECT email, roles, department FROM ${table} WHERE issuer = $1 AND subject = $2`;
+  // The casts are for the echo alone: the columns may be of any type that text can be turned into.
+  // OFFSET 0 keeps the planner from asking for the user by way of the join, which has no condition.
+  const text = `SELECT asked.issuer AS asked_issuer, asked.subject AS asked_subject, found.*
+    FROM (SELECT $3::text AS issuer, $4::text AS subject) AS asked
+    LEFT JOIN (
+      SELECT true AS is_known, email, roles, department
+      FROM ${table} WHERE issuer = $1 AND subject = $2 OFFSET 0
+    ) AS found ON true`;
   return {
     name: "users",
     cacheKey: subjectCacheKey,
     cacheInput: subjectCacheInput,
     async fetch({ issuer, subject }, { signal }) {
-      const rows = await runStatement(pool, { text, values: [issuer, subject] }, signal);
-      const [row] = rows;
-      if (row === undefined) return undefined;
+      const values = [issuer, subject, issuer, subject];
+      const [row, ...others] = await runStatement(pool, { text, values }, signal);
+      if (row === undefined || row.asked_issuer !== issuer || row.asked_subject !== subject) {
+        throw unusable("the answer is about somebody else or nobody");
+      }
+      if (others.length > 0) throw unusable("several rows for one user");
+      if (row.is_known !== true) return undefined;
       return {
         email: textOrNull(row.email),
-        roles: Array.isArray(row.roles) ? row.roles.map(String) : [],
+        roles: rolesFrom(row.roles),
         department: textOrNull(row.department),
       };
     },
   };
 }
 
+function rolesFrom(value: unknown): readonly string[] {
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw unusable("the column roles is not an array");
+  return value.map(String);
+}
+
 function textOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : String(value);
+}
+
+function unusable(what: string): ParsecError {
+  return new ParsecError("ORIGIN_FAILED", `users cannot be read: ${what}`);
 }
