@@ -202,6 +202,14 @@ export class ByteStore {
     return true;
   }
 
+  /** The keys of the main list, the most recently used first. */
+  mainKeys(): string[] {
+    const keys: string[] = [];
+    let slot = this.links.older(mainList);
+    for (; slot !== mainList; slot = this.links.older(slot)) keys.push(this.key(slot));
+    return keys;
+  }
+
   delete(key: string): boolean {
     const slot = this.find(key);
     if (slot === none) return false;

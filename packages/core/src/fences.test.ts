@@ -27,6 +27,16 @@ describe("FenceTable", () => {
     expect(table.knows("k", 8)).toBe(false);
   });
 
+  it("remembers the newest invalidations by themselves, and not what it took over", () => {
+    const table = tableWith([1, 2, 3, 4, 5, 6, 7]);
+    expect([1, 2, 3, 4, 5, 6, 7, 8].filter((fence) => table.has("k", fence))).toEqual([
+      2, 3, 4, 5, 6, 7,
+    ]);
+    expect(table.has("other", 7)).toBe(false);
+    table.adopt("k", 9);
+    expect([2, 7, 9].filter((fence) => table.has("k", fence))).toEqual([]);
+  });
+
   it("I2 stands at one number for the same invalidations in any order", () => {
     const twoOrders = fc
       .uniqueArray(anyFence, { minLength: 1, maxLength: 12 })

@@ -54,6 +54,11 @@ export class FenceTable {
     return false;
   }
 
+  /** Whether this very invalidation has been applied, as far as is remembered. */
+  has(key: string, fence: number): boolean {
+    return this.#find(key)?.recent.includes(fence) === true;
+  }
+
   /** Takes note of an invalidation, or of what an asker stands at, that has been applied here. */
   add(key: string, fence: number): void {
     const fences = this.#entry(key);

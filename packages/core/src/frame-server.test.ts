@@ -1,17 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { settled } from "../test/stepped-clock.ts";
+import { checkInvalidationsApplied, readTakenOver } from "./applied-outcome.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { ParsecError } from "./errors.ts";
 import { FrameServer } from "./frame-server.ts";
-import { checkInvalidationsApplied } from "./invalidation-outcome.ts";
 import type {
   PeerAnswer,
   PeerCallOptions,
+  PeerHandOver,
   PeerHost,
   PeerInvalidation,
   PeerLookup,
 } from "./peer.ts";
 import { AnswerReader, type AnswerReceiver } from "./peer-frame-answer-reader.ts";
+import { encodeEntries } from "./peer-frame-entries.ts";
 import { encodeInvalidations } from "./peer-frame-invalidations.ts";
 import { resolveFrameLimits } from "./peer-frame-limits.ts";
 import { LookupFrameWriter } from "./peer-frame-lookups.ts";
@@ -71,6 +73,7 @@ class Response implements AnswerSink, AnswerReceiver {
 class Host implements PeerHost {
   readonly asked: PeerLookup[] = [];
   readonly invalidations: PeerInvalidation[] = [];
+  readonly taken: PeerHandOver[] = [];
   aborts = 0;
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer> {
@@ -87,6 +90,12 @@ class Host implements PeerHost {
   invalidate(invalidation: PeerInvalidation): void {
     if (invalidation.group === "unknown") throw new ParsecError("NO_SUCH_GROUP", "no such group");
     this.invalidations.push(invalidation);
+  }
+
+  takeOver(part: PeerHandOver): number {
+    if (part.group === "unknown") throw new ParsecError("NO_SUCH_GROUP", "no such group");
+    this.taken.push(part);
+    return part.ticket === 0 ? 77 : 0;
   }
 }
 
@@ -204,6 +213,58 @@ describe("invalidations", () => {
     );
     expect(() => checkInvalidationsApplied(answer, { frameId: 4, count: 1 })).toThrow(
       expect.objectContaining({ code: "MALFORMED_FRAME" }),
+    );
+  });
+});
+
+describe("entries", () => {
+  const entry = { key: "k", value: Buffer.from("v"), ttlMs: 1, tags: ["t"], fence: 5 };
+  const frame = (part: Partial<PeerHandOver> = {}, sender = 1): Buffer =>
+    encodeEntries(
+      { frameId: 3, sender, part: { group: "g", ticket: 0, entries: [entry], ...part } },
+      limits,
+    );
+
+  it("are taken over before the ticket for the next ones goes out", () => {
+    const { server, host } = setup();
+    expect(readTakenOver(server.entries(frame()), 3)).toBe(77);
+    expect(readTakenOver(server.entries(frame({ ticket: 77 })), 3)).toBe(0);
+    expect(host.taken).toEqual([
+      { group: "g", ticket: 0, entries: [entry] },
+      { group: "g", ticket: 77, entries: [entry] },
+    ]);
+  });
+
+  it("that are refused say why", () => {
+    const { server } = setup();
+    expect(() => readTakenOver(server.entries(frame({ group: "unknown" })), 3)).toThrow(
+      expect.objectContaining({ code: "NO_SUCH_GROUP" }),
+    );
+  });
+
+  it("of this very node, or broken, are not taken", () => {
+    const { server, host } = setup();
+    expect(() => server.entries(frame({}, 2))).toThrow("asked itself");
+    expect(() => server.entries(frame().subarray(0, -1))).toThrow(ParsecError);
+    expect(host.taken).toEqual([]);
+  });
+
+  it("are not wanted by a host that knows nothing of them", () => {
+    const { lookup, invalidate } = new Host();
+    const server = new FrameServer({ host: { lookup, invalidate }, limits, sender: 2 });
+    expect(readTakenOver(server.entries(frame()), 3)).toBe(0);
+  });
+
+  it("count as not taken when the answer is to another frame, or to lookups", () => {
+    const { server } = setup();
+    expect(() => readTakenOver(server.entries(frame()), 4)).toThrow(
+      expect.objectContaining({ code: "MALFORMED_FRAME" }),
+    );
+    const nothing = server.invalidations(
+      encodeInvalidations({ frameId: 3, sender: 1, invalidations: [] }, limits),
+    );
+    expect(() => readTakenOver(nothing, 3)).toThrow(
+      expect.objectContaining({ code: "PEER_UNREACHABLE" }),
     );
   });
 });

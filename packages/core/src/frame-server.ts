@@ -1,6 +1,7 @@
 import { ParsecError } from "./errors.ts";
 import type { PeerHost } from "./peer.ts";
 import { AnswerWriter } from "./peer-frame-answers.ts";
+import { decodeEntries } from "./peer-frame-entries.ts";
 import { decodeCancellation, decodeInvalidations } from "./peer-frame-invalidations.ts";
 import type { FrameLimits } from "./peer-frame-limits.ts";
 import { decodeLookups, type LookupFrame } from "./peer-frame-lookups.ts";
@@ -67,6 +68,21 @@ export class FrameServer implements ServedFrameOwner {
       } catch (error) {
         writer.failed(index, error);
       }
+    }
+    return writer.take();
+  }
+
+  /** Takes over part of what a leaving peer knows and returns the frame that says so. */
+  entries(bytes: Uint8Array): Buffer {
+    const frame = decodeEntries(bytes, this.#limits);
+    this.#checkSender(frame.sender);
+    const { maxValueBytes } = this.#limits;
+    const writer = new AnswerWriter({ maxValueBytes, initialBytes: 64 });
+    writer.begin(frame.frameId);
+    try {
+      writer.applied(0, this.host.takeOver?.(frame.part) ?? 0);
+    } catch (error) {
+      writer.failed(0, error);
     }
     return writer.take();
   }

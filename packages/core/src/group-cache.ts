@@ -1,10 +1,11 @@
 import { bytesCodec } from "./codec.ts";
 import { GroupDirectory, type NodeOptions } from "./group-directory.ts";
-import type { GroupEngine, Origin } from "./group-engine.ts";
+import type { GroupEngine } from "./group-engine.ts";
 import { type CachePolicy, resolvePolicy } from "./group-options.ts";
 import type { GroupStats } from "./group-stats.ts";
 import type { InvalidationResult } from "./invalidation.ts";
 import { describe, functionOption } from "./option-checks.ts";
+import type { Origin } from "./origin.ts";
 import { originFailed } from "./origin-error.ts";
 import { absentTag } from "./tag-index.ts";
 
@@ -71,7 +72,7 @@ export function createGroupCache(options: NodeOptions = {}): GroupCache {
     },
     names: () => directory.names(),
     stats: () => directory.stats(),
-    updatePeers: (ids) => directory.node.picker.updatePeers(ids),
+    updatePeers: (ids) => directory.updatePeers(ids),
     close: () => directory.close(),
   };
 }

@@ -1,24 +1,31 @@
 import { type Clock, createSystemClock } from "./clock.ts";
 import { ParsecError } from "./errors.ts";
-import type { GroupEngine, NodeContext, Origin } from "./group-engine.ts";
-import { GroupEngine as Engine } from "./group-engine.ts";
+import { GroupEngine } from "./group-engine.ts";
 import type { ResolvedPolicy } from "./group-options.ts";
+import type { NodeContext } from "./group-parts.ts";
 import type { GroupStats } from "./group-stats.ts";
+import { handOver } from "./hand-over.ts";
 import { createLocalPicker } from "./local-picker.ts";
-import { describe } from "./option-checks.ts";
+import { MissedInvalidations } from "./missed-invalidations.ts";
+import { describe, numberOption } from "./option-checks.ts";
+import type { Origin } from "./origin.ts";
 import type {
   PeerAnswer,
   PeerCallOptions,
+  PeerHandOver,
   PeerHost,
   PeerInvalidation,
   PeerLookup,
   PeerPicker,
 } from "./peer.ts";
+import { WarmUp } from "./warm-up.ts";
 
 /** What a cache or registry stands on. */
 export interface NodeOptions {
   /** Reaches the other nodes, such as `createHttpPeers({ … })`. Without it this node owns every key. */
   readonly peers?: PeerPicker;
+  /** How long closing may spend on giving this node's entries to its peers. Defaults to 2,000; 0 for not at all. */
+  readonly handOverMs?: number;
   /** For tests; defaults to the process's monotonic clock. */
   readonly clock?: Clock;
   /** Numbers from 0 up to 1, for jitter and fences. For tests; defaults to `Math.random`. */
@@ -29,15 +36,31 @@ export interface NodeOptions {
 export class GroupDirectory implements PeerHost {
   readonly node: NodeContext;
   readonly #groups: Map<string, GroupEngine<never, unknown>> = new Map();
+  readonly #handOverMs: number;
   #closing: Promise<void> | undefined;
 
   constructor(options: NodeOptions = {}) {
+    const picker = options.peers ?? createLocalPicker();
+    const clock = options.clock ?? createSystemClock();
     this.node = {
-      picker: options.peers ?? createLocalPicker(),
-      clock: options.clock ?? createSystemClock(),
+      picker,
+      clock,
       random: options.random ?? Math.random,
+      warmUp: new WarmUp(clock, picker),
+      missed: new MissedInvalidations({
+        picker,
+        clock,
+        repeat: (invalidation, options) =>
+          this.#group(invalidation.group).spread(invalidation, options),
+      }),
     };
-    this.node.picker.attach(this);
+    this.#handOverMs = numberOption("handOverMs", {
+      given: options.handOverMs,
+      fallback: 2_000,
+      min: 0,
+      max: 600_000,
+    });
+    picker.attach(this);
   }
 
   add<Input, T>(
@@ -54,9 +77,15 @@ export class GroupDirectory implements PeerHost {
     if (this.#groups.has(name)) {
       throw new ParsecError("DUPLICATE_NAME", `a group named ${describe(name)} exists already`);
     }
-    const engine = new Engine<Input, T>(name, { ...parts, node: this.node });
+    const engine = new GroupEngine<Input, T>(name, { ...parts, node: this.node });
     this.#groups.set(name, engine as unknown as GroupEngine<never, unknown>);
     return engine;
+  }
+
+  updatePeers(ids: readonly string[]): void {
+    const { missed, picker } = this.node;
+    missed.noteMembers();
+    picker.updatePeers(ids);
   }
 
   names(): string[] {
@@ -75,15 +104,33 @@ export class GroupDirectory implements PeerHost {
     this.#group(invalidation.group).apply(invalidation);
   }
 
+  takeOver(part: PeerHandOver): number {
+    const group = this.#group(part.group);
+    // What comes now would be lost with this node; the leaving one learns it at once.
+    if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
+    return group.takeOver(part);
+  }
+
+  rejoined(): void {
+    for (const group of this.#groups.values()) group.forget();
+    this.node.warmUp.restart();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    // Peers first: what they still wait for may finish, and nobody new comes in.
+    const { picker, clock, missed } = this.node;
+    missed.close();
+    // Then the peers: what they still wait for may finish, and nobody new comes in.
     try {
-      await this.node.picker.close();
+      if (picker.peers().length > 0 && this.#handOverMs > 0) {
+        const groups = this.#groups.values();
+        await handOver(groups, { picker, clock, timeoutMs: this.#handOverMs });
+      }
+      await picker.close();
     } finally {
       for (const group of this.#groups.values()) group.close();
     }

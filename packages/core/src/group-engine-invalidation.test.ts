@@ -268,6 +268,53 @@ describe("invalidateTag and invalidateAll", () => {
   });
 });
 
+describe("a node that could not be told", () => {
+  const back = async (cluster: GroupCluster, id: string): Promise<void> => {
+    cluster.network.down.delete(id);
+    await cluster.clock.advance(200);
+    expect(cluster.clock.pendingCount).toBe(0);
+  };
+
+  it("is told when it is back, and what was fetched since stays", async () => {
+    const cluster = clusterOf(ids, everythingIsHot);
+    for (const id of ids) await got(cluster, id, "a:k", "old");
+    cluster.network.down.add("c");
+    await cluster.node("b").group.invalidate("a:k");
+    expect(await got(cluster, "b", "a:k", "new")).toBe("new");
+    expect(peeks(cluster, ids, "a:k")).toEqual(["new", "new", "old"]);
+    await back(cluster, "c");
+    expect(peeks(cluster, ids, "a:k")).toEqual(["new", "new", undefined]);
+    expect(await got(cluster, "c", "a:k", "newer")).toBe("new");
+  });
+
+  it("is told of tags as well, and so is whoever it has handed the old value on to", async () => {
+    const cluster = clusterOf(ids, { ...everythingIsHot, tags: () => ["red"] });
+    for (const id of ids) await got(cluster, id, "a:k", "old");
+    cluster.network.onTheWay = ({ to, message }) => {
+      if (to === "a" && "target" in message) throw new ParsecError("TIMEOUT", "lost");
+    };
+    await cluster.node("b").group.invalidateTag("red");
+    expect(await got(cluster, "c", "a:k", "new")).toBe("old");
+    expect(peeks(cluster, ids, "a:k")).toEqual(["old", undefined, "old"]);
+    cluster.network.onTheWay = () => {};
+    await back(cluster, "a");
+    expect(peeks(cluster, ids, "a:k")).toEqual([undefined, undefined, undefined]);
+    expect(await got(cluster, "c", "a:k", "new")).toBe("new");
+  });
+
+  it("drops what it has although it was told before, unless that was said to be possible", async () => {
+    const cluster = clusterOf(ids);
+    const message = { group: "g", target: { kind: "keys", keys: ["a:k"] }, fence: 77 } as const;
+    const host = cluster.network.host("a");
+    host.invalidate({ ...message, again: true });
+    expect(await got(cluster, "a", "a:k", "v")).toBe("v");
+    host.invalidate({ ...message, again: true });
+    expect(peeks(cluster, ["a"], "a:k")).toEqual(["v"]);
+    host.invalidate(message);
+    expect(peeks(cluster, ["a"], "a:k")).toEqual([undefined]);
+  });
+});
+
 describe("the counters", () => {
   it("I8 balance on every node at rest, whatever the network does", async () => {
     const anyNode = fc.constantFrom(...ids);
@@ -307,42 +354,57 @@ describe("the counters", () => {
       { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(150) }) },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 50, size: "max" }), async (steps) => {
-        const cluster = clusterOf(ids, {
-          ttlMs: 100,
-          staleWhileRevalidateMs: 50,
-          negativeTtlMs: 50,
-          timeoutMs: 200,
-          hot: { minRatePerMinute: 2 },
-        });
-        const { network, clock } = cluster;
-        const answers: Promise<unknown>[] = [];
-        for (const each of steps) {
-          if (each.kind === "wait") {
-            await clock.advance(each.ms);
-            continue;
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 50, size: "max" }),
+        fc.boolean(),
+        async (steps, hasDeputies) => {
+          const cluster = clusterOf(
+            ids,
+            {
+              ttlMs: 100,
+              staleWhileRevalidateMs: 50,
+              negativeTtlMs: 50,
+              timeoutMs: 200,
+              maxFallbackLoads: 1,
+              hot: { minRatePerMinute: 2 },
+            },
+            { hasDeputies },
+          );
+          const { network, clock } = cluster;
+          const answers: Promise<unknown>[] = [];
+          for (const each of steps) {
+            if (each.kind === "wait") {
+              await clock.advance(each.ms);
+              continue;
+            }
+            const { group, loader } = cluster.node(each.node);
+            if (each.kind === "get") {
+              const leaver = new AbortController();
+              const answer = group.get(
+                each.key,
+                each.leave ? { signal: leaver.signal } : undefined,
+              );
+              answers.push(answer.catch((error: unknown) => error));
+              await settled();
+              leaver.abort();
+            } else if (each.kind === "invalidate") await group.invalidate(each.key);
+            else if (each.kind === "down") network.down.add(each.node);
+            else if (each.kind === "up") network.down.delete(each.node);
+            else if (each.kind === "resolve") loader.calls.at(-1)?.resolve("v");
+            else if (each.kind === "none") loader.calls.at(-1)?.resolve(undefined);
+            else loader.calls.at(-1)?.reject(new Error("no"));
           }
-          const { group, loader } = cluster.node(each.node);
-          if (each.kind === "get") {
-            const leaver = new AbortController();
-            const answer = group.get(each.key, each.leave ? { signal: leaver.signal } : undefined);
-            answers.push(answer.catch((error: unknown) => error));
-            await settled();
-            leaver.abort();
-          } else if (each.kind === "invalidate") await group.invalidate(each.key);
-          else if (each.kind === "down") network.down.add(each.node);
-          else if (each.kind === "up") network.down.delete(each.node);
-          else if (each.kind === "resolve") loader.calls.at(-1)?.resolve("v");
-          else if (each.kind === "none") loader.calls.at(-1)?.resolve(undefined);
-          else loader.calls.at(-1)?.reject(new Error("no"));
-        }
-        await clock.advance(400);
-        for (const answer of await Promise.all(answers)) {
-          if (answer instanceof Error) expect(answer).toBeInstanceOf(ParsecError);
-        }
-        for (const id of ids) expectBalance(cluster.node(id).group.stats());
-        expect(clock.pendingCount).toBe(0);
-      }),
+          await clock.advance(400);
+          for (const answer of await Promise.all(answers)) {
+            if (answer instanceof Error) expect(answer).toBeInstanceOf(ParsecError);
+          }
+          for (const id of ids) expectBalance(cluster.node(id).group.stats());
+          // What was invalidated while a node was down, it is told once it is up.
+          network.down.clear();
+          await clock.advance(10_000);
+          expect(clock.pendingCount).toBe(0);
+        },
+      ),
       { numRuns: 300 },
     );
   });

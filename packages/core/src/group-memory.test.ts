@@ -333,4 +333,36 @@ describe("GroupMemory", () => {
       expect(broken.memory.stats().main).toMatchObject({ items: 0, bytes: 0 });
     });
   });
+
+  it("gives away what is fresh, with its tags and its end, and counts no use of it", async () => {
+    const { memory, clock, store } = newMemory();
+    store("own", alice, { ttlMs: 100, tags: ["t"] });
+    store("copy", alice, { hot: true });
+    store("none", undefined, { ttlMs: 100 });
+    const value = Buffer.from(JSON.stringify(alice));
+    const freshUntil = clock.now() + 100;
+    expect(memory.copyToGive("own")).toEqual({ value, freshUntil, tags: ["t"] });
+    expect(memory.copyToGive("copy")).toMatchObject({
+      value,
+      freshUntil: Number.POSITIVE_INFINITY,
+    });
+    expect(memory.copyToGive("none")).toEqual({ value: undefined, freshUntil, tags: [] });
+    expect(memory.copyToGive("nobody's")).toBeUndefined();
+    expect([memory.has("own"), memory.has("nobody's")]).toEqual([true, false]);
+    await clock.advance(100);
+    expect(memory.copyToGive("own")).toBeUndefined();
+    expect(memory.has("own")).toBe(false);
+    expect(memory.hits).toBe(0);
+  });
+
+  it("lists what it owns, what was used last first", () => {
+    const { memory, store } = newMemory();
+    for (const key of ["a", "b", "c"]) store(key, alice);
+    store("copy", alice, { hot: true });
+    memory.peek("a");
+    memory.copyToGive("b");
+    expect(memory.ownedKeys()).toEqual(["a", "c", "b"]);
+    memory.clear();
+    expect(memory.ownedKeys()).toEqual([]);
+  });
 });

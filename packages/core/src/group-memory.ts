@@ -48,6 +48,13 @@ export interface StoredCopy {
   readonly remainingMs: number;
 }
 
+/** A copy for a node that takes this one's place. */
+export interface GivenCopy {
+  readonly value: Uint8Array | undefined;
+  readonly freshUntil: number;
+  readonly tags: readonly string[];
+}
+
 /**
  * What one node remembers of one group: entries as bytes, decoded copies of those read again, tags
  * and fences. Knows nothing of loading.
@@ -146,6 +153,28 @@ export class GroupMemory<T> {
     if (slot < 0) return undefined;
     this.#counters.staleHits++;
     return this.#copy(slot);
+  }
+
+  /** Whether there is a fresh entry. Counts nothing. */
+  has(key: string): boolean {
+    return this.#findFresh(key) >= 0;
+  }
+
+  /** The keys this node owns, the most recently used first, as they are now. */
+  ownedKeys(): string[] {
+    return this.#store.mainKeys();
+  }
+
+  /** A fresh entry for another node to own. It says nothing about use here, so it counts nothing. */
+  copyToGive(key: string): GivenCopy | undefined {
+    const slot = this.#findFresh(key);
+    if (slot < 0) return undefined;
+    const value = this.#store.value(slot);
+    return {
+      value: value === undefined ? undefined : Buffer.from(value),
+      freshUntil: this.#store.freshUntil(slot),
+      tags: this.#tags.of(key),
+    };
   }
 
   /** Keeps a value; `hot` when another node owns the key. Entries larger than the budget are not kept. */

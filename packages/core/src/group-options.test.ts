@@ -15,6 +15,7 @@ describe("resolvePolicy", () => {
       timeoutMs: 10_000,
       hotFromRatePerMinute: 10,
       onPeerFailure: "load",
+      maxFallbackLoads: 64,
       maxKeyBytes: 1024,
       maxValueBytes: 16 * mebibyte,
     });
@@ -31,6 +32,7 @@ describe("resolvePolicy", () => {
       timeoutMs: 1,
       hot: { minRatePerMinute: 0 },
       onPeerFailure: "fail",
+      maxFallbackLoads: 1,
       maxKeyBytes: 1,
       maxValueBytes: 0,
     };
@@ -45,6 +47,7 @@ describe("resolvePolicy", () => {
       staleIfErrorMs: Number.POSITIVE_INFINITY,
       negativeTtlMs: Number.POSITIVE_INFINITY,
       timeoutMs: 366 * 24 * 3600 * 1000,
+      maxFallbackLoads: 1_000_000,
       maxKeyBytes: 65_535,
       maxValueBytes: 512 * mebibyte,
     };
@@ -64,6 +67,7 @@ describe("resolvePolicy", () => {
     ["staleIfErrorMs", [-1], "from 0 to Infinity"],
     ["negativeTtlMs", [-1], "from 0 to Infinity"],
     ["timeoutMs", [0, -1, Number.POSITIVE_INFINITY], "from 1 to 31622400000"],
+    ["maxFallbackLoads", [0, -1, 1_000_001], "from 1 to 1000000"],
     ["maxKeyBytes", [0, 65_536], "from 1 to 65535"],
     ["maxValueBytes", [-1, 512 * mebibyte + 1], "from 0 to 536870912"],
   ] as const)(

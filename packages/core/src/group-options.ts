@@ -27,6 +27,8 @@ export interface CachePolicy {
   readonly hot?: HotPolicy | false;
   /** When the owner cannot be reached: `"load"` asks the origin from here, `"fail"` rejects. Defaults to `"load"`. */
   readonly onPeerFailure?: "load" | "fail";
+  /** Fetches under way at once in the place of owners out of reach; further ones wait. Defaults to 64. */
+  readonly maxFallbackLoads?: number;
   /** Longest key in bytes of UTF-8. Defaults to 1,024. */
   readonly maxKeyBytes?: number;
   /** Largest encoded value, cached or not. Defaults to 16 MiB. What does not fit `maxBytes` is served and not kept. */
@@ -45,6 +47,7 @@ export interface ResolvedPolicy {
   /** Infinity when there is no hot cache. */
   readonly hotFromRatePerMinute: number;
   readonly onPeerFailure: "load" | "fail";
+  readonly maxFallbackLoads: number;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
 }
@@ -87,6 +90,12 @@ export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
     onPeerFailure: choiceOption("onPeerFailure", {
       given: policy.onPeerFailure,
       choices: ["load", "fail"],
+    }),
+    maxFallbackLoads: numberOption("maxFallbackLoads", {
+      given: policy.maxFallbackLoads,
+      fallback: 64,
+      min: 1,
+      max: 1_000_000,
     }),
     maxKeyBytes: numberOption("maxKeyBytes", {
       given: policy.maxKeyBytes,

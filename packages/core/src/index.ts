@@ -1,6 +1,7 @@
 // For users.
 
 // For authors of transports and tools.
+export { checkInvalidationsApplied, readTakenOver } from "./applied-outcome.ts";
 export type { Clock } from "./clock.ts";
 export { createSystemClock } from "./clock.ts";
 export type { ClusterConfig } from "./cluster-config.ts";
@@ -16,13 +17,13 @@ export type { FrameChannel, FrameExchange } from "./frame-in-flight.ts";
 export { FrameInFlight } from "./frame-in-flight.ts";
 export type { FrameServerOptions } from "./frame-server.ts";
 export { FrameServer } from "./frame-server.ts";
+export { Gate } from "./gate.ts";
 export type { Group, GroupCache, GroupLoader, GroupOptions } from "./group-cache.ts";
 export { createGroupCache } from "./group-cache.ts";
 export type { NodeOptions } from "./group-directory.ts";
 export type { CachePolicy, HotPolicy } from "./group-options.ts";
 export type { CacheStats, GroupStats } from "./group-stats.ts";
 export type { InvalidationResult } from "./invalidation.ts";
-export { checkInvalidationsApplied } from "./invalidation-outcome.ts";
 export { keyFromBytes, keyToBytes } from "./key-bytes.ts";
 export { choiceOption, describe, numberOption } from "./option-checks.ts";
 export { errorFromOwner } from "./owner-error.ts";
@@ -30,13 +31,16 @@ export type {
   Peer,
   PeerAnswer,
   PeerCallOptions,
+  PeerEntry,
   PeerFailure,
+  PeerHandOver,
   PeerHost,
   PeerInvalidation,
   PeerInvalidationTarget,
   PeerLookup,
   PeerPicker,
 } from "./peer.ts";
+export { encodeEntries } from "./peer-frame-entries.ts";
 export { encodeCancellation, encodeInvalidations } from "./peer-frame-invalidations.ts";
 export { isErrorCode, requestKind } from "./peer-frame-layout.ts";
 export type { FrameLimits } from "./peer-frame-limits.ts";

@@ -21,7 +21,8 @@ export interface AnswerReceiver {
   /** `answer.value` is a view of what was pushed. */
   answered(index: number, answer: PeerAnswer): void;
   failed(index: number, error: ParsecError): void;
-  applied(index: number): void;
+  /** `ticket` is 0 but for a hand-over. */
+  applied(index: number, ticket: number): void;
 }
 
 class DecodedAnswer implements PeerAnswer {
@@ -42,6 +43,14 @@ class DecodedAnswer implements PeerAnswer {
   }
 }
 
+const missingAnswer: PeerAnswer = {
+  value: undefined,
+  ttlMs: 0,
+  fence: 0,
+  ratePerMinute: 0,
+  missing: true,
+};
+
 /** Most answers come whole: no list is made for pieces until there is one. */
 const none: Uint8Array[] = [];
 const indexBytes = 3;
@@ -54,6 +63,8 @@ const headBytesByStatus: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte)
   const flags = byte & ~statusMask;
   if (status === answerStatus.failed && flags === 0) return failedHeadBytes;
   if (status === answerStatus.applied && flags === 0) return indexBytes;
+  if (status === answerStatus.applied && flags === fenceFlag) return indexBytes + 8;
+  if (status === answerStatus.missing && flags === 0) return indexBytes;
   if ((flags & ~(ttlFlag | fenceFlag | rateFlag)) !== 0) return unknownStatus;
   const flagCount = Number((byte & ttlFlag) !== 0) + Number((byte & fenceFlag) !== 0);
   const optional = 8 * (flagCount + Number((byte & rateFlag) !== 0));
@@ -184,11 +195,15 @@ export class AnswerReader {
     let offset = start + indexBytes;
     const status = byte & statusMask;
     if (status === answerStatus.applied) {
-      receiver.applied(index);
+      receiver.applied(index, readTicket(view, start));
       return;
     }
     if (status === answerStatus.failed) {
       receiver.failed(index, this.#readError(bytes, view, offset));
+      return;
+    }
+    if (status === answerStatus.missing) {
+      receiver.answered(index, missingAnswer);
       return;
     }
     let ttlMs = Number.POSITIVE_INFINITY;
@@ -241,6 +256,13 @@ function answersFrameId(view: DataView, offset: number): number {
     view.getUint8(offset + 3) === 0;
   if (!isAnswers) throw malformed("these bytes are no answers of a known version");
   return view.getUint32(offset + 4, true);
+}
+
+function readTicket(view: DataView, start: number): number {
+  if ((view.getUint8(start) & fenceFlag) === 0) return 0;
+  const ticket = view.getFloat64(start + indexBytes, true);
+  checkWholeNumber(ticket, "ticket");
+  return ticket;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

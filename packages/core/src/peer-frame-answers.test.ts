@@ -9,7 +9,7 @@ import { maxMessageBytes } from "./peer-frame-layout.ts";
 type Seen =
   | readonly ["answered", number, PeerAnswer]
   | readonly ["failed", number, string, string]
-  | readonly ["applied", number];
+  | readonly ["applied", number, number];
 
 class Recorder implements AnswerReceiver {
   readonly frameId = 7;
@@ -25,8 +25,8 @@ class Recorder implements AnswerReceiver {
     this.seen.push(["failed", index, error.code, error.message]);
   }
 
-  applied(index: number): void {
-    this.seen.push(["applied", index]);
+  applied(index: number, ticket: number): void {
+    this.seen.push(["applied", index, ticket]);
   }
 }
 
@@ -36,7 +36,7 @@ function write(seen: readonly Seen[], maxValueBytes = 1000): Buffer {
   for (const one of seen) {
     if (one[0] === "answered") writer.answered(one[1], one[2]);
     else if (one[0] === "failed") writer.failed(one[1], new ParsecError(one[2] as never, one[3]));
-    else writer.applied(one[1]);
+    else writer.applied(one[1], one[2]);
   }
   return writer.take();
 }
@@ -90,7 +90,12 @@ const anyAnswer: fc.Arbitrary<Seen> = fc.oneof(
     fc.constantFrom("ORIGIN_FAILED", "TIMEOUT", "CLOSED", "INVALID_ARGUMENT"),
     fc.string({ maxLength: 30 }),
   ),
-  fc.tuple(fc.constant("applied" as const), fc.nat(99)),
+  fc.tuple(
+    fc.constant("answered" as const),
+    fc.nat(99),
+    fc.constant({ value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0, missing: true }),
+  ),
+  fc.tuple(fc.constant("applied" as const), fc.nat(99), fc.maxSafeNat()),
 );
 
 describe("a frame of answers", () => {
@@ -104,7 +109,9 @@ describe("a frame of answers", () => {
       ["answered", 2, { value: Buffer.alloc(0), ttlMs: 1, fence: 2, ratePerMinute: 3 }],
       ["answered", 1, { value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0 }],
       ["failed", 3, "ORIGIN_FAILED", "no"],
-      ["applied", 4],
+      ["applied", 4, 0],
+      ["applied", 5, 3],
+      ["answered", 6, { value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0, missing: true }],
     ]);
     expect(frame.toString("hex")).toBe(
       [
@@ -114,6 +121,8 @@ describe("a frame of answers", () => {
         "12" + "0100" + "0000000000000000",
         "03" + "0300" + "07" + "0200" + "6e6f",
         "04" + "0400",
+        "24" + "0500" + "0000000000000840",
+        "05" + "0600",
       ].join(""),
     );
   });
@@ -156,7 +165,7 @@ describe("a frame of answers", () => {
 
   it("that breaks off inside an answer is malformed, and what came before stands", () => {
     const answers: Seen[] = [
-      ["applied", 1],
+      ["applied", 1, 0],
       ["failed", 2, "TIMEOUT", "late"],
     ];
     const frame = write(answers);
@@ -167,7 +176,7 @@ describe("a frame of answers", () => {
     }
     const recorder = new Recorder();
     new AnswerReader(recorder, { maxValueBytes: 10 }).push(frame.subarray(0, -1));
-    expect(recorder.seen).toEqual([["applied", 1]]);
+    expect(recorder.seen).toEqual([["applied", 1, 0]]);
   });
 
   it("never throws anything but a typed error, whatever the bytes", () => {
@@ -192,6 +201,8 @@ describe("a frame of answers", () => {
     ["another frame's answers", 4, 8, "MALFORMED_FRAME"],
     ["an unknown status", 8, 0x0f, "MALFORMED_FRAME"],
     ["a flag out of place", 8, 0x91, "MALFORMED_FRAME"],
+    ["a time to live of something applied", 8, 0x14, "MALFORMED_FRAME"],
+    ["something missing that has a fence", 8, 0x25, "MALFORMED_FRAME"],
     ["an index nobody asked", 9, 200, "MALFORMED_FRAME"],
     ["a time to live below 0", 18, 0xbf, "MALFORMED_FRAME"],
     ["a value beyond the limit", 21, 0xff, "FRAME_TOO_LARGE"],

@@ -4,7 +4,7 @@ import type { PeerAnswer } from "./peer.ts";
 import { errorCodeToByte, maxMessageBytes, writeFrameHeader } from "./peer-frame-layout.ts";
 
 /** What an answer is, in the low half of its first byte; the flags stand in the high half. */
-export const answerStatus = { found: 1, absent: 2, failed: 3, applied: 4 } as const;
+export const answerStatus = { found: 1, absent: 2, failed: 3, applied: 4, missing: 5 } as const;
 export const statusMask = 0x0f;
 export const ttlFlag = 0x10;
 export const fenceFlag = 0x20;
@@ -36,6 +36,10 @@ export class AnswerWriter {
   /** Appends an answer, or a `VALUE_TOO_LARGE` failure when its value exceeds the limit. */
   answered(index: number, answer: PeerAnswer): void {
     const { value, ttlMs, fence, ratePerMinute } = answer;
+    if (answer.missing) {
+      this.#missing(index);
+      return;
+    }
     if (value !== undefined && value.length > this.#maxValueBytes) {
       const message = `the value has ${value.length} bytes, limits.maxValueBytes is ${this.#maxValueBytes}`;
       this.#failed(index, "VALUE_TOO_LARGE", message);
@@ -66,10 +70,17 @@ export class AnswerWriter {
     else this.#failed(index, "ORIGIN_FAILED", "the owner failed in an unexpected way");
   }
 
-  /** Appends that the invalidation at `index` was applied. */
-  applied(index: number): void {
+  /** Appends that the invalidation at `index` was applied, or a part taken over and with which ticket to go on. */
+  applied(index: number, ticket = 0): void {
+    this.#writer.reserve(11);
+    this.#writer.u8(answerStatus.applied | (ticket === 0 ? 0 : fenceFlag));
+    this.#writer.u16(index);
+    if (ticket !== 0) this.#writer.f64(ticket);
+  }
+
+  #missing(index: number): void {
     this.#writer.reserve(3);
-    this.#writer.u8(answerStatus.applied);
+    this.#writer.u8(answerStatus.missing);
     this.#writer.u16(index);
   }
 

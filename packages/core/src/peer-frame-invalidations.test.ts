@@ -24,15 +24,15 @@ function codeOf(run: () => unknown): string {
 }
 
 const anyName = fc.string({ unit: "binary", maxLength: 20 }).map(canonicalKey);
-const anyInvalidation: fc.Arbitrary<PeerInvalidation> = fc.record({
-  group: anyName,
-  fence: fc.maxSafeNat(),
-  target: fc.oneof(
-    fc.record({ kind: fc.constant("keys" as const), keys: fc.array(anyName, { maxLength: 4 }) }),
-    fc.record({ kind: fc.constant("tag" as const), tag: anyName }),
-    fc.record({ kind: fc.constant("all" as const) }),
-  ),
-});
+const anyTarget: fc.Arbitrary<PeerInvalidation["target"]> = fc.oneof(
+  fc.record({ kind: fc.constant("keys" as const), keys: fc.array(anyName, { maxLength: 4 }) }),
+  fc.record({ kind: fc.constant("tag" as const), tag: anyName }),
+  fc.record({ kind: fc.constant("all" as const) }),
+);
+const anyInvalidation: fc.Arbitrary<PeerInvalidation> = fc.record(
+  { group: anyName, fence: fc.maxSafeNat(), target: anyTarget, again: fc.constant(true) },
+  { requiredKeys: ["group", "fence", "target"] },
+);
 
 describe("a frame of invalidations", () => {
   it("has exactly these bytes", () => {
@@ -44,17 +44,19 @@ describe("a frame of invalidations", () => {
           { group: "g", target: { kind: "keys", keys: ["a", "é"] }, fence: 3 },
           { group: "g", target: { kind: "tag", tag: "t" }, fence: 4 },
           { group: "h", target: { kind: "all" }, fence: 5 },
+          { group: "h", target: { kind: "all" }, fence: 6, again: true },
         ],
       },
       limits,
     );
     expect(frame.toString("hex")).toBe(
       [
-        "50010300" + "09000000" + "0000000000000040" + "0300",
+        "50010300" + "09000000" + "0000000000000040" + "0400",
         "00" + "0100" + "0000000000000840" + "02000000" + "67" + "01000000" + "61",
         "02000000" + "c3a9",
         "01" + "0100" + "0000000000001040" + "01000000" + "67" + "01000000" + "74",
         "02" + "0100" + "0000000000001440" + "00000000" + "68",
+        "82" + "0100" + "0000000000001840" + "00000000" + "68",
       ].join(""),
     );
   });

@@ -15,6 +15,8 @@ import {
 import type { FrameLimits } from "./peer-frame-limits.ts";
 
 const targetKinds = ["keys", "tag", "all"] as const;
+/** Beside the kind of the target. */
+const againFlag = 0x80;
 const fixedBytes = 15;
 
 export interface InvalidationFrame {
@@ -28,11 +30,11 @@ export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimit
   const writer = new ByteWriter(256);
   writeRequestHeader(writer, "invalidations", frame);
   let keyCount = 0;
-  for (const { group, target, fence } of frame.invalidations) {
+  for (const { group, target, fence, again } of frame.invalidations) {
     const names = targetNames(target);
     keyCount += names.length;
     writer.reserve(fixedBytes);
-    writer.u8(targetKinds.indexOf(target.kind));
+    writer.u8(targetKinds.indexOf(target.kind) | (again ? againFlag : 0));
     const groupLengthAt = writer.length;
     writer.u16(0);
     writer.f64(fence);
@@ -67,7 +69,9 @@ export function decodeInvalidations(bytes: Uint8Array, limits: FrameLimits): Inv
   let keyCount = 0;
   for (let index = 0; index < header.count; index++) {
     reader.need(fixedBytes, "an invalidation's head");
-    const kind = targetKinds[reader.u8()];
+    const kindAndFlag = reader.u8();
+    const kind = targetKinds[kindAndFlag & ~againFlag];
+    const again = (kindAndFlag & againFlag) !== 0;
     const groupLength = reader.u16();
     const fence = reader.f64();
     const nameCount = reader.u32();
@@ -86,7 +90,8 @@ export function decodeInvalidations(bytes: Uint8Array, limits: FrameLimits): Inv
       reader.need(length, "a key");
       names.push(reader.key(length));
     }
-    invalidations.push({ group, target: targetOf(kind, names), fence });
+    const target = targetOf(kind, names);
+    invalidations.push(again ? { group, target, fence, again } : { group, target, fence });
   }
   reader.end();
   return { frameId: header.frameId, sender: header.sender, invalidations };

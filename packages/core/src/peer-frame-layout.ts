@@ -16,10 +16,15 @@ import { ParsecError, type ParsecErrorCode } from "./errors.ts";
  *                [f64 ratePerMinute], u32 value length, value
  *   absent       the same without length and value
  *   failed       u8 status, u16 index, u8 error code, u16 message length, message
- *   applied      u8 status, u16 index
+ *   applied      u8 status and flags, u16 index, [f64 ticket for the next part of a hand-over]
+ *   missing      u8 status, u16 index
  * invalidations  f64 sender, u16 count, count × invalidation
- *   invalidation u8 target, u16 group name length, f64 fence, u32 number of keys or tags,
+ *   invalidation u8 target and flag, u16 group name length, f64 fence, u32 number of keys or tags,
  *                group name, number × (u32 length, bytes)
+ * entries        f64 sender, u16 count, f64 ticket, u16 group name length, group name, count × entry
+ *   entry        u8 flags, u32 key length, u16 number of tags, [f64 ttlMs, else for ever],
+ *                [f64 fence], [u32 value length, else "there is none"], key,
+ *                number × (u16 length, tag), value
  * cancellation   f64 sender, u16 count, count × u16 index; the frame id is that of the lookups
  */
 
@@ -34,6 +39,7 @@ export const frameKinds = {
   answers: 2,
   invalidations: 3,
   cancellation: 4,
+  entries: 5,
 } as const;
 
 export type FrameKind = keyof typeof frameKinds;
@@ -159,6 +165,8 @@ export function requestKind(bytes: Uint8Array): Exclude<FrameKind, "answers"> | 
       return "invalidations";
     case frameKinds.cancellation:
       return "cancellation";
+    case frameKinds.entries:
+      return "entries";
     default:
       return undefined;
   }

@@ -45,6 +45,7 @@ const anyLookup: fc.Arbitrary<PeerLookup> = fc.record({
   input: fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined }),
   fence: fc.oneof(fc.constant(0), fc.maxSafeNat()),
   timeoutMs: fc.integer({ min: 0, max: 0xffffffff }),
+  memoryOnly: fc.boolean(),
 });
 
 describe("a frame of lookups", () => {
@@ -52,14 +53,14 @@ describe("a frame of lookups", () => {
     const frame = encode([
       plain("a b"),
       { group: "g", key: "é", input: Uint8Array.of(1, 2), fence: 3, timeoutMs: 258 },
-      plain("", "h"),
+      { ...plain("", "h"), memoryOnly: true },
     ]);
     expect(frame.toString("hex")).toBe(
       [
         "50010100" + "07000000" + "000000000000f03f" + "0300",
         "04" + "0000" + "e8030000" + "03000000" + "0100" + "67" + "612062",
         "03" + "0000" + "02010000" + "02000000" + "0000000000000840" + "02000000" + "c3a9" + "0102",
-        "04" + "0100" + "e8030000" + "00000000" + "0100" + "68",
+        "0c" + "0100" + "e8030000" + "00000000" + "0100" + "68",
       ].join(""),
     );
   });
@@ -189,7 +190,7 @@ describe("a frame of lookups", () => {
     expect(codeOf(() => writer.add(plain("a", "long"), 1))).toBe("FRAME_TOO_LARGE");
     expect(writer.add(plain("ok"), 1)).toBe(true);
     expect(decodeLookups(writer.finish(), limits).lookups).toEqual([
-      { ...plain("ok"), timeoutMs: 1 },
+      { ...plain("ok"), timeoutMs: 1, memoryOnly: false },
     ]);
   });
 

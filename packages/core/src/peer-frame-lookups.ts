@@ -16,7 +16,8 @@ import type { FrameLimits } from "./peer-frame-limits.ts";
 const inputFlag = 1;
 const fenceFlag = 2;
 const newGroupFlag = 4;
-const knownFlags = inputFlag | fenceFlag | newGroupFlag;
+const memoryOnlyFlag = 8;
+const knownFlags = inputFlag | fenceFlag | newGroupFlag | memoryOnlyFlag;
 
 const fixedBytes = 11;
 const longestTimeoutMs = 0xffffffff;
@@ -68,6 +69,7 @@ export class LookupFrameWriter {
     const flags =
       (input === undefined ? 0 : inputFlag) |
       (lookup.fence === 0 ? 0 : fenceFlag) |
+      (lookup.memoryOnly ? memoryOnlyFlag : 0) |
       (isNew ? newGroupFlag : 0);
     writer.reserve(fixedBytes + 14);
     writer.u8(flags);
@@ -143,17 +145,24 @@ class DecodedLookup implements PeerLookup {
   readonly input: Uint8Array | undefined;
   readonly fence: number;
   readonly timeoutMs: number;
+  readonly memoryOnly: boolean;
 
   constructor(
     group: string,
     key: string,
-    rest: { input: Uint8Array | undefined; fence: number; timeoutMs: number },
+    rest: {
+      input: Uint8Array | undefined;
+      fence: number;
+      timeoutMs: number;
+      memoryOnly: boolean;
+    },
   ) {
     this.group = group;
     this.key = key;
     this.input = rest.input;
     this.fence = rest.fence;
     this.timeoutMs = rest.timeoutMs;
+    this.memoryOnly = rest.memoryOnly;
   }
 }
 
@@ -219,5 +228,11 @@ function decodeLookup(reader: ByteReader, groups: string[], limits: FrameLimits)
   if ((flags & newGroupFlag) !== 0) groups.push(reader.key(groupLength));
   const key = reader.key(keyLength);
   const input = (flags & inputFlag) === 0 ? undefined : reader.bytes(inputLength);
-  return new DecodedLookup(groups[groupNumber] as string, key, { input, fence, timeoutMs });
+  const memoryOnly = (flags & memoryOnlyFlag) !== 0;
+  return new DecodedLookup(groups[groupNumber] as string, key, {
+    input,
+    fence,
+    timeoutMs,
+    memoryOnly,
+  });
 }

@@ -14,6 +14,8 @@ export interface PeerLookup {
   readonly fence: number;
   /** How long the asker will wait, counted from now. */
   readonly timeoutMs: number;
+  /** Asks for what is in memory and nothing else, as a node does that is new and would go to the origin itself. */
+  readonly memoryOnly?: boolean;
 }
 
 /** What the owner says. Errors are rejections with a `ParsecError`. */
@@ -26,6 +28,29 @@ export interface PeerAnswer {
   readonly fence: number;
   /** How often per minute the owner is asked for this key; 0 when it does not say. */
   readonly ratePerMinute: number;
+  /** Only to a lookup that was `memoryOnly`: memory has nothing, which says nothing about the origin. */
+  readonly missing?: boolean;
+}
+
+/** What a leaving node knows of a key. */
+export interface PeerEntry {
+  readonly key: string;
+  /** Undefined for a remembered "there is none". */
+  readonly value: Uint8Array | undefined;
+  /** How much longer it is fresh, counted from when the ticket was given; Infinity for ever. */
+  readonly ttlMs: number;
+  readonly tags: readonly string[];
+  /** What the leaving node stands at for the key; see {@link PeerLookup.fence}. */
+  readonly fence: number;
+}
+
+/** Part of what a node that leaves hands to the one that will own the keys (ADR 0007). */
+export interface PeerHandOver {
+  readonly group: string;
+  /** What the receiver answered the part before. 0 in the first, which has no entries and only asks for a ticket. */
+  readonly ticket: number;
+  /** Read by the sender after it had the ticket. */
+  readonly entries: readonly PeerEntry[];
 }
 
 /** What an invalidation is about: the listed keys, everything that carries a tag, or the whole group. */
@@ -40,6 +65,8 @@ export interface PeerInvalidation {
   readonly target: PeerInvalidationTarget;
   /** Random positive integer below 2^53 that names this invalidation. */
   readonly fence: number;
+  /** Told before, perhaps in vain: who remembers having dropped a key for it keeps what it fetched since. */
+  readonly again?: boolean;
 }
 
 /** Options of every call that waits for a peer. */
@@ -61,6 +88,15 @@ export interface Peer {
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void>;
+  /**
+   * Gives it what it will own once this node has left; it takes what it can use, and an entry beyond
+   * its limits is left out. Resolves with the ticket for the next part, 0 when it wants no more of
+   * the group. Rejects like `lookup`. Absent where the wire has no word for it, as Go's has none.
+   */
+  handOver?(
+    part: PeerHandOver,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<number>;
 }
 
 /**
@@ -75,6 +111,16 @@ export interface PeerHost {
   lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer>;
   /** Applies it before returning. Throws `NO_SUCH_GROUP` when no such group is registered here. */
   invalidate(invalidation: PeerInvalidation): void;
+  /**
+   * Keeps what a leaving peer hands over, as far as nothing speaks against it. Returns the ticket for
+   * the next part, 0 when no more is wanted. Throws `NO_SUCH_GROUP` or `CLOSED`.
+   */
+  takeOver?(part: PeerHandOver): number;
+  /**
+   * For transports that notice it: this node was no member for a while and did not know it, so it
+   * may have missed invalidations. Everything is forgotten, and asked of whoever owned it meanwhile.
+   */
+  rejoined?(): void;
 }
 
 /** Says who owns a key, and reaches the owner. Each transport provides one. */
@@ -83,8 +129,11 @@ export interface PeerPicker {
   readonly selfId: string;
   /** The other members. */
   peers(): readonly Peer[];
-  /** The owner of `key`; undefined when that is this node. An owner known to be down rejects its lookups at once. */
-  pick(key: string): Peer | undefined;
+  /**
+   * The owner of `key`; undefined when that is this node. An owner known to be down rejects its
+   * lookups at once. `without` asks who would own the key if that member were not there.
+   */
+  pick(key: string, without?: string): Peer | undefined;
   /** Replaces the membership; `ids` lists every node, this one included. */
   updatePeers(ids: readonly string[]): void;
   /** Connects the node that answers incoming requests. Called once, by the cache that takes the picker. */

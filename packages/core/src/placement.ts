@@ -1,6 +1,7 @@
 /** Says which of a fixed set of nodes owns a key. A change of membership makes a new one. */
 export interface Placement {
-  ownerOf(key: string): string;
+  /** `without` asks who would own the key if that node were not there; with no other node it owns it all the same. */
+  ownerOf(key: string, without?: string): string;
 }
 
 /**

@@ -51,6 +51,11 @@ export class RecencyLinks {
     return this.#links[list * 2] as number;
   }
 
+  /** The next less recent slot, or the sentinel after the last; from the sentinel, the most recent one. */
+  older(slot: number): number {
+    return this.#links[slot * 2 + 1] as number;
+  }
+
   /** The next more recent slot, or the sentinel after the last. */
   newer(slot: number): number {
     return this.#links[slot * 2] as number;

@@ -126,7 +126,7 @@ function registryOver(directory: GroupDirectory): DataSourceRegistry {
       const peerUrls = [picker.selfId, ...picker.peers().map((peer) => peer.id)];
       return { selfUrl: picker.selfId, peerUrls, peerCount: peerUrls.length };
     },
-    updatePeers: (urls) => picker.updatePeers(urls),
+    updatePeers: (urls) => directory.updatePeers(urls),
     close: () => directory.close(),
   };
 }

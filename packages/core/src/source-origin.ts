@@ -1,9 +1,9 @@
 import { type Codec, jsonCodec } from "./codec.ts";
 import type { DataSource } from "./data-source.ts";
 import { ParsecError } from "./errors.ts";
-import type { Origin } from "./group-engine.ts";
 import { canonicalKey } from "./key-bytes.ts";
 import { describe, functionOption } from "./option-checks.ts";
+import type { Origin } from "./origin.ts";
 import { originFailed } from "./origin-error.ts";
 import { absentTag } from "./tag-index.ts";
 

@@ -19,6 +19,7 @@ describe("TagIndex", () => {
             index.add(key, tags);
             model.set(key, tags);
           }
+          expect(index.of(key)).toEqual(tags ?? []);
           for (const tag of ["", "team:1", "team:2", "日", "never"]) {
             const carriers = [...model].filter(([, carried]) => carried.includes(tag));
             expect([...index.keys(tag)].sort()).toEqual(

@@ -34,6 +34,11 @@ export class TagIndex {
     this.#tagsByKey.delete(key);
   }
 
+  /** The tags an entry carries. */
+  of(key: string): readonly string[] {
+    return this.#tagsByKey.get(key) ?? [];
+  }
+
   keys(tag: string): readonly string[] {
     return [...(this.#keysByTag.get(tag) ?? [])];
   }

@@ -4,7 +4,7 @@ import {
   type GroupCache,
   type GroupOptions,
 } from "../src/group-cache.ts";
-import { DirectNetwork } from "./direct-peers.ts";
+import { DirectNetwork, type DirectNetworkOptions } from "./direct-peers.ts";
 import { SteppedClock } from "./stepped-clock.ts";
 import { WaitingLoader } from "./waiting-loader.ts";
 
@@ -19,21 +19,27 @@ export interface GroupCluster {
   readonly network: DirectNetwork;
   readonly clock: SteppedClock;
   node(id: string): GroupNode;
+  /** Puts an empty node in the place of the one that had the id. */
+  restart(id: string): GroupNode;
 }
 
 /** Nodes that hold the same group and reach each other directly, on one clock. No jitter. */
 export function clusterOf(
   ids: readonly string[],
   options: Omit<GroupOptions, "load"> = {},
+  ring: DirectNetworkOptions = {},
 ): GroupCluster {
-  const network = new DirectNetwork(ids);
+  const network = new DirectNetwork(ids, ring);
   const clock = new SteppedClock();
   const nodes = new Map<string, GroupNode>();
-  for (const id of ids) {
+  const restart = (id: string): GroupNode => {
     const cache = createGroupCache({ peers: network.picker(id), clock });
     const loader = new WaitingLoader<string, string | undefined>();
     const group = cache.group("g", { ttlJitter: 0, ...options, load: loader.load });
-    nodes.set(id, { cache, group, loader });
-  }
-  return { network, clock, node: (id) => nodes.get(id) as GroupNode };
+    const node = { cache, group, loader };
+    nodes.set(id, node);
+    return node;
+  };
+  for (const id of ids) restart(id);
+  return { network, clock, node: (id) => nodes.get(id) as GroupNode, restart };
 }

@@ -1,21 +1,34 @@
 import { ParsecError } from "../src/errors.ts";
 import { abortError } from "../src/flight.ts";
-import type { Peer, PeerHost, PeerInvalidation, PeerLookup, PeerPicker } from "../src/peer.ts";
+import type {
+  Peer,
+  PeerHandOver,
+  PeerHost,
+  PeerInvalidation,
+  PeerLookup,
+  PeerPicker,
+} from "../src/peer.ts";
 
 /** A message between two nodes. */
 export interface Passage {
   readonly from: string;
   readonly to: string;
-  readonly message: PeerLookup | PeerInvalidation;
+  readonly message: PeerLookup | PeerInvalidation | PeerHandOver;
+}
+
+/** Whether the ring says who would own a key if one member were not there. */
+export interface DirectNetworkOptions {
+  readonly hasDeputies?: boolean;
 }
 
 /**
  * Nodes of one process that call each other directly. The owner of `x:…` is the node x, of any other
- * key the first member. (`@parsec/testkit`, which has a real transport, stands on this package.)
+ * key, or while x is not there, the first member. (`@parsec/testkit`, which has a real transport, stands on this package.)
  */
 export class DirectNetwork {
   readonly asked: (Passage & { readonly message: PeerLookup })[] = [];
   readonly told: (Passage & { readonly message: PeerInvalidation })[] = [];
+  readonly given: (Passage & { readonly message: PeerHandOver })[] = [];
   /** Nodes that nobody reaches. */
   readonly down: Set<string> = new Set();
   /** What happens to a message on its way; a promise delays it, a rejection loses it. */
@@ -24,9 +37,11 @@ export class DirectNetwork {
   onTheWayBack: (passage: Passage) => Promise<void> | void = () => {};
   readonly #members: string[];
   readonly #hosts: Map<string, PeerHost> = new Map();
+  readonly #hasDeputies: boolean;
 
-  constructor(members: readonly string[]) {
+  constructor(members: readonly string[], { hasDeputies = false }: DirectNetworkOptions = {}) {
     this.#members = [...members];
+    this.#hasDeputies = hasDeputies;
   }
 
   picker(selfId: string): PeerPicker {
@@ -35,9 +50,11 @@ export class DirectNetwork {
     return {
       selfId,
       peers: () => members.filter((id) => id !== selfId).map(peerOf),
-      pick(key) {
+      pick: (key, without) => {
         const [named] = key.split(":", 1) as [string];
-        const owner = members.includes(named) ? named : (members[0] as string);
+        const isThere = (id: string): boolean => !this.#hasDeputies || id !== without;
+        const present = members.filter(isThere);
+        const owner = present.includes(named) ? named : (present[0] ?? selfId);
         return owner === selfId ? undefined : peerOf(owner);
       },
       updatePeers(ids) {
@@ -71,6 +88,12 @@ export class DirectNetwork {
         this.told.push(passage);
         const applied = this.#pass(passage, (host) => host.invalidate(message));
         return untilAborted(applied, signal);
+      },
+      handOver: (message, { signal }) => {
+        const passage = { from, to, message };
+        this.given.push(passage);
+        const taken = this.#pass(passage, (host) => host.takeOver?.(message) ?? 0);
+        return untilAborted(taken, signal);
       },
     };
   }

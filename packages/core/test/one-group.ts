@@ -32,7 +32,7 @@ export function expectBalance(stats: GroupStats): void {
   expect(stats.flights).toBe(0);
   expect(stats.gets).toBe(stats.cacheHits + stats.loads);
   expect(stats.loadsDeduped).toBe(
-    stats.peerLoads + stats.peerErrors + stats.localLoads + stats.localLoadErrs,
+    stats.peerLoads + stats.peerErrors + stats.localLoads + stats.localLoadErrs + stats.warmLoads,
   );
   expect(stats.cacheHits).toBe(stats.main.hits + stats.hot.hits);
 }

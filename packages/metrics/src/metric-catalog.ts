@@ -83,6 +83,20 @@ export const groupMetrics: readonly GroupMetric[] = [
     help: "Fetches from the origin that failed",
   },
   {
+    field: "warmLoads",
+    prometheusName: "warm_loads_total",
+    openTelemetryName: "warm.loads",
+    kind: "counter",
+    help: "Values taken from the memory of a key's former owner",
+  },
+  {
+    field: "takenOver",
+    prometheusName: "taken_over_total",
+    openTelemetryName: "taken_over",
+    kind: "counter",
+    help: "Values that nodes which left have handed over",
+  },
+  {
     field: "serverRequests",
     prometheusName: "server_requests_total",
     openTelemetryName: "server_requests",

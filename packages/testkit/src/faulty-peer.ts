@@ -9,12 +9,12 @@ import {
 
 /** One call that a plan decides about. */
 export interface FaultyCall {
-  readonly kind: "lookup" | "invalidate";
+  readonly kind: "lookup" | "invalidate" | "handOver";
   readonly peerId: string;
   readonly group: string;
-  /** The key looked up; undefined for invalidations. */
+  /** The key looked up; undefined for other calls. */
   readonly key: string | undefined;
-  /** How many calls of either kind this peer saw before: 0 for the first. */
+  /** How many calls of any kind this peer saw before: 0 for the first. */
   readonly index: number;
 }
 
@@ -137,6 +137,16 @@ export function createFaultyPeer(
         { timeoutMs: callOptions.timeoutMs, signal: callOptions.signal },
       );
     },
+    ...(peer.handOver && {
+      handOver(part, callOptions) {
+        const { group } = part;
+        return perform(
+          { kind: "handOver", group, key: undefined },
+          () => peer.handOver?.(part, callOptions) ?? Promise.resolve(0),
+          { timeoutMs: callOptions.timeoutMs, signal: callOptions.signal },
+        );
+      },
+    }),
   };
 }
 
@@ -157,8 +167,8 @@ export function createFaultyPicker(
   return {
     selfId: picker.selfId,
     peers: () => picker.peers().map(wrap),
-    pick(key) {
-      const owner = picker.pick(key);
+    pick(key, without) {
+      const owner = picker.pick(key, without);
       return owner && wrap(owner);
     },
     updatePeers: (ids) => picker.updatePeers(ids),

@@ -3,7 +3,7 @@ import type { MemoryNode, MemoryWire } from "./memory-wire.ts";
 
 /** One request, already copied so that nothing the asker keeps is shared with the host. */
 export interface MemoryRequest<Answer> {
-  readonly kind: "lookup" | "invalidate";
+  readonly kind: "lookup" | "invalidate" | "handOver";
   readonly group: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
@@ -87,7 +87,10 @@ class MemoryCall<Answer> {
 
   readonly #breakOff = (): void => this.#unreachable("broke the connection");
 
-  #send(kind: "lookup" | "invalidate" | "cancel", arrive: (garbled: boolean) => void): void {
+  #send(
+    kind: "lookup" | "invalidate" | "handOver" | "cancel",
+    arrive: (garbled: boolean) => void,
+  ): void {
     const message = { kind, from: this.#from.id, to: this.#to, group: this.#request.group };
     const sent = this.#wire.send(message, arrive);
     if (!sent) queueMicrotask(() => this.#unreachable("cannot be reached: the link is cut"));

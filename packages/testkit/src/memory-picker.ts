@@ -3,6 +3,7 @@ import {
   ParsecError,
   type Peer,
   type PeerAnswer,
+  type PeerEntry,
   type PeerPicker,
   type Placement,
 } from "@parsec/core";
@@ -10,21 +11,21 @@ import { callNode } from "./memory-call.ts";
 import type { MemoryNode, MemoryWire } from "./memory-wire.ts";
 
 function copyAnswer(answer: PeerAnswer, maxValueBytes: number): PeerAnswer {
-  const { value, ttlMs, fence, ratePerMinute } = answer;
+  const { value, ttlMs, fence, ratePerMinute, missing = false } = answer;
   if (value !== undefined && value.byteLength > maxValueBytes) {
     throw new ParsecError(
       "VALUE_TOO_LARGE",
       `a value of ${value.byteLength} bytes exceeds the transport's maxValueBytes of ${maxValueBytes}`,
     );
   }
-  return { value: value && new Uint8Array(value), ttlMs, fence, ratePerMinute };
+  return { value: value && new Uint8Array(value), ttlMs, fence, ratePerMinute, missing };
 }
 
 function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer {
   return {
     id,
     async lookup(lookup, options) {
-      const { group, key, fence, timeoutMs } = lookup;
+      const { group, key, fence, timeoutMs, memoryOnly = false } = lookup;
       const keyBytes = keyToBytes(key).byteLength;
       if (keyBytes > wire.maxKeyBytes) {
         throw new ParsecError(
@@ -42,15 +43,18 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
           group,
           timeoutMs,
           signal: options?.signal,
-          serve: (host, signal) => host.lookup({ group, key, input, fence, timeoutMs }, { signal }),
+          serve: (host, signal) =>
+            host.lookup({ group, key, input, fence, timeoutMs, memoryOnly }, { signal }),
           copy: (answer) => copyAnswer(answer, wire.maxValueBytes),
         },
       );
     },
     invalidate(invalidation, options) {
-      const { group, fence, target } = invalidation;
+      const { group, target } = invalidation;
       const copied =
-        target.kind === "keys" ? { kind: target.kind, keys: [...target.keys] } : target;
+        target.kind === "keys"
+          ? { ...invalidation, target: { kind: target.kind, keys: [...target.keys] } }
+          : invalidation;
       return callNode<void>(
         wire,
         { from, to: id },
@@ -59,12 +63,39 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
           group,
           timeoutMs: options.timeoutMs,
           signal: options.signal,
-          serve: (host) => host.invalidate({ group, fence, target: copied }),
+          serve: (host) => host.invalidate(copied),
           copy: () => undefined,
         },
       );
     },
+    handOver(part, options) {
+      const { group } = part;
+      const fits = (entry: PeerEntry): boolean => isWithin(entry, wire);
+      const copied = { ...part, entries: part.entries.filter(fits).map(copyEntry) };
+      return callNode<number>(
+        wire,
+        { from, to: id },
+        {
+          kind: "handOver",
+          group,
+          timeoutMs: options.timeoutMs,
+          signal: options.signal,
+          serve: (host) => host.takeOver?.(copied) ?? 0,
+          copy: (ticket) => ticket,
+        },
+      );
+    },
   };
+}
+
+function isWithin({ key, value }: PeerEntry, limits: MemoryWire): boolean {
+  const isSmall = value === undefined || value.byteLength <= limits.maxValueBytes;
+  return isSmall && keyToBytes(key).byteLength <= limits.maxKeyBytes;
+}
+
+function copyEntry(entry: PeerEntry): PeerEntry {
+  const { value, tags } = entry;
+  return { ...entry, value: value && new Uint8Array(value), tags: [...tags] };
 }
 
 function memberList(selfId: string, ids: readonly string[]): readonly string[] {
@@ -101,7 +132,7 @@ export function createMemoryPicker(
   return {
     selfId: node.id,
     peers: () => [...peers.values()],
-    pick: (key) => peers.get(placement.ownerOf(key)),
+    pick: (key, without) => peers.get(placement.ownerOf(key, without)),
     updatePeers,
     attach(host) {
       node.host = host;

@@ -2,7 +2,7 @@ import type { Clock, PeerHost, Placement } from "@parsec/core";
 
 /** What a {@link MessageFate} is decided for. */
 export interface MemoryMessage {
-  readonly kind: "lookup" | "invalidate" | "answer" | "cancel";
+  readonly kind: "lookup" | "invalidate" | "handOver" | "answer" | "cancel";
   readonly from: string;
   readonly to: string;
   readonly group: string;

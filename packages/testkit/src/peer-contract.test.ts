@@ -30,14 +30,15 @@ function setupWith(breakage: Breakage, breakPicker: (picker: PeerPicker) => Part
           id: peer.id,
           lookup: (lookup, options) => peer.lookup(lookup, options),
           invalidate: (invalidation, options) => peer.invalidate(invalidation, options),
+          handOver: async (part, options) => (await peer.handOver?.(part, options)) ?? 0,
         };
         return { ...plain, ...breakage(peer, picker) };
       };
       return {
         selfId: picker.selfId,
         peers: () => picker.peers().map(wrap),
-        pick(key) {
-          const owner = picker.pick(key);
+        pick(key, without) {
+          const owner = picker.pick(key, without);
           return owner && wrap(owner);
         },
         updatePeers: (members) => picker.updatePeers(members),
@@ -103,6 +104,51 @@ const transports: readonly BrokenTransport[] = [
     fault: "forgets the rate",
     caughtBy: "the rate of requests travels",
     breakage: changing(() => ({ ratePerMinute: 0 })),
+  },
+  {
+    fault: "does not say that it is only a look into memory",
+    caughtBy: "a look into memory arrives as one, and that nothing is there travels back",
+    breakage: (peer) => ({
+      lookup: ({ memoryOnly: _, ...lookup }, options) => peer.lookup(lookup, options),
+    }),
+  },
+  {
+    fault: "turns 'nothing in memory' into 'there is none'",
+    caughtBy: "a look into memory arrives as one, and that nothing is there travels back",
+    breakage: changing(() => ({ missing: false })),
+  },
+  {
+    fault: "forgets that an invalidation is a repetition",
+    caughtBy: "a repeated invalidation arrives as one",
+    breakage: (peer) => ({
+      invalidate: ({ again: _, ...invalidation }, options) =>
+        peer.invalidate(invalidation, options),
+    }),
+  },
+  {
+    fault: "loses the tags of what is handed over",
+    caughtBy: "what a leaving node hands over arrives whole, and the ticket comes back",
+    breakage: (peer) => ({
+      handOver: async (part, options) => {
+        const entries = part.entries.map((entry) => ({ ...entry, tags: [] }));
+        return (await peer.handOver?.({ ...part, entries }, options)) ?? 0;
+      },
+    }),
+  },
+  {
+    fault: "loses the ticket",
+    caughtBy: "a first part without a ticket or entries asks for a ticket",
+    breakage: (peer) => ({
+      handOver: async (part, options) => {
+        await peer.handOver?.(part, options);
+        return 0;
+      },
+    }),
+  },
+  {
+    fault: "ignores which member is to be left out",
+    caughtBy: "picks the owner there would be without a member, the same on every node",
+    breakPicker: (picker) => ({ pick: (key) => picker.pick(key) }),
   },
   {
     fault: "decodes a plus as a space",

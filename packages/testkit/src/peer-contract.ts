@@ -6,6 +6,7 @@ import {
   type ContractLimits,
 } from "./contract-case.ts";
 import { closingCases } from "./peer-contract-closing.ts";
+import { comingAndGoingCases } from "./peer-contract-coming-and-going.ts";
 import { failureCases } from "./peer-contract-failures.ts";
 import { invalidationCases } from "./peer-contract-invalidations.ts";
 import { lookupCases } from "./peer-contract-lookups.ts";
@@ -34,6 +35,7 @@ export const peerContractCases: readonly ContractCase[] = [
   ...lookupCases,
   ...failureCases,
   ...invalidationCases,
+  ...comingAndGoingCases,
   ...closingCases,
 ];
 

@@ -94,12 +94,32 @@ export const pickerCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "picks the owner there would be without a member, the same on every node",
+    async run(context) {
+      const ids = context.nodes.map((node) => node.picker.selfId);
+      for (const without of ids) {
+        const owners = context.nodes.map(({ picker }) =>
+          keys.map((key) => picker.pick(key, without)?.id ?? picker.selfId),
+        );
+        for (const named of owners) expect(named).toEqual(owners[0]);
+        expect(owners[0]).not.toContain(without);
+        const { picker } = nodeAt(context, without === ids[0] ? 1 : 0);
+        picker.updatePeers(ids.filter((id) => id !== without));
+        expect(ownersOf(picker)).toEqual(owners[0]);
+        picker.updatePeers(ids);
+      }
+    },
+  },
+  {
     name: "a node alone owns everything",
     async run(context) {
       const { picker } = nodeAt(context, 0);
       picker.updatePeers([picker.selfId]);
       expect(picker.peers()).toEqual([]);
-      for (const key of keys) expect(picker.pick(key)).toBeUndefined();
+      for (const key of keys) {
+        expect(picker.pick(key)).toBeUndefined();
+        expect(picker.pick(key, picker.selfId)).toBeUndefined();
+      }
     },
   },
   {

@@ -2,24 +2,54 @@ import {
   isParsecError,
   type Peer,
   type PeerAnswer,
+  type PeerHandOver,
   type PeerHost,
+  type PeerLookup,
   type PeerPicker,
 } from "@parsec/core";
 import { outcomeOfError, outcomeOfValue } from "./simulated-value.ts";
-import type { QuestionRecord, ServedRecord } from "./simulation-history.ts";
+import type { LookRecord, QuestionRecord, ServedRecord } from "./simulation-history.ts";
 import type { SimulationRecorder } from "./simulation-recorder.ts";
 
-/** Wraps a node's picker so that every lookup and invalidation, sent or received, is written down. */
+/** Wraps a node's picker so that whatever it sends or receives is written down. */
 export function createRecordingPicker(
   picker: PeerPicker,
   parts: { readonly node: string; readonly recorder: SimulationRecorder },
 ): PeerPicker {
   const { node, recorder } = parts;
   const { history } = recorder;
+  /** When each ticket came to this node. */
+  const ticketsAt = new Map<number, number>();
+
+  const lookInto = (peer: Peer, lookup: PeerLookup): Promise<PeerAnswer> => {
+    const record: LookRecord = { node, key: lookup.key, begun: recorder.now() };
+    history.looks.push(record);
+    const answer = peer.lookup(lookup);
+    answer.then(
+      ({ value, missing }) => {
+        record.settled = recorder.now();
+        if (missing !== true) record.outcome = outcomeOfValue(value);
+      },
+      () => {
+        record.settled = recorder.now();
+      },
+    );
+    return answer;
+  };
+
+  const noteGiven = (peer: Peer, { ticket, entries }: PeerHandOver): void => {
+    const at = recorder.now();
+    for (const { key, value, ttlMs } of entries) {
+      const endMs = (ticketsAt.get(ticket) ?? 0) + ttlMs;
+      const outcome = outcomeOfValue(value);
+      history.given.push({ node, to: peer.id, key, at, outcome, endMs });
+    }
+  };
 
   const recordingPeer = (peer: Peer): Peer => ({
     id: peer.id,
     lookup(lookup, options) {
+      if (lookup.memoryOnly === true) return lookInto(peer, lookup);
       const { key } = lookup;
       const onBehalfOf = recorder.openGets(key, node);
       const record: QuestionRecord = { node, key, begun: recorder.now(), onBehalfOf };
@@ -37,15 +67,22 @@ export function createRecordingPicker(
       return answer;
     },
     invalidate: (invalidation, options) => peer.invalidate(invalidation, options),
+    async handOver(part, options) {
+      noteGiven(peer, part);
+      const ticket = (await peer.handOver?.(part, options)) ?? 0;
+      ticketsAt.set(ticket, recorder.now().atMs);
+      return ticket;
+    },
   });
 
   const recordingHost = (host: PeerHost): PeerHost => ({
     lookup(lookup, options) {
-      const record: ServedRecord = { node, key: lookup.key, begun: recorder.now() };
+      const isLook = lookup.memoryOnly === true;
+      const record: ServedRecord = { node, key: lookup.key, begun: recorder.now(), isLook };
       history.served.push(record);
       const succeed = (answer: PeerAnswer): PeerAnswer => {
         record.settled = recorder.now();
-        record.outcome = outcomeOfValue(answer.value);
+        if (answer.missing !== true) record.outcome = outcomeOfValue(answer.value);
         record.ttlMs = answer.ttlMs;
         return answer;
       };
@@ -65,6 +102,8 @@ export function createRecordingPicker(
       host.invalidate(invalidation);
       history.applied.push({ node, target: invalidation.target, at: recorder.now() });
     },
+    takeOver: (part) => host.takeOver?.(part) ?? 0,
+    rejoined: () => host.rejoined?.(),
   });
 
   const wrapped = new WeakMap<Peer, Peer>();
@@ -80,8 +119,8 @@ export function createRecordingPicker(
   return {
     selfId: picker.selfId,
     peers: () => picker.peers().map(wrap),
-    pick(key) {
-      const owner = picker.pick(key);
+    pick(key, without) {
+      const owner = picker.pick(key, without);
       return owner && wrap(owner);
     },
     updatePeers: (ids) => picker.updatePeers(ids),

@@ -12,10 +12,11 @@ function planOf(
   return {
     seed: 5,
     nodeCount: 3,
+    isNew: true,
     surface: "group",
     policy: {
       maxBytes: 2 ** 20,
-      ttlMs: 10_000,
+      ttlMs: 3_600_000,
       ttlJitter: 0,
       staleWhileRevalidateMs: 0,
       staleIfErrorMs: 0,

@@ -1,4 +1,5 @@
-import { createPlacement, type Placement } from "@parsec/core";
+import type { Placement } from "@parsec/core";
+import { createPlacementMemory } from "./placement-memory.ts";
 import { settlePromises } from "./settle-promises.ts";
 import { createSimulatedCluster, type SimulatedCluster } from "./simulated-cluster.ts";
 import { createSimulatedCallers, type SimulatedCallers } from "./simulation-callers.ts";
@@ -6,9 +7,15 @@ import { performCommand } from "./simulation-commands.ts";
 import type { SimulationHistory } from "./simulation-history.ts";
 import { type SimulationPlan, simulatedKeys } from "./simulation-plan.ts";
 
+/** When a node is no longer new. */
+const warmAfterMs = 60_001;
+
+/** A message that was lost before is noticed after 5 s at most, and sent again within 5 s more. */
+const learnedAfterMs = 12_000;
+
 /** What several runs may share. */
 export interface RunSimulationOptions {
-  /** Spreads keys over nodes. Defaults to core's `"slots"`, worked out anew for every membership. */
+  /** Spreads keys over nodes. Defaults to core's `"slots"`. */
   readonly place?: (ids: readonly string[]) => Placement;
 }
 
@@ -20,9 +27,10 @@ export async function runSimulation(
   plan: SimulationPlan,
   options: RunSimulationOptions = {},
 ): Promise<SimulationHistory> {
-  const place = options.place ?? ((ids) => createPlacement("slots", ids));
+  const place = options.place ?? createPlacementMemory();
   const cluster = createSimulatedCluster(plan, place);
   const callers = createSimulatedCallers(cluster);
+  if (!plan.isNew) await cluster.clock.run(warmAfterMs);
   for (const command of plan.commands) {
     await cluster.clock.run(command.afterMs);
     performCommand(command, { cluster, callers });
@@ -35,12 +43,24 @@ export async function runSimulation(
   await cluster.clock.run(longestWaitMs(plan));
   askEverywhere(cluster, callers);
   await cluster.clock.run(longestWaitMs(plan));
+  await makePeace(cluster);
+  askEverywhere(cluster, callers);
+  await cluster.clock.run(longestWaitMs(plan));
   samplePeaks(cluster);
   takeAccounts(cluster);
   await cluster.close();
-  await settlePromises();
+  // Nobody is there to hear what is still on its way.
+  await cluster.clock.run(plan.network.maxDelayMs + plan.network.maxLateMs);
   cluster.history.timersLeft = cluster.clock.pendingCount;
   return cluster.history;
+}
+
+/** Lets all nodes reach one another until each has told the others what they missed. */
+async function makePeace(cluster: SimulatedCluster): Promise<void> {
+  cluster.makeReliable();
+  cluster.agree();
+  await cluster.clock.run(learnedAfterMs);
+  cluster.history.peace = cluster.recorder.now();
 }
 
 /** After so long without a request, every message has arrived and every load is over. */
@@ -75,6 +95,10 @@ function takeAccounts(cluster: SimulatedCluster): void {
       cacheHits: stats.cacheHits,
       loads: stats.loads,
       flights: stats.flights,
+      loadsDeduped: stats.loadsDeduped,
+      peerLoads: stats.peerLoads,
+      peerErrors: stats.peerErrors,
+      warmLoads: stats.warmLoads,
       localLoads: stats.localLoads,
       localLoadErrs: stats.localLoadErrs,
       serverRequests: stats.serverRequests,

@@ -1,6 +1,7 @@
 import type {
   PeerAnswer,
   PeerCallOptions,
+  PeerHandOver,
   PeerHost,
   PeerInvalidation,
   PeerLookup,
@@ -21,26 +22,37 @@ export interface ScriptedHost extends PeerHost {
   }[];
   /** Every invalidation that arrived. */
   readonly invalidations: readonly PeerInvalidation[];
+  /** Every part of a hand-over that arrived. */
+  readonly handOvers: readonly PeerHandOver[];
   /** Changes how lookups are answered. At first they find nothing. */
   onLookup(script: LookupScript): void;
   /** Changes what an invalidation does; throw to refuse it. At first it does nothing. */
   onInvalidate(script: (invalidation: PeerInvalidation) => void): void;
+  /** Changes which ticket a part of a hand-over is answered with; throw to refuse it. At first it is 0. */
+  onTakeOver(script: (part: PeerHandOver) => number): void;
+  takeOver(part: PeerHandOver): number;
 }
 
 /** A host for testing a transport without a cache behind it. */
 export function createScriptedHost(): ScriptedHost {
   const lookups: { lookup: PeerLookup; signal: AbortSignal | undefined }[] = [];
   const invalidations: PeerInvalidation[] = [];
+  const handOvers: PeerHandOver[] = [];
   let answer: LookupScript = () => ({ value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0 });
   let apply = (_invalidation: PeerInvalidation): void => {};
+  let take = (_part: PeerHandOver): number => 0;
   return {
     lookups,
     invalidations,
+    handOvers,
     onLookup(script) {
       answer = script;
     },
     onInvalidate(script) {
       apply = script;
+    },
+    onTakeOver(script) {
+      take = script;
     },
     lookup(lookup, options = {}) {
       // A transport may reuse its buffers after the call.
@@ -51,6 +63,15 @@ export function createScriptedHost(): ScriptedHost {
     invalidate(invalidation) {
       apply(invalidation);
       invalidations.push(invalidation);
+    },
+    takeOver(part) {
+      const ticket = take(part);
+      const entries = part.entries.map((entry) => ({
+        ...entry,
+        value: entry.value && new Uint8Array(entry.value),
+      }));
+      handOvers.push({ ...part, entries });
+      return ticket;
     },
   };
 }

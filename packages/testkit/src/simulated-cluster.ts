@@ -3,6 +3,7 @@ import { createManualClock, type ManualClock } from "./manual-clock.ts";
 import { createMemoryNetwork, type MemoryNetwork } from "./memory-transport.ts";
 import { createRandomStreams } from "./random-streams.ts";
 import { createRecordingPicker } from "./recording-picker.ts";
+import { settlePromises } from "./settle-promises.ts";
 import { createSimulatedFate } from "./simulated-network-fate.ts";
 import { createSimulatedHandle, type SimulatedHandle } from "./simulated-node.ts";
 import { createSimulatedOrigin, type SimulatedOrigin } from "./simulated-origin.ts";
@@ -32,13 +33,20 @@ export interface SimulatedCluster {
   live(): readonly LiveNode[];
   liveById(id: string): LiveNode | undefined;
   crash(node: LiveNode, silent: boolean): void;
-  /** Starts a node that is down. */
+  /** Closes a node in good order: it answers its peers until it has handed over what it owns. */
+  leave(node: LiveNode): void;
+  /** Starts a node that is down, and not one that is still leaving. */
   restart(index: number): void;
   cut(a: number, b: number, silent: boolean): void;
   heal(): void;
   updatePeers(node: LiveNode, ids: readonly string[]): void;
+  /** Every live node learns who is alive. */
+  agree(): void;
+  /** From now on every message arrives, once and whole. */
+  makeReliable(): void;
   /** False as soon as anything but messages and the origin has gone wrong once. */
   readonly undisturbed: boolean;
+  /** Closes all nodes, in as much time as that takes. */
   close(): Promise<void>;
 }
 
@@ -56,13 +64,14 @@ export function createSimulatedCluster(
   const recorder = createRecorder(clock);
   const random = createRandomStreams(plan.seed);
   const fate = createSimulatedFate(plan.network, random);
-  const network: MemoryNetwork = createMemoryNetwork({ clock, fate, place });
+  const network: MemoryNetwork = createMemoryNetwork({ clock, fate: fate.of, place });
   const origin = createSimulatedOrigin({ plan: plan.origin, clock, recorder, random });
   const { history } = recorder;
   const allIds = Array.from({ length: plan.nodeCount }, (_, index) => simulatedNodeId(index));
   const nodes = new Map<number, LiveNode>();
   const incarnations = new Map<number, number>();
   const closing: Promise<void>[] = [];
+  const leaving = new Set<number>();
   let cuts = 0;
   let undisturbed = true;
 
@@ -116,8 +125,18 @@ export function createSimulatedCluster(
       closing.push(node.handle.close());
       noteUnrest();
     },
+    leave(node) {
+      nodes.delete(node.index);
+      leaving.add(node.index);
+      const gone = node.handle.close().then(() => {
+        history.deaths.set(node.ref, recorder.now());
+        leaving.delete(node.index);
+      });
+      closing.push(gone);
+      noteUnrest();
+    },
     restart(index) {
-      if (nodes.has(index)) return;
+      if (nodes.has(index) || leaving.has(index)) return;
       start(index);
       noteUnrest();
     },
@@ -137,12 +156,23 @@ export function createSimulatedCluster(
       node.handle.updatePeers(ids);
       noteUnrest();
     },
+    agree() {
+      const ids = live().map((node) => node.id);
+      for (const node of live()) this.updatePeers(node, ids);
+    },
+    makeReliable: () => fate.makeReliable(),
     get undisturbed() {
       return undisturbed;
     },
     async close() {
       for (const node of live()) closing.push(node.handle.close());
-      await Promise.all(closing);
+      let isClosed = false;
+      const closed = Promise.all(closing).then(() => {
+        isClosed = true;
+      });
+      await settlePromises();
+      while (!isClosed && clock.advanceToNextTimer()) await settlePromises();
+      await closed;
     },
   };
 }

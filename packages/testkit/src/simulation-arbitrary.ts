@@ -76,6 +76,7 @@ const disturbance: fc.Arbitrary<SimulationCommand> = fc.oneof(
       silent: fc.boolean(),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("leave" as const), afterMs, node }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("restart" as const), afterMs, node }) },
   {
     weight: 3,
@@ -100,6 +101,22 @@ const disturbance: fc.Arbitrary<SimulationCommand> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("agree" as const), afterMs }) },
 );
 
+/** A restart in good order: what a rollout does to one node after the other. */
+const comingAndGoing: fc.Arbitrary<SimulationCommand> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("leave" as const), afterMs, node }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("restart" as const), afterMs, node }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("crash" as const),
+      afterMs,
+      node,
+      silent: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("agree" as const), afterMs }) },
+);
+
 const calmCommands: fc.Arbitrary<SimulationCommand[]> = fc.array(ordinaryCommand, {
   minLength: 1,
   maxLength: 25,
@@ -109,6 +126,11 @@ const calmCommands: fc.Arbitrary<SimulationCommand[]> = fc.array(ordinaryCommand
 const stormyCommands: fc.Arbitrary<SimulationCommand[]> = fc.array(
   fc.oneof({ weight: 3, arbitrary: ordinaryCommand }, { weight: 1, arbitrary: disturbance }),
   { minLength: 1, maxLength: 30, size: "max" },
+);
+
+const rollingCommands: fc.Arbitrary<SimulationCommand[]> = fc.array(
+  fc.oneof({ weight: 2, arbitrary: ordinaryCommand }, { weight: 1, arbitrary: comingAndGoing }),
+  { minLength: 5, maxLength: 40, size: "max" },
 );
 
 const network: fc.Arbitrary<SimulatedNetworkPlan> = fc.record({
@@ -136,7 +158,7 @@ const policy: fc.Arbitrary<SimulatedPolicy> = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(300, 700) },
   ),
   maxValueBytes: fc.constant(4096),
-  ttlMs: fc.constantFrom(40, 150, 1000, 10_000),
+  ttlMs: fc.constantFrom(40, 150, 1000, 10_000, 3_600_000),
   ttlJitter: fc.constantFrom(0, 0, 0.5),
   staleWhileRevalidateMs: often(0, 50),
   staleIfErrorMs: often(0, 80),
@@ -154,6 +176,7 @@ function plans(commands: fc.Arbitrary<readonly SimulationCommand[]>): fc.Arbitra
   return fc.record({
     seed: fc.noShrink(fc.integer()),
     nodeCount: fc.integer({ min: 2, max: 4 }),
+    isNew: fc.boolean(),
     surface: fc.constantFrom("group" as const, "source" as const),
     policy,
     network,
@@ -165,6 +188,11 @@ function plans(commands: fc.Arbitrary<readonly SimulationCommand[]>): fc.Arbitra
 /** Plans in which members are stable and reachable: what I1 speaks of. */
 export function calmPlans(): fc.Arbitrary<SimulationPlan> {
   return plans(calmCommands);
+}
+
+/** Plans in which nodes leave in good order and return, one or several at a time. */
+export function rollingPlans(): fc.Arbitrary<SimulationPlan> {
+  return plans(rollingCommands);
 }
 
 /** Plans in which nodes also crash, lose one another and disagree about the membership. */

@@ -1,5 +1,5 @@
-import { createPlacement, type Placement } from "@parsec/core";
 import * as fc from "fast-check";
+import { createPlacementMemory } from "./placement-memory.ts";
 import { runSimulation } from "./run-simulation.ts";
 import type { Violation } from "./simulation-history.ts";
 import { checkHistory } from "./simulation-model.ts";
@@ -80,18 +80,4 @@ function describeFailure(failure: {
     ...commands.map((command) => `  ${JSON.stringify(command)}`),
     `replay: PARSEC_SIM_SEED=${failure.seed} PARSEC_SIM_PATH=${failure.path}`,
   ].join("\n");
-}
-
-/** Placements of the few memberships a campaign has, worked out once each. */
-function createPlacementMemory(): (ids: readonly string[]) => Placement {
-  const known = new Map<string, Placement>();
-  return (ids) => {
-    const name = [...ids].sort().join();
-    let placement = known.get(name);
-    if (placement === undefined) {
-      placement = createPlacement("slots", ids);
-      known.set(name, placement);
-    }
-    return placement;
-  };
 }

@@ -45,6 +45,9 @@ export function performCommand(
       // The last node stays, so that there is always somebody to ask.
       if (live.length > 1) cluster.crash(nodeOf(command.node), command.silent);
       break;
+    case "leave":
+      if (live.length > 1) cluster.leave(nodeOf(command.node));
+      break;
     case "restart":
       restartOne(cluster, command.node);
       break;
@@ -60,11 +63,9 @@ export function performCommand(
       cluster.updatePeers(node, ids.includes(node.id) ? ids : [...ids, node.id]);
       break;
     }
-    case "agree": {
-      const ids = live.map((node) => node.id);
-      for (const node of live) cluster.updatePeers(node, ids);
+    case "agree":
+      cluster.agree();
       break;
-    }
   }
 }
 

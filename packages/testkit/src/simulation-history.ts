@@ -78,11 +78,35 @@ export interface QuestionRecord {
   code?: ParsecErrorCode | "FOREIGN";
 }
 
+/** A look into the memory of a key's former owner, as the node that is new sees it. */
+export interface LookRecord {
+  readonly node: string;
+  readonly key: string;
+  readonly begun: Moment;
+  settled?: Moment;
+  /** What was there; undefined for nothing. */
+  outcome?: SimulatedOutcome;
+}
+
+/** What a node that leaves gave to another. */
+export interface GivenRecord {
+  readonly node: string;
+  /** Id of the node it was sent to. */
+  readonly to: string;
+  readonly key: string;
+  readonly at: Moment;
+  readonly outcome: SimulatedOutcome;
+  /** When its time is over, as the giver sees it. */
+  readonly endMs: number;
+}
+
 /** A lookup as the node sees it that was asked. */
 export interface ServedRecord {
   readonly node: string;
   readonly key: string;
   readonly begun: Moment;
+  /** Whether it was asked for what is in its memory alone. */
+  readonly isLook: boolean;
   settled?: Moment;
   outcome?: SimulatedOutcome;
   /** Remaining time to live that went with a value. */
@@ -117,6 +141,10 @@ export interface AccountRecord {
   readonly cacheHits: number;
   readonly loads: number;
   readonly flights: number;
+  readonly loadsDeduped: number;
+  readonly peerLoads: number;
+  readonly peerErrors: number;
+  readonly warmLoads: number;
   readonly localLoads: number;
   readonly localLoadErrs: number;
   readonly serverRequests: number;
@@ -133,13 +161,17 @@ export interface SimulationHistory {
   readonly fetches: FetchRecord[];
   readonly invalidations: InvalidationRecord[];
   readonly questions: QuestionRecord[];
+  readonly looks: LookRecord[];
+  readonly given: GivenRecord[];
   readonly served: ServedRecord[];
   readonly applied: AppliedRecord[];
   readonly unrest: UnrestRecord[];
   readonly abandonments: AbandonmentRecord[];
   readonly accounts: AccountRecord[];
-  /** When each crashed node died. */
+  /** When each node died that crashed, or was gone that left. */
   readonly deaths: Map<string, Moment>;
+  /** When all nodes had reached one another for long enough to have told each other everything; undefined if never. */
+  peace?: Moment;
   /** The most bytes seen in each node's group. */
   readonly peakBytes: Map<string, number>;
   /** Timers left after every node was closed. */
@@ -153,6 +185,8 @@ export function createHistory(): SimulationHistory {
     fetches: [],
     invalidations: [],
     questions: [],
+    looks: [],
+    given: [],
     served: [],
     applied: [],
     unrest: [],

@@ -32,6 +32,7 @@ function planWith(over: Partial<SimulatedPolicy> = {}): SimulationPlan {
   return {
     seed: 1,
     nodeCount: 2,
+    isNew: true,
     surface: "group",
     policy: { ...policy, ...over },
     network: {
@@ -142,6 +143,10 @@ const account = {
   cacheHits: 3,
   loads: 2,
   flights: 0,
+  loadsDeduped: 0,
+  peerLoads: 0,
+  peerErrors: 0,
+  warmLoads: 0,
   localLoads: 0,
   localLoadErrs: 0,
   serverRequests: 0,
@@ -350,6 +355,7 @@ const pairs: readonly Pair[] = [
   {
     name: "a peer that waits for another node's fetch",
     breaks: "I6",
+    also: ["I7"],
     bad: tell()
       .fetch(1, 9, { node: "n1#1" })
       .with((history) =>
@@ -359,6 +365,7 @@ const pairs: readonly Pair[] = [
           begun: at(2),
           settled: at(9),
           outcome: value(0),
+          isLook: false,
           ttlMs: 1,
         }),
       ),
@@ -371,6 +378,7 @@ const pairs: readonly Pair[] = [
           begun: at(2),
           settled: at(9),
           outcome: value(0),
+          isLook: false,
           ttlMs: 1,
         }),
       ),
@@ -394,6 +402,7 @@ const pairs: readonly Pair[] = [
           begun: at(5),
           settled: at(10),
           outcome: value(0),
+          isLook: false,
           ttlMs: 60,
         }),
       ),
@@ -407,6 +416,7 @@ const pairs: readonly Pair[] = [
           begun: at(5),
           settled: at(10),
           outcome: value(0),
+          isLook: false,
           ttlMs: 60,
         }),
       ),
@@ -455,7 +465,7 @@ const pairs: readonly Pair[] = [
       .with((history) => history.accounts.push(account)),
     good: tell()
       .fetch(1, 2)
-      .with((history) => history.accounts.push({ ...account, localLoads: 1 })),
+      .with((history) => history.accounts.push({ ...account, loadsDeduped: 1, localLoads: 1 })),
   },
   {
     name: "a flight that goes on",

@@ -46,6 +46,8 @@ export type SimulationCommand = { readonly afterMs: number } & (
   | { readonly do: "invalidateTag"; readonly node: number; readonly tag: number }
   | { readonly do: "invalidateAll"; readonly node: number }
   | { readonly do: "crash"; readonly node: number; readonly silent: boolean }
+  /** Closes a node in good order. */
+  | { readonly do: "leave"; readonly node: number }
   | { readonly do: "restart"; readonly node: number }
   | { readonly do: "cut"; readonly node: number; readonly other: number; readonly silent: boolean }
   | { readonly do: "heal" }
@@ -73,6 +75,8 @@ export interface SimulationPlan {
   readonly seed: number;
   /** 2 to 4. */
   readonly nodeCount: number;
+  /** Whether the nodes are new when it begins, and look into the memories of former owners. */
+  readonly isNew: boolean;
   /** Through which interface the nodes cache: bytes under keys, or data sources. */
   readonly surface: "group" | "source";
   readonly policy: SimulatedPolicy;

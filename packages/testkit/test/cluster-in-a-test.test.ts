@@ -33,6 +33,8 @@ it("three nodes fetch a user once, and drop it at once when it changes", async (
   });
   expect(await askAll()).toEqual(Array(3).fill({ id: 7, fetched: 2 }));
 
-  await Promise.all(nodes.map(({ registry }) => registry.close()));
+  const closed = Promise.all(nodes.map(({ registry }) => registry.close()));
+  await clock.run(100);
+  await closed;
   expect(clock.pendingCount).toBe(0); // nothing is left behind
 });

@@ -36,6 +36,7 @@ type Message =
       ttlMs: string;
       fence: number;
       rate: number;
+      missing?: boolean | undefined;
     }
   | { id: number; do: "fail"; code: string; message: string };
 
@@ -90,10 +91,10 @@ function serve(socket: Socket, host: PeerHost, limits: LineLimits): void {
       if (found.value !== undefined && found.value.length > limits.maxValueBytes) {
         throw new ParsecError("VALUE_TOO_LARGE", `a value has ${found.value.length} bytes`);
       }
-      const { fence, ratePerMinute: rate } = found;
+      const { fence, ratePerMinute: rate, missing } = found;
       // JSON has no Infinity.
       const ttlMs = String(found.ttlMs);
-      send(socket, { id, do: "answer", value: base64(found.value), ttlMs, fence, rate });
+      send(socket, { id, do: "answer", value: base64(found.value), ttlMs, fence, rate, missing });
     } catch (error) {
       send(socket, failure(id, error));
     } finally {
@@ -213,12 +214,13 @@ class LinePeer implements Peer {
         const code = isErrorCode(message.code) ? message.code : "PEER_UNREACHABLE";
         waiting?.settle(new ParsecError(code, message.message));
       } else if (message.do === "answer") {
-        const { value, ttlMs, fence, rate } = message;
+        const { value, ttlMs, fence, rate, missing = false } = message;
         waiting?.settle({
           value: value === undefined ? undefined : Buffer.from(value, "base64"),
           ttlMs: Number(ttlMs),
           fence,
           ratePerMinute: rate,
+          missing,
         });
       }
     });
@@ -265,7 +267,7 @@ export function createLinePeers(options: {
   return {
     selfId,
     peers: () => [...peers.values()],
-    pick: (key) => peers.get(placement.ownerOf(key)),
+    pick: (key, without) => peers.get(placement.ownerOf(key, without)),
     updatePeers,
     attach(attached) {
       host = attached;

@@ -17,7 +17,7 @@ import { HealthEndpoint } from "./grpc-health-endpoint.ts";
 import type { ResolvedGrpcOptions } from "./grpc-options.ts";
 import { RefusalLog } from "./grpc-refusals.ts";
 import { StreamSeal } from "./grpc-seal.ts";
-import { answerLookup, applyInvalidations } from "./grpc-unary-endpoint.ts";
+import { answerLookup, applyInvalidations, takeEntries } from "./grpc-unary-endpoint.ts";
 import { messageMethods } from "./grpc-wire.ts";
 import { Workload } from "./grpc-workload.ts";
 
@@ -82,15 +82,16 @@ export class GrpcHandler {
 
   /** Adds the services. Throws `INVALID_ARGUMENT` when the server has one of them already. */
   addTo(server: Server, options: { readonly health: boolean }): void {
-    const { exchange, lookup, invalidate, ping, get, check, watch } = messageMethods;
+    const { exchange, lookup, invalidate, handOver, ping, get, check, watch } = messageMethods;
     try {
       server.addService(
-        { exchange, lookup, invalidate, ping },
+        { exchange, lookup, invalidate, handOver, ping },
         {
           exchange: (call: ServerDuplexStream<Buffer, Buffer>) => this.#exchange(call),
           lookup: (call: UnaryCall, callback: UnaryCallback) => this.#lookup(call, callback),
           invalidate: (call: UnaryCall, callback: UnaryCallback) =>
             this.#invalidate(call, callback),
+          handOver: (call: UnaryCall, callback: UnaryCallback) => this.#takeOver(call, callback),
           ping: (call: UnaryCall, callback: UnaryCallback) => this.#ping(call, callback),
         },
       );
@@ -141,6 +142,10 @@ export class GrpcHandler {
 
   #invalidate(call: UnaryCall, callback: UnaryCallback): void {
     this.#unary(call, callback, ({ frames }) => applyInvalidations(call.request, frames));
+  }
+
+  #takeOver(call: UnaryCall, callback: UnaryCallback): void {
+    this.#unary(call, callback, ({ frames }) => takeEntries(call.request, frames));
   }
 
   #ping(call: UnaryCall, callback: UnaryCallback): void {

@@ -1,21 +1,24 @@
 import { randomInt } from "node:crypto";
 import {
   checkInvalidationsApplied,
+  encodeEntries,
   encodeInvalidations,
   isParsecError,
   type Peer,
   type PeerAnswer,
   type PeerCallOptions,
+  type PeerHandOver,
   type PeerHealthChange,
   type PeerInvalidation,
   PeerLink,
   type PeerLookup,
+  readTakenOver,
 } from "@parsec/core";
 import { GrpcConnections } from "./grpc-connections.ts";
 import { unreachable } from "./grpc-errors.ts";
 import { FrameStream } from "./grpc-frame-stream.ts";
 import type { ResolvedGrpcOptions } from "./grpc-options.ts";
-import { messageMethods } from "./grpc-wire.ts";
+import { type BytesMethod, messageMethods } from "./grpc-wire.ts";
 
 const noBytes: Buffer = Buffer.alloc(0);
 
@@ -63,23 +66,55 @@ export class GrpcPeer implements Peer {
   }
 
   /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
-  async invalidate(
+  invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const { limits, sender, health } = this.#options;
+    const { limits, sender } = this.#options;
     const frameId = randomInt(1, 2 ** 32);
     const message = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
+    return this.#tell(message, {
+      ...options,
+      method: messageMethods.invalidate,
+      read: (answer) => checkInvalidationsApplied(answer, { frameId, count: 1 }),
+    });
+  }
+
+  handOver(
+    part: PeerHandOver,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<number> {
+    const { limits, sender } = this.#options;
+    const frameId = randomInt(1, 2 ** 32);
+    return this.#tell(encodeEntries({ frameId, sender, part }, limits), {
+      ...options,
+      method: messageMethods.handOver,
+      read: (answer) => readTakenOver(answer, frameId),
+    });
+  }
+
+  /** Sends what the peer has to apply, and waits until it says so. */
+  async #tell<Outcome>(
+    message: Buffer,
+    options: PeerCallOptions & {
+      readonly timeoutMs: number;
+      readonly method: BytesMethod;
+      readonly read: (answer: Buffer) => Outcome;
+    },
+  ): Promise<Outcome> {
+    const { pingTimeoutMs } = this.#options.health;
+    const { method, read, signal, timeoutMs } = options;
     const isOut = this.#link.out !== undefined;
     try {
       const answer = await this.#connections.unary({
-        method: messageMethods.invalidate,
+        method,
         message,
-        timeoutMs: isOut ? Math.min(options.timeoutMs, health.pingTimeoutMs) : options.timeoutMs,
-        signal: options.signal,
+        timeoutMs: isOut ? Math.min(timeoutMs, pingTimeoutMs) : timeoutMs,
+        signal,
       });
-      checkInvalidationsApplied(answer, { frameId, count: 1 });
+      const outcome = read(answer);
       this.#link.answered();
+      return outcome;
     } catch (error) {
       const readable = isParsecError(error) && error.code !== "MALFORMED_FRAME";
       const typed = readable ? error : unreachable(this.id, error);

@@ -45,7 +45,7 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
   return {
     selfId: picker.selfId,
     peers: () => picker.peers(),
-    pick: (key) => picker.pick(key),
+    pick: (key, without) => picker.pick(key, without),
     updatePeers: (ids) => picker.updatePeers(ids),
     attach: (host: PeerHost) => handler.attach(host),
     async listen(where = {}) {

@@ -31,8 +31,8 @@ export class GrpcPicker implements Omit<PeerPicker, "attach"> {
     return [...this.#peers.values()];
   }
 
-  pick(key: string): Peer | undefined {
-    return this.#peers.get(this.#placement.ownerOf(key));
+  pick(key: string, without?: string): Peer | undefined {
+    return this.#peers.get(this.#placement.ownerOf(key, without));
   }
 
   updatePeers(ids: readonly string[]): void {

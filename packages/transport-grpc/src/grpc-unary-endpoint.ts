@@ -41,6 +41,14 @@ export function applyInvalidations(request: Buffer, frames: FrameServer): Buffer
   return frames.invalidations(request);
 }
 
+/** Takes over a frame of entries and returns the answer. */
+export function takeEntries(request: Buffer, frames: FrameServer): Buffer {
+  if (requestKind(request) !== "entries") {
+    throw new ParsecError("MALFORMED_FRAME", "HandOver takes a frame of entries");
+  }
+  return frames.entries(request);
+}
+
 class CollectingSink implements AnswerSink {
   readonly #maxBytes: number;
   readonly #settle: {

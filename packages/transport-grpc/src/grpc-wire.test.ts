@@ -66,6 +66,7 @@ it("the names of the methods stay what they are: other versions and languages ca
     "/parsec.v1.Peers/Exchange",
     "/parsec.v1.Peers/Lookup",
     "/parsec.v1.Peers/Invalidate",
+    "/parsec.v1.Peers/HandOver",
     "/parsec.v1.Peers/Ping",
     "/groupcachepb.GroupCache/Get",
     "/grpc.health.v1.Health/Check",

@@ -8,6 +8,7 @@ import { ParsecError } from "@parsec/core";
  *   Exchange    a stream of frames of lookups and cancellations; back comes a stream of answers
  *   Lookup      one frame of lookups; all its answers in one message
  *   Invalidate  one frame of invalidations; its answers
+ *   HandOver    one frame of entries of a node that leaves; its answer
  *   Ping        nothing; nothing
  *
  * On the way back, a message of Exchange is a whole frame of answers, which begins with 0x50, or
@@ -27,6 +28,7 @@ export const messageMethods: {
   readonly exchange: BytesMethod;
   readonly lookup: BytesMethod;
   readonly invalidate: BytesMethod;
+  readonly handOver: BytesMethod;
   readonly ping: BytesMethod;
   readonly get: BytesMethod;
   readonly check: BytesMethod;
@@ -35,6 +37,7 @@ export const messageMethods: {
   exchange: method("/parsec.v1.Peers/Exchange", { requestStream: true, responseStream: true }),
   lookup: method("/parsec.v1.Peers/Lookup"),
   invalidate: method("/parsec.v1.Peers/Invalidate"),
+  handOver: method("/parsec.v1.Peers/HandOver"),
   ping: method("/parsec.v1.Peers/Ping"),
   get: method("/groupcachepb.GroupCache/Get"),
   check: method("/grpc.health.v1.Health/Check"),

@@ -9,7 +9,7 @@ import { RefusalLog } from "../src/grpc-refusals.ts";
 import { StreamSeal } from "../src/grpc-seal.ts";
 import { messageMethods } from "../src/grpc-wire.ts";
 import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
-import { answerFrame, hex, invalidationFrame, lookupFrame } from "./frames.ts";
+import { answerFrame, entriesFrame, hex, invalidationFrame, lookupFrame } from "./frames.ts";
 import { freePorts } from "./free-ports.ts";
 import { createRawClient, type RawClient } from "./raw-client.ts";
 import { until } from "./until.ts";
@@ -151,6 +151,7 @@ const getMessage = hex("0a 01 67 12 01 6b");
 const unaryCalls = [
   ["Lookup", messageMethods.lookup, lookupFrame(7)],
   ["Invalidate", messageMethods.invalidate, invalidationFrame(7)],
+  ["HandOver", messageMethods.handOver, entriesFrame(7)],
   ["Ping", messageMethods.ping, nothing],
   ["groupcachepb Get", messageMethods.get, getMessage],
   ["a health check", messageMethods.check, nothing],

@@ -5,7 +5,14 @@ import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { decodeAnswerMessage, messageMethods } from "../src/grpc-wire.ts";
 import { createGrpcPeers, type GrpcPeers, type GrpcPeersOptions } from "../src/index.ts";
-import { answerFrame, cancellationFrame, hex, invalidationFrame, lookupFrame } from "./frames.ts";
+import {
+  answerFrame,
+  cancellationFrame,
+  entriesFrame,
+  hex,
+  invalidationFrame,
+  lookupFrame,
+} from "./frames.ts";
 import { freePorts } from "./free-ports.ts";
 import { createRawClient, type RawClient } from "./raw-client.ts";
 import { until } from "./until.ts";
@@ -177,6 +184,8 @@ describe("as a call, what", () => {
     ["Invalidate", messageMethods.invalidate, lookupFrame(7)],
     ["Invalidate", messageMethods.invalidate, invalidationFrame(7).subarray(0, 25)],
     ["Invalidate", messageMethods.invalidate, hex("deadbeef")],
+    ["HandOver", messageMethods.handOver, lookupFrame(7)],
+    ["HandOver", messageMethods.handOver, entriesFrame(7).subarray(0, 25)],
     ["Get", messageMethods.get, hex("deadbeef")],
     ["Get", messageMethods.get, Buffer.alloc(0)],
     ["Check", messageMethods.check, hex("0a ff")],
@@ -186,7 +195,7 @@ describe("as a call, what", () => {
       code: "INVALID_ARGUMENT",
       typed: "MALFORMED_FRAME",
     });
-    expect([host.lookups, host.invalidations]).toEqual([[], []]);
+    expect([host.lookups, host.invalidations, host.handOvers]).toEqual([[], [], []]);
     await check();
   });
 

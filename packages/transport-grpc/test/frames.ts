@@ -28,6 +28,13 @@ export function invalidationFrame(frameId: number): Buffer {
   return frame;
 }
 
+/** Asks for a ticket to hand over entries of group "g". */
+export function entriesFrame(frameId: number): Buffer {
+  const frame = hex(`50010500 00000000 ${sender} 0000  0000000000000000 0100 67`);
+  frame.writeUInt32LE(frameId, 4);
+  return frame;
+}
+
 /** Says that nobody waits for the first lookup of a frame any more. */
 export function cancellationFrame(frameId: number): Buffer {
   const frame = hex(`50010400 00000000 ${sender} 0100 0000`);

@@ -73,6 +73,7 @@ export function answerFrame(body: Buffer, response: ServerResponse, server: Fram
   try {
     const kind = requestKind(body);
     if (kind === "invalidations") sendFrame(response, server.invalidations(body));
+    else if (kind === "entries") sendFrame(response, server.entries(body));
     else if (kind === "cancellation") {
       server.cancellation(body);
       response.writeHead(204).end();

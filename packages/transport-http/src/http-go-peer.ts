@@ -1,4 +1,5 @@
 import {
+  Gate,
   isParsecError,
   keyToBytes,
   ParsecError,
@@ -12,11 +13,18 @@ import {
 } from "@parsec/core";
 import { HttpConnections } from "./http-connections.ts";
 import { type FailedResponse, failedGet, maxErrorBytes, unreachable } from "./http-errors.ts";
-import { Gate } from "./http-gate.ts";
 import type { ResolvedHttpOptions } from "./http-options.ts";
 import type { ClosablePeer } from "./http-peer.ts";
 import { decodeGetResponse } from "./http-protobuf.ts";
 import { escapeSegment, ttlHeader } from "./http-wire.ts";
+
+const nothingInMemory: PeerAnswer = {
+  value: undefined,
+  ttlMs: 0,
+  fence: 0,
+  ratePerMinute: 0,
+  missing: true,
+};
 
 /** A tag, a length and a rate: what a GetResponse has beside its value. */
 const messageOverheadBytes = 64;
@@ -59,6 +67,8 @@ export class HttpGoPeer implements ClosablePeer {
   }
 
   async lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
+    // Go's wire cannot ask for what is in memory alone, and anything else might wait or load.
+    if (lookup.memoryOnly) return nothingInMemory;
     const target = this.#targetOf(lookup);
     const signal = options?.signal;
     const ending = new AbortController();

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import {
   checkInvalidationsApplied,
   encodeCancellation,
+  encodeEntries,
   encodeInvalidations,
   type FrameChannel,
   type FrameExchange,
@@ -11,10 +12,12 @@ import {
   type Peer,
   type PeerAnswer,
   type PeerCallOptions,
+  type PeerHandOver,
   type PeerHealthChange,
   type PeerInvalidation,
   PeerLink,
   type PeerLookup,
+  readTakenOver,
 } from "@parsec/core";
 import { HttpConnections } from "./http-connections.ts";
 import { maxErrorBytes, refusedFrame, unreachable } from "./http-errors.ts";
@@ -70,12 +73,37 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
+    const { limits, sender } = this.#options;
+    const frameId = randomInt(1, 2 ** 32);
+    const body = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
+    await this.#tell(body, {
+      ...options,
+      read: (answer) => checkInvalidationsApplied(answer, { frameId, count: 1 }),
+    });
+  }
+
+  handOver(
+    part: PeerHandOver,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<number> {
+    const { limits, sender } = this.#options;
+    const frameId = randomInt(1, 2 ** 32);
+    const body = encodeEntries({ frameId, sender, part }, limits);
+    return this.#tell(body, { ...options, read: (answer) => readTakenOver(answer, frameId) });
+  }
+
+  /** Sends a frame that the peer has to apply, and waits until it says so. */
+  async #tell<Outcome>(
+    body: Buffer,
+    options: PeerCallOptions & {
+      readonly timeoutMs: number;
+      readonly read: (answer: Buffer) => Outcome;
+    },
+  ): Promise<Outcome> {
     if (this.#closed) {
       throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
     }
-    const { limits, sender, health, basePath } = this.#options;
-    const frameId = randomInt(1, 2 ** 32);
-    const body = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
+    const { health, basePath } = this.#options;
     const isOut = this.#link.out !== undefined;
     try {
       const response = await this.#connections.collect({
@@ -87,8 +115,9 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
         signal: options.signal,
       });
       if (response.status !== 200) throw refusedFrame(this.id, response);
-      checkInvalidationsApplied(response.body, { frameId, count: 1 });
+      const outcome = options.read(response.body);
       this.#link.answered();
+      return outcome;
     } catch (error) {
       const unreadable =
         isParsecError(error) && ["MALFORMED_FRAME", "FRAME_TOO_LARGE"].includes(error.code);

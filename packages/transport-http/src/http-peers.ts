@@ -27,7 +27,7 @@ export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
   return {
     selfId: picker.selfId,
     peers: () => picker.peers(),
-    pick: (key) => picker.pick(key),
+    pick: (key, without) => picker.pick(key, without),
     updatePeers: (ids) => picker.updatePeers(ids),
     attach: (host: PeerHost) => handler.attach(host),
     handler: (request, response, next) => handler.handle(request, response, next),

@@ -32,8 +32,8 @@ export class HttpPicker implements Omit<PeerPicker, "attach"> {
     return [...this.#peers.values()];
   }
 
-  pick(key: string): Peer | undefined {
-    return this.#peers.get(this.#placement.ownerOf(key));
+  pick(key: string, without?: string): Peer | undefined {
+    return this.#peers.get(this.#placement.ownerOf(key, without));
   }
 
   updatePeers(ids: readonly string[]): void {

@@ -45,6 +45,17 @@ describePeerContract({
       "an invalidation of the whole group has been applied when it is acknowledged",
       "an invalidation of a group the peer does not have is NO_SUCH_GROUP",
       "many invalidations at once are each acknowledged once applied",
+      "a repeated invalidation arrives as one",
     ].map((name) => ({ case: name, reason: "Go's wire has no invalidation" })),
+    ...[
+      "a look into memory arrives as one, and that nothing is there travels back",
+      "what a leaving node hands over arrives whole, and the ticket comes back",
+      "a first part without a ticket or entries asks for a ticket",
+      "a hand-over leaves out what is beyond the limits, and brings the rest",
+      "a hand-over that the peer refuses rejects with its reason",
+    ].map((name) => ({
+      case: name,
+      reason: "Go's wire has no hand-over and no looks into memory",
+    })),
   ],
 });

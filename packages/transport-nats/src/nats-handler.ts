@@ -65,6 +65,11 @@ export class NatsHandler {
     this.#frames = new FrameServer({ host, limits, sender: session });
   }
 
+  /** Tells the cache that it may have missed what the others were told. */
+  rejoined(): void {
+    this.#frames?.host.rejoined?.();
+  }
+
   /** Refuses what is asked from now on, and lets what is under way finish until the time is over. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -154,6 +159,8 @@ export class NatsHandler {
       throw new ParsecError("MALFORMED_FRAME", "a question has no reply subject");
     else if (kind === "invalidations") {
       this.#streamTo(reply).sendAll(this.#frames.invalidations(frame));
+    } else if (kind === "entries") {
+      this.#streamTo(reply).sendAll(this.#frames.entries(frame));
     } else this.#lookups(this.#frames, { frame, reply });
   }
 

@@ -38,6 +38,7 @@ export class NatsMembership {
   readonly #onReady: () => void;
   readonly #onFailure: (error: ParsecError) => void;
   readonly #onRefused: (reason: string) => void;
+  readonly #onRejoined: () => void;
   readonly #told: Set<string> = new Set();
   #view: View | undefined = undefined;
   /** Raised whenever what is under way has been overtaken. */
@@ -45,6 +46,8 @@ export class NatsMembership {
   #failedAttempts = 0;
   #beat = 0;
   #ownRevision = 0;
+  /** When the last heartbeat that arrived was sent. */
+  #beatAt = 0;
   #openedAt = 0;
   #putting: Promise<void> | undefined = undefined;
   #cancelTick: (() => void) | undefined = undefined;
@@ -63,6 +66,8 @@ export class NatsMembership {
       readonly onReady: () => void;
       readonly onFailure: (error: ParsecError) => void;
       readonly onRefused: (reason: string) => void;
+      /** This node was cut off for so long that the others went on without it. */
+      readonly onRejoined: () => void;
     },
   ) {
     this.#options = options;
@@ -73,6 +78,7 @@ export class NatsMembership {
     this.#onReady = parts.onReady;
     this.#onFailure = parts.onFailure;
     this.#onRefused = parts.onRefused;
+    this.#onRejoined = parts.onRejoined;
     const { silenceMs, joinDelayMs } = parts.settings;
     this.#members = new Members({
       selfId: options.nodeId,
@@ -198,7 +204,30 @@ export class NatsMembership {
       key: this.#keys[0],
       wallNow: Date.now(),
     });
+    const { clock } = this.#options;
+    const sentAt = clock.now();
+    const before = { revision: this.#ownRevision, at: this.#beatAt };
     this.#ownRevision = await bucket.put(this.#ownKey, bytes);
+    this.#beatAt = sentAt;
+    if (before.revision === 0 || this.#closed) return;
+    const absenceMs = clock.now() - before.at;
+    const recordsOfOthers = this.#ownRevision - before.revision - 1;
+    if (this.#wentOnWithout({ absenceMs, recordsOfOthers })) {
+      const message = `the others went on without this node for ${Math.round(absenceMs)} ms: it forgets what it holds`;
+      this.#options.onWarning({ kind: "membership", peerId: nodeId, message });
+      this.#onRejoined();
+    }
+  }
+
+  /**
+   * Whether others took this node for gone meanwhile. They count silence only while they can write
+   * heartbeats themselves: if the server was away for everybody, each has written one or two since.
+   */
+  #wentOnWithout(gap: { readonly absenceMs: number; readonly recordsOfOthers: number }): boolean {
+    const { silenceMs, heartbeatMs } = this.#settings;
+    if (gap.absenceMs <= silenceMs) return false;
+    const others = Math.max(1, this.#members.ids.length - 1);
+    return gap.recordsOfOthers >= others * (1 + gap.absenceMs / heartbeatMs / 2);
   }
 
   #read(entry: BucketEntry): void {

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import {
   checkInvalidationsApplied,
   encodeCancellation,
+  encodeEntries,
   encodeInvalidations,
   type FrameChannel,
   type FrameExchange,
@@ -11,10 +12,12 @@ import {
   type Peer,
   type PeerAnswer,
   type PeerCallOptions,
+  type PeerHandOver,
   type PeerHealthChange,
   type PeerInvalidation,
   PeerLink,
   type PeerLookup,
+  readTakenOver,
 } from "@parsec/core";
 import { MessageSigner, toKey } from "./nats-auth.ts";
 import { type CallOptions, type CallWay, callPeer } from "./nats-call.ts";
@@ -98,19 +101,44 @@ export class NatsPeer implements Peer, FrameChannel {
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const { limits, session, health } = this.#options;
-    if (this.#removed) throw noMember(this.id);
-    if (this.#closed) throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
+    const { limits, session } = this.#options;
     const frameId = randomInt(1, 2 ** 32);
     const frame = { frameId, sender: session, invalidations: [invalidation] };
-    const body = encodeInvalidations(frame, limits);
+    await this.#tell(encodeInvalidations(frame, limits), {
+      ...options,
+      read: (answer) => checkInvalidationsApplied(answer, { frameId, count: 1 }),
+    });
+  }
+
+  async handOver(
+    part: PeerHandOver,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<number> {
+    const { limits, session } = this.#options;
+    const frameId = randomInt(1, 2 ** 32);
+    const body = encodeEntries({ frameId, sender: session, part }, limits);
+    return this.#tell(body, { ...options, read: (answer) => readTakenOver(answer, frameId) });
+  }
+
+  /** Sends a frame that the peer has to apply, and waits until it says so. */
+  async #tell<Outcome>(
+    body: Buffer,
+    options: PeerCallOptions & {
+      readonly timeoutMs: number;
+      readonly read: (answer: Buffer) => Outcome;
+    },
+  ): Promise<Outcome> {
+    if (this.#removed) throw noMember(this.id);
+    if (this.#closed) throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
+    const { pingTimeoutMs } = this.#options.health;
     const isOut = this.#link.out !== undefined;
-    const timeoutMs = isOut ? Math.min(options.timeoutMs, health.pingTimeoutMs) : options.timeoutMs;
+    const timeoutMs = isOut ? Math.min(options.timeoutMs, pingTimeoutMs) : options.timeoutMs;
     const { signal } = options;
     try {
       const answer = await this.#call({ kind: "ask", body, timeoutMs, signal });
-      checkInvalidationsApplied(answer, { frameId, count: 1 });
+      const outcome = options.read(answer);
       this.#link.answered();
+      return outcome;
     } catch (error) {
       const failure = isParsecError(error) && error.code !== "MALFORMED_FRAME";
       const typed = failure ? error : unreachable(this.id, error);

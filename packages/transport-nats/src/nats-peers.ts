@@ -83,6 +83,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
         if (error.code === "INVALID_ARGUMENT") readiness.fail(error);
       },
       onRefused: (reason) => refusals.note(reason),
+      onRejoined: () => handler.rejoined(),
     });
   } else uplink.listen({ up: () => readiness.succeed(), down: () => {} });
   uplink.start();
@@ -99,7 +100,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
   return {
     selfId: picker.selfId,
     peers: () => picker.peers(),
-    pick: (key) => picker.pick(key),
+    pick: (key, without) => picker.pick(key, without),
     updatePeers(ids) {
       picker.updatePeers(ids);
       givenByHand = true;

@@ -44,8 +44,8 @@ export class NatsPicker implements Omit<PeerPicker, "attach"> {
     return [...this.#peers.values()];
   }
 
-  pick(key: string): Peer | undefined {
-    return this.#peers.get(this.#placement.ownerOf(key));
+  pick(key: string, without?: string): Peer | undefined {
+    return this.#peers.get(this.#placement.ownerOf(key, without));
   }
 
   updatePeers(given: readonly string[]): void {

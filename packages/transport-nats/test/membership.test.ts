@@ -159,7 +159,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("drops a node that is cut off from the server, which keeps its own view, and takes it back", async () => {
+  it("drops a node that is cut off from the server, which keeps its own view, and takes it back without its memory", async () => {
     const server = await startServer();
     const proxy = await startTcpProxy(server.port);
     const cluster = await startNodes({ servers: server.url, ids: ["a", "b"] });
@@ -168,6 +168,9 @@ describeWithPrograms((startServer) => {
       connectionOptions: { pingInterval: 200 },
     });
     await cluster.agree(ids);
+    const [own] = keysOf(cutOff, "c", 1) as [string];
+    await cutOff.get(own);
+    cutOff.loads.length = 0;
     proxy.partition();
     await cluster.agree(["a", "b"], cluster.nodes.slice(0, 2));
     await until(() => !cutOff.peers.stats().connected);
@@ -175,9 +178,15 @@ describeWithPrograms((startServer) => {
     const [key] = keysOf(cutOff, "a", 1) as [string];
     expect(await cutOff.get(key)).toBe(`value of ${key}`);
     expect(cutOff.loads).toEqual([key]);
+    expect(cutOff.group.peek(own)).toBeDefined();
     proxy.heal();
     await cluster.agree(ids);
     expect(cutOff.peers.stats().connected).toBe(true);
+    // The others may have been told meanwhile to drop what it holds.
+    await until(() => cutOff.group.peek(own) === undefined);
+    expect(cutOff.warnings.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining("the others went on without this node"),
+    );
     await cluster.close();
     await proxy.close();
     await server.dispose();

@@ -55,6 +55,8 @@ describeWithPrograms((startServer) => {
       const told = (kind: string): number =>
         node.warnings.filter((warning) => warning.kind === kind).length;
       expect([told("disconnected"), told("reconnected")]).toEqual([3, 3]);
+      // Nobody went on without anybody, so nothing has to be forgotten.
+      expect(told("membership")).toBe(0);
       // A node that is back before its peer finds nobody there for a moment.
       expect(told("peer-left-out")).toBe(told("peer-taken-back"));
     }

@@ -75,6 +75,8 @@ describe("observeOpenTelemetry", () => {
       "groupcache.group.loads.deduped": counter(4),
       "groupcache.group.local.loads": counter(3),
       "groupcache.group.local.load_errors": counter(1),
+      "groupcache.group.warm.loads": counter(0),
+      "groupcache.group.taken_over": counter(0),
       "groupcache.group.server_requests": counter(0),
       "groupcache.group.stale_hits": counter(0),
       "groupcache.group.remove_keys.requests": counter(1),

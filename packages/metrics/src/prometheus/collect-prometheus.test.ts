@@ -71,6 +71,14 @@ groupcache_local_loads_total{group="datasource:users"} 3
 # TYPE groupcache_local_load_errs_total counter
 groupcache_local_load_errs_total{group="datasource:users"} 1
 
+# HELP groupcache_warm_loads_total Values taken from the memory of a key's former owner
+# TYPE groupcache_warm_loads_total counter
+groupcache_warm_loads_total{group="datasource:users"} 0
+
+# HELP groupcache_taken_over_total Values that nodes which left have handed over
+# TYPE groupcache_taken_over_total counter
+groupcache_taken_over_total{group="datasource:users"} 0
+
 # HELP groupcache_server_requests_total Requests that came from peers
 # TYPE groupcache_server_requests_total counter
 groupcache_server_requests_total{group="datasource:users"} 0
@@ -174,7 +182,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(lines).toContain(`groupcache_gets_total{group=${label}} 1`);
     expect(lines).toContain('groupcache_gets_total{group="x"} 0');
     expect(lines).toContain(`groupcache_cache_items{group=${label},type="main"} 1`);
-    expect(lines.length).toBe(2 * 22);
+    expect(lines.length).toBe(2 * 24);
   });
 
   it("puts a prefix before every name and labels on every line", async () => {

@@ -1,6 +1,9 @@
 import type { FetchRecord, GetRecord } from "../simulation-history.ts";
 import type { RunUnderCheck } from "./run-under-check.ts";
 
+/** Times are sums and differences of fractions. */
+const roundingMs = 0.001;
+
 /** I7: nothing is served past its time, and no copy past the end of its owner's entry. */
 export function checkBoundedLifetime(run: RunUnderCheck): void {
   const ends = copyEnds(run);
@@ -29,8 +32,13 @@ function checkValue(run: RunUnderCheck, get: GetRecord, ends: ReadonlyMap<number
       `${get.how} ${get.id} of ${get.key} on ${get.node} at ${get.begun.atMs} ms returned fetch ${fetch.id}, whose time was over at ${endMs} ms`,
     );
   }
+  // An owner may serve what is stale, wherever it was fetched; a copy never is.
+  const ownMs = run.inherited(get.node, fetch.id, get.settled?.step ?? 0) ? graceMs : 0;
   const copyEndMs = ends.get(fetch.id);
-  if (fromCopy(get, fetch) && (copyEndMs === undefined || get.begun.atMs > copyEndMs)) {
+  if (
+    fromCopy(run, get, fetch) &&
+    (copyEndMs === undefined || get.begun.atMs > copyEndMs + ownMs)
+  ) {
     run.report(
       "I7",
       `${get.how} ${get.id} of ${get.key} on ${get.node} at ${get.begun.atMs} ms was answered from a copy of fetch ${fetch.id}, whose owner's entry ended at ${copyEndMs} ms`,
@@ -38,21 +46,62 @@ function checkValue(run: RunUnderCheck, get: GetRecord, ends: ReadonlyMap<number
   }
 }
 
-/** True when the answer came from a copy in memory: at once, and long after the fetch of another node. */
-function fromCopy(get: GetRecord, fetch: FetchRecord): boolean {
+/** True when the answer came from a copy in memory: at once, of another node's fetch that had ended, and from no peer. */
+function fromCopy(run: RunUnderCheck, get: GetRecord, fetch: FetchRecord): boolean {
   const atOnce = get.settled?.atMs === get.begun.atMs;
-  return atOnce && fetch.node !== get.node && (fetch.ended?.step ?? 0) < get.begun.step;
+  if (!atOnce || fetch.node === get.node || (fetch.ended?.step ?? 0) >= get.begun.step)
+    return false;
+  const { step: from } = get.begun;
+  const to = get.settled?.step ?? 0;
+  return !run.history.questions.some(
+    ({ node, key, settled }) =>
+      node === get.node &&
+      key === get.key &&
+      settled !== undefined &&
+      settled.step > from &&
+      settled.step < to,
+  );
 }
 
-/** When the owner's entry of each fetch ends, as the owner said each time it gave a copy away. */
+/** A time until which somebody may keep what a fetch brought, as a node said when it gave it away. */
+interface Declaration {
+  readonly node: string;
+  readonly step: number;
+  readonly fetch: number;
+  readonly endMs: number;
+}
+
+/**
+ * When the entry of each fetch ends, as the node that fetched it said each time it gave it away.
+ * Whoever passes it on, as its owner or as a deputy, may not add to that.
+ */
 function copyEnds(run: RunUnderCheck): ReadonlyMap<number, number> {
   const ends = new Map<number, number>();
-  for (const { settled, outcome, ttlMs } of run.history.served) {
-    if (outcome?.kind !== "value" || settled === undefined || ttlMs === undefined) continue;
-    const endMs = settled.atMs + ttlMs;
-    ends.set(outcome.fetch, Math.max(endMs, ends.get(outcome.fetch) ?? 0));
+  for (const { node, fetch, endMs } of declarations(run)) {
+    const knownMs = ends.get(fetch) ?? 0;
+    if (node === run.history.fetches[fetch]?.node) ends.set(fetch, Math.max(endMs, knownMs));
+    else if (endMs > knownMs + roundingMs) {
+      run.report(
+        "I7",
+        `${node} gave fetch ${fetch} away until ${endMs} ms, whose owner's entry ended at ${knownMs} ms`,
+      );
+    }
   }
   return ends;
+}
+
+function declarations({ history }: RunUnderCheck): Declaration[] {
+  const all: Declaration[] = [];
+  for (const { node, settled, outcome, ttlMs = 0 } of history.served) {
+    // What may not be kept at all says nothing about an end.
+    if (outcome?.kind !== "value" || settled === undefined || ttlMs === 0) continue;
+    const { step, atMs } = settled;
+    all.push({ node, step, fetch: outcome.fetch, endMs: atMs + ttlMs });
+  }
+  for (const { node, at, outcome, endMs } of history.given) {
+    if (outcome.kind === "value") all.push({ node, step: at.step, fetch: outcome.fetch, endMs });
+  }
+  return all.sort((one, other) => one.step - other.step);
 }
 
 function checkAbsence(run: RunUnderCheck, get: GetRecord): void {

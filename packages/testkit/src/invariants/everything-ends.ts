@@ -35,6 +35,11 @@ function checkAccount(
   if (gets !== cacheHits + loads) {
     run.report("I8", `${node} counted ${gets} gets, ${cacheHits} hits and ${loads} loads`);
   }
+  const { loadsDeduped, peerLoads, peerErrors, warmLoads } = account;
+  const ended = peerLoads + peerErrors + localLoads + localLoadErrs + warmLoads;
+  if (loadsDeduped !== ended) {
+    run.report("I8", `${node} counted ${loadsDeduped} loads begun and ${ended} ended`);
+  }
   const { history } = run;
   const fetched = history.fetches.filter((fetch) => fetch.node === node).length;
   if (localLoads + localLoadErrs !== fetched) {
@@ -43,7 +48,7 @@ function checkAccount(
       `${node} counted ${localLoads} loads and ${localLoadErrs} failed ones of ${fetched} fetches`,
     );
   }
-  const served = history.served.filter((lookup) => lookup.node === node).length;
+  const served = history.served.filter((lookup) => lookup.node === node && !lookup.isLook).length;
   if (account.serverRequests !== served) {
     run.report("I8", `${node} counted ${account.serverRequests} of ${served} lookups by peers`);
   }

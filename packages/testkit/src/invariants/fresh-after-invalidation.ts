@@ -1,7 +1,7 @@
 import type { GetRecord, InvalidationRecord } from "../simulation-history.ts";
 import { covers, type RunUnderCheck } from "./run-under-check.ts";
 
-/** I2: nothing older than an acknowledged invalidation is served, and whoever was not told is named. */
+/** I2: nothing older than an acknowledged invalidation is served; whoever was not told is named, and learns it later. */
 export function checkFreshAfterInvalidation(run: RunUnderCheck): void {
   const { gets, invalidations } = run.history;
   for (const invalidation of invalidations) {
@@ -28,6 +28,7 @@ export function checkFreshAfterInvalidation(run: RunUnderCheck): void {
  * fences: a node that was not told, or that some do not list, may hand its old value on.
  */
 function binds(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRecord): boolean {
+  if (isLearned(run, invalidation, get)) return covers(invalidation.target, get.key);
   const { target } = invalidation;
   if (target.kind !== "keys") {
     if (invalidation.failed?.length !== 0) return false;
@@ -36,6 +37,14 @@ function binds(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRec
   const { settled, acknowledged } = invalidation;
   if (settled === undefined || settled.step > get.begun.step) return false;
   return acknowledged?.includes(get.node) === true && covers(target, get.key);
+}
+
+/** True when the node that invalidated has had the time to tell everybody, and everybody else. */
+function isLearned(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRecord): boolean {
+  const { peace, deaths } = run.history;
+  if (peace === undefined || get.begun.step < peace.step || deaths.has(invalidation.node))
+    return false;
+  return invalidation.error === undefined && (invalidation.settled?.step ?? Infinity) < peace.step;
 }
 
 /** What is too old about the answer; undefined when nothing is. */

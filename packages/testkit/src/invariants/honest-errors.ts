@@ -72,12 +72,27 @@ function slownessBehind(run: RunUnderCheck, get: GetRecord): boolean {
   const { plan, history } = run;
   const settledMs = get.settled?.atMs ?? 0;
   if (!run.reliable || !run.calm(get.begun.atMs, settledMs)) return true;
-  const longMs = plan.policy.timeoutMs - 2 * plan.network.maxDelayMs;
+  const lookMs = longestLookMs(run, get);
+  const longMs = plan.policy.timeoutMs - 2 * plan.network.maxDelayMs - lookMs;
+  if (longMs <= 0) return true;
   return history.fetches.some(
     (fetch) =>
       fetch.key === get.key &&
       Math.min(fetch.ended?.atMs ?? Infinity, settledMs) - fetch.begun.atMs >= longMs,
   );
+}
+
+/** What a look into a former owner's memory took away from the time for the fetch, of this caller or of one it joined. */
+function longestLookMs({ history, plan }: RunUnderCheck, get: GetRecord): number {
+  const fromMs = get.begun.atMs - plan.policy.timeoutMs;
+  const toMs = get.settled?.atMs ?? 0;
+  let longestMs = 0;
+  for (const { key, begun, settled } of history.looks) {
+    const endMs = settled?.atMs ?? toMs;
+    if (key !== get.key || endMs < fromMs || begun.atMs > toMs) continue;
+    longestMs = Math.max(longestMs, endMs - begun.atMs);
+  }
+  return longestMs;
 }
 
 function checkAbsence(run: RunUnderCheck, get: GetRecord): void {

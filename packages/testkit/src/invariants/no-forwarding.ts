@@ -1,6 +1,9 @@
 import type { RunUnderCheck } from "./run-under-check.ts";
 
-/** I6: a node asks peers for its own callers only, and lets a peer wait for its own fetches only. */
+/**
+ * I6: a node asks peers for its own callers only, and lets a peer wait for its own fetches only. It
+ * may end that wait with what it has from a former owner, whose memory lets nobody wait.
+ */
 export function checkNoForwarding(run: RunUnderCheck): void {
   const { questions, served, fetches } = run.history;
   for (const question of questions) {
@@ -13,9 +16,13 @@ export function checkNoForwarding(run: RunUnderCheck): void {
   for (const lookup of served) {
     const { settled, outcome } = lookup;
     const waited = settled !== undefined && settled.atMs > lookup.begun.atMs;
+    if (waited && lookup.isLook) {
+      run.report("I6", `${lookup.node} let a look into its memory wait for ${lookup.key}`);
+    }
     if (!waited || outcome?.kind !== "value") continue;
     const fetch = fetches[outcome.fetch];
     if (fetch?.node === lookup.node) continue;
+    if (run.inherited(lookup.node, outcome.fetch, settled.step)) continue;
     run.report(
       "I6",
       `${lookup.node} made a peer wait for ${lookup.key} and then answered with fetch ${outcome.fetch} of ${fetch?.node}`,

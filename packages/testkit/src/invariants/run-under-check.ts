@@ -1,5 +1,10 @@
 import type { PeerInvalidationTarget } from "@parsec/core";
-import type { InvariantName, SimulationHistory, Violation } from "../simulation-history.ts";
+import type {
+  InvariantName,
+  SimulatedOutcome,
+  SimulationHistory,
+  Violation,
+} from "../simulation-history.ts";
 import { type SimulationPlan, tagsOfSimulatedKey } from "../simulation-plan.ts";
 
 /** A finished run, with what several invariants ask of it. */
@@ -12,6 +17,8 @@ export interface RunUnderCheck {
   everInvalidated(key: string, beforeStep: number): boolean;
   /** The longest a message, or its late copy, is under way. */
   readonly maxTravelMs: number;
+  /** True when the node had taken over, by that step, what another one's fetch brought: to own it from then on. */
+  inherited(node: string, fetch: number, byStep: number): boolean;
   /** True when messages always arrive, once and whole. */
   readonly reliable: boolean;
   report(invariant: InvariantName, text: string): void;
@@ -52,8 +59,24 @@ export function prepareCheck(
         (invalidation) =>
           invalidation.begun.step < beforeStep && mayDetach(invalidation.target, key),
       ),
+    inherited: (node, fetch, byStep) => inheritedBy(history, { node, fetch, byStep }),
     maxTravelMs,
     reliable: loseShare === 0 && garbleShare === 0 && duplicateShare === 0,
     report: (invariant, text) => found.push({ invariant, text }),
   };
+}
+
+function inheritedBy(
+  { looks, given }: SimulationHistory,
+  what: { readonly node: string; readonly fetch: number; readonly byStep: number },
+): boolean {
+  const isIt = (outcome: SimulatedOutcome | undefined): boolean =>
+    outcome?.kind === "value" && outcome.fetch === what.fetch;
+  const [id] = what.node.split("#");
+  return (
+    looks.some(
+      ({ node, settled, outcome }) =>
+        node === what.node && (settled?.step ?? Infinity) <= what.byStep && isIt(outcome),
+    ) || given.some(({ to, at, outcome }) => to === id && at.step <= what.byStep && isIt(outcome))
+  );
 }

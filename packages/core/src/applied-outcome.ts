@@ -4,7 +4,8 @@ import { AnswerReader, type AnswerReceiver } from "./peer-frame-answer-reader.ts
 class Outcome implements AnswerReceiver {
   readonly frameId: number;
   readonly count: number;
-  readonly applications: Set<number> = new Set();
+  /** By index; what was applied, with the ticket that came along. */
+  readonly applications: Map<number, number> = new Map();
   failure: ParsecError | undefined = undefined;
 
   constructor(frame: { readonly frameId: number; readonly count: number }) {
@@ -20,8 +21,8 @@ class Outcome implements AnswerReceiver {
     this.failure ??= error;
   }
 
-  applied(index: number): void {
-    this.applications.add(index);
+  applied(index: number, ticket: number): void {
+    this.applications.set(index, ticket);
   }
 }
 
@@ -33,6 +34,18 @@ export function checkInvalidationsApplied(
   bytes: Uint8Array,
   frame: { readonly frameId: number; readonly count: number },
 ): void {
+  readOutcome(bytes, frame);
+}
+
+/** Reads the peer's answer to part of a hand-over: the ticket for the next. Throws like {@link checkInvalidationsApplied}. */
+export function readTakenOver(bytes: Uint8Array, frameId: number): number {
+  return readOutcome(bytes, { frameId, count: 1 }).applications.get(0) as number;
+}
+
+function readOutcome(
+  bytes: Uint8Array,
+  frame: { readonly frameId: number; readonly count: number },
+): Outcome {
   const outcome = new Outcome(frame);
   const reader = new AnswerReader(outcome, { maxValueBytes: 0 });
   reader.push(bytes);
@@ -41,4 +54,5 @@ export function checkInvalidationsApplied(
   if (outcome.applications.size < frame.count) {
     throw new ParsecError("PEER_UNREACHABLE", "the peer did not say that it applied everything");
   }
+  return outcome;
 }

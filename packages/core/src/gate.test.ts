@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Gate } from "./http-gate.ts";
+import { Gate } from "./gate.ts";
 
 it("lets so many through, the others in order as places come free", async () => {
   const gate = new Gate(2);
@@ -33,4 +33,23 @@ it("forgets those who leave while they wait", async () => {
   await expect(left).rejects.toThrow("enough");
   gate.leave();
   await next;
+});
+
+it("says at once whether there is a place, and never takes that of one who waits", async () => {
+  const gate = new Gate(1);
+  const { signal } = new AbortController();
+  expect(gate.tryEnter()).toBe(true);
+  expect(gate.tryEnter()).toBe(false);
+  const next = gate.enter(signal);
+  gate.leave();
+  expect(gate.tryEnter()).toBe(false);
+  await next;
+  gate.leave();
+  expect(gate.tryEnter()).toBe(true);
+});
+
+it("lets nobody in whose signal has fired", async () => {
+  const gate = new Gate(1);
+  await expect(gate.enter(AbortSignal.abort(new Error("late")))).rejects.toThrow("late");
+  expect(gate.tryEnter()).toBe(true);
 });

@@ -7,12 +7,17 @@ export class Gate {
     this.#free = places;
   }
 
+  /** Takes a place if there is one. */
+  tryEnter(): boolean {
+    if (this.#free < 1) return false;
+    this.#free--;
+    return true;
+  }
+
   /** Resolves with a place, to be given back by {@link leave}. Rejects with the signal's reason. */
   enter(signal: AbortSignal): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return Promise.resolve();
-    }
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.tryEnter()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
         this.#waiting.delete(proceed);
@@ -29,10 +34,11 @@ export class Gate {
 
   leave(): void {
     const [next] = this.#waiting;
-    if (next === undefined) this.#free++;
-    else {
-      this.#waiting.delete(next);
-      next();
+    if (next === undefined) {
+      this.#free++;
+      return;
     }
+    this.#waiting.delete(next);
+    next();
   }
 }

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { createPlacement } from "./create-placement.ts";
+
+const ids = ["http://a", "http://b", "http://c"];
+const keys = Array.from({ length: 500 }, (_, index) => `user:${index}`);
+
+describe.each(["slots", "groupcache"] as const)("a placement by %s without a member", (name) => {
+  const placement = createPlacement(name, ids);
+
+  it("is that of the others, and moves the keys of nobody else", () => {
+    for (const gone of ids) {
+      const others = createPlacement(
+        name,
+        ids.filter((id) => id !== gone),
+      );
+      for (const key of keys) {
+        const owner = placement.ownerOf(key);
+        expect(placement.ownerOf(key, gone)).toBe(others.ownerOf(key));
+        if (owner !== gone) expect(placement.ownerOf(key, gone)).toBe(owner);
+      }
+    }
+  });
+
+  it("is the whole one when that member is none, or the only one", () => {
+    const alone = createPlacement(name, ["http://a"]);
+    for (const key of keys) {
+      expect(placement.ownerOf(key, "http://d")).toBe(placement.ownerOf(key));
+      expect(alone.ownerOf(key, "http://a")).toBe("http://a");
+    }
+  });
+});

@@ -1,0 +1,31 @@
+import type { Clock } from "./clock.ts";
+import type { GroupLimits } from "./group-limits.ts";
+import type { GroupMemory } from "./group-memory.ts";
+import type { ResolvedPolicy } from "./group-options.ts";
+import type { GroupCounters } from "./group-stats.ts";
+import type { MissedInvalidations } from "./missed-invalidations.ts";
+import type { Origin } from "./origin.ts";
+import type { PeerPicker } from "./peer.ts";
+import type { Sweeps } from "./sweeps.ts";
+import type { WarmUp } from "./warm-up.ts";
+
+/** What a node brings to each of its groups. */
+export interface NodeContext {
+  readonly picker: PeerPicker;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly warmUp: WarmUp;
+  readonly missed: MissedInvalidations;
+}
+
+/** What the parts of one group share. */
+export interface GroupParts<Input, T> {
+  readonly name: string;
+  readonly policy: ResolvedPolicy;
+  readonly limits: GroupLimits;
+  readonly origin: Origin<Input, T>;
+  readonly node: NodeContext;
+  readonly memory: GroupMemory<T>;
+  readonly counters: GroupCounters;
+  readonly sweeps: Sweeps;
+}
