@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { Peer } from "./peer.ts";
 
 /** What the question may cost a caller: a memory that does not answer by then is no quicker than most origins. */
-export const formerOwnerTimeoutMs = 100;
+const formerOwnerTimeoutMs = 100;
 
 /** What a former owner still had in memory. */
 export interface FormerValue {

@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { Peer, PeerPicker } from "./peer.ts";
 
 /** How long a node that has just come asks the former owner of a key before it goes to the origin. */
-export const warmUpMs = 60_000;
+const warmUpMs = 60_000;
 
 /**
  * While a node is new, the keys it owns lie in the memories of those who owned them before it came,

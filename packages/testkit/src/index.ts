@@ -28,7 +28,7 @@ export type { LookupScript, ScriptedHost } from "./scripted-host.ts";
 export { createScriptedHost } from "./scripted-host.ts";
 export { createSeededRandom } from "./seeded-random.ts";
 export { settlePromises } from "./settle-promises.ts";
-export { calmPlans, stormyPlans } from "./simulation-arbitrary.ts";
+export { calmPlans, rollingPlans, stormyPlans } from "./simulation-arbitrary.ts";
 export type { CampaignFailure, CampaignOptions, CampaignReport } from "./simulation-campaign.ts";
 export { runCampaign } from "./simulation-campaign.ts";
 export type {

@@ -1,0 +1,9 @@
+import { rollingPlans } from "../src/simulation-arbitrary.ts";
+import { describeSimulation } from "../src/simulation-suite.ts";
+import { interleavings } from "./interleavings.ts";
+
+describeSimulation({
+  name: "clusters whose nodes leave in good order and return",
+  plans: rollingPlans(),
+  runs: interleavings.rolling,
+});
