@@ -1,11 +1,22 @@
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
+import { join } from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from "vitest";
 import { exchangeAt, exchangeForm, waitForOutput } from "../test/cluster-program.ts";
 import { type RunningProgram, runProgram } from "../test/run-program.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./cluster/embedded-postgres.ts";
@@ -77,6 +88,18 @@ describe("without database and identity provider", () => {
       expect(program.stderr()).toMatch(message);
       expect(program.stdout()).toBe("");
     }
+  });
+
+  test("a node whose supervisor has gone before it was up ends, too", async () => {
+    const program = join(inject("programs"), "node.js");
+    const child = fork(program, [], {
+      env: { ...minimal, PARSEC_LISTEN: "127.0.0.1:0" },
+      execArgv: [],
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    child.disconnect();
+    expect(await once(child, "exit")).toEqual([0, null]);
   });
 
   test("a busy port too", async () => {

@@ -16,5 +16,8 @@ export function onStopSignal(stop: (reason: string) => void): void {
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => begin(signal));
   }
+  // Only a forked process can send. The one that forked it may have gone before anybody looked.
+  if (process.send === undefined) return;
   if (process.connected) process.once("disconnect", () => begin(supervisorGone));
+  else begin(supervisorGone);
 }
