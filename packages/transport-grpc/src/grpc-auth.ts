@@ -38,10 +38,9 @@ export class SignedCall {
   }
 
   /** A key for one direction of this call alone. */
-  deriveKey(purpose: string): KeyObject {
+  deriveKey(purpose: string): Buffer {
     const derived = createHmac("sha256", this.#key);
-    derived.update(`${authScheme} ${purpose}\n${this.authorization}`);
-    return createSecretKey(derived.digest());
+    return derived.update(`${authScheme} ${purpose}\n${this.authorization}`).digest();
   }
 
   /** What the answer to a unary call carries in `parsec-mac`. */

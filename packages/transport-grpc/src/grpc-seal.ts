@@ -1,30 +1,14 @@
-import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { SignedCall } from "./grpc-auth.ts";
+import { macBytes, StreamMac } from "./grpc-stream-mac.ts";
 
 /** What a sealed message is longer by. */
-export const sealBytes = 16;
+export const sealBytes: number = macBytes;
 
 /**
- * Proves that the messages of a stream come from who opened it, in the order they were sent: each
- * ends in a MAC over its number and itself, by a key of this stream and direction alone.
+ * One side's end of a stream, if there is a secret. Proves that the messages come from who opened it,
+ * in the order they were sent: each ends in a MAC over its number and itself, by a key of this stream
+ * and direction alone.
  */
-class StreamMac {
-  readonly #key: KeyObject;
-  readonly #counter: Buffer = Buffer.alloc(8);
-  #next = 0;
-
-  constructor(key: KeyObject) {
-    this.#key = key;
-  }
-
-  next(message: Uint8Array): Buffer {
-    this.#counter.writeDoubleBE(this.#next++);
-    const mac = createHmac("sha256", this.#key).update(this.#counter).update(message).digest();
-    return mac.subarray(0, sealBytes);
-  }
-}
-
-/** One side's end of a stream, if there is a secret. */
 export class StreamSeal {
   readonly #outgoing: StreamMac;
   readonly #incoming: StreamMac;
@@ -38,14 +22,13 @@ export class StreamSeal {
 
   /** The message with its proof, to be sent next. */
   seal(message: Buffer): Buffer {
-    return Buffer.concat([message, this.#outgoing.next(message)]);
+    return this.#outgoing.append(message);
   }
 
   /** The message without its proof; undefined when it is not the one that was sent next. */
   open(sealed: Buffer): Buffer | undefined {
     if (sealed.length < sealBytes) return undefined;
     const message = sealed.subarray(0, sealed.length - sealBytes);
-    const given = sealed.subarray(message.length);
-    return timingSafeEqual(this.#incoming.next(message), given) ? message : undefined;
+    return this.#incoming.verify(message, sealed.subarray(message.length)) ? message : undefined;
   }
 }
