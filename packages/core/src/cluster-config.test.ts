@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { clusterConfigFromEnv } from "./cluster-config.ts";
 
+const byAddress = { PARSEC_SELF_URL: "http://10.0.0.1:8080", PARSEC_PEER_DNS: "parsec-peers" };
+
 describe("clusterConfigFromEnv", () => {
   it("is one node on port 8080 when nothing is set", () => {
     const alone = { selfUrl: "http://localhost:8080", peerUrls: ["http://localhost:8080"] };
@@ -27,6 +29,23 @@ describe("clusterConfigFromEnv", () => {
     });
   });
 
+  it.each([
+    ["parsec-peers", "http://10.0.0.1:8080"],
+    ["_http._tcp.parsec-peers", "http://node-1:8080"],
+    ["srv:parsec.service.consul", "http://10.0.0.1:8080"],
+  ])("finds the others by DNS: %s", async (name, selfUrl) => {
+    const config = clusterConfigFromEnv({
+      PARSEC_SELF_URL: selfUrl,
+      PARSEC_PEER_DNS: ` ${name} `,
+      PARSEC_PEER_DNS_SERVERS: "127.0.0.1:8600, 127.0.0.2",
+      PARSEC_PEER_DNS_REFRESH_MS: "1000",
+      PARSEC_PEER_URLS: " ",
+    });
+    expect(config).toMatchObject({ selfUrl, peerUrls: [selfUrl] });
+    expect(config.discovery?.stats()).toMatchObject({ members: [], answers: 0 });
+    await config.discovery?.close();
+  });
+
   it("reads process.env when nothing is given", () => {
     const before = { ...process.env };
     process.env.PARSEC_SELF_URL = "http://10.9.8.7:6543";
@@ -46,6 +65,17 @@ describe("clusterConfigFromEnv", () => {
       /^PARSEC_PEER_URLS has "nonsense", which is no URL/,
     ],
     [{ PARSEC_PEER_URLS: "http://a:1 http://b:1" }, /^PARSEC_PEER_URLS has .*no URL/],
+    [{ PARSEC_PEER_DNS: "parsec-peers" }, /^PARSEC_SELF_URL: .*must be called by its own/],
+    [
+      { ...byAddress, PARSEC_PEER_DNS: "dns+http://parsec-peers:8080" },
+      /^PARSEC_PEER_DNS must be a DNS name .*without scheme and port/,
+    ],
+    [
+      { ...byAddress, PARSEC_PEER_URLS: "http://10.0.0.1:8080" },
+      /^PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude each other/,
+    ],
+    [{ ...byAddress, PARSEC_PEER_DNS_SERVERS: "dns.example" }, /^PARSEC_PEER_DNS_SERVERS must be/],
+    [{ ...byAddress, PARSEC_PEER_DNS_REFRESH_MS: "5s" }, /^PARSEC_PEER_DNS_REFRESH_MS must be/],
     [{ PARSEC_PEER_URLS: "unix:/tmp/socket" }, /^PARSEC_PEER_URLS has .*only http: and https:/],
   ])("refuses %j and names the variable", (env, message) => {
     expect(() => clusterConfigFromEnv(env)).toThrow(

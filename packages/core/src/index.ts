@@ -10,8 +10,12 @@ export type { Codec } from "./codec.ts";
 export { bytesCodec, jsonCodec, textCodec } from "./codec.ts";
 export { createPlacement } from "./create-placement.ts";
 export type { DataSource } from "./data-source.ts";
+export type { DnsDiscovery, DnsDiscoveryStats } from "./dns-discovery.ts";
+export { createDnsDiscovery } from "./dns-discovery.ts";
+export type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
 export type { ParsecErrorCode } from "./errors.ts";
 export { isParsecError, ParsecError } from "./errors.ts";
+export { discoveryOption, FollowedPeers } from "./followed-peers.ts";
 // For authors of transports: frames, batches, health.
 export type { FrameChannel, FrameExchange } from "./frame-in-flight.ts";
 export { FrameInFlight } from "./frame-in-flight.ts";
@@ -40,6 +44,7 @@ export type {
   PeerLookup,
   PeerPicker,
 } from "./peer.ts";
+export type { DiscoveringNode, PeerDiscovery } from "./peer-discovery.ts";
 export { encodeEntries } from "./peer-frame-entries.ts";
 export { encodeCancellation, encodeInvalidations } from "./peer-frame-invalidations.ts";
 export { isErrorCode, requestKind } from "./peer-frame-layout.ts";

@@ -3,6 +3,15 @@
 // For authors of transports.
 export type { ContractCluster, ContractLimits } from "./contract-case.ts";
 export type {
+  DiscoveryContractOptions,
+  DiscoveryNode,
+  DiscoveryNodeOptions,
+} from "./discovery-contract.ts";
+export { describeDiscovery } from "./discovery-contract.ts";
+export type { DnsFault, DnsServer } from "./dns-server.ts";
+export { startDnsServer } from "./dns-server.ts";
+export type { DnsQuestion, DnsRecords } from "./dns-wire.ts";
+export type {
   FaultPlan,
   FaultyCall,
   FaultyPeerOptions,

@@ -4,9 +4,11 @@ import {
   choiceOption,
   createSystemClock,
   describe,
+  discoveryOption,
   type FrameLimits,
   numberOption,
   ParsecError,
+  type PeerDiscovery,
   type PeerHealthOptions,
   type PlacementName,
   resolveFrameLimits,
@@ -15,7 +17,7 @@ import { addressOf, checkMembership, type Membership } from "./grpc-urls.ts";
 
 /** Something an operator should know. Never holds a secret, a key or an input. */
 export interface GrpcPeersWarning {
-  readonly kind: "peer-left-out" | "peer-taken-back" | "unprotected" | "refused";
+  readonly kind: "peer-left-out" | "peer-taken-back" | "unprotected" | "discovery" | "refused";
   /** The peer's id; of a refused call, the address it came from. */
   readonly peerId: string;
   readonly message: string;
@@ -67,10 +69,12 @@ export interface GrpcHealthOptions extends PeerHealthOptions {
 }
 
 export interface GrpcPeersOptions {
-  /** This node, as its peers reach it: one of `peerUrls`, in the same spelling. */
+  /** This node, as its peers reach it: one of `peerUrls`, or as `discovery` finds it, in the same spelling. */
   readonly selfUrl: string;
-  /** Every node, this one included, such as `"grpc://node-1:50051"` or `"node-1:50051"`. The same list on every node. */
-  readonly peerUrls: readonly string[];
+  /** Every node, this one included, such as `"grpc://node-1:50051"` or `"node-1:50051"`. The same list on every node. With `discovery` only what to begin with, this node alone by default. */
+  readonly peerUrls?: readonly string[];
+  /** Finds the nodes while they run, such as `createDnsDiscovery({ name: "parsec-peers" })`. `updatePeers` ends it. */
+  readonly discovery?: PeerDiscovery | undefined;
   /** `"groupcache"` for the ring of Go's groupcache. Defaults to `"slots"`. The same on every node. */
   readonly placement?: PlacementName;
   /** Signs calls, and refuses unsigned ones. At least 16 characters; of several the first signs and all are believed. */
@@ -95,6 +99,7 @@ export interface GrpcPeersOptions {
 /** Every option with its value. */
 export interface ResolvedGrpcOptions {
   readonly membership: Membership;
+  readonly discovery: PeerDiscovery | undefined;
   readonly placement: PlacementName;
   readonly secrets: readonly string[];
   readonly tls: GrpcTlsOptions | undefined;
@@ -120,11 +125,14 @@ export function resolveGrpcOptions(options: GrpcPeersOptions): ResolvedGrpcOptio
   if (typeof options !== "object" || options === null) {
     throw invalid(`the options must be an object, not ${describe(options)}`);
   }
-  const membership = checkMembership(options.selfUrl, options.peerUrls);
+  const discovery = discoveryOption(options.discovery);
+  const listed = options.peerUrls ?? (discovery && [options.selfUrl]);
+  const membership = checkMembership(options.selfUrl, listed);
   const tls = checkTls(options.tls);
   checkEncryption(membership.ids, tls);
   return {
     membership,
+    discovery,
     placement: choiceOption("placement", {
       given: options.placement,
       choices: ["slots", "groupcache"],

@@ -1,5 +1,5 @@
 import type { Server } from "@grpc/grpc-js";
-import { ParsecError, type PeerHost, type PeerPicker } from "@parsec/core";
+import { FollowedPeers, ParsecError, type PeerHost, type PeerPicker } from "@parsec/core";
 import { GrpcHandler } from "./grpc-handler.ts";
 import {
   type GrpcPeersOptions,
@@ -35,18 +35,19 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
   const resolved = resolveGrpcOptions(options);
   const handler = new GrpcHandler(resolved);
   const picker = new GrpcPicker(resolved);
+  const followed = followedBy(picker, resolved);
   let server: GrpcServer | undefined;
   let closing: Promise<void> | undefined;
   warnIfUnprotected(resolved);
   const close = async (): Promise<void> => {
-    await Promise.all([handler.close(), picker.close()]);
+    await Promise.all([followed.close(), handler.close(), picker.close()]);
     await server?.close();
   };
   return {
     selfId: picker.selfId,
     peers: () => picker.peers(),
     pick: (key, without) => picker.pick(key, without),
-    updatePeers: (ids) => picker.updatePeers(ids),
+    updatePeers: (ids) => followed.updatePeers(ids),
     attach: (host: PeerHost) => handler.attach(host),
     async listen(where = {}) {
       if (closing !== undefined) throw new ParsecError("CLOSED", "the peers were closed");
@@ -64,6 +65,14 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
       return closing;
     },
   };
+}
+
+function followedBy(picker: GrpcPicker, options: ResolvedGrpcOptions): FollowedPeers {
+  const { discovery, onWarning } = options;
+  return new FollowedPeers(picker, {
+    discovery,
+    onWarning: (message) => onWarning({ kind: "discovery", peerId: picker.selfId, message }),
+  });
 }
 
 /** Says at once what would otherwise show as refused calls on other nodes. */

@@ -4,9 +4,11 @@ import {
   choiceOption,
   createSystemClock,
   describe,
+  discoveryOption,
   type FrameLimits,
   numberOption,
   ParsecError,
+  type PeerDiscovery,
   type PeerHealthOptions,
   type PlacementName,
   resolveFrameLimits,
@@ -16,7 +18,7 @@ import type { Dialect } from "./http-wire.ts";
 
 /** Something an operator should know. Never holds a secret, a key or an input. */
 export interface HttpPeersWarning {
-  readonly kind: "peer-left-out" | "peer-taken-back" | "unprotected";
+  readonly kind: "peer-left-out" | "peer-taken-back" | "unprotected" | "discovery";
   readonly peerId: string;
   readonly message: string;
 }
@@ -60,10 +62,12 @@ export interface HttpLimits extends FrameLimits {
 }
 
 export interface HttpPeersOptions {
-  /** This node, as its peers reach it: one of `peerUrls`, in the same spelling. */
+  /** This node, as its peers reach it: one of `peerUrls`, or as `discovery` finds it, in the same spelling. */
   readonly selfUrl: string;
-  /** Every node, this one included. The same list on every node. */
-  readonly peerUrls: readonly string[];
+  /** Every node, this one included. The same list on every node. With `discovery` only what to begin with, this node alone by default. */
+  readonly peerUrls?: readonly string[];
+  /** Finds the nodes while they run, such as `createDnsDiscovery({ name: "parsec-peers" })`. `updatePeers` ends it. */
+  readonly discovery?: PeerDiscovery | undefined;
   /** Where the handler is mounted, on every node. Defaults to `"/_groupcache/"`. */
   readonly basePath?: string;
   /** `"groupcache"` for rings shared with Go nodes. Defaults to `"slots"`. The same on every node. */
@@ -97,6 +101,7 @@ export interface HttpHealthOptions extends PeerHealthOptions {
 /** Every option with its value. */
 export interface ResolvedHttpOptions {
   readonly membership: Membership;
+  readonly discovery: PeerDiscovery | undefined;
   readonly basePath: string;
   readonly placement: PlacementName;
   readonly secrets: readonly string[];
@@ -124,13 +129,16 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
   if (typeof options !== "object" || options === null) {
     throw invalid(`the options must be an object, not ${describe(options)}`);
   }
-  const membership = checkMembership(options.selfUrl, options.peerUrls);
+  const discovery = discoveryOption(options.discovery);
+  const listed = options.peerUrls ?? (discovery && [options.selfUrl]);
+  const membership = checkMembership(options.selfUrl, listed);
   if (options.insecure !== undefined && options.insecure !== true) {
     throw invalid(`insecure may only be left out or true, not ${describe(options.insecure)}`);
   }
   const tls = checkTls(options.tls);
   return {
     membership,
+    discovery,
     basePath: checkBasePath(options.basePath),
     placement: choiceOption("placement", {
       given: options.placement,

@@ -1,4 +1,4 @@
-import type { PeerHost, PeerPicker } from "@parsec/core";
+import { FollowedPeers, type PeerHost, type PeerPicker } from "@parsec/core";
 import { HttpHandler, type HttpPeersHandler } from "./http-handler.ts";
 import {
   type HttpPeersOptions,
@@ -22,20 +22,29 @@ export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
   checkSchemes(resolved.membership.ids, resolved);
   const handler = new HttpHandler(resolved);
   const picker = new HttpPicker(resolved);
+  const followed = followedBy(picker, resolved);
   warnIfUnprotected(resolved);
   let closing: Promise<void> | undefined;
   return {
     selfId: picker.selfId,
     peers: () => picker.peers(),
     pick: (key, without) => picker.pick(key, without),
-    updatePeers: (ids) => picker.updatePeers(ids),
+    updatePeers: (ids) => followed.updatePeers(ids),
     attach: (host: PeerHost) => handler.attach(host),
     handler: (request, response, next) => handler.handle(request, response, next),
     close() {
-      closing ??= Promise.all([handler.close(), picker.close()]).then(() => {});
+      closing ??= Promise.all([followed.close(), handler.close(), picker.close()]).then(() => {});
       return closing;
     },
   };
+}
+
+function followedBy(picker: HttpPicker, options: ResolvedHttpOptions): FollowedPeers {
+  const { discovery, onWarning } = options;
+  return new FollowedPeers(picker, {
+    discovery,
+    onWarning: (message) => onWarning({ kind: "discovery", peerId: picker.selfId, message }),
+  });
 }
 
 /** Says at once what would otherwise show as refused requests on other nodes. */

@@ -11,7 +11,10 @@ export interface Membership {
  * Checks the URLs of a cluster. Their text, without a slash at the end, is what placement hashes, so
  * all nodes must spell each of them alike. Throws `INVALID_ARGUMENT` saying which one is wrong and why.
  */
-export function checkMembership(selfUrl: string, peerUrls: readonly string[]): Membership {
+export function checkMembership(
+  selfUrl: string,
+  peerUrls: readonly string[] | undefined,
+): Membership {
   const selfId = checkPeerUrl("selfUrl", selfUrl);
   if (!Array.isArray(peerUrls)) {
     throw invalid(`peerUrls must be an array of URLs, not ${describe(peerUrls)}`);

@@ -5,9 +5,11 @@ import {
   choiceOption,
   createSystemClock,
   describe,
+  discoveryOption,
   type FrameLimits,
   numberOption,
   ParsecError,
+  type PeerDiscovery,
   type PeerHealthOptions,
   type PlacementName,
   resolveFrameLimits,
@@ -101,11 +103,12 @@ export interface NatsPeersOptions {
   readonly connectionOptions?: NatsConnectionOptions;
   /** The same on every node. Defaults to `"slots"`. */
   readonly placement?: PlacementName;
-  /** How nodes find each other: heartbeats in a bucket (`"kv"`, the default, needs JetStream), or a fixed list of all ids. */
+  /** How nodes find each other: heartbeats in a bucket (`"kv"`, the default, needs JetStream), a fixed list of all ids, or a discovery that finds those ids. */
   readonly membership?:
     | "kv"
     | { readonly kv: NatsKvMembership }
-    | { readonly static: readonly string[] };
+    | { readonly static: readonly string[] }
+    | { readonly discovery: PeerDiscovery };
   /** Signs messages, and refuses unsigned ones. At least 16 characters; of several the first signs and all are believed. */
   readonly secret?: string | readonly string[];
   /** Serves whoever reaches the NATS server, even one on another machine that asks for no credentials. */
@@ -143,7 +146,12 @@ export interface ResolvedNatsOptions {
 }
 
 export type ResolvedMembership =
-  | { readonly kind: "static"; readonly ids: readonly string[] }
+  | {
+      readonly kind: "static";
+      readonly ids: readonly string[];
+      /** Changes them while the node runs. */
+      readonly discovery: PeerDiscovery | undefined;
+    }
   | ({ readonly kind: "kv" } & Required<NatsKvMembership>);
 
 const shortestSecret = 16;
@@ -227,13 +235,17 @@ function resolveMembership(
         nodeId: names.nodeId,
         ids: membership.static,
       });
-      return { kind: "static", ids };
+      return { kind: "static", ids, discovery: undefined };
+    }
+    if ("discovery" in membership && membership.discovery !== undefined) {
+      const discovery = discoveryOption(membership.discovery);
+      return { kind: "static", ids: [names.nodeId], discovery };
     }
     if ("kv" in membership) return resolveKv(membership.kv, names.clusterToken);
   }
   if (membership === "kv") return resolveKv({}, names.clusterToken);
   throw invalid(
-    `membership must be "kv", { kv: … } or { static: […] }, not ${describe(membership)}`,
+    `membership must be "kv", { kv: … }, { static: […] } or { discovery: … }, not ${describe(membership)}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import type { PeerCallOptions, PeerHost, PeerPicker } from "@parsec/core";
+import { FollowedPeers, type PeerCallOptions, type PeerHost, type PeerPicker } from "@parsec/core";
 import { MessageVerifier, toKey } from "./nats-auth.ts";
 import { NatsUplink } from "./nats-connection.ts";
 import { NatsHandler } from "./nats-handler.ts";
@@ -41,7 +41,7 @@ export interface NatsPeers extends PeerPicker {
 
 /**
  * Connects this node with others over NATS, and reconnects for ever. Members find each other by heartbeats
- * in a JetStream bucket, or are listed. Throws `INVALID_ARGUMENT` naming the option that is wrong.
+ * in a JetStream bucket, are listed, or are found by a discovery. Throws `INVALID_ARGUMENT` naming the option that is wrong.
  */
 export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
   const resolved = resolveNatsOptions(options);
@@ -86,13 +86,18 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
       onRejoined: () => handler.rejoined(),
     });
   } else uplink.listen({ up: () => readiness.succeed(), down: () => {} });
+  const followed = new FollowedPeers(picker, {
+    discovery: membership.kind === "static" ? membership.discovery : undefined,
+    onWarning: (message) =>
+      resolved.onWarning({ kind: "membership", peerId: picker.selfId, message }),
+  });
   uplink.start();
 
   const close = async (): Promise<void> => {
     readiness.close();
     // First of all, so that nobody asks this node any more while it finishes what it was asked.
     await members?.leave();
-    await Promise.all([handler.close(), picker.close()]);
+    await Promise.all([followed.close(), handler.close(), picker.close()]);
     await inbox.end();
     await uplink.close();
   };
@@ -102,7 +107,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
     peers: () => picker.peers(),
     pick: (key, without) => picker.pick(key, without),
     updatePeers(ids) {
-      picker.updatePeers(ids);
+      followed.updatePeers(ids);
       givenByHand = true;
     },
     attach: (host: PeerHost) => handler.attach(host),
