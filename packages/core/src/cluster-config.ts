@@ -13,15 +13,15 @@ export interface ClusterConfig {
   readonly discovery?: DnsDiscovery;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * Reads `PARSEC_SELF_URL` (default `http://localhost:8080`) and how to know the others: `PARSEC_PEER_URLS`
  * (comma-separated, this node included; default: this node alone), or `PARSEC_PEER_DNS`, a name to look up
  * (`srv:` before it asks for SRV records), with `PARSEC_PEER_DNS_SERVERS` and `PARSEC_PEER_DNS_REFRESH_MS`
  * if need be. Throws `INVALID_ARGUMENT` that names the variable.
  */
-export function clusterConfigFromEnv(env: Environment = process.env): ClusterConfig {
+export function clusterConfigFromEnv(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ClusterConfig {
   const selfUrl = checkedUrl(
     "PARSEC_SELF_URL",
     env.PARSEC_SELF_URL?.trim() || "http://localhost:8080",
@@ -36,7 +36,10 @@ export function clusterConfigFromEnv(env: Environment = process.env): ClusterCon
   return { selfUrl, peerUrls: urls.map((url) => checkedUrl("PARSEC_PEER_URLS", url)) };
 }
 
-function discoveryFrom(env: Environment, selfUrl: string): DnsDiscovery | undefined {
+function discoveryFrom(
+  env: Readonly<Record<string, string | undefined>>,
+  selfUrl: string,
+): DnsDiscovery | undefined {
   const given = env.PARSEC_PEER_DNS?.trim() ?? "";
   if (given === "") return undefined;
   const isSrv = given.startsWith("srv:") || given.startsWith("_");
