@@ -3,12 +3,13 @@ import { describe, expect, it, vi } from "vitest";
 import { settled } from "../test/stepped-clock.ts";
 import { ParsecError } from "./errors.ts";
 import { abortError, type Flight, Flights } from "./flight.ts";
+import { SharedSignals } from "./shared-signals.ts";
 
 const failure = new ParsecError("ORIGIN_FAILED", "no");
 
 function newFlights(): { flights: Flights<string>; cutShort: Flight<string>[] } {
   const cutShort: Flight<string>[] = [];
-  return { flights: new Flights((flight) => cutShort.push(flight)), cutShort };
+  return { flights: new Flights(new SharedSignals(), (flight) => cutShort.push(flight)), cutShort };
 }
 
 /** What a promise has come to by now. */

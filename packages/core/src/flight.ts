@@ -1,5 +1,13 @@
 import { ParsecError } from "./errors.ts";
 import { hashKey } from "./key-hash.ts";
+import type { SharedSignals } from "./shared-signals.ts";
+
+/** Where a flight belongs. */
+interface FlightHome<T> {
+  readonly signals: SharedSignals;
+  /** The last who waited has left. */
+  abandoned(flight: Flight<T>): void;
+}
 
 /**
  * One load in progress, shared by everyone who asks for its key meanwhile (singleflight). The load
@@ -26,12 +34,12 @@ export class Flight<T> {
   #staying = false;
   #controller: AbortController | undefined;
   #abortReason: ParsecError | undefined;
-  readonly #onAbandon: (flight: Flight<T>) => void;
+  readonly #home: FlightHome<T>;
 
-  constructor(key: string, onAbandon: (flight: Flight<T>) => void) {
+  constructor(key: string, home: FlightHome<T>) {
     this.key = key;
     this.hash = hashKey(key);
-    this.#onAbandon = onAbandon;
+    this.#home = home;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -60,12 +68,13 @@ export class Flight<T> {
       const leave = (): void => {
         reject(abortError(signal));
         this.#leaving--;
-        if (this.#leaving === 0 && !this.#staying && !this.settled) this.#onAbandon(this);
+        if (this.#leaving === 0 && !this.#staying && !this.settled) this.#home.abandoned(this);
       };
       // The load that this call began may have aborted its own caller: no event would follow.
       if (signal.aborted) return leave();
-      signal.addEventListener("abort", leave, { once: true });
-      const stay = (): void => signal.removeEventListener("abort", leave);
+      const { signals } = this.#home;
+      signals.add(signal, leave);
+      const stay = (): void => signals.remove(signal, leave);
       this.promise.then(
         (value) => {
           stay();
@@ -104,18 +113,21 @@ export class Flight<T> {
 }
 
 /** The flights of a group that others may join, by key. */
-export class Flights<T> {
+export class Flights<T> implements FlightHome<T> {
+  readonly signals: SharedSignals;
   readonly #byKey: FlightTable<T> = new FlightTable();
   /** Those an invalidation took off the table: nobody joins them, but closing must still end them. */
   readonly #detached: Set<Flight<T>> = new Set();
   readonly #onCutShort: (flight: Flight<T>) => void;
-  readonly #onAbandon: (flight: Flight<T>) => void = (flight) => {
-    this.cutShort(flight, new ParsecError("ABORTED", "nobody waits for this load any more"));
-  };
 
   /** `onCutShort` hears of each flight that ends before its load does. */
-  constructor(onCutShort: (flight: Flight<T>) => void) {
+  constructor(signals: SharedSignals, onCutShort: (flight: Flight<T>) => void) {
+    this.signals = signals;
     this.#onCutShort = onCutShort;
+  }
+
+  abandoned(flight: Flight<T>): void {
+    this.cutShort(flight, new ParsecError("ABORTED", "nobody waits for this load any more"));
   }
 
   get size(): number {
@@ -127,14 +139,14 @@ export class Flights<T> {
   }
 
   start(key: string): Flight<T> {
-    const flight = new Flight<T>(key, this.#onAbandon);
+    const flight = new Flight<T>(key, this);
     this.#byKey.add(flight);
     return flight;
   }
 
   /** A flight that is shared with nobody, because its key says "do not cache". */
   startAlone(): Flight<T> {
-    const flight = new Flight<T>("", this.#onAbandon);
+    const flight = new Flight<T>("", this);
     flight.detached = true;
     this.#detached.add(flight);
     return flight;

@@ -82,6 +82,29 @@ describe("staleWhileRevalidateMs", () => {
     expect(text(await fresh)).toBe("new");
   });
 
+  it("leaves an origin that failed to renew a value in peace for a second", async () => {
+    const { group, clock, loader } = waitingGroup({ ...policy, staleWhileRevalidateMs: 10_000 });
+    const first = group.get("k");
+    loader.last.resolve("old");
+    await first;
+    await clock.advance(100);
+    for (let round = 1; round <= 2; round++) {
+      await group.get("k");
+      expect(loader.calls).toHaveLength(1 + round);
+      loader.last.reject(new Error("origin is down"));
+      await settled();
+      await clock.advance(999);
+      for (let asked = 0; asked < 10; asked++) expect(text(await group.get("k"))).toBe("old");
+      expect(loader.calls).toHaveLength(1 + round);
+      await clock.advance(1);
+    }
+    await group.get("k");
+    loader.last.resolve("new");
+    await settled();
+    expect(text(await group.get("k"))).toBe("new");
+    expectBalance(group.stats());
+  });
+
   it("is not for peek, which gives what is fresh", async () => {
     const { group, clock } = newGroup({ load: () => "v", ...policy });
     await group.get("k");
@@ -89,7 +112,7 @@ describe("staleWhileRevalidateMs", () => {
     expect(group.peek("k")).toBeUndefined();
   });
 
-  it("I8 outlives a renewal that fails or hangs, and tries again with the next caller", async () => {
+  it("I8 outlives a renewal that fails or hangs, and tries again after a pause", async () => {
     const { group, clock, loader } = waitingGroup({ ...policy, timeoutMs: 20 });
     const first = group.get("k");
     loader.last.resolve("old");
@@ -98,10 +121,12 @@ describe("staleWhileRevalidateMs", () => {
     expect(text(await group.get("k"))).toBe("old");
     loader.last.reject(new Error("down"));
     await settled();
+    await clock.advance(5);
     expect(text(await group.get("k"))).toBe("old");
     expect(loader.calls).toHaveLength(3);
     await clock.advance(20);
     expect(loader.last.signal.aborted).toBe(true);
+    await clock.advance(5);
     expect(text(await group.get("k"))).toBe("old");
     expect(loader.calls).toHaveLength(4);
     loader.last.resolve("new");

@@ -1,9 +1,21 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it, vi } from "vitest";
 import { deferred } from "../test/deferred.ts";
 import { expectBalance, newGroup, text, waitingGroup } from "../test/one-group.ts";
 import { settled } from "../test/stepped-clock.ts";
 import { ParsecError } from "./errors.ts";
 import type { GroupLoader } from "./group-cache.ts";
+
+it("listens once on a signal that many callers share, and stops when they have their values", async () => {
+  const { group, loader } = waitingGroup();
+  const { signal } = new AbortController();
+  const keys = Array.from({ length: 50 }, (_, index) => `k${index}`);
+  const values = group.getMany(keys, { signal });
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  for (const call of loader.calls) call.resolve("v");
+  await values;
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
+});
 
 describe("an origin that fails", () => {
   const failures: [string, () => unknown, unknown][] = [

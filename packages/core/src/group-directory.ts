@@ -18,6 +18,7 @@ import type {
   PeerLookup,
   PeerPicker,
 } from "./peer.ts";
+import { SharedSignals } from "./shared-signals.ts";
 import { WarmUp } from "./warm-up.ts";
 
 /** What a cache or registry stands on. */
@@ -53,6 +54,7 @@ export class GroupDirectory implements PeerHost {
         repeat: (invalidation, options) =>
           this.#group(invalidation.group).spread(invalidation, options),
       }),
+      signals: new SharedSignals(),
     };
     this.#handOverMs = numberOption("handOverMs", {
       given: options.handOverMs,

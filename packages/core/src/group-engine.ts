@@ -165,6 +165,7 @@ export class GroupEngine<Input, T> {
       picker: node.picker,
       apply: () => this.apply(invalidation),
       timeoutMs: policy.timeoutMs,
+      signals: node.signals,
       signal: options?.signal,
     });
   }

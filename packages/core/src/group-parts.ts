@@ -6,6 +6,7 @@ import type { GroupCounters } from "./group-stats.ts";
 import type { MissedInvalidations } from "./missed-invalidations.ts";
 import type { Origin } from "./origin.ts";
 import type { PeerPicker } from "./peer.ts";
+import type { SharedSignals } from "./shared-signals.ts";
 import type { Sweeps } from "./sweeps.ts";
 import type { WarmUp } from "./warm-up.ts";
 
@@ -16,6 +17,8 @@ export interface NodeContext {
   readonly random: () => number;
   readonly warmUp: WarmUp;
   readonly missed: MissedInvalidations;
+  /** The callers' signals. */
+  readonly signals: SharedSignals;
 }
 
 /** What the parts of one group share. */

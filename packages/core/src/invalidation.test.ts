@@ -4,6 +4,7 @@ import { settled } from "../test/stepped-clock.ts";
 import { ParsecError } from "./errors.ts";
 import { invalidateEverywhere } from "./invalidation.ts";
 import type { Peer, PeerInvalidation, PeerInvalidationTarget, PeerPicker } from "./peer.ts";
+import { SharedSignals } from "./shared-signals.ts";
 
 /** Members whose answers the test decides; the first letter of a key names its owner. */
 class Members {
@@ -31,7 +32,13 @@ class Members {
   invalidate(target: PeerInvalidationTarget, signal?: AbortSignal) {
     return invalidateEverywhere(
       { group: "g", target, fence: 5 },
-      { picker: this.picker, apply: () => this.order.push("self"), timeoutMs: 100, signal },
+      {
+        picker: this.picker,
+        apply: () => this.order.push("self"),
+        timeoutMs: 100,
+        signals: new SharedSignals(),
+        signal,
+      },
     );
   }
 

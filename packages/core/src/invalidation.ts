@@ -1,6 +1,8 @@
+import { setMaxListeners } from "node:events";
 import { isParsecError, ParsecError } from "./errors.ts";
 import { abortError } from "./flight.ts";
 import type { Peer, PeerFailure, PeerInvalidation, PeerPicker } from "./peer.ts";
+import type { SharedSignals } from "./shared-signals.ts";
 
 /** Who can no longer serve what was invalidated, and who did not say so. */
 export interface InvalidationResult {
@@ -8,6 +10,12 @@ export interface InvalidationResult {
   readonly acknowledged: readonly string[];
   /** Members that could not be told; empty when the old value is gone everywhere. */
   readonly failed: readonly PeerFailure[];
+}
+
+interface InvalidationContext {
+  readonly picker: PeerPicker;
+  readonly apply: () => void;
+  readonly timeoutMs: number;
 }
 
 /**
@@ -21,12 +29,29 @@ export interface InvalidationResult {
  */
 export async function invalidateEverywhere(
   invalidation: PeerInvalidation,
-  on: {
-    readonly picker: PeerPicker;
-    readonly apply: () => void;
-    readonly timeoutMs: number;
+  on: InvalidationContext & {
+    readonly signals: SharedSignals;
     readonly signal?: AbortSignal | undefined;
   },
+): Promise<InvalidationResult> {
+  const { signal, signals } = on;
+  if (signal === undefined) return await spread(invalidation, on);
+  if (signal.aborted) throw abortError(signal);
+  // Each peer listens, and there may be more of them than a signal is expected to have listeners.
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
+  const leave = (): void => ending.abort(signal.reason);
+  signals.add(signal, leave);
+  try {
+    return await spread(invalidation, { ...on, signal: ending.signal });
+  } finally {
+    signals.remove(signal, leave);
+  }
+}
+
+async function spread(
+  invalidation: PeerInvalidation,
+  on: InvalidationContext & { readonly signal?: AbortSignal | undefined },
 ): Promise<InvalidationResult> {
   const { picker, apply, timeoutMs, signal } = on;
   const told = new Map<string, ParsecError | undefined>();
@@ -48,7 +73,6 @@ export async function invalidateEverywhere(
     }
   };
 
-  if (signal?.aborted) throw abortError(signal);
   const { target } = invalidation;
   if (target.kind === "keys") {
     const owners = new Set(target.keys.map((key) => picker.pick(key)));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Clock } from "./clock.ts";
 import { isParsecError, type ParsecErrorCode } from "./errors.ts";
 import type { InvalidationResult } from "./invalidation.ts";
@@ -71,6 +72,8 @@ export class MissedInvalidations {
     this.#picker = parts.picker;
     this.#clock = parts.clock;
     this.#repeat = parts.repeat;
+    // Each peer that is being told listens.
+    setMaxListeners(0, this.#closing.signal);
     this.seeMembers();
   }
 

@@ -7,6 +7,7 @@ import { Loaded } from "./loaded.ts";
 import type { LoadContext, TaggedEntry } from "./origin.ts";
 import { originFailed } from "./origin-error.ts";
 import type { Peer } from "./peer.ts";
+import { RefreshPauses } from "./refresh-pauses.ts";
 
 class FlightContext implements LoadContext {
   readonly input: Uint8Array | undefined;
@@ -31,11 +32,13 @@ export class OriginFetches<Input, T> {
   readonly #flights: Flights<Loaded<T>>;
   /** For what other nodes own, so that the end of one is not felt at the origin all at once. */
   readonly #foreign: Gate;
+  readonly #pauses: RefreshPauses;
 
   constructor(group: GroupParts<Input, T>) {
     this.#group = group;
     this.#foreign = new Gate(group.policy.maxFallbackLoads);
-    this.#flights = new Flights((flight) => this.#countFailure(flight));
+    this.#pauses = new RefreshPauses(group.node.clock, group.policy.staleWhileRevalidateMs);
+    this.#flights = new Flights(group.node.signals, (flight) => this.#countFailure(flight));
   }
 
   get size(): number {
@@ -49,7 +52,8 @@ export class OriginFetches<Input, T> {
 
   /** Renews a stale value while it is being served. Only owners have stale values. */
   refresh(key: string, input: () => Uint8Array | undefined): void {
-    if (this.#flights.get(key) === undefined) this.#start(key, input()).keep();
+    if (this.#flights.get(key) !== undefined || !this.#pauses.isOver(key)) return;
+    this.#start(key, input()).keep();
   }
 
   detach(key: string): void {
@@ -186,6 +190,7 @@ export class OriginFetches<Input, T> {
     const hot = node.picker.pick(key) !== undefined;
     const tags = this.tagsOf({ key, input, value: bytes });
     this.#flights.end(flight);
+    this.#pauses.succeeded(key);
     counters.localLoads++;
     if (!flight.detached) {
       if (freshUntil > node.clock.now()) {
@@ -204,6 +209,7 @@ export class OriginFetches<Input, T> {
     const { memory, node } = this.#group;
     const copy = memory.copyOnError(flight.key);
     if (copy === undefined) return false;
+    this.#pauses.failed(flight.key);
     this.#flights.end(flight);
     this.#countFailure(flight);
     flight.resolve(new Loaded(copy.value, node.clock.now()));

@@ -55,7 +55,7 @@ export class OwnerQuestions<Input, T> {
     this.#group = group;
     this.#fetches = parts.fetches;
     this.#rate = parts.rate;
-    this.#flights = new Flights((flight) => {
+    this.#flights = new Flights(group.node.signals, (flight) => {
       if (!flight.counted) group.counters.peerErrors++;
     });
   }
