@@ -1,13 +1,7 @@
 import { ParsecError } from "@parsec/core";
+import { protoEnums, protoTags } from "./grpc-proto-definitions.ts";
 
-/*
- * The few messages of other people's services, written out by hand:
- *
- *   groupcachepb.GetRequest   required string group = 1; required string key = 2 (any bytes)
- *   groupcachepb.GetResponse  optional bytes value = 1; optional double minute_qps = 2
- *   grpc.health.v1            HealthCheckRequest: string service = 1
- *                             HealthCheckResponse: enum status = 1
- */
+/* The few messages of other people's services, read and written by hand. Their `.proto` files are in `proto/`. */
 
 export interface GetRequest {
   readonly group: Buffer;
@@ -19,23 +13,24 @@ export interface GetResponse {
   readonly minuteQps: number;
 }
 
-/** Statuses of grpc.health.v1, with their numbers on the wire. */
-export const servingStatuses = { SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const;
-export type ServingStatus = keyof typeof servingStatuses;
+const servingStatusName = "grpc.health.v1.HealthCheckResponse.ServingStatus";
+/** What may be said of a service. */
+export type ServingStatus = Exclude<keyof (typeof protoEnums)[typeof servingStatusName], "UNKNOWN">;
 
 const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 const longestVarint = 10;
-const valueTag = 0x0a;
-const minuteQpsTag = 0x11;
-const statusTag = 0x08;
+const getRequest = protoTags["groupcachepb.GetRequest"];
+const getResponse = protoTags["groupcachepb.GetResponse"];
+const healthRequest = protoTags["grpc.health.v1.HealthCheckRequest"];
+const healthResponse = protoTags["grpc.health.v1.HealthCheckResponse"];
 
 /** Reads a GetRequest. Throws `MALFORMED_FRAME`, also when group or key are missing. */
 export function decodeGetRequest(message: Buffer): GetRequest {
   let group: Buffer | undefined;
   let key: Buffer | undefined;
-  readFields(message, (field, bytes) => {
-    if (field === 1) group = bytes;
-    else if (field === 2) key = bytes;
+  readFields(message, (tag, bytes) => {
+    if (tag === getRequest.group) group = bytes;
+    else if (tag === getRequest.key) key = bytes;
   });
   if (group === undefined) throw malformed("a GetRequest needs a group");
   if (key === undefined) throw malformed("a GetRequest needs a key");
@@ -44,7 +39,7 @@ export function decodeGetRequest(message: Buffer): GetRequest {
 
 export function encodeGetResponse(response: GetResponse): Buffer {
   const { value, minuteQps } = response;
-  const head: number[] = [valueTag];
+  const head: number[] = [getResponse.value];
   let rest = value.length;
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) head.push((rest % 128) | 0x80);
   head.push(rest);
@@ -52,7 +47,7 @@ export function encodeGetResponse(response: GetResponse): Buffer {
   message.set(head);
   message.set(value, head.length);
   if (minuteQps !== 0) {
-    const offset = message.writeUInt8(minuteQpsTag, head.length + value.length);
+    const offset = message.writeUInt8(getResponse.minute_qps, head.length + value.length);
     message.writeDoubleLE(minuteQps, offset);
   }
   return message;
@@ -61,18 +56,18 @@ export function encodeGetResponse(response: GetResponse): Buffer {
 /** The name of the service a health check is about; "" for the whole server. Throws `MALFORMED_FRAME`. */
 export function decodeHealthCheckRequest(message: Buffer): string {
   let service = "";
-  readFields(message, (field, bytes) => {
-    if (field === 1) service = bytes.toString("utf8");
+  readFields(message, (tag, bytes) => {
+    if (tag === healthRequest.service) service = bytes.toString("utf8");
   });
   return service;
 }
 
 export function encodeHealthCheckResponse(status: ServingStatus): Buffer {
-  return Buffer.of(statusTag, servingStatuses[status]);
+  return Buffer.of(healthResponse.status, protoEnums[servingStatusName][status]);
 }
 
 /** Hands out the fields that have a length, and steps over all others. */
-function readFields(message: Buffer, take: (field: number, bytes: Buffer) => void): void {
+function readFields(message: Buffer, take: (tag: number, bytes: Buffer) => void): void {
   let offset = 0;
   while (offset < message.length) {
     const tag = readVarint(message, offset);
@@ -89,7 +84,7 @@ function readFields(message: Buffer, take: (field: number, bytes: Buffer) => voi
     } else throw malformed(`wire type ${wireType}`);
     if (size > message.length - offset) throw malformed("a field is longer than the message");
     if (wireType === wireTypes.bytes) {
-      take(Math.floor(tag.value / 8), message.subarray(offset, offset + size));
+      take(tag.value, message.subarray(offset, offset + size));
     }
     offset += size;
   }

@@ -1,5 +1,6 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
+import { protoMethods } from "./grpc-proto-definitions.ts";
 
 /*
  * The service parsec.v1.Peers. Its messages are no protobuf but the binary frames of
@@ -34,14 +35,18 @@ export const messageMethods: {
   readonly check: BytesMethod;
   readonly watch: BytesMethod;
 } = {
-  exchange: method("/parsec.v1.Peers/Exchange", { requestStream: true, responseStream: true }),
-  lookup: method("/parsec.v1.Peers/Lookup"),
-  invalidate: method("/parsec.v1.Peers/Invalidate"),
-  handOver: method("/parsec.v1.Peers/HandOver"),
-  ping: method("/parsec.v1.Peers/Ping"),
-  get: method("/groupcachepb.GroupCache/Get"),
-  check: method("/grpc.health.v1.Health/Check"),
-  watch: method("/grpc.health.v1.Health/Watch", { requestStream: false, responseStream: true }),
+  exchange: method({
+    path: "/parsec.v1.Peers/Exchange",
+    requestStream: true,
+    responseStream: true,
+  }),
+  lookup: unary("/parsec.v1.Peers/Lookup"),
+  invalidate: unary("/parsec.v1.Peers/Invalidate"),
+  handOver: unary("/parsec.v1.Peers/HandOver"),
+  ping: unary("/parsec.v1.Peers/Ping"),
+  get: method(protoMethods["groupcachepb.GroupCache.Get"]),
+  check: method(protoMethods["grpc.health.v1.Health.Check"]),
+  watch: method(protoMethods["grpc.health.v1.Health.Watch"]),
 };
 
 /** Trailer with the `ParsecErrorCode` of a failed call, or `NOT_FOUND` when the origin has nothing under the key. */
@@ -103,16 +108,15 @@ export function decodeAnswerMessage(message: Buffer): AnswerMessage {
   throw new ParsecError("MALFORMED_FRAME", "a message on the stream is no answer");
 }
 
+function unary(path: string): BytesMethod {
+  return method({ path, requestStream: false, responseStream: false });
+}
+
 function method(
-  path: string,
-  streams: { readonly requestStream: boolean; readonly responseStream: boolean } = {
-    requestStream: false,
-    responseStream: false,
-  },
+  definition: Pick<BytesMethod, "path" | "requestStream" | "responseStream">,
 ): BytesMethod {
   return {
-    path,
-    ...streams,
+    ...definition,
     requestSerialize: same,
     requestDeserialize: same,
     responseSerialize: same,
