@@ -12,7 +12,7 @@
  * - `ABORTED` the caller's own signal fired
  * - `PEER_UNREACHABLE` the owner could not be asked, or answered what nobody can read
  * - `MALFORMED_FRAME`, `FRAME_TOO_LARGE` bytes from the network break the frame format or its limits
- * - `UNAUTHENTICATED` the peer endpoint does not know the asker
+ * - `UNAUTHENTICATED` the other side, a peer or a message server, does not know who asks, or cannot be trusted
  * - `OVERLOADED` a bounded queue is full
  * - `CLOSED` the cache, registry or transport was closed
  */

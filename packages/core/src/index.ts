@@ -1,7 +1,5 @@
-// For users.
+// What users of a cache need.
 
-// For authors of transports and tools.
-export { checkInvalidationsApplied, readTakenOver } from "./applied-outcome.ts";
 export type { Clock } from "./clock.ts";
 export { createSystemClock } from "./clock.ts";
 export type { ClusterConfig } from "./cluster-config.ts";
@@ -15,13 +13,6 @@ export { createDnsDiscovery } from "./dns-discovery.ts";
 export type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
 export type { ParsecErrorCode } from "./errors.ts";
 export { isParsecError, ParsecError } from "./errors.ts";
-export { discoveryOption, FollowedPeers } from "./followed-peers.ts";
-// For authors of transports: frames, batches, health.
-export type { FrameChannel, FrameExchange } from "./frame-in-flight.ts";
-export { FrameInFlight } from "./frame-in-flight.ts";
-export type { FrameServerOptions } from "./frame-server.ts";
-export { FrameServer } from "./frame-server.ts";
-export { Gate } from "./gate.ts";
 export type { Group, GroupCache, GroupLoader, GroupOptions } from "./group-cache.ts";
 export { createGroupCache } from "./group-cache.ts";
 export type { NodeOptions } from "./group-directory.ts";
@@ -29,8 +20,19 @@ export type { CachePolicy, HotPolicy } from "./group-options.ts";
 export type { CacheStats, GroupStats } from "./group-stats.ts";
 export type { InvalidationResult } from "./invalidation.ts";
 export { keyFromBytes, keyToBytes } from "./key-bytes.ts";
-export { choiceOption, describe, numberOption } from "./option-checks.ts";
-export { errorFromOwner } from "./owner-error.ts";
+export type { DiscoveringNode, PeerDiscovery } from "./peer-discovery.ts";
+export type { Placement, PlacementName } from "./placement.ts";
+export type {
+  ClusterStats,
+  DataSourceHandle,
+  DataSourceOptions,
+  DataSourceRegistry,
+} from "./registry.ts";
+export { createDataSourceClusterRegistry, createDataSourceRegistry } from "./registry.ts";
+export type { SourceCoding } from "./source-origin.ts";
+
+// The contract between a node and its peers, for authors of transports.
+
 export type {
   Peer,
   PeerAnswer,
@@ -44,7 +46,18 @@ export type {
   PeerLookup,
   PeerPicker,
 } from "./peer.ts";
-export type { DiscoveringNode, PeerDiscovery } from "./peer-discovery.ts";
+
+// Frames, batches and health: what transports share.
+
+export { checkInvalidationsApplied, readTakenOver } from "./applied-outcome.ts";
+export { discoveryOption, FollowedPeers } from "./followed-peers.ts";
+export type { FrameChannel, FrameExchange } from "./frame-in-flight.ts";
+export { FrameInFlight } from "./frame-in-flight.ts";
+export type { FrameServerOptions } from "./frame-server.ts";
+export { FrameServer } from "./frame-server.ts";
+export { Gate } from "./gate.ts";
+export { choiceOption, describe, numberOption } from "./option-checks.ts";
+export { errorFromOwner } from "./owner-error.ts";
 export { encodeEntries } from "./peer-frame-entries.ts";
 export { encodeCancellation, encodeInvalidations } from "./peer-frame-invalidations.ts";
 export { isErrorCode, requestKind } from "./peer-frame-layout.ts";
@@ -55,16 +68,7 @@ export { PeerHealth } from "./peer-health.ts";
 export type { PeerLinkOptions } from "./peer-link.ts";
 export { PeerLink } from "./peer-link.ts";
 export type { PeerPing } from "./peer-ping.ts";
-export type { Placement, PlacementName } from "./placement.ts";
-export type {
-  ClusterStats,
-  DataSourceHandle,
-  DataSourceOptions,
-  DataSourceRegistry,
-} from "./registry.ts";
-export { createDataSourceClusterRegistry, createDataSourceRegistry } from "./registry.ts";
 export type { AnswerSink } from "./served-frame.ts";
 export { ServedFrame } from "./served-frame.ts";
 export type { SilenceOptions } from "./silence-watch.ts";
 export { SilenceWatch } from "./silence-watch.ts";
-export type { SourceCoding } from "./source-origin.ts";
