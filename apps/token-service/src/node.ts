@@ -42,7 +42,8 @@ await runMain("token-service", async () => {
     );
   });
 
-  log.info({ peers: config.peerUrls, issuer: config.issuer }, "listening");
+  const peers = config.discovery === undefined ? config.peerUrls : process.env.PARSEC_PEER_DNS;
+  log.info({ peers, issuer: config.issuer }, "listening");
   if (config.signingSecret === undefined) {
     log.warn("PARSEC_SIGNING_SECRET is not set: tokens cannot be verified after a restart");
   }

@@ -27,21 +27,22 @@ export function clusterConfigFromEnv(
     env.PARSEC_SELF_URL?.trim() || "http://localhost:8080",
   );
   const urls = listed(env.PARSEC_PEER_URLS);
-  const discovery = discoveryFrom(env, selfUrl);
-  if (discovery !== undefined) {
-    if (urls.length === 0) return { selfUrl, peerUrls: [selfUrl], discovery };
-    throw invalid("PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude each other");
+  const dnsName = env.PARSEC_PEER_DNS?.trim() ?? "";
+  if (dnsName !== "") {
+    if (urls.length > 0) throw invalid("PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude each other");
+    return { selfUrl, peerUrls: [selfUrl], discovery: discoveryOf(dnsName, { env, selfUrl }) };
   }
   if (urls.length === 0) return { selfUrl, peerUrls: [selfUrl] };
   return { selfUrl, peerUrls: urls.map((url) => checkedUrl("PARSEC_PEER_URLS", url)) };
 }
 
-function discoveryFrom(
-  env: Readonly<Record<string, string | undefined>>,
-  selfUrl: string,
-): DnsDiscovery | undefined {
-  const given = env.PARSEC_PEER_DNS?.trim() ?? "";
-  if (given === "") return undefined;
+function discoveryOf(
+  given: string,
+  {
+    env,
+    selfUrl,
+  }: { readonly env: Readonly<Record<string, string | undefined>>; readonly selfUrl: string },
+): DnsDiscovery {
   const isSrv = given.startsWith("srv:") || given.startsWith("_");
   const record = isSrv ? "srv" : "address";
   const servers = listed(env.PARSEC_PEER_DNS_SERVERS);

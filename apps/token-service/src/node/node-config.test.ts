@@ -39,6 +39,25 @@ test("a node of several listens on all addresses at the port its peers use", () 
   });
 });
 
+test("a node that finds its peers by DNS is one of several from the start", () => {
+  const env = {
+    ...three,
+    PARSEC_SELF_URL: "http://10.0.0.1:8080",
+    PARSEC_PEER_URLS: "",
+    PARSEC_PEER_DNS: "parsec-peers",
+  };
+  expect(nodeConfigFromEnv(env)).toMatchObject({
+    peerUrls: ["http://10.0.0.1:8080"],
+    discovery: expect.objectContaining({ start: expect.any(Function) as unknown }) as unknown,
+    listen: { host: undefined, port: 8080 },
+  });
+  for (const name of ["PARSEC_ISSUER", "PARSEC_SIGNING_SECRET", "PARSEC_PEER_SECRET"]) {
+    const message = expect.stringMatching(`^${name} must be set`) as string;
+    const lacking = { ...env, [name]: "" };
+    expect(() => nodeConfigFromEnv(lacking)).toThrow(expect.objectContaining({ message }));
+  }
+});
+
 test("where to listen can be said otherwise, flags last", () => {
   const listen = (value: string | undefined, flags = {}): unknown =>
     nodeConfigFromEnv({ ...three, PARSEC_LISTEN: value }, flags).listen;
@@ -60,6 +79,9 @@ test.each([
   [{ PARSEC_SELF_URL: "node-1" }, /PARSEC_SELF_URL/],
   [{ PARSEC_PEER_URLS: "http://node-2.example:8080" }, /PARSEC_PEER_URLS must list every node/],
   [{ PARSEC_PEER_URLS: "http://node-1.example:8080,ftp://x" }, /PARSEC_PEER_URLS/],
+  [{ PARSEC_PEER_DNS: "parsec-peers" }, /PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude/],
+  [{ PARSEC_PEER_URLS: "", PARSEC_PEER_DNS: "parsec-peers" }, /PARSEC_SELF_URL: .*by its own/],
+  [{ PARSEC_PEER_URLS: "", PARSEC_PEER_DNS: "http://parsec-peers" }, /PARSEC_PEER_DNS must be/],
   [{ PARSEC_LISTEN: "8080" }, /PARSEC_LISTEN must be host:port/],
   [{ PARSEC_LISTEN: "x:99999" }, /PARSEC_LISTEN must be a port/],
   [{ PARSEC_ISSUER: "" }, /PARSEC_ISSUER must be set when there are several nodes/],

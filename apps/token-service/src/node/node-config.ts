@@ -1,4 +1,4 @@
-import { clusterConfigFromEnv } from "@parsec/core";
+import { clusterConfigFromEnv, type DnsDiscovery } from "@parsec/core";
 import type { ClientOptions } from "@parsec/tokens";
 import {
   checkUrl,
@@ -14,7 +14,9 @@ import { isLoopback, type ListenAddress, listenAddress } from "./listen-address.
 /** Everything one node needs to know. */
 export interface NodeConfig {
   readonly selfUrl: string;
+  /** Every node; this one alone when `discovery` is there to find the others. */
   readonly peerUrls: readonly string[];
+  readonly discovery: DnsDiscovery | undefined;
   readonly listen: ListenAddress;
   /** The identifier that all nodes share. */
   readonly issuer: string;
@@ -49,6 +51,9 @@ const minAdminTokenLength = 16;
 /** What `--help` says about the environment. */
 export const nodeVariables: string = `  PARSEC_SELF_URL          where peers reach this node (http://localhost:8080)
   PARSEC_PEER_URLS         every node, this one included, separated by commas (this node alone)
+  PARSEC_PEER_DNS          or a DNS name that lists every node, by address or as _http._tcp.name (none)
+  PARSEC_PEER_DNS_SERVERS  DNS servers to ask, separated by commas (those of the system)
+  PARSEC_PEER_DNS_REFRESH_MS  how often they are asked (5000)
   PARSEC_LISTEN            host:port to listen on (the port of PARSEC_SELF_URL)
   PARSEC_ISSUER            issuer of the tokens, the same on all nodes (PARSEC_SELF_URL of a lone node)
   PARSEC_AUDIENCES         for whom tokens may be issued, the first by default
@@ -74,14 +79,15 @@ export function nodeConfigFromEnv(
   env: Environment,
   flags: { readonly port?: string; readonly host?: string } = {},
 ): NodeConfig {
-  const { selfUrl, peerUrls } = clusterConfigFromEnv(env);
+  const { selfUrl, peerUrls, discovery } = clusterConfigFromEnv(env);
   if (!peerUrls.includes(selfUrl)) {
     throw invalidVariable("PARSEC_PEER_URLS", `must list every node, ${selfUrl} too`);
   }
-  const isAlone = peerUrls.length === 1;
+  const isAlone = peerUrls.length === 1 && discovery === undefined;
   return {
     selfUrl,
     peerUrls,
+    discovery,
     listen: listenAddress(selfUrl, { listen: optionalVariable(env, "PARSEC_LISTEN"), ...flags }),
     issuer: readIssuer(env, isAlone ? selfUrl : undefined),
     audiences: readList(env, "PARSEC_AUDIENCES", "for whom are tokens issued?"),

@@ -24,7 +24,7 @@ import { createUsersSource } from "./users-source.ts";
 
 /** One running node. */
 export interface TokenNode {
-  /** Resolves once the keys of the identity provider and the database have been there. */
+  /** Resolves once the keys of the identity provider, the database and DNS, if peers are found by it, have been there. */
   whenReady(): Promise<void>;
   /** Lets requests under way finish, for `drainMs` at most, then closes everything. Twice is fine. */
   close(): Promise<void>;
@@ -51,6 +51,7 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
   const peers = createHttpPeers({
     selfUrl: config.selfUrl,
     peerUrls: config.peerUrls,
+    discovery: config.discovery,
     basePath,
     onWarning: ({ message }) => log.warn(message),
     ...(config.peerSecret === undefined ? {} : { secret: config.peerSecret }),
@@ -82,8 +83,13 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
     timeoutMs: config.exchangeTimeoutMs,
   });
   const metrics = createPrometheusMetrics(registry);
+  const { discovery } = config;
   const readiness = watchReadiness(
     [
+      // A node that knows nobody yet would fetch everything by itself.
+      ...(discovery === undefined
+        ? []
+        : [{ name: "peers", check: () => discovery.stats().answers > 0 }]),
       { name: "jwks", check: () => trust.ready() },
       { name: "database", check: () => pool.query("SELECT 1").then(() => true) },
     ],
