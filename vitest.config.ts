@@ -10,6 +10,7 @@ export default defineConfig({
       "packages/*",
       "apps/*",
       "examples/*",
+      "bench",
       { test: { name: "scripts", include: ["scripts/**/*.test.mjs"] } },
     ],
   },

@@ -13,13 +13,19 @@ export function tableOf(rows: readonly Row[]): string {
       heading = title;
       first = row;
     }
-    const ratio = first === undefined ? 1 : row.median / first.median;
+    const ratio = ratioOf(row, first ?? row);
     const range = `${format(row.min)} to ${format(row.max)}`;
     lines.push(
-      `  ${row.subject.padEnd(width)}  ${format(row.median).padStart(10)}  ${ratio.toFixed(2).padStart(7)} x  (${range})`,
+      `  ${row.subject.padEnd(width)}  ${format(row.median).padStart(10)}  ${ratio.padStart(9)}  (${range})`,
     );
   }
   return `${lines.join("\n").trimStart()}\n`;
+}
+
+function ratioOf(row: Row, first: Row): string {
+  if (row === first) return "1.00 x";
+  // Nothing is a multiple of nothing, such as no origin loads at all.
+  return first.median === 0 ? "" : `${(row.median / first.median).toFixed(2)} x`;
 }
 
 function format(figure: number): string {

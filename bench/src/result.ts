@@ -1,51 +1,98 @@
-/** One line of `bench/results/latest.json`: a subject's figure in a case, over several runs. */
+import type { Plan } from "./plan.ts";
+
+/** A subject's figure in a case, over several runs. */
 export interface Row {
   readonly suite: string;
   readonly case: string;
-  readonly subject: string;
   readonly unit: string;
+  readonly subject: string;
+  /** Of whatever the subject is made of. */
+  readonly versions: string;
   readonly min: number;
   readonly median: number;
   readonly max: number;
   readonly runs: number;
 }
 
+/** What a figure is of. */
+export interface Label {
+  readonly case: string;
+  readonly unit: string;
+  readonly subject: string;
+  readonly versions: string;
+}
+
+/** Gathers the figures of a suite, in whatever order its runs bring them. */
+export class Tally {
+  readonly #suite: string;
+  readonly #entries: Map<string, { readonly label: Label; readonly figures: number[] }> = new Map();
+
+  constructor(suite: string) {
+    this.#suite = suite;
+  }
+
+  /** One run's figure. What could not be measured here, undefined, is left out. */
+  add(label: Label, figure: number | undefined): void {
+    if (figure === undefined) return;
+    const name = JSON.stringify([label.case, label.unit, label.subject]);
+    const entry = this.#entries.get(name);
+    if (entry === undefined) this.#entries.set(name, { label, figures: [figure] });
+    else entry.figures.push(figure);
+  }
+
+  /** Case by case, each with its subjects. */
+  rows(): Row[] {
+    const entries = [...this.#entries.values()];
+    const titles = [...new Set(entries.map(({ label }) => titleOf(label)))];
+    return titles.flatMap((title) =>
+      entries
+        .filter(({ label }) => titleOf(label) === title)
+        .map(({ label, figures }) => this.#row(label, figures)),
+    );
+  }
+
+  #row(label: Label, figures: readonly number[]): Row {
+    const sorted = [...figures].sort((a, b) => a - b);
+    return {
+      suite: this.#suite,
+      case: label.case,
+      unit: label.unit,
+      subject: label.subject,
+      versions: label.versions,
+      min: round(sorted[0] ?? Number.NaN),
+      median: round(sorted[sorted.length >> 1] ?? Number.NaN),
+      max: round(sorted[sorted.length - 1] ?? Number.NaN),
+      runs: sorted.length,
+    };
+  }
+}
+
 /** One thing that is measured: each call is a run and returns its figure. */
 export interface Subject {
   readonly name: string;
+  readonly versions: string;
   run(): Promise<number> | number;
-  close?(): Promise<void> | void;
 }
 
 /** Lets the subjects of a case take turns, so that a slow minute of the machine hits all alike. */
 export async function compare(
   label: { readonly suite: string; readonly case: string; readonly unit: string },
-  how: { readonly subjects: readonly Subject[]; readonly runs: number },
+  how: { readonly subjects: readonly Subject[]; readonly plan: Plan },
 ): Promise<Row[]> {
-  const figures = how.subjects.map((): number[] => []);
-  for (const subject of how.subjects) await subject.run();
-  for (let run = 0; run < how.runs; run++) {
-    for (const [index, subject] of how.subjects.entries()) {
-      figures[index]?.push(await subject.run());
+  const { subjects, plan } = how;
+  const tally = new Tally(label.suite);
+  if (!plan.smoke) for (const subject of subjects) await subject.run();
+  for (let run = 0; run < plan.runs; run++) {
+    for (const subject of subjects) {
+      const { name, versions } = subject;
+      tally.add({ ...label, subject: name, versions }, await subject.run());
     }
   }
-  return how.subjects.map((subject, index) => toRow(label, subject.name, figures[index] ?? []));
+  return tally.rows();
 }
 
-function toRow(
-  label: { readonly suite: string; readonly case: string; readonly unit: string },
-  subject: string,
-  figures: readonly number[],
-): Row {
-  const sorted = [...figures].sort((a, b) => a - b);
-  return {
-    ...label,
-    subject,
-    min: round(sorted[0] ?? Number.NaN),
-    median: round(sorted[sorted.length >> 1] ?? Number.NaN),
-    max: round(sorted[sorted.length - 1] ?? Number.NaN),
-    runs: sorted.length,
-  };
+function titleOf({ case: name, unit }: Label): string {
+  return `${name} ${unit}`;
 }
 
 function round(figure: number): number {

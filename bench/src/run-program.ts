@@ -30,7 +30,7 @@ export function startPinned(command: readonly string[], core: number | undefined
 }
 
 /** All that a child prints until it ends. Rejects when it ends badly. */
-export function outputOf(child: ChildProcess, name: string): Promise<string> {
+function outputOf(child: ChildProcess, name: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
     child.stdout?.on("data", (chunk: Buffer) => {
@@ -61,9 +61,12 @@ export function firstLineOf(child: ChildProcess, name: string): Promise<string> 
 }
 
 /** Ends a child this program started and waits for it. */
-export async function endProgram(child: ChildProcess): Promise<void> {
+export async function endProgram(
+  child: ChildProcess,
+  signal: NodeJS.Signals = "SIGTERM",
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = new Promise((resolve) => child.once("close", resolve));
-  child.kill("SIGTERM");
+  child.kill(signal);
   await closed;
 }

@@ -1,74 +1,147 @@
+import { createInterface } from "node:readline";
 import { createDataSourceClusterRegistry } from "@parsec/core";
-import { createHttpPeers } from "@parsec/transport-http";
 import { Redis } from "ioredis";
-import { Pool } from "undici";
+import { cpuUsOf } from "../process-cpu.ts";
+import type { NodePlace, TransportName } from "../transports/bench-transport.ts";
+import { openTransport } from "../transports/open-transport.ts";
 
 /*
- * The side that asks: so many callers at once, each asking again as soon as it is answered, for so
- * many seconds. Prints the rate and the median time of one question.
+ * The side that asks. Prints "ready" once all keys are in the memory of the other side; reads loads,
+ * one JSON a line, and prints the figures of each: so many callers at once, each asking again as soon
+ * as it is answered, for so many seconds.
  */
 
-const [
-  subject = "parsec",
-  target = "",
-  callers = "1",
-  seconds = "2",
-  selfUrl = "http://127.0.0.1:1",
-] = process.argv.slice(2);
-const keyCount = 10_000;
+export type RemoteClientTask = {
+  /** Whose CPU time is counted beside our own: all processes that take part in an answer. */
+  readonly servingPids: readonly number[];
+  readonly keyCount: number;
+} & (
+  | { readonly subject: "parsec"; readonly transport: TransportName; readonly place: NodePlace }
+  | { readonly subject: "bare"; readonly transport: TransportName; readonly target: string }
+  | { readonly subject: "redis"; readonly target: string }
+);
 
-const { keys, get, close } = await connect();
-await Promise.all(keys.slice(0, 512).map(get));
-for (const key of keys) await get(key);
-await ask(0.5);
-const figures = await ask(Number(seconds));
-process.stdout.write(`${JSON.stringify(figures)}\n`);
-await close();
-process.exit(0);
+export interface RemoteLoad {
+  readonly callers: number;
+  /** Keys in one question; 1 is a plain get. */
+  readonly batch: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+}
 
-async function ask(duration: number): Promise<{ perSecond: number; p50Us: number }> {
-  const timed = callers === "1";
-  const times: number[] = [];
-  let answered = 0;
-  const start = performance.now();
-  const end = start + duration * 1000;
-  const caller = async (first: number): Promise<void> => {
-    for (let index = first; ; index++) {
-      // Reading the clock for every answer would cost more than the answer at full load.
-      if (timed) {
-        const asked = performance.now();
-        if (asked > end) return;
-        await get(keys[index % keys.length] as string);
-        times.push(performance.now() - asked);
-      } else {
-        await get(keys[index % keys.length] as string);
-        if ((index & 31) === 0 && performance.now() > end) return;
-      }
-      answered++;
-    }
-  };
-  await Promise.all(Array.from({ length: Number(callers) }, (_, index) => caller(index * 17)));
-  const elapsed = (performance.now() - start) / 1000;
-  times.sort((a, b) => a - b);
-  return { perSecond: answered / elapsed, p50Us: (times[times.length >> 1] ?? 0) * 1000 };
+/** CPU times are user and system together, for one key. */
+export interface RemoteFigures {
+  readonly perSecond: number;
+  /** 0 where more than one caller asks. */
+  readonly p50Us: number;
+  readonly askingCpuUs: number;
+  /** Absent where the system does not tell. */
+  readonly servingCpuUs?: number;
 }
 
 interface Connection {
   readonly keys: readonly string[];
-  readonly get: (key: string) => Promise<unknown>;
-  readonly close: () => Promise<unknown>;
+  get(key: string): Promise<unknown>;
+  getMany(keys: readonly string[]): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+const task = JSON.parse(process.argv[2] ?? "{}") as RemoteClientTask;
+const connection = await connect();
+const { keys } = connection;
+for (let first = 0; first < keys.length; first += 100) {
+  await Promise.all(keys.slice(first, first + 100).map((key) => connection.get(key)));
+}
+process.stdout.write("ready\n");
+for await (const line of createInterface({ input: process.stdin })) {
+  const load = JSON.parse(line) as RemoteLoad;
+  await measure(load, load.warmUpSeconds);
+  process.stdout.write(`${JSON.stringify(await measure(load, load.seconds))}\n`);
+}
+await connection.close();
+process.exit(0);
+
+async function measure(load: RemoteLoad, seconds: number): Promise<RemoteFigures> {
+  const servingBefore = servingCpuUs();
+  const before = process.cpuUsage();
+  const start = performance.now();
+  const { answered, times } = await ask(load, start + seconds * 1000);
+  const elapsed = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  const servingAfter = servingCpuUs();
+  times.sort((a, b) => a - b);
+  return {
+    perSecond: answered / elapsed,
+    p50Us: (times[times.length >> 1] ?? 0) * 1000,
+    askingCpuUs: (user + system) / answered,
+    ...(servingBefore !== undefined &&
+      servingAfter !== undefined && { servingCpuUs: (servingAfter - servingBefore) / answered }),
+  };
+}
+
+async function ask(
+  { callers, batch }: RemoteLoad,
+  end: number,
+): Promise<{ readonly answered: number; readonly times: number[] }> {
+  const times: number[] = [];
+  let answered = 0;
+  const alone = async (): Promise<void> => {
+    for (let index = 0; ; index++) {
+      const asked = performance.now();
+      if (asked > end) return;
+      await connection.get(keys[index % keys.length] as string);
+      times.push(performance.now() - asked);
+      answered++;
+    }
+  };
+  const among = async (first: number): Promise<void> => {
+    for (let index = first; ; index++) {
+      await connection.get(keys[index % keys.length] as string);
+      answered++;
+      // Reading the clock for every answer would cost more than the answer.
+      if ((index & 31) === 0 && performance.now() > end) return;
+    }
+  };
+  const inBatches = async (): Promise<void> => {
+    for (let first = 0; performance.now() <= end; first = (first + batch) % keys.length) {
+      const some = keys.slice(first, first + batch);
+      await connection.getMany(some);
+      answered += some.length;
+    }
+  };
+  const caller = batch > 1 ? inBatches : callers === 1 ? alone : among;
+  await Promise.all(Array.from({ length: callers }, (_, index) => caller(index * 17)));
+  return { answered, times };
+}
+
+function servingCpuUs(): number | undefined {
+  let total = 0;
+  for (const pid of task.servingPids) {
+    const cpuUs = cpuUsOf(pid);
+    if (cpuUs === undefined) return undefined;
+    total += cpuUs;
+  }
+  return total;
 }
 
 async function connect(): Promise<Connection> {
-  if (subject === "parsec") return connectParsec();
-  if (subject === "redis") return await connectRedis();
-  if (subject === "undici") return connectBare();
-  throw new Error(`unknown subject ${subject}`);
+  if (task.subject === "parsec") return await connectParsec(task);
+  if (task.subject === "redis") return await connectRedis(task.target);
+  const bare = await (await openTransport(task.transport)).connectBare(task.target);
+  return {
+    keys: userKeys(),
+    get: (key) => bare.get(key),
+    getMany: (some) => Promise.all(some.map((key) => bare.get(key))),
+    close: () => bare.close(),
+  };
 }
 
-function connectParsec(): Connection {
-  const peers = createHttpPeers({ selfUrl, peerUrls: [target, selfUrl] });
-  const registry = createDataSourceClusterRegistry({ peers });
+async function connectParsec({
+  transport,
+  place,
+}: RemoteClientTask & { readonly subject: "parsec" }): Promise<Connection> {
+  const peers = await (await openTransport(transport)).connect(place);
+  const registry = createDataSourceClusterRegistry({ peers, handOverMs: 0 });
   // Without a hot cache, so that every question goes over the wire.
   const values = registry.register<string, string>(
     {
@@ -79,29 +152,30 @@ function connectParsec(): Connection {
     { hot: false, onPeerFailure: "fail" },
   );
   const keys: string[] = [];
-  for (let index = 0; keys.length < keyCount; index++) {
+  for (let index = 0; keys.length < task.keyCount; index++) {
     const key = `user:${index}`;
     if (peers.pick(key) !== undefined) keys.push(key);
   }
-  return { keys, get: (key) => values.get(key), close: () => registry.close() };
-}
-
-async function connectRedis(): Promise<Connection> {
-  const redis = new Redis(target, { enableAutoPipelining: true });
-  const keys = Array.from({ length: keyCount }, (_, index) => `user:${index}`);
-  for (const key of keys) await redis.set(key, "x".repeat(256));
-  return { keys, get: (key) => redis.get(key), close: () => redis.quit() };
-}
-
-function connectBare(): Connection {
-  const pool = new Pool(target, { connections: 64 });
-  const keys = Array.from({ length: keyCount }, (_, index) => `/user:${index}`);
   return {
     keys,
-    async get(path) {
-      const { body } = await pool.request({ method: "GET", path });
-      return await body.arrayBuffer();
-    },
-    close: () => pool.close(),
+    get: (key) => values.get(key),
+    getMany: (some) => values.getMany(some),
+    close: () => registry.close(),
   };
+}
+
+async function connectRedis(target: string): Promise<Connection> {
+  const redis = new Redis(target, { enableAutoPipelining: true });
+  const keys = userKeys();
+  await redis.mset(new Map(keys.map((key) => [key, "x".repeat(256)])));
+  return {
+    keys,
+    get: (key) => redis.get(key),
+    getMany: (some) => redis.mget([...some]),
+    close: () => redis.quit(),
+  };
+}
+
+function userKeys(): string[] {
+  return Array.from({ length: task.keyCount }, (_, index) => `user:${index}`);
 }

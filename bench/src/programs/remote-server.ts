@@ -1,36 +1,29 @@
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createDataSourceClusterRegistry } from "@parsec/core";
-import { createHttpPeers } from "@parsec/transport-http";
+import type { NodePlace, TransportName } from "../transports/bench-transport.ts";
+import { openTransport } from "../transports/open-transport.ts";
 
-/* The side that owns the keys. Prints its URL once it listens; ends on SIGTERM. */
+/*
+ * The side that answers: the owner of all keys, or the bare echo. Prints where it is once it can be
+ * asked; ends on SIGTERM.
+ */
+
+export type RemoteServerTask =
+  | { readonly role: "owner"; readonly transport: TransportName; readonly place: NodePlace }
+  | { readonly role: "bare"; readonly transport: TransportName; readonly natsUrl: string };
 
 const value = "x".repeat(256);
-const [role = "parsec", clientUrl = "http://127.0.0.1:1"] = process.argv.slice(2);
-
-const server = createServer();
-await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-server.on("request", role === "parsec" ? owner(url) : bare());
-process.stdout.write(`${url}\n`);
+const task = JSON.parse(process.argv[2] ?? "{}") as RemoteServerTask;
+const transport = await openTransport(task.transport);
 process.once("SIGTERM", () => process.exit(0));
 
-function owner(selfUrl: string): RequestListener {
-  const peers = createHttpPeers({ selfUrl, peerUrls: [selfUrl, clientUrl] });
+if (task.role === "owner") {
+  const peers = await transport.connect(task.place);
   createDataSourceClusterRegistry({ peers }).register<string, string>({
     name: "values",
     cacheKey: (key) => key,
     fetch: () => Promise.resolve(value),
   });
-  return peers.handler;
-}
-
-/** The floor: what node:http itself takes for an answer of this size. */
-function bare(): RequestListener {
-  const body = Buffer.from(value);
-  const headers = { "content-type": "application/octet-stream", "content-length": body.length };
-  return (_request, response) => {
-    response.writeHead(200, headers);
-    response.end(body);
-  };
+  process.stdout.write(`${peers.selfId}\n`);
+} else {
+  process.stdout.write(`${await transport.serveBare(Buffer.from(value), task.natsUrl)}\n`);
 }

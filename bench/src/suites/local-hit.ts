@@ -4,11 +4,12 @@ import { BentoCache, bentostore } from "bentocache";
 import { memoryDriver } from "bentocache/drivers/memory";
 import { Cacheable } from "cacheable";
 import { LRUCache } from "lru-cache";
+import { type Plan, scaled } from "../plan.ts";
 import { compare, type Row, type Subject } from "../result.ts";
+import { parsecVersion, versionOf } from "../versions.ts";
 
 const suite = "local hit";
 const keyCount = 10_000;
-const operations = 500_000;
 const ttlMs = 300_000;
 
 interface User {
@@ -16,9 +17,10 @@ interface User {
 }
 
 /** One process, everything in memory: what an application pays for each look at its cache. */
-export async function localHit(runs: number): Promise<Row[]> {
+export async function localHit(plan: Plan): Promise<Row[]> {
+  const operations = scaled(plan, 500_000);
   const keys = Array.from({ length: keyCount }, (_, index) => `user:${index}`);
-  const order = keyOrder();
+  const order = keyOrder(operations);
   const value: User = { name: "x".repeat(256) };
   const load = (): Promise<User> => Promise.resolve(value);
 
@@ -54,16 +56,25 @@ export async function localHit(runs: number): Promise<Row[]> {
     }
   }
 
-  const awaited = (name: string, count: number, get: (key: string) => unknown): Subject => ({
+  const awaited = (
+    { name, versions }: Pick<Subject, "name" | "versions">,
+    get: (key: string) => unknown,
+    count = operations,
+  ): Subject => ({
     name,
+    versions,
     async run() {
       const start = process.hrtime.bigint();
       for (let index = 0; index < count; index++) await get(keys[order[index] as number] as string);
       return Number(process.hrtime.bigint() - start) / count;
     },
   });
-  const synchronous = (name: string, get: (key: string) => unknown): Subject => ({
+  const synchronous = (
+    { name, versions }: Pick<Subject, "name" | "versions">,
+    get: (key: string) => unknown,
+  ): Subject => ({
     name,
+    versions,
     run() {
       let found = 0;
       const start = process.hrtime.bigint();
@@ -76,29 +87,36 @@ export async function localHit(runs: number): Promise<Row[]> {
     },
   });
 
+  const parsec = parsecVersion();
+  const theirs = (name: string, what: string): Pick<Subject, "name" | "versions"> => ({
+    name: `${name} ${what}`.trim(),
+    versions: versionOf(name),
+  });
   const rows = [
     ...(await compare(
       { suite, case: "in memory, synchronous", unit: "ns" },
       {
-        runs,
+        plan,
         subjects: [
-          synchronous("parsec peek", (key) => users.peek(key)),
-          synchronous("lru-cache get (ttl, maxSize)", (key) => lru.get(key)),
+          synchronous({ name: "parsec peek", versions: parsec }, (key) => users.peek(key)),
+          synchronous(theirs("lru-cache", "get (ttl, maxSize)"), (key) => lru.get(key)),
         ],
       },
     )),
     ...(await compare(
       { suite, case: "in memory, awaited", unit: "ns" },
       {
-        runs,
+        plan,
         subjects: [
-          awaited("parsec get", operations, (key) => users.get(key)),
-          awaited("lru-cache fetch", operations, (key) => lru.fetch(key)),
-          awaited("async-cache-dedupe", operations, (key) => dedupe.user(key)),
-          awaited("bentocache getOrSet", operations / 10, (key) =>
-            bento.getOrSet({ key, factory: load, ttl: ttlMs }),
+          awaited({ name: "parsec get", versions: parsec }, (key) => users.get(key)),
+          awaited(theirs("lru-cache", "fetch"), (key) => lru.fetch(key)),
+          awaited(theirs("async-cache-dedupe", ""), (key) => dedupe.user(key)),
+          awaited(
+            theirs("bentocache", "getOrSet"),
+            (key) => bento.getOrSet({ key, factory: load, ttl: ttlMs }),
+            operations / 10,
           ),
-          awaited("cacheable get", operations / 10, (key) => cacheable.get(key)),
+          awaited(theirs("cacheable", "get"), (key) => cacheable.get(key), operations / 10),
         ],
       },
     )),
@@ -108,7 +126,7 @@ export async function localHit(runs: number): Promise<Row[]> {
 }
 
 /** The same pseudo-random order for every subject. */
-function keyOrder(): Uint32Array {
+function keyOrder(operations: number): Uint32Array {
   let state = 1;
   return Uint32Array.from({ length: operations }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

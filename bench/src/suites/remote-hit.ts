@@ -1,99 +1,78 @@
-import type { ChildProcess } from "node:child_process";
-import { buildGoPeer } from "../go-peer.ts";
-import { startRedis } from "../redis-server.ts";
-import { compare, type Row, type Subject } from "../result.ts";
-import { endProgram, firstLineOf, outputOf, startPinned, startProgram } from "../run-program.ts";
+import { ChildLines } from "../child-lines.ts";
+import type { Plan } from "../plan.ts";
+import type { RemoteFigures, RemoteLoad } from "../programs/remote-client.ts";
+import { type RemoteSubject, startRemoteSubjects } from "../remote-subjects.ts";
+import { type Row, Tally } from "../result.ts";
+import type { TransportName } from "../transports/bench-transport.ts";
 
-const suite = "remote hit over HTTP";
-const seconds = 2;
-const serverCore = 0;
-const clientCore = 1;
-/** In the ring as the asking node; nobody listens there, and its own keys are not asked for. */
-const clientUrl = "http://127.0.0.1:1";
-
-interface Figures {
-  readonly perSecond: number;
-  readonly p50Us: number;
+/** A load, and what its figure is called. */
+interface Case {
+  readonly name: string;
+  readonly callers: number;
+  readonly batch: number;
 }
 
-/** A key that another process owns and has in memory: one core for the owner, one for the asker. */
-export async function remoteHit(runs: number, say: (line: string) => void): Promise<Row[]> {
-  const servers: ChildProcess[] = [];
-  const started = async (child: ChildProcess, name: string): Promise<string> => {
-    servers.push(child);
-    return await firstLineOf(child, name);
-  };
+const cases: readonly Case[] = [
+  { name: "one at a time", callers: 1, batch: 1 },
+  { name: "64 callers at once", callers: 64, batch: 1 },
+  { name: "512 callers at once", callers: 512, batch: 1 },
+  { name: "getMany of 100, one at a time", callers: 1, batch: 100 },
+];
+
+/** Keys that another process owns and has in memory: one core for the owner, one for the asker. */
+export async function remoteHit(transport: TransportName, plan: Plan): Promise<Row[]> {
+  const tally = new Tally(`remote hit over ${transport}`);
+  const { subjects, close } = await startRemoteSubjects(transport, plan);
   try {
-    const owner = await started(
-      startProgram("remote-server", { core: serverCore, args: ["parsec", clientUrl] }),
-      "the owner",
-    );
-    const bare = await started(
-      startProgram("remote-server", { core: serverCore, args: ["bare"] }),
-      "the bare server",
-    );
-    const asking: { name: string; ask: (callers: number) => Promise<Figures> }[] = [
-      { name: "parsec", ask: askFromNode("parsec", owner) },
-      { name: "bare undici request to node:http", ask: askFromNode("undici", bare) },
-    ];
-
-    const redis = await startRedis(serverCore);
-    if (redis === undefined) say("no redis-server on this machine: left out");
-    else {
-      servers.push(redis.process);
-      asking.push({
-        name: "Redis GET, ioredis with auto-pipelining",
-        ask: askFromNode("redis", redis.url),
-      });
-    }
-
-    const go = await buildGoPeer();
-    if (go === undefined) say("no Go toolchain or no module proxy: golang/groupcache left out");
-    else {
-      const url = await started(
-        startPinned([go, "server", clientUrl], serverCore),
-        "golang/groupcache",
-      );
-      asking.push({
-        name: "golang/groupcache",
-        async ask(callers) {
-          const args = [go, "client", url, clientUrl, String(callers), String(seconds)];
-          return JSON.parse(
-            await outputOf(startPinned(args, clientCore), "golang/groupcache client"),
-          ) as Figures;
-        },
-      });
-    }
-
-    const rows: Row[] = [];
-    for (const callers of [1, 64, 512]) {
-      const alone = callers === 1;
-      const label = {
-        suite,
-        case: alone ? "one at a time, p50" : `${callers} callers at once`,
-        unit: alone ? "µs" : "keys/s",
-      };
-      const subjects = asking.map(
-        ({ name, ask }): Subject => ({
-          name,
-          async run() {
-            const figures = await ask(callers);
-            return alone ? figures.p50Us : figures.perSecond;
-          },
-        }),
-      );
-      rows.push(...(await compare(label, { runs, subjects })));
-    }
-    return rows;
+    for (let run = 0; run < plan.runs; run++) await measureAll(subjects, { tally, plan });
   } finally {
-    await Promise.all(servers.map(endProgram));
+    await close();
+  }
+  return tally.rows();
+}
+
+/** One run: a new asking process for each subject, and all subjects take turns with each load. */
+async function measureAll(
+  subjects: readonly RemoteSubject[],
+  { tally, plan }: { readonly tally: Tally; readonly plan: Plan },
+): Promise<void> {
+  const askers: { readonly subject: RemoteSubject; readonly child: ChildLines }[] = [];
+  try {
+    for (const subject of subjects) {
+      const child = new ChildLines(subject.startAsking(), `who asks ${subject.name}`);
+      askers.push({ subject, child });
+      await child.next();
+    }
+    for (const { name, callers, batch } of cases) {
+      const { seconds, warmUpSeconds } = plan;
+      const load: RemoteLoad = { callers, batch, seconds, warmUpSeconds };
+      for (const { subject, child } of askers) {
+        const figures = (await child.ask(load)) as RemoteFigures;
+        addFigures(tally, { case: { name, callers, batch }, subject, figures });
+      }
+    }
+  } finally {
+    await Promise.all(askers.map(({ child }) => child.end()));
   }
 }
 
-function askFromNode(subject: string, url: string): (callers: number) => Promise<Figures> {
-  return async (callers) => {
-    const args = [subject, url, String(callers), String(seconds), clientUrl];
-    const child = startProgram("remote-client", { core: clientCore, args });
-    return JSON.parse(await outputOf(child, `${subject} client`)) as Figures;
+function addFigures(
+  tally: Tally,
+  from: {
+    readonly case: Case;
+    readonly subject: RemoteSubject;
+    readonly figures: RemoteFigures;
+  },
+): void {
+  const { case: load, subject, figures } = from;
+  const named = {
+    subject: load.batch > 1 ? subject.nameOfBatch : subject.name,
+    versions: subject.versions,
   };
+  if (load.callers === 1 && load.batch === 1) {
+    tally.add({ ...named, case: `${load.name}, p50`, unit: "µs" }, figures.p50Us);
+  } else tally.add({ ...named, case: load.name, unit: "keys/s" }, figures.perSecond);
+  const perKey = { ...named, unit: "µs a key" };
+  tally.add({ ...perKey, case: `${load.name}, CPU of the asking side` }, figures.askingCpuUs);
+  tally.add({ ...perKey, case: `${load.name}, CPU of the answering side` }, figures.servingCpuUs);
 }

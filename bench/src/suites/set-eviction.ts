@@ -2,17 +2,25 @@ import { createGroupCache } from "@parsec/core";
 import { LRUCache } from "lru-cache";
 // The store is no public API; it is what `set` of another cache compares with.
 import { ByteStore } from "../../../packages/core/src/byte-store.ts";
+import { type Plan, scaled } from "../plan.ts";
 import { compare, type Row, type Subject } from "../result.ts";
+import { parsecVersion, versionOf } from "../versions.ts";
 
 const suite = "set with eviction";
-const operations = 300_000;
 const maxBytes = 4 * 2 ** 20;
 
 /** Writing into a full cache: each write puts something out. Values of 256 bytes, each a new one. */
-export async function setEviction(runs: number): Promise<Row[]> {
+export async function setEviction(plan: Plan): Promise<Row[]> {
+  const operations = scaled(plan, 300_000);
+  const parsec = parsecVersion();
+  const lruCache = versionOf("lru-cache");
   let serial = 0;
-  const timed = (name: string, body: (key: string) => unknown): Subject => ({
+  const timed = (
+    { name, versions }: Pick<Subject, "name" | "versions">,
+    body: (key: string) => unknown,
+  ): Subject => ({
     name,
+    versions,
     run() {
       const start = process.hrtime.bigint();
       for (let index = 0; index < operations; index++) body(`user:${serial++}`);
@@ -29,13 +37,14 @@ export async function setEviction(runs: number): Promise<Row[]> {
   const writes = await compare(
     { suite, case: "store", unit: "ns" },
     {
-      runs,
+      plan,
       subjects: [
-        timed("parsec (bytes copied off the heap)", (key) =>
+        timed({ name: "parsec (bytes copied off the heap)", versions: parsec }, (key) =>
           store.put(key, template, { freshUntil: Number.POSITIVE_INFINITY, hot: false }),
         ),
-        timed("lru-cache set (maxSize, ttl; a new Buffer each)", (key) =>
-          lru.set(key, Buffer.from(template)),
+        timed(
+          { name: "lru-cache set (maxSize, ttl; a new Buffer each)", versions: lruCache },
+          (key) => lru.set(key, Buffer.from(template)),
         ),
       ],
     },
@@ -49,8 +58,12 @@ export async function setEviction(runs: number): Promise<Row[]> {
     ttl: 300_000,
     fetchMethod: () => Promise.resolve(Buffer.from(template)),
   });
-  const awaited = (name: string, get: (key: string) => Promise<unknown>): Subject => ({
+  const awaited = (
+    { name, versions }: Pick<Subject, "name" | "versions">,
+    get: (key: string) => Promise<unknown>,
+  ): Subject => ({
     name,
+    versions,
     async run() {
       const count = operations / 4;
       const start = process.hrtime.bigint();
@@ -61,10 +74,10 @@ export async function setEviction(runs: number): Promise<Row[]> {
   const loads = await compare(
     { suite, case: "miss, load, store", unit: "ns" },
     {
-      runs,
+      plan,
       subjects: [
-        awaited("parsec get", (key) => group.get(key)),
-        awaited("lru-cache fetch", (key) => fetching.fetch(key)),
+        awaited({ name: "parsec get", versions: parsec }, (key) => group.get(key)),
+        awaited({ name: "lru-cache fetch", versions: lruCache }, (key) => fetching.fetch(key)),
       ],
     },
   );

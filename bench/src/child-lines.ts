@@ -1,0 +1,34 @@
+import type { ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { endProgram } from "./run-program.ts";
+
+/** A child that is spoken to line by line. */
+export class ChildLines {
+  readonly process: ChildProcess;
+  readonly #name: string;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(process: ChildProcess, name: string) {
+    if (process.stdout === null) throw new Error(`${name} has no output`);
+    this.process = process;
+    this.#name = name;
+    this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Rejects when the child ends instead. */
+  async next(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.#name} ended early`);
+    return value;
+  }
+
+  /** Sends one line of JSON and waits for one. */
+  async ask(question: object): Promise<unknown> {
+    this.process.stdin?.write(`${JSON.stringify(question)}\n`);
+    return JSON.parse(await this.next());
+  }
+
+  end(): Promise<void> {
+    return endProgram(this.process);
+  }
+}

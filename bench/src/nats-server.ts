@@ -1,0 +1,49 @@
+import { readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { freePort, untilListening } from "./loopback-port.ts";
+import type { Plan } from "./plan.ts";
+import type { StartedServer } from "./redis-server.ts";
+import { startPinned } from "./run-program.ts";
+import { programVersion } from "./versions.ts";
+
+/** Starts a nats-server without JetStream; undefined when there is none on this machine. */
+export async function startNats(
+  plan: Plan,
+  core: number | undefined,
+): Promise<StartedServer | undefined> {
+  const found = findNats(plan.natsProgram);
+  if (found === undefined) return undefined;
+  const port = await freePort();
+  const options = ["--addr", "127.0.0.1", "--port", String(port), "--log", "/dev/null"];
+  const child = startPinned([found.program, ...options], core);
+  await untilListening(port, found.program);
+  const version = `nats-server ${found.version}`;
+  return { process: child, url: `nats://127.0.0.1:${port}`, version };
+}
+
+/** The one named, else the newest that the tests have built into the user's cache, else the system's. */
+function findNats(
+  named: string | undefined,
+): { readonly program: string; readonly version: string } | undefined {
+  const candidates =
+    named === undefined ? [...builtByTests(), "nats-server", "/usr/sbin/nats-server"] : [named];
+  for (const program of candidates) {
+    const version = programVersion(program, ["--version"]);
+    if (version !== undefined) return { program, version };
+  }
+  if (named !== undefined) throw new Error(`${named} is no nats-server`);
+  return undefined;
+}
+
+function builtByTests(): string[] {
+  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "parsec");
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^nats-server-\d/.test(name))
+      .sort((a, b) => b.localeCompare(a, undefined, { numeric: true }))
+      .map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,173 @@
+import type { ChildProcess } from "node:child_process";
+import { buildGoPeer } from "./go-peer.ts";
+import { startNats } from "./nats-server.ts";
+import type { Plan } from "./plan.ts";
+import type { RemoteClientTask } from "./programs/remote-client.ts";
+import type { RemoteServerTask } from "./programs/remote-server.ts";
+import { startRedis } from "./redis-server.ts";
+import { endProgram, firstLineOf, startPinned, startProgram } from "./run-program.ts";
+import type { TransportName } from "./transports/bench-transport.ts";
+import { openTransport } from "./transports/open-transport.ts";
+import { parsecVersion, versionOf } from "./versions.ts";
+
+/** Somebody who has the keys in memory, and how to ask for them from another process. */
+export interface RemoteSubject {
+  readonly name: string;
+  /** What answers for several keys at once. */
+  readonly nameOfBatch: string;
+  readonly versions: string;
+  /** Starts what is described in `programs/remote-client.ts`. */
+  startAsking(): ChildProcess;
+}
+
+/** What answers, for all runs of a suite: Parsec, the bare transport, Redis and golang/groupcache. */
+export async function startRemoteSubjects(
+  transport: TransportName,
+  plan: Plan,
+): Promise<{ readonly subjects: readonly RemoteSubject[]; close(): Promise<void> }> {
+  const servers: ChildProcess[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(servers.map((server) => endProgram(server)));
+  };
+  try {
+    const subjects = [
+      ...(await startOurs(transport, { plan, servers })),
+      ...(await startRedisPeer({ plan, servers })),
+      ...(await startGroupcache({ plan, servers })),
+    ];
+    return { subjects, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Starting {
+  readonly plan: Plan;
+  /** Whatever is started is put here, to be ended by whoever called. */
+  readonly servers: ChildProcess[];
+}
+
+async function startOurs(
+  name: TransportName,
+  { plan, servers }: Starting,
+): Promise<RemoteSubject[]> {
+  const transport = await openTransport(name);
+  const nats = transport.needsNats ? await startNats(plan, plan.servingCore) : undefined;
+  if (nats !== undefined) servers.push(nats.process);
+  if (transport.needsNats && nats === undefined) {
+    plan.say("no nats-server on this machine: left out");
+    return [];
+  }
+  const natsUrl = nats?.url ?? "";
+  const natsPids = nats?.process.pid === undefined ? [] : [nats.process.pid];
+  // The asker has a core to itself; whoever answers shares the other with what lies between them.
+  const place = nats === undefined ? "" : " (nats-server on the owner's core)";
+  const natsVersion = nats === undefined ? "" : `, ${nats.version}`;
+  const serve = async (task: RemoteServerTask): Promise<{ at: string; pids: number[] }> => {
+    const args = [JSON.stringify(task)];
+    const child = startProgram("remote-server", withCore(plan.servingCore, args));
+    servers.push(child);
+    const at = await firstLineOf(child, `the ${task.role} of ${name}`);
+    return { at, pids: [child.pid ?? 0, ...natsPids] };
+  };
+
+  const [ownerId, askerId] = [await transport.newId(1), await transport.newId(2)];
+  const members = [ownerId, askerId];
+  const owner = await serve({
+    role: "owner",
+    transport: name,
+    place: { id: ownerId, members, natsUrl },
+  });
+  const bare = await serve({ role: "bare", transport: name, natsUrl });
+  const library = { HTTP: "undici", gRPC: "@grpc/grpc-js", NATS: "@nats-io/transport-node" }[name];
+  return [
+    {
+      name: `parsec${place}`,
+      nameOfBatch: `parsec getMany${place}`,
+      versions: `${parsecVersion()}, ${versionOf(library)}${natsVersion}`,
+      startAsking: asking(plan, {
+        subject: "parsec",
+        transport: name,
+        place: { id: askerId, members, natsUrl },
+        servingPids: owner.pids,
+      }),
+    },
+    {
+      name: `${transport.bareName}${place}`,
+      nameOfBatch: `${transport.bareName}, 100 at once${place}`,
+      versions: `${versionOf(library)}${natsVersion}`,
+      startAsking: asking(plan, {
+        subject: "bare",
+        transport: name,
+        target: bare.at,
+        servingPids: bare.pids,
+      }),
+    },
+  ];
+}
+
+async function startRedisPeer({ plan, servers }: Starting): Promise<RemoteSubject[]> {
+  const redis = await startRedis(plan.servingCore);
+  if (redis === undefined) {
+    plan.say("no redis-server on this machine: left out");
+    return [];
+  }
+  servers.push(redis.process);
+  return [
+    {
+      name: "Redis GET, ioredis with auto-pipelining",
+      nameOfBatch: "Redis MGET, ioredis",
+      versions: `${versionOf("ioredis")}, ${redis.version}`,
+      startAsking: asking(plan, {
+        subject: "redis",
+        target: redis.url,
+        servingPids: [redis.process.pid ?? 0],
+      }),
+    },
+  ];
+}
+
+async function startGroupcache({ plan, servers }: Starting): Promise<RemoteSubject[]> {
+  if (plan.smoke) {
+    plan.say("golang/groupcache left out, because its build alone may take a minute");
+    return [];
+  }
+  const go = buildGoPeer();
+  if (go === undefined) {
+    plan.say("no Go toolchain or no module proxy: golang/groupcache left out");
+    return [];
+  }
+  /** In the ring as the asking node; nobody listens there, and its own keys are not asked for. */
+  const selfUrl = "http://127.0.0.1:1";
+  const server = startPinned([go.program, "server", selfUrl], plan.servingCore);
+  servers.push(server);
+  const url = await firstLineOf(server, "golang/groupcache");
+  const args = ["client", url, selfUrl, String(keyCount(plan)), String(server.pid)];
+  return [
+    {
+      name: "golang/groupcache over HTTP",
+      nameOfBatch: "golang/groupcache over HTTP, 100 at once",
+      versions: go.version,
+      startAsking: () => startPinned([go.program, ...args], plan.askingCore),
+    },
+  ];
+}
+
+type WithoutKeyCount<Task> = Task extends unknown ? Omit<Task, "keyCount"> : never;
+
+function asking(plan: Plan, task: WithoutKeyCount<RemoteClientTask>): () => ChildProcess {
+  const args = [JSON.stringify({ ...task, keyCount: keyCount(plan) })];
+  return () => startProgram("remote-client", withCore(plan.askingCore, args));
+}
+
+function keyCount(plan: Plan): number {
+  return plan.smoke ? 500 : 10_000;
+}
+
+function withCore(
+  core: number | undefined,
+  args: readonly string[],
+): { readonly args: readonly string[]; readonly core?: number } {
+  return core === undefined ? { args } : { args, core };
+}

@@ -1,0 +1,33 @@
+/** Who waits for which answer, by a number of four bytes in front of each message. */
+export class WaitingAnswers {
+  readonly #waiting: Map<number, (answer: Buffer) => void> = new Map();
+  #serial = 0;
+
+  /** Resolves with the answer to the question that `send` is handed. */
+  ask(key: string, send: (question: Buffer) => void): Promise<Buffer> {
+    return new Promise((resolve) => {
+      const serial = this.#serial;
+      this.#serial = (serial + 1) >>> 0;
+      this.#waiting.set(serial, resolve);
+      const question = Buffer.allocUnsafe(4 + key.length);
+      question.writeUInt32LE(serial, 0);
+      question.write(key, 4, "latin1");
+      send(question);
+    });
+  }
+
+  take(answer: Buffer): void {
+    const serial = answer.readUInt32LE(0);
+    const resolve = this.#waiting.get(serial);
+    this.#waiting.delete(serial);
+    resolve?.(answer);
+  }
+}
+
+/** What the other side says to a question. */
+export function answerTo(question: Uint8Array, value: Buffer): Buffer {
+  const answer = Buffer.allocUnsafe(4 + value.length);
+  answer.set(question.subarray(0, 4), 0);
+  answer.set(value, 4);
+  return answer;
+}
