@@ -1,0 +1,304 @@
+import { ParsecError } from "@parsec/core";
+import type { Coordinator } from "./coordinator/coordinator.ts";
+import type { Link } from "./link/link.ts";
+import type { Ring, RingCallOptions, RingState } from "./ring.ts";
+import type { RingEvent, RingListener } from "./ring-events.ts";
+import { type RingOptions, type RingSettings, resolveRingOptions } from "./ring-options.ts";
+import type { RingHandler } from "./routing/owner-desk.ts";
+import type { OwnerRequest } from "./routing/request-body.ts";
+import { Router } from "./routing/router.ts";
+import { describeRing } from "./runtime/describe-ring.ts";
+import { RingNode } from "./runtime/ring-node.ts";
+import { partitionOf } from "./table/partition-hash.ts";
+
+/**
+ * Makes a node of a ring; `start` has it join. Nodes meet over NATS (`connection` or `servers`), or in one
+ * process (`createMemoryHub`). Throws `INVALID_ARGUMENT` naming the option that is wrong.
+ */
+export function createRing(options: RingOptions): Ring {
+  const settings = resolveRingOptions(options);
+  const { coordinator, link } = backendOf(options);
+  return new RingHandle(settings, { coordinator, link });
+}
+
+function backendOf(options: RingOptions): {
+  readonly coordinator: Coordinator;
+  readonly link: Link;
+} {
+  const { coordinator, link } = options;
+  if (coordinator !== undefined && link !== undefined) return { coordinator, link };
+  throw new ParsecError("INVALID_ARGUMENT", "give a coordinator and a link");
+}
+
+class RingHandle implements Ring {
+  readonly nodeId: string;
+  readonly partitions: number;
+  readonly #settings: RingSettings;
+  readonly #coordinator: Coordinator;
+  readonly #link: Link;
+  readonly #node: RingNode;
+  readonly #router: Router;
+  readonly #handlers: Map<string, RingHandler> = new Map();
+  readonly #listeners: Set<RingListener> = new Set();
+  readonly #waiting: Set<(error: ParsecError | undefined) => void> = new Set();
+  #status: RingState["status"] | "new" = "new";
+  #lastHookFailure: Extract<RingEvent, { type: "hook-failed" }> | undefined = undefined;
+  #closing: Promise<void> | undefined = undefined;
+
+  constructor(
+    settings: RingSettings,
+    backend: { readonly coordinator: Coordinator; readonly link: Link },
+  ) {
+    this.#settings = settings;
+    this.#coordinator = backend.coordinator;
+    this.#link = backend.link;
+    this.nodeId = settings.node;
+    this.partitions = settings.partitions;
+    this.#node = new RingNode({
+      settings,
+      ...backend,
+      handlers: this.#handlers,
+      emit: (event) => this.#emit(event),
+      onProgress: (error) => {
+        for (const wake of [...this.#waiting]) wake(error);
+      },
+    });
+    this.#router = new Router({
+      selfId: settings.node,
+      clock: settings.clock,
+      random: settings.random,
+      table: () => this.#node.table.table,
+      whenTable: (epoch) => this.#node.watch.reach(epoch),
+      serveHere: (head, request) => this.#node.ownerDesk.serve(head, request),
+      send: (address, request, { timeoutMs, signal }) =>
+        this.#link.request(address, request, { timeoutMs, signal }),
+      maxPending: settings.maxPending,
+    });
+  }
+
+  async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#status === "closed" || this.#status === "leaving") throw closedError();
+    if (this.#status === "new") {
+      this.#status = "starting";
+      this.#node.start();
+    }
+    await this.#until(() => this.#node.isMember, {
+      signal: options.signal,
+      // Waiting does not mend what the options or the store say.
+      fatal: ({ code }) =>
+        code === "INVALID_ARGUMENT" || code === "MALFORMED_FRAME" || code === "UNAUTHENTICATED",
+    });
+    if (this.#status === "starting") this.#status = "active";
+  }
+
+  async leave(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#status === "active") {
+      this.#status = "leaving";
+      await this.#node.lease.announce("leaving").catch(() => {});
+      const { clock, leaveTimeoutMs } = this.#settings;
+      const timeout = new AbortController();
+      const cancel = clock.schedule(leaveTimeoutMs, () => timeout.abort());
+      const signal = AbortSignal.any([timeout.signal, ...(options.signal ? [options.signal] : [])]);
+      await this.#until(() => this.#hasNothing, { signal, fatal: () => false }).catch(() => {});
+      cancel();
+    }
+    await this.close();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  partitionFor(key: string): number {
+    return partitionOf(checkKey(key), this.#settings.partitions);
+  }
+
+  nodeFor(key: string): string | undefined {
+    return this.#node.table.table?.parts[this.partitionFor(key)]?.owner;
+  }
+
+  ownsKey(key: string): boolean {
+    const term = this.#node.terms.termOf(this.partitionFor(key));
+    return term?.phase === "serving" && this.#node.lease.isValid;
+  }
+
+  onOwn(hook: Parameters<Ring["onOwn"]>[0]): () => void {
+    return this.#node.terms.hooks.addOwn(hook);
+  }
+
+  onRelease(hook: Parameters<Ring["onRelease"]>[0]): () => void {
+    return this.#node.terms.hooks.addRelease(hook);
+  }
+
+  handle(method: string, handler: RingHandler): void {
+    checkMethod(method);
+    if (this.#handlers.has(method)) {
+      throw new ParsecError("DUPLICATE_NAME", `${JSON.stringify(method)} has a handler already`);
+    }
+    this.#handlers.set(method, handler);
+  }
+
+  call(
+    key: string,
+    method: string,
+    payload: Uint8Array,
+    options: RingCallOptions = {},
+  ): Promise<Uint8Array> {
+    const { maxKeyBytes } = this.#settings;
+    if (Buffer.byteLength(checkKey(key)) > maxKeyBytes) {
+      throw new ParsecError("KEY_TOO_LARGE", `the key is longer than ${maxKeyBytes} bytes`);
+    }
+    checkMethod(method);
+    const timeoutMs = options.timeoutMs ?? this.#settings.requestTimeoutMs;
+    return this.#ask(key, { kind: "call", key, method, payload, timeoutMs }, options);
+  }
+
+  write(
+    key: string,
+    op: Uint8Array,
+    options: Parameters<Ring["write"]>[2] = {},
+  ): Promise<Uint8Array> {
+    const { ack = this.#settings.ack } = options;
+    return this.#ask(key, { kind: "write", op: Uint8Array.from(op), ack }, options);
+  }
+
+  read(
+    key: string,
+    query: Uint8Array,
+    options: Parameters<Ring["read"]>[2] = {},
+  ): Promise<Uint8Array> {
+    const { staleOk = false } = options;
+    return this.#ask(key, { kind: "read", query, staleOk }, options);
+  }
+
+  state(): RingState {
+    return describeRing(this.#node, {
+      settings: this.#settings,
+      status: this.#status === "new" ? "starting" : this.#status,
+      pendingRequests: this.#router.pending,
+      lastHookFailure: this.#lastHookFailure,
+    });
+  }
+
+  subscribe(listener: RingListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async #ask(key: string, request: OwnerRequest, options: RingCallOptions): Promise<Uint8Array> {
+    if (this.#status === "closed") throw closedError();
+    const { maxPayloadBytes, requestTimeoutMs } = this.#settings;
+    const bytes = bytesOf(request);
+    if (!(bytes instanceof Uint8Array)) {
+      throw new ParsecError("INVALID_ARGUMENT", "what is sent must be a Uint8Array");
+    }
+    if (bytes.length > maxPayloadBytes) {
+      const message = `${bytes.length} bytes are more than the ${maxPayloadBytes} allowed`;
+      throw new ParsecError("VALUE_TOO_LARGE", message);
+    }
+    const { timeoutMs = requestTimeoutMs, signal } = options;
+    return this.#router.ask(this.partitionFor(key), request, { timeoutMs, signal });
+  }
+
+  /** Nobody else would miss this node, or there is nobody else. */
+  get #hasNothing(): boolean {
+    const table = this.#node.table.table;
+    if (table === undefined) return true;
+    const { node } = this.#settings;
+    const others = table.members.some(({ id, present, weight }) => {
+      return id !== node && present && weight > 0;
+    });
+    return !others || this.#isUnnamed;
+  }
+
+  /** Whether the table has no partition of this node. */
+  get #isUnnamed(): boolean {
+    const { node } = this.#settings;
+    return (this.#node.table.table?.parts ?? []).every(({ owner, backups, next }) => {
+      return owner !== node && next !== node && !backups.includes(node);
+    });
+  }
+
+  /** Waits until the ring's progress makes it true. */
+  #until(
+    condition: () => boolean,
+    options: {
+      readonly signal: AbortSignal | undefined;
+      readonly fatal: (error: ParsecError) => boolean;
+    },
+  ): Promise<void> {
+    const { signal, fatal } = options;
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void): void => {
+        clearInterval(keepAlive);
+        this.#waiting.delete(wake);
+        signal?.removeEventListener("abort", abort);
+        done();
+      };
+      const abort = (): void => {
+        const cause: unknown = signal?.reason;
+        settle(() => reject(new ParsecError("ABORTED", "the caller waits no longer", { cause })));
+      };
+      const wake = (error: ParsecError | undefined): void => {
+        if (this.#status === "closed") settle(() => reject(closedError()));
+        else if (condition()) settle(resolve);
+        else if (error !== undefined && fatal(error)) settle(() => reject(error));
+      };
+      // Somebody waits, so the process has to live on, whatever else it does.
+      const keepAlive = setInterval(() => wake(undefined), 50);
+      this.#waiting.add(wake);
+      signal?.addEventListener("abort", abort, { once: true });
+      if (signal?.aborted) abort();
+      else wake(undefined);
+    });
+  }
+
+  async #close(): Promise<void> {
+    const wasIn = this.#status !== "new" && this.#status !== "closed";
+    this.#status = "closed";
+    for (const wake of [...this.#waiting]) wake(undefined);
+    if (wasIn) {
+      const isDrained = this.#isUnnamed;
+      this.#node.stop("the ring was closed");
+      // Others need not wait until the lease runs out: nothing is served here any more. The record stays for
+      // them to read, unless they have nothing to take over.
+      await this.#node.lease.announce("gone").catch(() => {});
+      if (isDrained) await this.#node.lease.release();
+      else this.#node.lease.stop();
+      await this.#node.terms.hooks.whenIdle();
+    }
+    await this.#coordinator.close();
+    await this.#link.close();
+  }
+
+  #emit(event: RingEvent): void {
+    if (event.type === "hook-failed") this.#lastHookFailure = event;
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch {
+        // The ring goes on, whatever its listeners do.
+      }
+    }
+  }
+}
+
+function bytesOf(request: OwnerRequest): unknown {
+  if (request.kind === "call") return request.payload;
+  return request.kind === "write" ? request.op : request.query;
+}
+
+function checkKey(key: unknown): string {
+  if (typeof key === "string") return key;
+  throw new ParsecError("INVALID_KEY", "the key must be a string");
+}
+
+function checkMethod(method: unknown): void {
+  if (typeof method === "string" && method !== "" && Buffer.byteLength(method) <= 255) return;
+  throw new ParsecError("INVALID_ARGUMENT", "the method must be text of 1 to 255 bytes");
+}
+
+function closedError(): ParsecError {
+  return new ParsecError("CLOSED", "the ring was closed");
+}

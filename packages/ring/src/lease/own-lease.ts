@@ -1,0 +1,260 @@
+import { randomUUID } from "node:crypto";
+import type { Clock, ParsecError } from "@parsec/core";
+import { type Coordinator, WriteConflict } from "../coordinator/coordinator.ts";
+import { encodeLease, type LeaseRecord, type LeaseStatus, leaseKey } from "./lease-record.ts";
+
+export interface LeaseTiming {
+  /** How long a renewal holds. */
+  readonly leaseMs: number;
+  /** Taken off by the holder, added by the others: room for clocks that do not run at quite the same pace. */
+  readonly marginMs: number;
+}
+
+export interface OwnLeaseOptions extends LeaseTiming {
+  readonly clock: Clock;
+  readonly coordinator: Coordinator;
+  readonly self: Pick<LeaseRecord, "id" | "address" | "zone" | "weight" | "durable">;
+  /** Valid again, for the first time or after it was not. */
+  readonly onValid: () => void;
+  /** Not valid any more: nothing may be served. */
+  readonly onInvalid: (reason: string) => void;
+  /** Another process took the name over, or others declared this node dead; a new session was begun. */
+  readonly onReplaced: (oldSession: string) => void;
+  readonly onError: (error: ParsecError) => void;
+}
+
+/** What stands under the own key; without a session when it was removed. */
+export interface OwnEntry {
+  readonly revision: number;
+  readonly session: string | undefined;
+}
+
+/**
+ * This node's own lease. It holds from the moment the last acknowledged renewal was SENT, by this
+ * process's monotonic clock, and a little less than others grant it; so whoever has been stopped for too
+ * long knows it as soon as it asks.
+ */
+export class OwnLease {
+  readonly key: string;
+  readonly #options: OwnLeaseOptions;
+  #session: string = randomUUID();
+  #status: LeaseStatus = "active";
+  #beat = 0;
+  #replaced = 0;
+  #revision = 0;
+  #deadline = Number.NEGATIVE_INFINITY;
+  #wasValid = false;
+  #renewing: Promise<void> | undefined = undefined;
+  #again = false;
+  #cancelTick: (() => void) | undefined = undefined;
+  #cancelExpiry: (() => void) | undefined = undefined;
+  #connected = false;
+  #closed = false;
+  #yieldUntil = Number.NEGATIVE_INFINITY;
+  #echoedAt = Number.NEGATIVE_INFINITY;
+  #ackedRevision = 0;
+  #echoedRevision = 0;
+
+  constructor(options: OwnLeaseOptions) {
+    this.#options = options;
+    this.key = leaseKey(options.self.id);
+  }
+
+  get session(): string {
+    return this.#session;
+  }
+
+  get status(): LeaseStatus {
+    return this.#status;
+  }
+
+  /** The member as others see it. */
+  get record(): LeaseRecord {
+    return {
+      ...this.#options.self,
+      session: this.#session,
+      status: this.#status,
+      beat: this.#beat,
+      replaced: this.#replaced,
+    };
+  }
+
+  /** Whether this node may serve at this very moment. */
+  get isValid(): boolean {
+    const valid = this.#options.clock.now() < this.#deadline;
+    if (!valid && this.#wasValid) this.#expire("it was not renewed in time");
+    return valid;
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.#deadline - this.#options.clock.now());
+  }
+
+  /** When the watch last brought back what this node wrote: silence means that it hears of nobody else either. */
+  get heardAtMs(): number {
+    return this.#echoedAt;
+  }
+
+  /** Others wrote or removed the record: an entry of the watch under this node's own key. */
+  seen(entry: OwnEntry): void {
+    this.#echoedAt = this.#options.clock.now();
+    this.#echoedRevision = Math.max(this.#echoedRevision, entry.revision);
+    // What was written before our own last write is overtaken.
+    if (entry.revision > this.#revision) this.#take(entry);
+  }
+
+  /** A write of our own is acknowledged and watched in any order, but carries our session. */
+  #take(entry: OwnEntry | undefined): void {
+    const { revision = 0, session } = entry ?? {};
+    if (session === this.#session) {
+      this.#revision = Math.max(this.#revision, revision);
+      return;
+    }
+    const begun = this.#beat > 0;
+    this.#revision = revision;
+    this.#replaced = session === undefined ? 0 : revision;
+    if (session !== undefined && begun) {
+      // Two processes under one name must not take it from each other for ever: the older one waits.
+      const { clock, leaseMs } = this.#options;
+      this.#yieldUntil = clock.now() + 2 * leaseMs;
+    }
+    if (begun) this.#begin(session === undefined ? "removed" : "taken over");
+  }
+
+  /** Everything was read anew. `entry` is what stands under the own key. */
+  connected(entry: OwnEntry | undefined): void {
+    this.#connected = true;
+    this.#take(entry);
+    this.#echoedAt = this.#options.clock.now();
+    this.#ackedRevision = 0;
+    void this.renew();
+  }
+
+  disconnected(): void {
+    this.#connected = false;
+    this.#cancelTick?.();
+  }
+
+  /** Renews at once, so that others see a change of the status. */
+  announce(status: LeaseStatus): Promise<void> {
+    this.#status = status;
+    return this.renew();
+  }
+
+  async renew(): Promise<void> {
+    if (this.#renewing !== undefined) {
+      this.#again = true;
+      return this.#renewing;
+    }
+    this.#cancelTick?.();
+    if (this.#closed || !this.#connected) return;
+    if (this.#options.clock.now() < this.#yieldUntil) {
+      this.#tickLater();
+      return;
+    }
+    this.#renewing = this.#write().finally(() => {
+      this.#renewing = undefined;
+      const again = this.#again;
+      this.#again = false;
+      if (again) void this.renew();
+      else this.#tickLater();
+    });
+    return this.#renewing;
+  }
+
+  /** Removes the record, unless another session's stands there. */
+  async release(): Promise<void> {
+    this.#closed = true;
+    this.#cancelTick?.();
+    await this.#renewing;
+    this.fence("the node left");
+    if (!this.#connected || this.#revision === 0) return;
+    const { coordinator, leaseMs } = this.#options;
+    await coordinator
+      .remove(this.key, { revision: this.#revision, timeoutMs: leaseMs })
+      .catch(() => {});
+  }
+
+  /** Gives up what validity there is left. */
+  fence(reason: string): void {
+    this.#deadline = Number.NEGATIVE_INFINITY;
+    this.#expire(reason);
+  }
+
+  stop(): void {
+    this.#closed = true;
+    this.#cancelTick?.();
+    this.#cancelExpiry?.();
+  }
+
+  async #write(): Promise<void> {
+    const { clock, coordinator, leaseMs, marginMs } = this.#options;
+    const sentAt = clock.now();
+    const session = this.#session;
+    this.#beat++;
+    try {
+      const revision = await coordinator.write(this.key, encodeLease(this.record), {
+        revision: this.#revision,
+        timeoutMs: leaseMs / 2,
+      });
+      if (session !== this.#session) return;
+      this.#revision = Math.max(this.#revision, revision);
+      this.#ackedRevision = revision;
+      if (this.#status === "gone") return;
+      this.#deadline = Math.max(this.#deadline, sentAt + leaseMs - marginMs);
+      if (!this.isValid) return;
+      this.#watchExpiry();
+      if (!this.#wasValid) {
+        this.#wasValid = true;
+        this.#options.onValid();
+      }
+    } catch (error) {
+      // After a conflict the watch brings what stands there; should it not, it has to be read.
+      if (error instanceof WriteConflict) coordinator.resync();
+      else this.#options.onError(error as ParsecError);
+    }
+  }
+
+  #tickLater(): void {
+    if (this.#closed || !this.#connected) return;
+    const { clock, leaseMs } = this.#options;
+    this.#cancelTick?.();
+    this.#cancelTick = clock.schedule(leaseMs / 3, () => {
+      this.#checkEcho();
+      void this.renew();
+    });
+  }
+
+  /** Own renewals that are acknowledged but never come back by the watch: it has fallen silent. */
+  #checkEcho(): void {
+    const { clock, coordinator, leaseMs } = this.#options;
+    if (this.#ackedRevision <= this.#echoedRevision) return;
+    if (clock.now() - this.#echoedAt < leaseMs) return;
+    this.#echoedAt = clock.now();
+    coordinator.resync();
+  }
+
+  #watchExpiry(): void {
+    this.#cancelExpiry?.();
+    this.#cancelExpiry = this.#options.clock.schedule(this.remainingMs + 1, () => {
+      if (this.isValid) this.#watchExpiry();
+    });
+  }
+
+  #expire(reason: string): void {
+    if (!this.#wasValid) return;
+    this.#wasValid = false;
+    this.#cancelExpiry?.();
+    this.#options.onInvalid(reason);
+  }
+
+  /** What this session held is others' by now; what comes begins anew, under another session. */
+  #begin(how: string): void {
+    const old = this.#session;
+    this.fence(`its record was ${how}`);
+    this.#session = randomUUID();
+    this.#beat = 0;
+    this.#options.onReplaced(old);
+    if (this.#connected) void this.renew();
+  }
+}

@@ -1,0 +1,108 @@
+import { ParsecError } from "@parsec/core";
+import type { RingTable } from "../table/ring-table.ts";
+import type { FieldReader } from "../wire/field-reader.ts";
+import type { Answer, RequestHead } from "../wire/ring-message.ts";
+import { CopyReceiver } from "./copy-receiver.ts";
+import { isSamePosition } from "./partition-state.ts";
+import type { Replica } from "./replica.ts";
+import { decodeCopyPiece, decodeDelta, encodePosition } from "./replicate-message.ts";
+
+export interface BackupDeskOptions {
+  readonly replicaOf: (partition: number) => Replica;
+  readonly table: () => RingTable | undefined;
+  /** Whether this node owns the partition in that epoch, and still looks for what the last owner held. */
+  readonly isRecovering: (partition: number, partEpoch: number) => boolean;
+  /** Whether this node owns it, or believes so. */
+  readonly owns: (partition: number) => boolean;
+  readonly copyIdleMs: number;
+}
+
+/** Does what the owners of other partitions ask of this node as their backup. */
+export class BackupDesk {
+  readonly #options: BackupDeskOptions;
+  readonly #receivers: Map<number, CopyReceiver> = new Map();
+  /** The highest epoch heard of for each partition: whoever owned it before is not obeyed any more. */
+  readonly #fences: Map<number, number> = new Map();
+
+  constructor(options: BackupDeskOptions) {
+    this.#options = options;
+  }
+
+  /** Epochs of another incarnation are not comparable. */
+  newIncarnation(): void {
+    this.#fences.clear();
+    this.abandonCopies();
+  }
+
+  abandonCopies(): void {
+    for (const receiver of this.#receivers.values()) receiver.abandon("this node begins anew");
+  }
+
+  /** Why this request is not to be obeyed; undefined when it is. */
+  refuse(head: RequestHead): Answer | undefined {
+    const table = this.#options.table();
+    const { partition, partEpoch } = head;
+    const known = Math.max(table?.parts[partition]?.epoch ?? 0, this.#fences.get(partition) ?? 0);
+    if (table !== undefined && head.incarnation === table.incarnation && partEpoch >= known) {
+      this.#fences.set(partition, partEpoch);
+      return undefined;
+    }
+    return { outcome: "refused", refusal: "stale-epoch", epoch: table?.epoch ?? 0 };
+  }
+
+  async replicate(head: RequestHead, reader: FieldReader): Promise<Answer> {
+    if (this.#options.owns(head.partition)) return refusedAs(head);
+    const { previous, ops } = decodeDelta(reader);
+    const replica = this.#options.replicaOf(head.partition);
+    const epoch = head.partEpoch;
+    for (const [at, op] of ops.entries()) {
+      const { holds, position } = replica;
+      const seq = previous.seq + at + 1;
+      const before = at === 0 ? previous : { epoch, seq: seq - 1 };
+      // Sent again, because the answer to the first was lost.
+      if (holds && position.epoch === epoch && position.seq >= seq) continue;
+      if (!holds || !isSamePosition(position, before)) break;
+      try {
+        const applied = replica.apply(op, { position: { epoch, seq }, isOwner: false });
+        if (applied instanceof Promise) await applied;
+      } catch {
+        // The application refused the operation, as it does on the owner, whose caller is told.
+      }
+    }
+    const { holds, position } = replica;
+    return { outcome: "done", body: encodePosition({ holds, position }) };
+  }
+
+  async copy(head: RequestHead, reader: FieldReader): Promise<Answer> {
+    const { partition, partEpoch } = head;
+    const { owns, isRecovering, replicaOf, copyIdleMs } = this.#options;
+    if (owns(partition) && !isRecovering(partition, partEpoch)) return refusedAs(head);
+    let receiver = this.#receivers.get(partition);
+    if (receiver === undefined) {
+      receiver = new CopyReceiver(replicaOf(partition), copyIdleMs);
+      this.#receivers.set(partition, receiver);
+    }
+    const piece = decodeCopyPiece(reader);
+    await receiver.take(String(partEpoch), piece);
+    return { outcome: "done", body: new Uint8Array() };
+  }
+
+  position(head: RequestHead): Answer {
+    const { holds, position } = this.#options.replicaOf(head.partition);
+    return { outcome: "done", body: encodePosition({ holds, position }) };
+  }
+
+  /** A copy that is half received when its node is to own the partition is worth nothing. */
+  abandonCopy(partition: number): void {
+    this.#receivers.get(partition)?.abandon("this node owns the partition now");
+  }
+}
+
+function refusedAs(head: RequestHead): Answer {
+  return { outcome: "refused", refusal: "stale-epoch", epoch: head.epoch };
+}
+
+export function checkPartition(partition: number, partitions: number): void {
+  if (partition < partitions) return;
+  throw new ParsecError("MALFORMED_FRAME", `there is no partition ${partition}`);
+}

@@ -1,0 +1,148 @@
+import type { Clock } from "@parsec/core";
+import { decodeAnswer, type RequestHead } from "../wire/ring-message.ts";
+import { sendCopy } from "./copy-sender.ts";
+import type { CopyThrottle } from "./copy-throttle.ts";
+import type { LogFollower, PartitionLog } from "./partition-log.ts";
+import type { Position } from "./partition-state.ts";
+import type { Replica } from "./replica.ts";
+import { decodePosition, encodeDelta } from "./replicate-message.ts";
+
+const firstRetryMs = 20;
+const longestRetryMs = 500;
+const noBytes = new Uint8Array();
+
+export interface FollowerOptions {
+  readonly id: string;
+  readonly log: PartitionLog;
+  readonly replica: Replica;
+  readonly clock: Clock;
+  readonly throttle: CopyThrottle;
+  readonly pieceBytes: number;
+  readonly head: (kind: "replicate" | "copy") => RequestHead;
+  readonly send: (request: Uint8Array) => Promise<Uint8Array>;
+  /** It confirmed more than before. */
+  readonly onProgress: () => void;
+  /** It goes by an epoch that this node does not know yet: somebody else may own the partition. */
+  readonly onOvertaken: () => void;
+}
+
+/** Keeps one backup up to date: operations in order, one request at a time, or a whole copy where they do not fit. */
+export class Follower implements LogFollower {
+  readonly id: string;
+  readonly #options: FollowerOptions;
+  #confirmed = -1;
+  #needed = -1;
+  #busy = false;
+  #failures = 0;
+  #copies = 0;
+  #ended = false;
+  #cancelRetry: (() => void) | undefined = undefined;
+
+  constructor(options: FollowerOptions) {
+    this.id = options.id;
+    this.#options = options;
+    options.log.follow(this);
+    // An empty delta at first, to learn how far its copy goes.
+    this.#needed = options.log.lastSeq;
+    void this.#pump();
+  }
+
+  get confirmedSeq(): number {
+    return this.#confirmed;
+  }
+
+  get neededSeq(): number {
+    return this.#needed;
+  }
+
+  /** Whether it has everything there is at the moment. */
+  get isCaughtUp(): boolean {
+    return this.#confirmed >= 0 && this.#confirmed === this.#options.log.lastSeq;
+  }
+
+  get isFailing(): boolean {
+    return this.#failures > 0;
+  }
+
+  advance(): void {
+    if (!this.#busy && this.#cancelRetry === undefined) void this.#pump();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#cancelRetry?.();
+    this.#options.log.unfollow(this.id);
+  }
+
+  async #pump(): Promise<void> {
+    this.#busy = true;
+    // In a turn of its own: all that is appended meanwhile goes along.
+    await Promise.resolve();
+    try {
+      while (!this.#ended && (this.#confirmed < 0 || !this.isCaughtUp)) await this.#step();
+      this.#failures = 0;
+    } catch {
+      if (!this.#ended) this.#retryLater();
+    } finally {
+      this.#busy = false;
+    }
+    // Something may have been appended between the last look and this one.
+    if (!this.#ended && this.#cancelRetry === undefined && !this.isCaughtUp) void this.#pump();
+  }
+
+  #retryLater(): void {
+    const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 10);
+    this.#cancelRetry = this.#options.clock.schedule(delayMs, () => {
+      this.#cancelRetry = undefined;
+      this.advance();
+    });
+  }
+
+  async #step(): Promise<void> {
+    const { log, head, pieceBytes, send } = this.#options;
+    const from = this.#confirmed < 0 ? this.#needed : this.#confirmed;
+    const ops = this.#confirmed < 0 ? [] : log.after(from, pieceBytes);
+    if (ops === undefined) return this.#copy();
+    const previous = log.positionAt(from);
+    const answer = decodeAnswer(await send(encodeDelta(head("replicate"), { previous, ops })));
+    if (answer.outcome === "failed") throw answer.error;
+    if (answer.outcome === "refused") {
+      if (answer.refusal === "stale-epoch") this.#options.onOvertaken();
+      throw new Error(answer.refusal);
+    }
+    this.#failures = 0;
+    const { holds, position } = decodePosition(answer.body);
+    const seq = holds ? log.seqOf(position) : undefined;
+    if (seq !== undefined && log.after(seq, 0) !== undefined) this.#confirm(seq);
+    else await this.#copy();
+  }
+
+  async #copy(): Promise<void> {
+    const { log, replica, head, pieceBytes, send, throttle } = this.#options;
+    this.#confirmed = -1;
+    const position: Position = await throttle.run(async () => {
+      // From here on, everything that comes is kept for it.
+      this.#needed = log.committedSeq;
+      return sendCopy({
+        replica,
+        head: () => head("copy"),
+        copy: ++this.#copies,
+        pieceBytes,
+        send: (request) => (this.#ended ? Promise.resolve(noBytes) : send(request)),
+        throttle: (bytes) => throttle.pace(bytes),
+      });
+    });
+    const seq = log.seqOf(position);
+    if (seq === undefined) throw new Error("the copy is of another history");
+    this.#confirm(seq);
+  }
+
+  #confirm(seq: number): void {
+    if (this.#ended) return;
+    this.#confirmed = seq;
+    this.#needed = seq;
+    this.#options.log.advance();
+    this.#options.onProgress();
+  }
+}

@@ -1,0 +1,81 @@
+import { FieldReader } from "../wire/field-reader.ts";
+import { type RequestHead, writeHead } from "../wire/ring-message.ts";
+import type { Position } from "./partition-state.ts";
+
+/** Operations that follow upon `previous`, numbered one by one; all of the request's own partition epoch. */
+export interface Delta {
+  readonly previous: Position;
+  readonly ops: readonly Uint8Array[];
+}
+
+/** What a backup says: how far its copy goes, if it has one. */
+export interface BackupPosition {
+  readonly holds: boolean;
+  readonly position: Position;
+}
+
+export function encodeDelta(head: RequestHead, delta: Delta): Uint8Array {
+  const size = delta.ops.reduce((sum, op) => sum + op.length + 4, 0);
+  const writer = writeHead(head, size).count(delta.previous.epoch).count(delta.previous.seq);
+  writer.u32(delta.ops.length);
+  for (const op of delta.ops) writer.bytes(op);
+  return writer.finish();
+}
+
+export function decodeDelta(reader: FieldReader): Delta {
+  const previous = { epoch: reader.count(), seq: reader.count() };
+  const count = reader.u32();
+  const ops: Uint8Array[] = [];
+  // Each takes four bytes at least, so a lie about the number ends soon.
+  for (let at = 0; at < count; at++) ops.push(reader.bytes(reader.left));
+  reader.end();
+  return { previous, ops };
+}
+
+export function encodePosition({ holds, position }: BackupPosition): Uint8Array {
+  const bytes = Buffer.allocUnsafe(17);
+  bytes.writeUInt8(holds ? 1 : 0, 0);
+  bytes.writeDoubleLE(position.epoch, 1);
+  bytes.writeDoubleLE(position.seq, 9);
+  return bytes;
+}
+
+export function decodePosition(bytes: Uint8Array): BackupPosition {
+  const reader = new FieldReader(bytes);
+  const holds = reader.u8() === 1;
+  const position = { epoch: reader.count(), seq: reader.count() };
+  reader.end();
+  return { holds, position };
+}
+
+/** A piece of a copy. The first has index 0; the last says so. */
+export interface CopyPiece {
+  /** Names the copy, so that pieces of two do not mix. */
+  readonly copy: number;
+  readonly index: number;
+  readonly last: boolean;
+  /** How far the whole copy goes. */
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+}
+
+export function encodeCopyPiece(head: RequestHead, piece: CopyPiece): Uint8Array {
+  return writeHead(head, piece.bytes.length + 64)
+    .count(piece.copy)
+    .u32(piece.index)
+    .u8(piece.last ? 1 : 0)
+    .count(piece.position.epoch)
+    .count(piece.position.seq)
+    .rest(piece.bytes)
+    .finish();
+}
+
+export function decodeCopyPiece(reader: FieldReader): CopyPiece {
+  return {
+    copy: reader.count(),
+    index: reader.u32(),
+    last: reader.u8() === 1,
+    position: { epoch: reader.count(), seq: reader.count() },
+    bytes: reader.rest(),
+  };
+}

@@ -1,0 +1,167 @@
+import { isParsecError, ParsecError } from "@parsec/core";
+import type { WriteAck } from "../replication/partition-log.ts";
+import type { Replica } from "../replication/replica.ts";
+import type { OwnerTerm } from "../runtime/owner-term.ts";
+import type { RingTable } from "../table/ring-table.ts";
+import type { Answer, Refusal, RequestHead } from "../wire/ring-message.ts";
+import type { OwnerRequest } from "./request-body.ts";
+
+/** What a handler is given. */
+export interface RingRequest {
+  readonly key: string;
+  readonly partition: number;
+  /** Read-only. */
+  readonly payload: Uint8Array;
+  /** Fires when the caller's time has run out. */
+  readonly signal: AbortSignal;
+  /** Has the application's state carry out an operation on this partition, with copies; resolves with its answer. */
+  write(op: Uint8Array, options?: { readonly ack?: WriteAck }): Promise<Uint8Array>;
+}
+
+/** Answers a method on the node that owns the key. Throw a `ParsecError` to have its code reach the caller. */
+export type RingHandler = (request: RingRequest) => Uint8Array | Promise<Uint8Array>;
+
+export interface OwnerDeskOptions {
+  readonly table: () => RingTable | undefined;
+  /** Whether the lease holds at this very moment. */
+  readonly isValid: () => boolean;
+  readonly selfId: string;
+  readonly termOf: (partition: number) => OwnerTerm | undefined;
+  readonly replicaOf: ((partition: number) => Replica) | undefined;
+  readonly handlers: ReadonlyMap<string, RingHandler>;
+  readonly defaultAck: WriteAck;
+  /** Resolves when the table is at least of that epoch, or soon. */
+  readonly whenTable: (epoch: number) => Promise<void>;
+}
+
+/**
+ * Serves what this node owns, and says why when it does not serve. The lease is looked at before each
+ * request and again before each answer, so that a process that was stopped in between says nothing stale.
+ */
+export class OwnerDesk {
+  readonly #options: OwnerDeskOptions;
+
+  constructor(options: OwnerDeskOptions) {
+    this.#options = options;
+  }
+
+  async serve(head: RequestHead, request: OwnerRequest): Promise<Answer> {
+    const table = this.#options.table();
+    const known = table?.parts[head.partition]?.epoch ?? 0;
+    if (head.incarnation === table?.incarnation && head.partEpoch > known) {
+      // The asker knows of a change that has not come here yet.
+      await this.#options.whenTable(head.epoch);
+    }
+    if (request.kind === "read" && request.staleOk) return this.#readStale(head, request.query);
+    const term = this.#admit(head);
+    if (typeof term === "string") return this.#refused(term);
+    const leave = term.enter();
+    try {
+      const body = await this.#perform(term, request);
+      if (this.#mayAnswer(term)) return { outcome: "done", body };
+      if (request.kind === "read") return this.#refused("not-ready");
+      const message = "the node lost its lease while it served; nobody can say what took place";
+      return { outcome: "failed", error: new ParsecError("PEER_UNREACHABLE", message) };
+    } catch (error) {
+      return { outcome: "failed", error: handlerError(error) };
+    } finally {
+      leave();
+    }
+  }
+
+  /** The term under which the request is served; otherwise why it is not. */
+  #admit(head: RequestHead): OwnerTerm | Refusal {
+    const { table: tableOf, isValid, selfId, termOf } = this.#options;
+    const table = tableOf();
+    if (table === undefined || !isValid()) return "not-ready";
+    if (head.incarnation !== table.incarnation) return "stale-epoch";
+    const part = table.parts[head.partition];
+    if (part?.owner !== selfId) return "not-owner";
+    if (part.epoch !== head.partEpoch) return "stale-epoch";
+    const term = termOf(head.partition);
+    if (term?.epoch !== part.epoch || term.phase !== "serving") return "not-ready";
+    return term;
+  }
+
+  #mayAnswer(term: OwnerTerm): boolean {
+    return this.#options.isValid() && (term.phase === "serving" || term.phase === "sealed");
+  }
+
+  #refused(refusal: Refusal): Answer {
+    return { outcome: "refused", refusal, epoch: this.#options.table()?.epoch ?? 0 };
+  }
+
+  #perform(term: OwnerTerm, request: OwnerRequest): Uint8Array | Promise<Uint8Array> {
+    if (request.kind === "call") return this.#call(term, request);
+    const { replica, log } = term;
+    if (replica === undefined || log === undefined) throw withoutState();
+    return request.kind === "write"
+      ? log.append(request.op, request.ack)
+      : replica.read(request.query);
+  }
+
+  async #call(
+    term: OwnerTerm,
+    request: Extract<OwnerRequest, { kind: "call" }>,
+  ): Promise<Uint8Array> {
+    const { handlers, defaultAck } = this.#options;
+    const { method, key, payload, timeoutMs } = request;
+    const handler = handlers.get(method);
+    if (handler === undefined) {
+      throw new ParsecError(
+        "INVALID_ARGUMENT",
+        `no handler for the method ${JSON.stringify(method)}`,
+      );
+    }
+    const abort = new AbortController();
+    const timer = setTimeout(
+      () => abort.abort(new Error("the caller's time has run out")),
+      timeoutMs,
+    );
+    timer.unref();
+    try {
+      const answer: unknown = await handler({
+        key,
+        partition: term.partition,
+        payload,
+        signal: abort.signal,
+        write: (op, options) => {
+          if (term.log === undefined) return Promise.reject(withoutState());
+          return term.log.append(Uint8Array.from(op), options?.ack ?? defaultAck);
+        },
+      });
+      if (answer instanceof Uint8Array) return answer;
+      throw new ParsecError("ORIGIN_FAILED", `the handler of ${method} did not answer with bytes`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #readStale(head: RequestHead, query: Uint8Array): Promise<Answer> {
+    const { table: tableOf, selfId, replicaOf } = this.#options;
+    const table = tableOf();
+    const part = table?.parts[head.partition];
+    if (replicaOf === undefined) return { outcome: "failed", error: withoutState() };
+    const replica = replicaOf(head.partition);
+    const mayAnswer = part?.owner === selfId || part?.backups.includes(selfId) === true;
+    if (!mayAnswer || !replica.holds) return this.#refused("not-owner");
+    try {
+      return { outcome: "done", body: await replica.read(query) };
+    } catch (error) {
+      return { outcome: "failed", error: handlerError(error) };
+    }
+  }
+}
+
+function withoutState(): ParsecError {
+  return new ParsecError(
+    "INVALID_ARGUMENT",
+    "the ring was made without a state, so it has no data",
+  );
+}
+
+function handlerError(cause: unknown): ParsecError {
+  if (isParsecError(cause)) return cause;
+  const message = cause instanceof Error ? cause.message : "the handler failed";
+  return new ParsecError("ORIGIN_FAILED", message, { cause });
+}

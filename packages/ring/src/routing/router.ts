@@ -1,0 +1,175 @@
+import { type Clock, isParsecError, ParsecError } from "@parsec/core";
+import { LinkError } from "../link/link-error.ts";
+import { memberOf, type RingTable } from "../table/ring-table.ts";
+import { type Answer, decodeAnswer, type RequestHead } from "../wire/ring-message.ts";
+import { encodeRequest, type OwnerRequest } from "./request-body.ts";
+
+export interface RouterOptions {
+  readonly selfId: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly table: () => RingTable | undefined;
+  readonly whenTable: (epoch: number) => Promise<void>;
+  readonly serveHere: (head: RequestHead, request: OwnerRequest) => Promise<Answer>;
+  readonly send: (
+    address: string,
+    request: Uint8Array,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  ) => Promise<Uint8Array>;
+  /** Requests of this node's own that may be under way at the same time. */
+  readonly maxPending: number;
+}
+
+export interface RouteOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const maxRedirects = 3;
+const firstPauseMs = 2;
+const longestPauseMs = 50;
+
+/**
+ * Brings a request to whoever owns the partition: one hop, never forwarded. What was certainly not done is
+ * asked again, of whoever the table names then, until the time has run out; what may have been done is not.
+ */
+export class Router {
+  readonly #options: RouterOptions;
+  #pending = 0;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  async ask(partition: number, request: OwnerRequest, route: RouteOptions): Promise<Uint8Array> {
+    const { maxPending } = this.#options;
+    if (this.#pending >= maxPending) {
+      throw new ParsecError("OVERLOADED", `${maxPending} requests of this node are under way`);
+    }
+    this.#pending++;
+    try {
+      return await this.#insist(partition, request, route);
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  async #insist(
+    partition: number,
+    request: OwnerRequest,
+    route: RouteOptions,
+  ): Promise<Uint8Array> {
+    const { clock, whenTable } = this.#options;
+    const { signal } = route;
+    const deadline = clock.now() + route.timeoutMs;
+    let redirects = 0;
+    let reason = "nobody owns the partition";
+    for (let attempt = 0; ; attempt++) {
+      if (signal?.aborted) throw aborted(signal);
+      const timeoutMs = deadline - clock.now();
+      if (timeoutMs <= 0) {
+        throw new ParsecError(
+          "TIMEOUT",
+          `partition ${partition} was not served in time: ${reason}`,
+        );
+      }
+      const answer = await this.#attempt(partition, request, { timeoutMs, signal });
+      if (answer instanceof LinkError) {
+        reason = answer.message;
+      } else if (answer === undefined) {
+        reason = "nobody owns the partition";
+      } else if (answer.outcome === "done") {
+        return answer.body;
+      } else if (answer.outcome === "failed") {
+        throw answer.error;
+      } else {
+        reason = `its owner answers ${answer.refusal}`;
+        if (answer.refusal !== "not-ready" && ++redirects > maxRedirects) {
+          const message = `partition ${partition} was not found where the table says, ${redirects} times`;
+          throw new ParsecError("PEER_UNREACHABLE", message);
+        }
+        if (answer.epoch > (this.#options.table()?.epoch ?? 0)) await whenTable(answer.epoch);
+      }
+      await this.#pause(attempt, deadline, signal);
+    }
+  }
+
+  /** An answer; nothing while nobody owns the partition; the error of a request that was certainly not done. */
+  async #attempt(
+    partition: number,
+    request: OwnerRequest,
+    route: RouteOptions,
+  ): Promise<Answer | LinkError | undefined> {
+    const { table: tableOf, selfId, send } = this.#options;
+    const table = tableOf();
+    const part = table?.parts[partition];
+    if (table === undefined || part === undefined) return undefined;
+    const stale = request.kind === "read" && request.staleOk;
+    const target = stale && part.backups.includes(selfId) ? selfId : part.owner;
+    const owner = memberOf(table, target);
+    if (owner === undefined || !owner.present) return undefined;
+    const { incarnation, epoch } = table;
+    const head = { kind: request.kind, incarnation, epoch, partition, partEpoch: part.epoch };
+    if (owner.id === selfId) return this.#here(head, request, route);
+    const timed = request.kind === "call" ? { ...request, timeoutMs: route.timeoutMs } : request;
+    try {
+      return decodeAnswer(await send(owner.address, encodeRequest(head, timed), route));
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error;
+      const isHarmless = request.kind === "read" && error.code !== "CLOSED";
+      if (error.delivery === "not-delivered" || isHarmless) {
+        if (error.code === "FRAME_TOO_LARGE" || error.code === "CLOSED") throw error;
+        return error;
+      }
+      throw error;
+    }
+  }
+
+  /** This node's own answer, for as long as the caller waits. */
+  #here(head: RequestHead, request: OwnerRequest, route: RouteOptions): Promise<Answer> {
+    const timed = request.kind === "call" ? { ...request, timeoutMs: route.timeoutMs } : request;
+    const { signal, timeoutMs } = route;
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+        done();
+      };
+      const abort = (): void => settle(() => reject(aborted(signal)));
+      const timer = setTimeout(() => {
+        settle(() => reject(new ParsecError("TIMEOUT", `no answer within ${timeoutMs} ms`)));
+      }, timeoutMs);
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#options.serveHere(head, timed).then(
+        (answer) => settle(() => resolve(answer)),
+        (error: unknown) => settle(() => reject(error)),
+      );
+    });
+  }
+
+  #pause(attempt: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, random } = this.#options;
+    const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(attempt, 10));
+    const pauseMs = Math.min(longest * (0.5 + 0.5 * random()), Math.max(0, deadline - clock.now()));
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      // Not unref'd: somebody waits for the answer.
+      const timer = setTimeout(done, pauseMs);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): ParsecError {
+  const cause: unknown = signal?.reason;
+  if (isParsecError(cause)) return cause;
+  return new ParsecError("ABORTED", "the caller waits no longer", { cause });
+}

@@ -1,0 +1,362 @@
+import { isParsecError, ParsecError } from "@parsec/core";
+import type { Coordinator, CoordinatorEntry } from "../coordinator/coordinator.ts";
+import { OwnLease } from "../lease/own-lease.ts";
+import type { Link } from "../link/link.ts";
+import { BackupDesk, checkPartition } from "../replication/backup-desk.ts";
+import { sendCopy } from "../replication/copy-sender.ts";
+import type { RingEvent } from "../ring-events.ts";
+import type { RingSettings } from "../ring-options.ts";
+import { OwnerDesk, type RingHandler } from "../routing/owner-desk.ts";
+import { decodeRequest, type OwnerRequest } from "../routing/request-body.ts";
+import { memberOf, type RingTable } from "../table/ring-table.ts";
+import { TableKeeper, tableKey } from "../table/table-keeper.ts";
+import { tableLimits } from "../table/table-limits.ts";
+import { FieldReader } from "../wire/field-reader.ts";
+import { type Answer, encodeAnswer, type RequestHead, readHead } from "../wire/ring-message.ts";
+import { Membership } from "./membership.ts";
+import { PartitionTerms } from "./partition-terms.ts";
+import { TableWatch } from "./table-watch.ts";
+
+export interface RingNodeOptions {
+  readonly settings: RingSettings;
+  readonly coordinator: Coordinator;
+  readonly link: Link;
+  readonly handlers: ReadonlyMap<string, RingHandler>;
+  readonly emit: (event: RingEvent) => void;
+  /** This node's place in the table changed, or something failed that waiting may not mend. */
+  readonly onProgress: (error: ParsecError | undefined) => void;
+}
+
+const pieceBytes = 256 * 1024;
+const tickMs = 100;
+const tableWaitMs = 200;
+
+/** One node of a ring at work: it hears the coordinator, renews its lease, plans, and serves other nodes. */
+export class RingNode {
+  readonly table: TableKeeper;
+  readonly lease: OwnLease;
+  readonly membership: Membership;
+  readonly terms: PartitionTerms;
+  readonly ownerDesk: OwnerDesk;
+  readonly watch: TableWatch;
+  readonly #options: RingNodeOptions;
+  readonly #backupDesk: BackupDesk;
+  #store: string | undefined = undefined;
+  #incarnationSeenAtMs = 0;
+  #members: ReadonlySet<string> = new Set();
+  #judged = "";
+  #copies = 0;
+  #lastError: ParsecError | undefined = undefined;
+  #cancelTick: (() => void) | undefined = undefined;
+  #cancelPlan: (() => void) | undefined = undefined;
+  #closed = false;
+
+  constructor(options: RingNodeOptions) {
+    this.#options = options;
+    const { settings, coordinator, link, handlers, emit } = options;
+    const {
+      clock,
+      node: id,
+      zone,
+      weight,
+      durable,
+      leaseMs,
+      marginMs,
+      partitions,
+      replicas,
+    } = settings;
+    const onError = (error: ParsecError): void => this.#failed(error);
+    this.watch = new TableWatch(clock, tableWaitMs);
+    this.lease = new OwnLease({
+      leaseMs,
+      marginMs,
+      clock,
+      coordinator,
+      self: { id, address: link.address, zone, weight, durable },
+      onValid: () => this.#valid(),
+      onInvalid: (reason) => emit({ type: "fenced", reason }),
+      onReplaced: (session) => this.#replaced(session),
+      onError,
+    });
+    this.table = new TableKeeper({
+      coordinator,
+      clock,
+      partitions,
+      replicas,
+      writeTimeoutMs: leaseMs,
+      mayWrite: () => this.lease.isValid,
+      plan: (table) => this.membership.plan(table),
+      onTable: (table, isNew) => this.#tableChanged(table, isNew),
+      onMissing: () => this.#tableMissing(),
+      onError,
+    });
+    const table = (): RingTable | undefined => this.table.table;
+    this.membership = new Membership({ settings, coordinator, lease: this.lease, table, onError });
+    this.terms = new PartitionTerms({
+      settings,
+      link,
+      pieceBytes,
+      table,
+      session: () => this.lease.session,
+      quietAtMs: () => this.#quietAtMs,
+      propose: (change) => this.table.propose(change),
+      resync: () => coordinator.resync(),
+      onOwned: (partition) => this.#backupDesk.abandonCopy(partition),
+      emit,
+    });
+    this.ownerDesk = new OwnerDesk({
+      table,
+      isValid: () => this.lease.isValid,
+      selfId: id,
+      termOf: (partition) => this.terms.termOf(partition),
+      replicaOf: settings.state && ((partition) => this.terms.replicaOf(partition)),
+      handlers,
+      defaultAck: settings.ack,
+      whenTable: (epoch) => this.watch.reach(epoch),
+    });
+    this.#backupDesk = new BackupDesk({
+      table,
+      replicaOf: (partition) => this.terms.replicaOf(partition),
+      owns: (partition) => this.terms.termOf(partition) !== undefined,
+      isRecovering: (partition, partEpoch) => {
+        const term = this.terms.termOf(partition);
+        return term?.phase === "recovering" && term.epoch === partEpoch;
+      },
+      copyIdleMs: Math.max(10_000, settings.replicaTimeoutMs * 2),
+    });
+  }
+
+  get lastError(): ParsecError | undefined {
+    return this.#lastError;
+  }
+
+  /** Whether this very session is in the table. */
+  get isMember(): boolean {
+    const member = memberOf(this.table.table, this.#options.settings.node);
+    return member?.session === this.lease.session;
+  }
+
+  start(): void {
+    this.#options.link.serve((request) => this.#answer(request));
+    this.#options.coordinator.start({
+      snapshot: (entries, store) => this.#snapshot(entries, store),
+      changed: (entry) => this.#changed(entry),
+      lost: (reason) => this.#lost(reason),
+      warning: (message) => this.#options.emit({ type: "warning", message }),
+    });
+    this.#tick();
+  }
+
+  /** Serves nothing from now on. */
+  stop(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelTick?.();
+    this.#cancelPlan?.();
+    this.lease.fence(reason);
+    this.terms.endAll(reason);
+    this.table.close();
+    this.#backupDesk.abandonCopies();
+  }
+
+  get #quietAtMs(): number {
+    const { coordinator, settings } = this.#options;
+    if (!coordinator.mayForget) return Number.NEGATIVE_INFINITY;
+    return this.#incarnationSeenAtMs + settings.leaseMs + settings.marginMs;
+  }
+
+  #snapshot(entries: readonly CoordinatorEntry[], store: string): void {
+    if (this.#closed) return;
+    const isSameStore = this.#store === store;
+    const tableEntry = entries.find(({ key }) => key === tableKey);
+    if (this.#store !== undefined && !isSameStore) {
+      this.lease.fence("the store was deleted, and made anew");
+    }
+    this.#store = store;
+    this.membership.read(entries, isSameStore);
+    const own = entries.find(({ key }) => key === this.lease.key);
+    this.lease.connected(own && this.#ownEntry(own));
+    this.table.read(tableEntry, isSameStore);
+    this.#reconsider();
+  }
+
+  #changed(entry: CoordinatorEntry): void {
+    if (this.#closed) return;
+    if (entry.key === tableKey) {
+      this.table.changed(entry);
+      return;
+    }
+    if (entry.key === this.lease.key) this.lease.seen(this.#ownEntry(entry));
+    else this.membership.changed(entry);
+    this.#reconsider();
+  }
+
+  #ownEntry(entry: CoordinatorEntry): {
+    readonly revision: number;
+    readonly session: string | undefined;
+  } {
+    const { revision } = entry;
+    const record = this.membership.decode(entry);
+    if (record === undefined) {
+      return { revision, session: entry.value === undefined ? undefined : "unreadable" };
+    }
+    if (record.status === "gone") this.membership.knownDead(record.session);
+    return { revision, session: record.session };
+  }
+
+  #lost(reason: ParsecError): void {
+    if (this.#closed) return;
+    this.lease.disconnected();
+    this.table.lost();
+    this.#failed(reason);
+  }
+
+  #failed(error: ParsecError): void {
+    if (this.#closed) return;
+    this.#lastError = error;
+    this.#options.onProgress(error);
+  }
+
+  #valid(): void {
+    this.membership.excuse();
+    this.#options.emit({ type: "unfenced" });
+    this.#judged = "";
+    this.table.kick();
+    this.#reconsider();
+  }
+
+  #replaced(session: string): void {
+    this.membership.knownDead(session);
+    this.terms.endAll("this node was declared dead");
+    this.#backupDesk.abandonCopies();
+    const reason = "its lease was removed or taken over";
+    this.#options.emit({ type: "rejoining", reason });
+  }
+
+  #tableChanged(table: RingTable, isNew: boolean): void {
+    if (isNew) {
+      this.#incarnationSeenAtMs = this.#options.settings.clock.now();
+      this.#backupDesk.newIncarnation();
+      this.terms.endAll("the ring's table was lost, and made anew");
+    }
+    this.#tellMembers(table);
+    this.terms.apply(table);
+    this.watch.changed(table);
+    const { epoch, incarnation } = table;
+    this.#options.emit({ type: "table", epoch, incarnation });
+    this.#options.onProgress(undefined);
+    this.#reconsider();
+  }
+
+  #tableMissing(): void {
+    this.terms.endAll("the ring's table was lost");
+    this.#options.emit({ type: "rejoining", reason: "the table is not there any more" });
+    this.#reconsider();
+  }
+
+  #tellMembers(table: RingTable): void {
+    const members = new Set(table.members.filter(({ present }) => present).map(({ id }) => id));
+    for (const id of members) {
+      if (!this.#members.has(id)) this.#options.emit({ type: "member-joined", id });
+    }
+    for (const id of this.#members) {
+      if (!members.has(id)) this.#options.emit({ type: "member-left", id });
+    }
+    this.#members = members;
+  }
+
+  /** Looks whether the table fits those who live, and has it written if it does not. */
+  #reconsider(): void {
+    const table = this.table.table;
+    if (this.#closed || !this.lease.isValid) return;
+    const members = this.membership.living(table);
+    const facts = members.map(({ id, session, weight }) => [id, session, weight]);
+    const judged = JSON.stringify([table?.incarnation, table?.epoch, facts]);
+    const { rejoinGraceMs } = this.#options.settings;
+    const waits = table?.members.some(({ present }) => !present) === true && rejoinGraceMs > 0;
+    if (judged === this.#judged && !waits) return;
+    this.#judged = judged;
+    if (table !== undefined && this.membership.plan(table) === table) return;
+    this.#planLater(
+      table,
+      members.map(({ id }) => id),
+    );
+  }
+
+  /** One after the other, so that nodes do not all write the same; the first is usually enough. */
+  #planLater(table: RingTable | undefined, ids: readonly string[]): void {
+    const { settings } = this.#options;
+    const rank = [...ids].sort().indexOf(settings.node);
+    const isCrash = table?.members.some(({ id }) => !ids.includes(id)) === true;
+    const delayMs = (isCrash ? 0 : this.membership.settleMs) + Math.max(0, rank) * 10;
+    this.#cancelPlan?.();
+    this.#cancelPlan = settings.clock.schedule(delayMs, () => {
+      this.#cancelPlan = undefined;
+      // It is planned anew with whatever is known by then.
+      void this.table.propose((current) => current);
+    });
+  }
+
+  #tick(): void {
+    if (this.#closed) return;
+    const { clock, leaseMs } = this.#options.settings;
+    const hears = clock.now() - this.lease.heardAtMs < leaseMs;
+    // Whoever hears nothing, not even itself, judges nobody.
+    if (this.lease.isValid && hears) this.membership.bury();
+    this.#reconsider();
+    this.terms.checkStuck();
+    const nextMs = Math.min(tickMs, Math.max(5, this.membership.nextChangeMs));
+    this.#cancelTick = clock.schedule(nextMs, () => this.#tick());
+  }
+
+  async #answer(request: Uint8Array): Promise<Uint8Array> {
+    try {
+      return encodeAnswer(await this.#serve(request));
+    } catch (error) {
+      const failed = isParsecError(error)
+        ? error
+        : new ParsecError("ORIGIN_FAILED", "the node failed to answer", { cause: error });
+      return encodeAnswer({ outcome: "failed", error: failed });
+    }
+  }
+
+  async #serve(request: Uint8Array): Promise<Answer> {
+    const { settings } = this.#options;
+    const reader = new FieldReader(request);
+    const head = readHead(reader);
+    checkPartition(head.partition, settings.partitions);
+    if (this.#closed) return { outcome: "refused", refusal: "not-owner", epoch: 0 };
+    const { kind } = head;
+    if (kind === "call" || kind === "write" || kind === "read") {
+      const owned: OwnerRequest = decodeRequest(kind, reader, settings);
+      return this.ownerDesk.serve(head, owned);
+    }
+    if (settings.state === undefined) {
+      throw new ParsecError("INVALID_ARGUMENT", "this node keeps no state in the ring");
+    }
+    if (this.table.table?.incarnation === head.incarnation) await this.watch.reach(head.epoch);
+    const refused = this.#backupDesk.refuse(head);
+    if (refused !== undefined) return refused;
+    if (kind === "replicate") return this.#backupDesk.replicate(head, reader);
+    if (kind === "copy") return this.#backupDesk.copy(head, reader);
+    if (kind === "position") return this.#backupDesk.position(head);
+    return this.#sendCopy(head, reader.text(tableLimits.maxAddressBytes));
+  }
+
+  /** A new owner wants what this node holds. */
+  async #sendCopy(head: RequestHead, address: string): Promise<Answer> {
+    const { link, settings } = this.#options;
+    const { throttle } = this.terms;
+    await throttle.run(() =>
+      sendCopy({
+        replica: this.terms.replicaOf(head.partition),
+        head: () => ({ ...head, kind: "copy" }),
+        copy: ++this.#copies,
+        pieceBytes,
+        send: (piece) => link.request(address, piece, { timeoutMs: settings.replicaTimeoutMs }),
+        throttle: (bytes) => throttle.pace(bytes),
+      }),
+    );
+    return { outcome: "done", body: new Uint8Array() };
+  }
+}

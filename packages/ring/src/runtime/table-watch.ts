@@ -1,0 +1,37 @@
+import type { Clock } from "@parsec/core";
+import type { RingTable } from "../table/ring-table.ts";
+
+/** Lets requests wait for a table that others know of already. */
+export class TableWatch {
+  readonly #clock: Clock;
+  readonly #longestMs: number;
+  readonly #waiting: Set<{ readonly epoch: number; readonly done: () => void }> = new Set();
+  #epoch = 0;
+
+  constructor(clock: Clock, longestMs: number) {
+    this.#clock = clock;
+    this.#longestMs = longestMs;
+  }
+
+  changed(table: RingTable | undefined): void {
+    this.#epoch = table?.epoch ?? 0;
+    for (const { epoch, done } of [...this.#waiting]) if (epoch <= this.#epoch) done();
+  }
+
+  /** Resolves when the table is at least of that epoch, or after a while. */
+  reach(epoch: number): Promise<void> {
+    if (epoch <= this.#epoch) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiter = {
+        epoch,
+        done: () => {
+          cancel();
+          this.#waiting.delete(waiter);
+          resolve();
+        },
+      };
+      const cancel = this.#clock.schedule(this.#longestMs, () => waiter.done());
+      this.#waiting.add(waiter);
+    });
+  }
+}

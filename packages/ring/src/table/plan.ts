@@ -1,0 +1,131 @@
+import { isDeepStrictEqual } from "node:util";
+import { type LiveMember, type Survivors, withoutTheDead } from "./plan-survivors.ts";
+import { affinity, leastBy } from "./rendezvous.ts";
+import type { RingTable, TableMember, TablePart } from "./ring-table.ts";
+import { dueShares } from "./shares.ts";
+
+export interface PlanOptions {
+  readonly members: readonly LiveMember[];
+  readonly awaited: ReadonlySet<string>;
+  /** How many partitions a node may be giving, and how many it may be taking, at the same time. */
+  readonly maxMoves: number;
+}
+
+/**
+ * The table that follows from `table` when exactly these members live. Depends on nothing else, so
+ * whichever node computes it finds the same; the epoch is left for the writer to raise. The same object
+ * comes back when nothing has to change.
+ *
+ * Owners stay where they can; shares are exact; what moves is the least that makes them so.
+ */
+export function planTable(table: RingTable, options: PlanOptions): RingTable {
+  const { awaited, maxMoves } = options;
+  const live = new Map(options.members.map((member) => [member.id, member]));
+  const surviving = withoutTheDead(table, { live, awaited });
+  const targets = balance(surviving, live);
+  const parts = withMoves(surviving, { targets, maxMoves });
+  const planned = { ...table, members: membersOf(table, { live, awaited, parts }), parts };
+  return isDeepStrictEqual(planned, table) ? table : planned;
+}
+
+/** Those who live, and those whose partitions wait for them. */
+function membersOf(
+  table: RingTable,
+  options: Survivors & { readonly parts: readonly TablePart[] },
+): readonly TableMember[] {
+  const { live, parts } = options;
+  const named = new Set<string>();
+  for (const { owner, backups } of parts) {
+    if (owner !== undefined) named.add(owner);
+    for (const backup of backups) named.add(backup);
+  }
+  const members: TableMember[] = [...live.values()].map(
+    ({ id, session, address, zone, weight }) => {
+      return { id, session, address, zone, weight, present: true };
+    },
+  );
+  for (const member of table.members) {
+    if (!live.has(member.id) && named.has(member.id)) members.push({ ...member, present: false });
+  }
+  return members.sort((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+/** Who is to own each part in the end. */
+function balance(
+  parts: readonly TablePart[],
+  live: ReadonlyMap<string, LiveMember>,
+): readonly (string | undefined)[] {
+  const takers = [...live.values()].filter(({ weight }) => weight > 0);
+  /** Waits for somebody who is away; nobody else may have it. */
+  const isWaiting = ({ owner }: TablePart): boolean => owner !== undefined && !live.has(owner);
+  const targets = parts.map((part) => part.next ?? part.owner);
+  if (takers.length === 0) return targets;
+  const held = new Map<string, number>();
+  for (const [number, id] of targets.entries()) {
+    if (id !== undefined && !isWaiting(parts[number] as TablePart)) {
+      held.set(id, (held.get(id) ?? 0) + 1);
+    }
+  }
+  const total = parts.filter((part) => !isWaiting(part)).length;
+  const due = dueShares(total, { holders: takers, held });
+  const surplusOf = (id: string | undefined): number =>
+    id === undefined ? Number.POSITIVE_INFINITY : (held.get(id) ?? 0) - (due.get(id) ?? 0);
+
+  for (const { id: taker } of takers.sort((left, right) => (left.id < right.id ? -1 : 1))) {
+    for (let missing = -surplusOf(taker); missing > 0; missing--) {
+      const movable = parts
+        .map((part, number) => ({ part, number, from: targets[number] }))
+        .filter(({ part, from }) => !isWaiting(part) && surplusOf(from) > 0);
+      const moved = leastBy(movable, ({ part, number, from }) => [
+        from === undefined ? 0 : 1,
+        // To undo a move that has not happened yet is cheapest, then one to where the data is already.
+        part.owner === taker ? 0 : 1,
+        live.get(from ?? "")?.weight === 0 ? 0 : 1,
+        part.recovery === "everyone" ? 0 : 1,
+        part.next === undefined ? 1 : 0,
+        part.backups.includes(taker) ? 0 : 1,
+        -affinity(taker, number),
+        number,
+      ]);
+      if (moved === undefined) break;
+      targets[moved.number] = taker;
+      held.set(taker, (held.get(taker) ?? 0) + 1);
+      if (moved.from !== undefined) held.set(moved.from, (held.get(moved.from) ?? 0) - 1);
+    }
+  }
+  return targets;
+}
+
+/** Turns targets into owners where nobody serves yet, and into planned moves, a few at a time, elsewhere. */
+function withMoves(
+  parts: readonly TablePart[],
+  options: { readonly targets: readonly (string | undefined)[]; readonly maxMoves: number },
+): readonly TablePart[] {
+  const { targets, maxMoves } = options;
+  const gives = new Map<string, number>();
+  const takes = new Map<string, number>();
+  const begin = (from: string, to: string): void => {
+    gives.set(from, (gives.get(from) ?? 0) + 1);
+    takes.set(to, (takes.get(to) ?? 0) + 1);
+  };
+  for (const [number, { owner, next }] of parts.entries()) {
+    if (owner !== undefined && next !== undefined && next === targets[number]) begin(owner, next);
+  }
+  return parts.map((part, number) => {
+    const target = targets[number];
+    const { owner, next } = part;
+    if (target === undefined || target === owner) {
+      return next === undefined ? part : { ...part, next: undefined };
+    }
+    if (owner === undefined || part.recovery === "everyone") {
+      const epoch = part.epoch + 1;
+      const backups = part.backups.filter((id) => id !== target);
+      return { ...part, owner: target, backups, epoch, next: undefined };
+    }
+    if (next === target) return part;
+    const busy = (gives.get(owner) ?? 0) >= maxMoves || (takes.get(target) ?? 0) >= maxMoves;
+    if (busy) return next === undefined ? part : { ...part, next: undefined };
+    begin(owner, target);
+    return { ...part, next: target };
+  });
+}

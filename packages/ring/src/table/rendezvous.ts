@@ -1,0 +1,42 @@
+/**
+ * How well a node suits a partition: a number that all nodes compute alike and that looks random.
+ * It decides where nothing else does, so that no node is always the first in line.
+ */
+export function affinity(id: string, partition: number): number {
+  // FNV-1a over the text, then the finaliser of murmur3, which spreads the last bits.
+  let hash = 0x811c9dc5 ^ partition;
+  for (let at = 0; at < id.length; at++) {
+    hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16) ^ Math.imul(partition, 0x9e3779b1), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Orders by the first of the keys that differs, ascending. */
+function compareKeys(
+  left: readonly (number | string)[],
+  right: readonly (number | string)[],
+): number {
+  for (const [at, key] of left.entries()) {
+    const other = right[at] as number | string;
+    if (key < other) return -1;
+    if (key > other) return 1;
+  }
+  return 0;
+}
+
+/** The candidate whose keys come first; undefined when there is none. */
+export function leastBy<Candidate>(
+  candidates: Iterable<Candidate>,
+  keysOf: (candidate: Candidate) => readonly (number | string)[],
+): Candidate | undefined {
+  let best:
+    | { readonly candidate: Candidate; readonly keys: readonly (number | string)[] }
+    | undefined;
+  for (const candidate of candidates) {
+    const keys = keysOf(candidate);
+    if (best === undefined || compareKeys(keys, best.keys) < 0) best = { candidate, keys };
+  }
+  return best?.candidate;
+}

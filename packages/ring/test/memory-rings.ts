@@ -1,0 +1,114 @@
+import {
+  createMemoryHub,
+  createRing,
+  type MemoryHub,
+  type MemorySeat,
+  type Ring,
+  type RingEvent,
+  type RingOptions,
+} from "../src/index.ts";
+import { createMapState, type MapState } from "./map-state.ts";
+import { until } from "./until.ts";
+
+export interface TestRing extends Pick<MemorySeat, "cut" | "heal"> {
+  readonly id: string;
+  readonly ring: Ring;
+  readonly state: MapState;
+  readonly events: RingEvent[];
+  /** What the hooks were called with, in order. */
+  readonly hooks: string[];
+  put(key: string, value: string): Promise<string>;
+  get(key: string, options?: { readonly staleOk?: boolean }): Promise<string>;
+}
+
+export interface TestRings {
+  readonly hub: MemoryHub;
+  readonly rings: TestRing[];
+  join(id: string, over?: Partial<RingOptions>): Promise<TestRing>;
+  /** All agree on these members, nothing moves, and there are as many copies as can be. */
+  settled(ids: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Leases are short, for tests that wait for them to run out. */
+const fastLease = { leaseMs: 240, joinDelayMs: 10, replicaTimeoutMs: 100 };
+
+export function memoryRings(
+  defaults: Partial<RingOptions> = {},
+  hub: MemoryHub = createMemoryHub(),
+): TestRings {
+  const rings: TestRing[] = [];
+  return {
+    hub,
+    rings,
+    async join(id, over = {}) {
+      const seat = hub.seat();
+      const state = createMapState();
+      const { coordinator, link } = seat;
+      const parts = { platform: "test", node: id, coordinator, link, state };
+      const ring = createRing({ ...parts, partitions: 16, ...fastLease, ...defaults, ...over });
+      const joined = testRing(ring, { id, state, seat });
+      rings.push(joined);
+      await ring.start();
+      return joined;
+    },
+    settled: (ids) => settled(rings, ids),
+    async close() {
+      await Promise.all(rings.map(({ ring }) => ring.close()));
+    },
+  };
+}
+
+function testRing(
+  ring: Ring,
+  { id, state, seat }: { readonly id: string; readonly state: MapState; readonly seat: MemorySeat },
+): TestRing {
+  const events: RingEvent[] = [];
+  const hooks: string[] = [];
+  ring.subscribe((event) => events.push(event));
+  ring.onOwn((partitions, { lost }) => {
+    for (const each of partitions) hooks.push(`own ${each}${lost ? " lost" : ""}`);
+  });
+  ring.onRelease((partitions) => {
+    for (const each of partitions) hooks.push(`release ${each}`);
+  });
+  return {
+    id,
+    ring,
+    state,
+    events,
+    hooks,
+    cut: () => seat.cut(),
+    heal: () => seat.heal(),
+    async put(key, value) {
+      return Buffer.from(await ring.write(key, Buffer.from(`${key}=${value}`))).toString();
+    },
+    async get(key, options = {}) {
+      return Buffer.from(await ring.read(key, Buffer.from(key), options)).toString();
+    },
+  };
+}
+
+async function settled(rings: readonly TestRing[], ids: readonly string[]): Promise<void> {
+  const expected = [...ids].sort().join();
+  const alive = rings.filter(({ id }) => ids.includes(id));
+  await until(() => {
+    const states = alive
+      .map(({ ring }) => ring.state())
+      .filter(({ status }) => status !== "closed");
+    const first = states[0];
+    return states.every((state) => {
+      const copies = Math.min(ids.length, state.replicas);
+      const owned = states.reduce((sum, each) => sum + each.owned.length, 0);
+      return (
+        state.members.map(({ id }) => id).join() === expected &&
+        state.incarnation === first?.incarnation &&
+        state.epoch === first?.epoch &&
+        state.moving.length === 0 &&
+        state.members.reduce((sum, { backups }) => sum + backups, 0) ===
+          state.partitions * (copies - 1) &&
+        owned === state.partitions
+      );
+    });
+  });
+}
