@@ -45,6 +45,7 @@ export type {
   PeerInvalidationTarget,
   PeerLookup,
   PeerPicker,
+  PeerTrace,
 } from "./peer.ts";
 
 // Frames, batches and health: what transports share.
@@ -68,6 +69,7 @@ export { PeerHealth } from "./peer-health.ts";
 export type { PeerLinkOptions } from "./peer-link.ts";
 export { PeerLink } from "./peer-link.ts";
 export type { PeerPing } from "./peer-ping.ts";
+export { readPeerTrace } from "./peer-trace.ts";
 export type { AnswerSink } from "./served-frame.ts";
 export { ServedFrame } from "./served-frame.ts";
 export type { SilenceOptions } from "./silence-watch.ts";

@@ -9,7 +9,7 @@ import {
   encodeCancellation,
   encodeInvalidations,
 } from "./peer-frame-invalidations.ts";
-import { resolveFrameLimits } from "./peer-frame-limits.ts";
+import { type FrameLimits, resolveFrameLimits } from "./peer-frame-limits.ts";
 
 const limits = resolveFrameLimits();
 
@@ -23,6 +23,7 @@ function codeOf(run: () => unknown): string {
   return "none";
 }
 
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const anyName = fc.string({ unit: "binary", maxLength: 20 }).map(canonicalKey);
 const anyTarget: fc.Arbitrary<PeerInvalidation["target"]> = fc.oneof(
   fc.record({ kind: fc.constant("keys" as const), keys: fc.array(anyName, { maxLength: 4 }) }),
@@ -30,7 +31,16 @@ const anyTarget: fc.Arbitrary<PeerInvalidation["target"]> = fc.oneof(
   fc.record({ kind: fc.constant("all" as const) }),
 );
 const anyInvalidation: fc.Arbitrary<PeerInvalidation> = fc.record(
-  { group: anyName, fence: fc.maxSafeNat(), target: anyTarget, again: fc.constant(true) },
+  {
+    group: anyName,
+    fence: fc.maxSafeNat(),
+    target: anyTarget,
+    again: fc.constant(true),
+    trace: fc.constantFrom(
+      { traceparent, tracestate: undefined },
+      { traceparent, tracestate: "v=1" },
+    ),
+  },
   { requiredKeys: ["group", "fence", "target"] },
 );
 
@@ -103,6 +113,54 @@ describe("a frame of invalidations", () => {
     expect(codeOf(() => encodeInvalidations(frame, strict))).toBe("FRAME_TOO_LARGE");
     const bytes = encodeInvalidations(frame, limits);
     expect(() => decodeInvalidations(bytes, strict)).toThrow("maxInvalidationKeys");
+  });
+});
+
+describe("an invalidation's trace", () => {
+  const all = { group: "h", target: { kind: "all" as const }, fence: 5 };
+  const encode = (
+    invalidations: readonly PeerInvalidation[],
+    within: FrameLimits = limits,
+  ): Buffer => encodeInvalidations({ frameId: 9, sender: 2, invalidations }, within);
+
+  it("has exactly these bytes", () => {
+    const traced = { ...all, again: true, trace: { traceparent, tracestate: "v=1" } };
+    expect(encode([traced, all]).subarray(18).toString("hex")).toBe(
+      [
+        "c2" + "0100" + "0000000000001440" + "00000000" + "68",
+        `3a00${Buffer.from(`${traceparent}v=1`).toString("hex")}`,
+        "02" + "0100" + "0000000000001440" + "00000000" + "68",
+      ].join(""),
+    );
+  });
+
+  it("is left out when it is none, and passed over when it came all the same", () => {
+    const wrong = { traceparent: traceparent.toUpperCase(), tracestate: "v=1" };
+    expect(encode([{ ...all, trace: wrong }])).toEqual(encode([all]));
+    const frame = encode([{ ...all, trace: { traceparent, tracestate: undefined } }, all]);
+    frame.write("x", 18 + 15 + 1 + 2);
+    expect(decodeInvalidations(frame, limits).invalidations).toEqual([all, all]);
+  });
+
+  it("is left out where there is no room for it", () => {
+    const keys = ["k".repeat(100)];
+    const some = { ...all, target: { kind: "keys" as const, keys } };
+    const small = resolveFrameLimits({
+      maxFrameBytes: 200,
+      maxKeyBytes: 100,
+      maxInputBytes: 10,
+      maxGroupBytes: 20,
+    });
+    const traced = { ...some, trace: { traceparent, tracestate: "x".repeat(100) } };
+    expect(encode([traced], small)).toEqual(encode([some]));
+    const tooLong = {
+      ...all,
+      group: "long",
+      target: { kind: "keys" as const, keys: [...keys, ...keys] },
+    };
+    expect(codeOf(() => encode([{ ...tooLong, trace: traced.trace }], small))).toBe(
+      "FRAME_TOO_LARGE",
+    );
   });
 });
 

@@ -13,10 +13,13 @@ import {
   writeRequestHeader,
 } from "./peer-frame-layout.ts";
 import type { FrameLimits } from "./peer-frame-limits.ts";
+import { readTrace, writeTrace } from "./peer-frame-trace.ts";
+import { readPeerTrace } from "./peer-trace.ts";
 
 const targetKinds = ["keys", "tag", "all"] as const;
 /** Beside the kind of the target. */
 const againFlag = 0x80;
+const traceFlag = 0x40;
 const fixedBytes = 15;
 
 export interface InvalidationFrame {
@@ -30,11 +33,13 @@ export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimit
   const writer = new ByteWriter(256);
   writeRequestHeader(writer, "invalidations", frame);
   let keyCount = 0;
-  for (const { group, target, fence, again } of frame.invalidations) {
+  for (const { group, target, fence, again, trace: given } of frame.invalidations) {
     const names = targetNames(target);
+    const trace = given === undefined ? undefined : readPeerTrace(given);
     keyCount += names.length;
     writer.reserve(fixedBytes);
-    writer.u8(targetKinds.indexOf(target.kind) | (again ? againFlag : 0));
+    const flags = (again ? againFlag : 0) | (trace === undefined ? 0 : traceFlag);
+    writer.u8(targetKinds.indexOf(target.kind) | flags);
     const groupLengthAt = writer.length;
     writer.u16(0);
     writer.f64(fence);
@@ -50,8 +55,13 @@ export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimit
       checkOutgoing(length, limits.maxKeyBytes, "maxKeyBytes");
       writer.patchU32(lengthAt, length);
     }
+    if (trace !== undefined) writeTrace(writer, trace);
   }
   checkOutgoing(keyCount, limits.maxInvalidationKeys, "maxInvalidationKeys");
+  if (writer.length > limits.maxFrameBytes && isTraced(frame)) {
+    const invalidations = frame.invalidations.map(({ trace: _, ...untraced }) => untraced);
+    return encodeInvalidations({ ...frame, invalidations }, limits);
+  }
   checkOutgoing(writer.length, limits.maxFrameBytes, "maxFrameBytes");
   patchRequestCount(writer, frame.invalidations.length);
   return writer.copy();
@@ -69,9 +79,8 @@ export function decodeInvalidations(bytes: Uint8Array, limits: FrameLimits): Inv
   let keyCount = 0;
   for (let index = 0; index < header.count; index++) {
     reader.need(fixedBytes, "an invalidation's head");
-    const kindAndFlag = reader.u8();
-    const kind = targetKinds[kindAndFlag & ~againFlag];
-    const again = (kindAndFlag & againFlag) !== 0;
+    const kindAndFlags = reader.u8();
+    const kind = targetKinds[kindAndFlags & ~(againFlag | traceFlag)];
     const groupLength = reader.u16();
     const fence = reader.f64();
     const nameCount = reader.u32();
@@ -91,10 +100,17 @@ export function decodeInvalidations(bytes: Uint8Array, limits: FrameLimits): Inv
       names.push(reader.key(length));
     }
     const target = targetOf(kind, names);
-    invalidations.push(again ? { group, target, fence, again } : { group, target, fence });
+    const again = (kindAndFlags & againFlag) !== 0;
+    const invalidation = again ? { group, target, fence, again } : { group, target, fence };
+    const trace = (kindAndFlags & traceFlag) === 0 ? undefined : readTrace(reader);
+    invalidations.push(trace === undefined ? invalidation : { ...invalidation, trace });
   }
   reader.end();
   return { frameId: header.frameId, sender: header.sender, invalidations };
+}
+
+function isTraced({ invalidations }: InvalidationFrame): boolean {
+  return invalidations.some(({ trace }) => trace !== undefined);
 }
 
 function targetNames(target: PeerInvalidationTarget): readonly string[] {

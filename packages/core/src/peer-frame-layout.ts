@@ -9,7 +9,8 @@ import { ParsecError, type ParsecErrorCode } from "./errors.ts";
  * every frame    u8 0x50 "P", u8 version, u8 kind, u8 0, u32 frame id
  * lookups        f64 sender, u16 count, count × lookup
  *   lookup       u8 flags, u16 group, u32 timeoutMs, u32 key length, [u16 group name length],
- *                [f64 fence], [u32 input length], [group name], key, [input]
+ *                [f64 fence], [u32 input length], [group name], key, [input],
+ *                [trace]
  *                A group's name comes with its first lookup; later ones give its number in the frame.
  * answers        any number of answers, in any order, until the stream ends
  *   found        u8 status and flags, u16 index, [f64 ttlMs, else for ever], [f64 fence],
@@ -19,13 +20,14 @@ import { ParsecError, type ParsecErrorCode } from "./errors.ts";
  *   applied      u8 status and flags, u16 index, [f64 ticket for the next part of a hand-over]
  *   missing      u8 status, u16 index
  * invalidations  f64 sender, u16 count, count × invalidation
- *   invalidation u8 target and flag, u16 group name length, f64 fence, u32 number of keys or tags,
- *                group name, number × (u32 length, bytes)
+ *   invalidation u8 target and flags, u16 group name length, f64 fence, u32 number of keys or tags,
+ *                group name, number × (u32 length, bytes), [trace]
  * entries        f64 sender, u16 count, f64 ticket, u16 group name length, group name, count × entry
  *   entry        u8 flags, u32 key length, u16 number of tags, [f64 ttlMs, else for ever],
  *                [f64 fence], [u32 value length, else "there is none"], key,
  *                number × (u16 length, tag), value
  * cancellation   f64 sender, u16 count, count × u16 index; the frame id is that of the lookups
+ * trace          u16 length, 55 bytes of traceparent, up to 512 of tracestate; passed over if it is none
  */
 
 export const frameMagic = 0x50;

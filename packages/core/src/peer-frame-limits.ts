@@ -31,7 +31,7 @@ const defaults: FrameLimits = {
 
 const largestFrameBytes = 1024 * 1024 * 1024;
 
-/** Headers of a frame and of one lookup, generously. */
+/** Headers of a frame and of one lookup, generously. Its trace is left out where there is no room for it. */
 const headersBytes = 64;
 
 /** Fills in the defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ByteWriter } from "./byte-writer.ts";
 import { isParsecError } from "./errors.ts";
 import { canonicalKey } from "./key-bytes.ts";
-import type { PeerLookup } from "./peer.ts";
+import type { PeerLookup, PeerTrace } from "./peer.ts";
 import { resolveFrameLimits } from "./peer-frame-limits.ts";
 import { decodeLookups, LookupFrameWriter } from "./peer-frame-lookups.ts";
 
@@ -37,7 +37,17 @@ function codeOf(run: () => unknown): string {
   return "none";
 }
 
-const anyLookup: fc.Arbitrary<PeerLookup> = fc.record({
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+const anyTrace: fc.Arbitrary<PeerTrace> = fc.record({
+  traceparent: fc.constant(traceparent),
+  tracestate: fc.option(
+    fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 512, size: "max" }),
+    { nil: undefined },
+  ),
+});
+
+const anyUntraced: fc.Arbitrary<PeerLookup> = fc.record({
   group: fc.constantFrom("datasource:users", "ü", "", "third"),
   key: fc
     .oneof(fc.string({ unit: "binary", maxLength: 90 }), fc.string({ unit: "binary-ascii" }))
@@ -47,6 +57,9 @@ const anyLookup: fc.Arbitrary<PeerLookup> = fc.record({
   timeoutMs: fc.integer({ min: 0, max: 0xffffffff }),
   memoryOnly: fc.boolean(),
 });
+const anyLookup: fc.Arbitrary<PeerLookup> = fc
+  .tuple(anyUntraced, fc.option(anyTrace, { nil: undefined }))
+  .map(([lookup, trace]) => (trace === undefined ? lookup : { ...lookup, trace }));
 
 describe("a frame of lookups", () => {
   it("has exactly these bytes", () => {
@@ -178,6 +191,82 @@ describe("a frame of lookups", () => {
     const frame = byBytes.finish();
     expect(frame.length).toBeLessThanOrEqual(200);
     expect(decodeLookups(frame, resolveFrameLimits(small)).lookups).toHaveLength(2);
+  });
+
+  it("carries what a lookup is part of, and not a byte for one that nobody traces", () => {
+    const traced = {
+      ...plain("a"),
+      input: Uint8Array.of(9),
+      trace: { traceparent, tracestate: "v=1" },
+    };
+    const frame = encode([traced, plain("b")]);
+    expect(frame.subarray(18).toString("hex")).toBe(
+      [
+        "15" + "0000" + "e8030000" + "01000000" + "0100" + "01000000" + "67" + "61" + "09",
+        `3a00${Buffer.from(`${traceparent}v=1`).toString("hex")}`,
+        "00" + "0000" + "e8030000" + "01000000" + "62",
+      ].join(""),
+    );
+    const [first, second] = decodeLookups(frame, limits).lookups;
+    expect(first).toMatchObject({ key: "a", trace: traced.trace });
+    expect(second).toMatchObject({ key: "b" });
+    expect("trace" in (second ?? {})).toBe(false);
+    expect(encode([{ ...plain("b"), trace: undefined }])).toEqual(encode([plain("b")]));
+  });
+
+  it.each([
+    ["a traceparent that is none", { traceparent: `${traceparent}-`, tracestate: undefined }],
+    ["a line end", { traceparent: `${traceparent.slice(0, -1)}\n`, tracestate: undefined }],
+    ["bytes beyond ASCII", { traceparent: traceparent.replace("0a", "é"), tracestate: "v=1" }],
+  ])("leaves a trace with %s out", (_, trace) => {
+    expect(encode([{ ...plain("a"), trace }])).toEqual(encode([plain("a")]));
+  });
+
+  it("passes a trace that is none over, whatever it is, and reads what follows", () => {
+    const good = Buffer.from(traceparent);
+    for (const [bytes, tracestate] of [
+      [Buffer.concat([good, Buffer.alloc(512, "x")]), "x".repeat(512)],
+      [Buffer.concat([good, Buffer.from("v=\n")]), undefined],
+      [Buffer.concat([good, Buffer.alloc(513, "x")]), "none"],
+      [Buffer.alloc(0xffff, "x"), "none"],
+      [Buffer.alloc(0), "none"],
+      [good.subarray(1), "none"],
+      [Buffer.alloc(55, 0xff), "none"],
+    ] as const) {
+      const frame = encode([plain("a"), plain("b")]);
+      const firstEnd = 18 + 11 + 2 + 2;
+      frame[18] = 0x14;
+      const length = Buffer.alloc(2);
+      length.writeUInt16LE(bytes.length);
+      const whole = Buffer.concat([
+        frame.subarray(0, firstEnd),
+        length,
+        bytes,
+        frame.subarray(firstEnd),
+      ]);
+      const [first, second] = decodeLookups(whole, limits).lookups;
+      expect(first?.trace).toEqual(tracestate === "none" ? undefined : { traceparent, tracestate });
+      expect([first?.key, second?.key]).toEqual(["a", "b"]);
+    }
+  });
+
+  it("goes without a trace that has no room, rather than not at all", () => {
+    const small = { maxFrameBytes: 200, maxKeyBytes: 60, maxInputBytes: 10, maxGroupBytes: 20 };
+    const writer = writerWith(small);
+    const lookup = { ...plain("k"), trace: { traceparent, tracestate: undefined } };
+    const tooMuch = { ...plain("k"), trace: { traceparent, tracestate: "x".repeat(200) } };
+    writer.begin(1);
+    expect(writer.add(lookup, 1)).toBe(true);
+    expect(writer.add(tooMuch, 1)).toBe(false);
+    expect(decodeLookups(writer.finish(), limits).lookups).toMatchObject([{ trace: lookup.trace }]);
+    writer.begin(2);
+    expect(writer.add(tooMuch, 1)).toBe(true);
+    expect(writer.add(lookup, 1)).toBe(true);
+    const { lookups } = decodeLookups(writer.finish(), limits);
+    expect(lookups.map(({ key, trace }) => [key, trace])).toEqual([
+      ["k", undefined],
+      ["k", lookup.trace],
+    ]);
   });
 
   it("does not take what no frame could carry, and stays usable", () => {

@@ -1,7 +1,7 @@
 import { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import { ParsecError } from "./errors.ts";
-import type { PeerLookup } from "./peer.ts";
+import type { PeerLookup, PeerTrace } from "./peer.ts";
 import {
   checkLimit,
   checkWholeNumber,
@@ -12,12 +12,15 @@ import {
   writeRequestHeader,
 } from "./peer-frame-layout.ts";
 import type { FrameLimits } from "./peer-frame-limits.ts";
+import { readTrace, writeTrace } from "./peer-frame-trace.ts";
+import { readPeerTrace } from "./peer-trace.ts";
 
 const inputFlag = 1;
 const fenceFlag = 2;
 const newGroupFlag = 4;
 const memoryOnlyFlag = 8;
-const knownFlags = inputFlag | fenceFlag | newGroupFlag | memoryOnlyFlag;
+const traceFlag = 16;
+const knownFlags = inputFlag | fenceFlag | newGroupFlag | memoryOnlyFlag | traceFlag;
 
 const fixedBytes = 11;
 const longestTimeoutMs = 0xffffffff;
@@ -64,12 +67,14 @@ export class LookupFrameWriter {
     const writer = this.#writer;
     const start = writer.length;
     const input = lookup.input;
+    const trace = lookup.trace === undefined ? undefined : readPeerTrace(lookup.trace);
     const group = this.#groupNumber(lookup.group);
     const isNew = group === this.#groups.size;
     const flags =
       (input === undefined ? 0 : inputFlag) |
       (lookup.fence === 0 ? 0 : fenceFlag) |
       (lookup.memoryOnly ? memoryOnlyFlag : 0) |
+      (trace === undefined ? 0 : traceFlag) |
       (isNew ? newGroupFlag : 0);
     writer.reserve(fixedBytes + 14);
     writer.u8(flags);
@@ -102,9 +107,16 @@ export class LookupFrameWriter {
     }
     writer.patchU32(keyLengthAt, keyLength);
     if (input !== undefined) writer.bytes(input);
-    if (writer.length > limits.maxFrameBytes && this.#count > 0) {
-      writer.truncate(start);
-      return false;
+    if (trace !== undefined) writeTrace(writer, trace);
+    if (writer.length > limits.maxFrameBytes) {
+      if (this.#count > 0) {
+        writer.truncate(start);
+        return false;
+      }
+      if (trace !== undefined) {
+        writer.truncate(start);
+        return this.add({ ...lookup, trace: undefined }, timeoutMs);
+      }
     }
     this.#count++;
     this.#lastGroup = lookup.group;
@@ -163,6 +175,16 @@ class DecodedLookup implements PeerLookup {
     this.fence = rest.fence;
     this.timeoutMs = rest.timeoutMs;
     this.memoryOnly = rest.memoryOnly;
+  }
+}
+
+/** A class of its own, so that lookups which nobody traces are no larger for it. */
+class TracedLookup extends DecodedLookup {
+  readonly trace: PeerTrace;
+
+  constructor(lookup: DecodedLookup, trace: PeerTrace) {
+    super(lookup.group, lookup.key, lookup);
+    this.trace = trace;
   }
 }
 
@@ -229,10 +251,12 @@ function decodeLookup(reader: ByteReader, groups: string[], limits: FrameLimits)
   const key = reader.key(keyLength);
   const input = (flags & inputFlag) === 0 ? undefined : reader.bytes(inputLength);
   const memoryOnly = (flags & memoryOnlyFlag) !== 0;
-  return new DecodedLookup(groups[groupNumber] as string, key, {
+  const lookup = new DecodedLookup(groups[groupNumber] as string, key, {
     input,
     fence,
     timeoutMs,
     memoryOnly,
   });
+  const trace = (flags & traceFlag) === 0 ? undefined : readTrace(reader);
+  return trace === undefined ? lookup : new TracedLookup(lookup, trace);
 }

@@ -1,5 +1,13 @@
 import type { ParsecError } from "./errors.ts";
 
+/** What a call is part of, as the two headers of W3C's trace context say it. Read it by `readPeerTrace`. */
+export interface PeerTrace {
+  /** 55 characters: version, trace, the caller's span, flags. */
+  readonly traceparent: string;
+  /** At most 512 bytes of what tracing systems add. */
+  readonly tracestate: string | undefined;
+}
+
 /** One question to the owner of a key. */
 export interface PeerLookup {
   /** Name of the group, as registered on every node. */
@@ -16,6 +24,8 @@ export interface PeerLookup {
   readonly timeoutMs: number;
   /** Asks for what is in memory and nothing else, as a node does that is new and would go to the origin itself. */
   readonly memoryOnly?: boolean;
+  /** Set by what traces the asker. Transports carry it, and leave it out rather than fail for it. */
+  readonly trace?: PeerTrace | undefined;
 }
 
 /** What the owner says. Errors are rejections with a `ParsecError`. */
@@ -67,6 +77,8 @@ export interface PeerInvalidation {
   readonly fence: number;
   /** Told before, perhaps in vain: who remembers having dropped a key for it keeps what it fetched since. */
   readonly again?: boolean;
+  /** As in a lookup. */
+  readonly trace?: PeerTrace | undefined;
 }
 
 /** Options of every call that waits for a peer. */

@@ -5,7 +5,9 @@ import {
   type PeerAnswer,
   type PeerEntry,
   type PeerPicker,
+  type PeerTrace,
   type Placement,
+  readPeerTrace,
 } from "@parsec/core";
 import { callNode } from "./memory-call.ts";
 import type { MemoryNode, MemoryWire } from "./memory-wire.ts";
@@ -35,6 +37,7 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
       }
       // Not `slice`: that of a Buffer shares its memory.
       const input = lookup.input && new Uint8Array(lookup.input);
+      const copied = { group, key, input, fence, timeoutMs, memoryOnly, ...copyTrace(lookup) };
       return callNode<PeerAnswer>(
         wire,
         { from, to: id },
@@ -43,18 +46,19 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
           group,
           timeoutMs,
           signal: options?.signal,
-          serve: (host, signal) =>
-            host.lookup({ group, key, input, fence, timeoutMs, memoryOnly }, { signal }),
+          serve: (host, signal) => host.lookup(copied, { signal }),
           copy: (answer) => copyAnswer(answer, wire.maxValueBytes),
         },
       );
     },
     invalidate(invalidation, options) {
-      const { group, target } = invalidation;
-      const copied =
-        target.kind === "keys"
-          ? { ...invalidation, target: { kind: target.kind, keys: [...target.keys] } }
-          : invalidation;
+      const { trace: _, ...untraced } = invalidation;
+      const { group, target } = untraced;
+      const copied = {
+        ...untraced,
+        ...copyTrace(invalidation),
+        target: target.kind === "keys" ? { kind: target.kind, keys: [...target.keys] } : target,
+      };
       return callNode<void>(
         wire,
         { from, to: id },
@@ -86,6 +90,14 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
       );
     },
   };
+}
+
+/** As on a wire: what is no trace does not arrive. */
+function copyTrace({ trace }: { readonly trace?: PeerTrace | undefined }): {
+  readonly trace?: PeerTrace;
+} {
+  const copied = trace && readPeerTrace(trace);
+  return copied === undefined ? {} : { trace: copied };
 }
 
 function isWithin({ key, value }: PeerEntry, limits: MemoryWire): boolean {

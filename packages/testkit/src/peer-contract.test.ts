@@ -17,6 +17,7 @@ import { describePeerContract, peerContractCases, runContractCase } from "./peer
 
 const limits = { maxKeyBytes: 2000, maxValueBytes: 100_000 };
 const ids = ["a", "b", "c"];
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 type Breakage = (peer: Peer, picker: PeerPicker) => Partial<Peer>;
 
@@ -122,6 +123,32 @@ const transports: readonly BrokenTransport[] = [
     caughtBy: "a repeated invalidation arrives as one",
     breakage: (peer) => ({
       invalidate: ({ again: _, ...invalidation }, options) =>
+        peer.invalidate(invalidation, options),
+    }),
+  },
+  {
+    fault: "has one trace for all that shares a frame",
+    caughtBy: "the trace of a lookup arrives with it, and with no other",
+    breakage: (peer) => ({
+      lookup: (lookup, options) =>
+        peer.lookup({ ...lookup, trace: { traceparent, tracestate: undefined } }, options),
+    }),
+  },
+  {
+    fault: "fails for a trace that makes no header",
+    caughtBy: "a trace that is none is left out, and the lookup is answered",
+    breakage: (peer) => ({
+      async lookup(lookup, options) {
+        new Headers(lookup.trace && { traceparent: lookup.trace.traceparent });
+        return await peer.lookup(lookup, options);
+      },
+    }),
+  },
+  {
+    fault: "forgets the trace of an invalidation",
+    caughtBy: "the trace of an invalidation arrives with it, unless it is none",
+    breakage: (peer) => ({
+      invalidate: ({ trace: _, ...invalidation }, options) =>
         peer.invalidate(invalidation, options),
     }),
   },

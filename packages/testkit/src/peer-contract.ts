@@ -10,6 +10,7 @@ import { comingAndGoingCases } from "./peer-contract-coming-and-going.ts";
 import { failureCases } from "./peer-contract-failures.ts";
 import { invalidationCases } from "./peer-contract-invalidations.ts";
 import { lookupCases } from "./peer-contract-lookups.ts";
+import { traceCases } from "./peer-contract-traces.ts";
 import { pickerCases } from "./picker-contract.ts";
 
 /** A case a transport cannot meet, and why. It is reported as skipped, with the reason. */
@@ -35,6 +36,7 @@ export const peerContractCases: readonly ContractCase[] = [
   ...lookupCases,
   ...failureCases,
   ...invalidationCases,
+  ...traceCases,
   ...comingAndGoingCases,
   ...closingCases,
 ];

@@ -12,6 +12,7 @@ import {
   type PeerInvalidation,
   type PeerLookup,
   type PeerPicker,
+  readPeerTrace,
 } from "@parsec/core";
 
 /*
@@ -148,7 +149,7 @@ class LinePeer implements Peer {
     const message = (id: number): Message => ({
       id,
       do: "lookup",
-      lookup: { ...lookup, input: base64(lookup.input) },
+      lookup: { ...lookup, input: base64(lookup.input), trace: readPeerTrace(lookup.trace ?? {}) },
     });
     return await this.#ask(message, { timeoutMs: lookup.timeoutMs, signal: options?.signal });
   }
@@ -157,7 +158,9 @@ class LinePeer implements Peer {
     invalidation: PeerInvalidation,
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
   ): Promise<void> {
-    await this.#ask((id) => ({ id, do: "invalidate", invalidation }), options);
+    const trace = readPeerTrace(invalidation.trace ?? {});
+    const message = { do: "invalidate", invalidation: { ...invalidation, trace } } as const;
+    await this.#ask((id) => ({ id, ...message }), options);
   }
 
   close(): void {

@@ -1,5 +1,12 @@
 import { type Deadline, Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
-import { keyFromBytes, ParsecError, type PeerAnswer, type PeerHost } from "@parsec/core";
+import {
+  keyFromBytes,
+  ParsecError,
+  type PeerAnswer,
+  type PeerHost,
+  type PeerTrace,
+  readPeerTrace,
+} from "@parsec/core";
 import { NotFound } from "./grpc-errors.ts";
 import type { GrpcLimits } from "./grpc-options.ts";
 import { decodeGetRequest, encodeGetResponse } from "./grpc-protobuf.ts";
@@ -47,6 +54,7 @@ async function lookUp(
   }
   const timeoutMs = Math.min(remainingMs(call.getDeadline()), limits.getTimeoutMs);
   if (timeoutMs <= 0) throw new ParsecError("TIMEOUT", "the call came after its deadline");
+  const trace = traceOf(call.metadata);
   return await host.lookup(
     {
       group: keyFromBytes(group),
@@ -54,9 +62,17 @@ async function lookUp(
       input: undefined,
       fence: 0,
       timeoutMs,
+      ...(trace === undefined ? undefined : { trace }),
     },
     { signal },
   );
+}
+
+/** What the call is part of, as W3C's two headers say it. Of a traceparent that comes twice the first counts. */
+function traceOf(metadata: Metadata): PeerTrace | undefined {
+  const [traceparent] = metadata.get("traceparent");
+  if (traceparent === undefined) return undefined;
+  return readPeerTrace({ traceparent, tracestate: metadata.get("tracestate").join() || undefined });
 }
 
 function toMessage(answer: PeerAnswer, limits: GrpcLimits): GetAnswer {

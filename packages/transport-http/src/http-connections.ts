@@ -1,9 +1,10 @@
-import { type Clock, ParsecError } from "@parsec/core";
+import { type Clock, ParsecError, type PeerTrace } from "@parsec/core";
 import { type Dispatcher, Pool } from "undici";
 import { RequestSigner, toKey } from "./http-auth.ts";
 import type { FailedResponse } from "./http-errors.ts";
 import { unreachable } from "./http-errors.ts";
 import type { ResolvedHttpOptions } from "./http-options.ts";
+import { traceHeaders } from "./http-trace.ts";
 import { frameContentType } from "./http-wire.ts";
 
 /** Connections kept apart from the lookups', so that a sign of life or an invalidation never queues behind them. */
@@ -20,6 +21,8 @@ export interface PeerRequest {
   readonly target: string;
   /** A frame. */
   readonly body?: Buffer;
+  /** What a GET is part of. Frames carry that themselves, lookup by lookup. */
+  readonly trace?: PeerTrace | undefined;
 }
 
 export interface CollectedRequest extends PeerRequest {
@@ -95,8 +98,9 @@ export class HttpConnections {
   }
 
   #options(request: PeerRequest): Dispatcher.DispatchOptions {
-    const { method, target, body } = request;
+    const { method, target, body, trace } = request;
     let headers = body === undefined ? noHeaders : frameHeaders;
+    if (trace !== undefined) headers = [...headers, ...traceHeaders(trace)];
     if (this.#signer !== undefined) {
       const authorization = this.#signer.sign({ method, target, body });
       headers = [...headers, "authorization", authorization];

@@ -5,14 +5,16 @@ import {
   ParsecError,
   type PeerAnswer,
   type PeerHost,
+  readPeerTrace,
 } from "@parsec/core";
+import type { RequestHead } from "./http-head.ts";
 import type { HttpLimits } from "./http-options.ts";
 import { encodeGetResponse } from "./http-protobuf.ts";
 import { codeHeader, notFoundCode, protobufContentType, statusOf, ttlHeader } from "./http-wire.ts";
 
 /** Answers `GET {base}{group}/{key}` as a node of Go's groupcache would, and more precisely to ours. */
 export async function answerGet(
-  asked: { readonly group: Buffer; readonly key: Buffer },
+  asked: { readonly group: Buffer; readonly key: Buffer; readonly head: RequestHead },
   response: ServerResponse,
   owner: { readonly host: PeerHost; readonly limits: HttpLimits },
 ): Promise<void> {
@@ -20,6 +22,7 @@ export async function answerGet(
   const leave = (): void => controller.abort();
   response.on("close", leave);
   const group = keyFromBytes(asked.group);
+  const trace = readPeerTrace(asked.head);
   try {
     if (asked.key.length > owner.limits.maxKeyBytes) {
       throw new ParsecError(
@@ -34,6 +37,7 @@ export async function answerGet(
         input: undefined,
         fence: 0,
         timeoutMs: owner.limits.getTimeoutMs,
+        ...(trace === undefined ? undefined : { trace }),
       },
       controller,
     );

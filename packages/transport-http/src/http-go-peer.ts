@@ -82,7 +82,7 @@ export class HttpGoPeer implements ClosablePeer {
     this.#pending.add(ending);
     this.#silence.sent();
     try {
-      const answer = this.#read(await this.#get(target, ending.signal, lookup.timeoutMs));
+      const answer = this.#read(await this.#get(lookup, { target, signal: ending.signal }));
       this.#health.succeeded();
       if (this.#pending.size === 1) this.#silence.idle();
       return answer;
@@ -114,12 +114,16 @@ export class HttpGoPeer implements ClosablePeer {
     return `${basePath}${escapeSegment(keyToBytes(lookup.group))}/${escapeSegment(key)}`;
   }
 
-  async #get(target: string, signal: AbortSignal, timeoutMs: number): Promise<FailedResponse> {
+  async #get(
+    { timeoutMs, trace }: PeerLookup,
+    { target, signal }: { readonly target: string; readonly signal: AbortSignal },
+  ): Promise<FailedResponse> {
     await this.#gate.enter(signal);
     try {
       const response = await this.#connections.collectLookup({
         method: "GET",
         target,
+        trace,
         maxBodyBytes: this.#options.limits.maxValueBytes + messageOverheadBytes,
         timeoutMs,
         signal,

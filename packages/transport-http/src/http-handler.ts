@@ -118,7 +118,7 @@ export class HttpHandler {
     exchange: Exchange,
     addressed: Exclude<ReturnType<typeof parseTarget>, { kind: "outside" }>,
   ): void {
-    const { response } = exchange;
+    const { response, head } = exchange;
     if (!this.#isProved(exchange, undefined)) return;
     const host = this.#hostFor(response);
     if (host === undefined) return;
@@ -127,7 +127,8 @@ export class HttpHandler {
       sendText(response, { status: 400, code: "INVALID_KEY", text: "bad request" });
     } else {
       this.#track(response);
-      void answerGet(addressed, response, { host, limits: this.#options.limits });
+      const { group, key } = addressed;
+      void answerGet({ group, key, head }, response, { host, limits: this.#options.limits });
     }
   }
 

@@ -23,6 +23,8 @@ it("reads what matters, whatever the case of the names", () => {
     contentEncoding: "gzip",
     contentLength: 12,
     isForwarded: false,
+    traceparent: undefined,
+    tracestate: undefined,
   });
 });
 
@@ -40,6 +42,20 @@ it("lets the first of two count, as Node does", () => {
   expect([head.host, head.authorization]).toEqual(["first", "1"]);
 });
 
+it("puts the lists of tracestate together", () => {
+  const head = readHead([
+    "Traceparent",
+    "1",
+    "tracestate",
+    "a=1",
+    "traceparent",
+    "2",
+    "tracestate",
+    "b=2",
+  ]);
+  expect([head.traceparent, head.tracestate]).toEqual(["1", "a=1,b=2"]);
+});
+
 it("notices either spelling of a proxy's confession", () => {
   expect(readHead(["X-Forwarded-For", "10.0.0.1"]).isForwarded).toBe(true);
   expect(readHead(["Forwarded", ""]).isForwarded).toBe(true);
@@ -53,5 +69,7 @@ it("knows nothing of an empty head", () => {
     contentEncoding: undefined,
     contentLength: Number.NaN,
     isForwarded: false,
+    traceparent: undefined,
+    tracestate: undefined,
   });
 });

@@ -8,11 +8,15 @@ export interface RequestHead {
   readonly contentLength: number;
   /** A proxy says that it speaks for somebody else. */
   readonly isForwarded: boolean;
+  readonly traceparent: string | undefined;
+  /** As one list, in however many headers it came. */
+  readonly tracestate: string | undefined;
 }
 
 /**
  * Reads it from `rawHeaders`; of a header that comes twice the first counts, as in Node's own
- * `headers`, which takes several times as long to make and is not needed otherwise.
+ * `headers`, which takes several times as long to make and is not needed otherwise. An instrumented
+ * client adds a second traceparent to ours.
  */
 export function readHead(rawHeaders: readonly string[]): RequestHead {
   let host: string | undefined;
@@ -21,6 +25,8 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
   let contentEncoding: string | undefined;
   let contentLength: number | undefined;
   let isForwarded = false;
+  let traceparent: string | undefined;
+  let tracestate: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const value = rawHeaders[index + 1] as string;
     switch ((rawHeaders[index] as string).toLowerCase()) {
@@ -43,6 +49,12 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
       case "x-forwarded-for":
         isForwarded = true;
         break;
+      case "traceparent":
+        traceparent ??= value;
+        break;
+      case "tracestate":
+        tracestate = tracestate === undefined ? value : `${tracestate},${value}`;
+        break;
     }
   }
   return {
@@ -52,5 +64,7 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
     contentEncoding,
     contentLength: contentLength ?? Number.NaN,
     isForwarded,
+    traceparent,
+    tracestate,
   };
 }

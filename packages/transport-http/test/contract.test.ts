@@ -46,6 +46,7 @@ describePeerContract({
       "an invalidation of a group the peer does not have is NO_SUCH_GROUP",
       "many invalidations at once are each acknowledged once applied",
       "a repeated invalidation arrives as one",
+      "the trace of an invalidation arrives with it, unless it is none",
     ].map((name) => ({ case: name, reason: "Go's wire has no invalidation" })),
     ...[
       "a look into memory arrives as one, and that nothing is there travels back",
