@@ -68,7 +68,7 @@ async function lookUp(
   );
 }
 
-/** What the call is part of, as W3C's two headers say it. Of a traceparent that comes twice the first counts. */
+/** What the call is part of, as W3C's two headers say it. */
 function traceOf(metadata: Metadata): PeerTrace | undefined {
   const [traceparent] = metadata.get("traceparent");
   if (traceparent === undefined) return undefined;

@@ -11,15 +11,16 @@ import { isParsecError } from "@parsec/core";
 
 /**
  * Runs something inside a span that ends with it: at once when it returns, later when it returns a
- * promise. Of an error only the code is kept, because messages may quote what must not be in a trace.
+ * promise. `scope` is the context with the span in it. Of an error only the code is kept, because messages may quote what must not be in a trace.
  */
 export function inSpan<Result>(
   tracer: Tracer,
   start: SpanOptions & { readonly name: string; readonly parent: Context },
-  work: { run(): Result; describe?(span: Span, result: Awaited<Result>): void },
+  work: { run(scope: Context): Result; describe?(span: Span, result: Awaited<Result>): void },
 ): Result {
   const { name, parent, ...options } = start;
   const span = tracer.startSpan(name, options, parent);
+  const scope = trace.setSpan(parent, span);
   const succeed = (result: Awaited<Result>): Awaited<Result> => {
     work.describe?.(span, result);
     span.end();
@@ -31,7 +32,7 @@ export function inSpan<Result>(
   };
   let result: Result;
   try {
-    result = context.with(trace.setSpan(parent, span), () => work.run());
+    result = context.with(scope, () => work.run(scope));
   } catch (error) {
     return fail(error);
   }

@@ -96,16 +96,55 @@ describe("tracePeers", () => {
     expect(client?.spanContext().traceId).toBe(caller.traceId);
   });
 
-  it("gives a server span no parent but a link to what is active when the request arrives", async () => {
+  it("makes the asker's span the parent of the owner's, in one trace", async () => {
     const { peer } = peerAndHost();
     await peer.lookup(lookup);
-    const [server, client] = spans.all();
-    expect(server?.parentSpanContext).toBeUndefined();
-    // The memory network delivers within what the asker has active, which is the client span.
-    expect(server?.links.map((link) => link.context.spanId)).toEqual([
-      client?.spanContext().spanId,
-    ]);
+    await peer.invalidate(
+      { group: "pages", target: { kind: "all" }, fence: 1 },
+      { timeoutMs: 4000 },
+    );
+    const [answered, asked, applied, told] = spans.all();
+    for (const [server, client] of [
+      [answered, asked],
+      [applied, told],
+    ]) {
+      const { traceId, spanId } = client?.spanContext() ?? {};
+      expect(server?.parentSpanContext).toMatchObject({ traceId, spanId, isRemote: true });
+      // What is active there is the asker's span as well: the memory network is no real one.
+      expect(server?.links).toEqual([]);
+    }
     expect(spans.of("SERVER")[0]?.attributes["parsec.found"]).toBe(false);
+  });
+
+  it("gives the span of an asker that is not traced no parent, but a link to what is active", async () => {
+    join("b").attach(createScriptedHost());
+    const untraced = network.createPeers({ selfId: "a", ids });
+    closing.push(() => untraced.close());
+    const [peer] = untraced.peers();
+    const connection = await withSpan("connection", async (span) => {
+      await peer?.lookup(lookup);
+      await peer?.lookup({ ...lookup, trace: { traceparent: "nonsense", tracestate: "v=1" } });
+      return span.spanContext();
+    });
+    const servers = spans.all().slice(0, 2);
+    expect(servers).toHaveLength(2);
+    for (const { parentSpanContext, links } of servers) {
+      expect(parentSpanContext).toBeUndefined();
+      expect(links.map((link) => link.context.spanId)).toEqual([connection.spanId]);
+    }
+  });
+
+  it("changes nothing of a call while there is no SDK", async () => {
+    const host = createScriptedHost();
+    join("b").attach(host);
+    const peers = tracePeers(network.createPeers({ selfId: "a", ids }), {
+      tracer: trace.getTracer("none"),
+    });
+    closing.push(() => peers.close());
+    const given = { traceparent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01`, tracestate: "v=1" };
+    await peers.peers()[0]?.lookup(lookup);
+    await peers.peers()[0]?.lookup({ ...lookup, trace: given });
+    expect(host.lookups.map((one) => one.lookup.trace)).toEqual([undefined, given]);
   });
 
   it("puts what the owner does for an answer beneath the server span", async () => {

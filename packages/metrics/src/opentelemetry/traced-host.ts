@@ -1,5 +1,13 @@
-import { context, type Link, ROOT_CONTEXT, SpanKind, type Tracer, trace } from "@opentelemetry/api";
-import type { PeerHost } from "@parsec/core";
+import {
+  type Context,
+  context,
+  type Link,
+  ROOT_CONTEXT,
+  SpanKind,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import type { PeerHost, PeerTrace } from "@parsec/core";
 import {
   describeAnswer,
   invalidationAttributes,
@@ -7,6 +15,7 @@ import {
   spanNames,
 } from "./peer-span.ts";
 import { inSpan } from "./span-scope.ts";
+import { contextOf } from "./trace-context.ts";
 import { withMethods } from "./with-methods.ts";
 
 /** A host whose answers are server spans, with the fetch from the origin beneath them. */
@@ -19,7 +28,7 @@ export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
           name: spanNames.lookup,
           kind: SpanKind.SERVER,
           attributes: lookupAttributes(lookup),
-          ...arrival(),
+          ...arrival(lookup.trace),
         },
         { run: () => host.lookup(lookup, options), describe: describeAnswer },
       );
@@ -31,7 +40,7 @@ export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
           name: spanNames.invalidate,
           kind: SpanKind.SERVER,
           attributes: invalidationAttributes(invalidation),
-          ...arrival(),
+          ...arrival(invalidation.trace),
         },
         { run: () => host.invalidate(invalidation) },
       );
@@ -40,10 +49,15 @@ export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
 }
 
 /**
- * What is active while a peer's request is served is the connection or the frame it came with, which
- * many share and which may be days old: worth a link, but no parent.
+ * The parent is the asker's span. What is active while its request is served is the connection or the
+ * frame it came with, which many share and which may be days old: worth a link, but no parent.
  */
-function arrival(): { readonly parent: typeof ROOT_CONTEXT; readonly links: Link[] } {
+function arrival(peerTrace: PeerTrace | undefined): {
+  readonly parent: Context;
+  readonly links: Link[];
+} {
+  const parent = contextOf(peerTrace) ?? ROOT_CONTEXT;
   const active = trace.getSpanContext(context.active());
-  return { parent: ROOT_CONTEXT, links: active === undefined ? [] : [{ context: active }] };
+  const isNews = active !== undefined && active.spanId !== trace.getSpanContext(parent)?.spanId;
+  return { parent, links: isNews ? [{ context: active }] : [] };
 }

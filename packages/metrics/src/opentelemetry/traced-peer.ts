@@ -1,5 +1,5 @@
-import { context, SpanKind, type Tracer } from "@opentelemetry/api";
-import type { Peer } from "@parsec/core";
+import { type Context, context, SpanKind, type Tracer } from "@opentelemetry/api";
+import type { Peer, PeerTrace } from "@parsec/core";
 import {
   describeAnswer,
   invalidationAttributes,
@@ -8,9 +8,10 @@ import {
   spanNames,
 } from "./peer-span.ts";
 import { inSpan } from "./span-scope.ts";
+import { traceOf } from "./trace-context.ts";
 import { withMethods } from "./with-methods.ts";
 
-/** A peer whose calls are client spans beneath the caller's own. */
+/** A peer whose calls are client spans beneath the caller's own, and which is told of them. */
 export function tracedPeer(peer: Peer, tracer: Tracer): Peer {
   return withMethods(peer, {
     lookup(lookup, options) {
@@ -22,7 +23,10 @@ export function tracedPeer(peer: Peer, tracer: Tracer): Peer {
           attributes: { ...lookupAttributes(lookup), [peerIdAttribute]: peer.id },
           parent: context.active(),
         },
-        { run: () => peer.lookup(lookup, options), describe: describeAnswer },
+        {
+          run: (scope) => peer.lookup(withTrace(lookup, scope), options),
+          describe: describeAnswer,
+        },
       );
     },
     invalidate(invalidation, options) {
@@ -34,8 +38,16 @@ export function tracedPeer(peer: Peer, tracer: Tracer): Peer {
           attributes: { ...invalidationAttributes(invalidation), [peerIdAttribute]: peer.id },
           parent: context.active(),
         },
-        { run: () => peer.invalidate(invalidation, options) },
+        { run: (scope) => peer.invalidate(withTrace(invalidation, scope), options) },
       );
     },
   });
+}
+
+function withTrace<Call extends { readonly trace?: PeerTrace | undefined }>(
+  call: Call,
+  scope: Context,
+): Call {
+  const told = traceOf(scope);
+  return told === undefined ? call : { ...call, trace: told };
 }
