@@ -9,7 +9,6 @@ import { compare, type Row, type Subject } from "../result.ts";
 import { parsecVersion, versionOf } from "../versions.ts";
 
 const suite = "local hit";
-const keyCount = 10_000;
 const ttlMs = 300_000;
 
 interface User {
@@ -19,8 +18,9 @@ interface User {
 /** One process, everything in memory: what an application pays for each look at its cache. */
 export async function localHit(plan: Plan): Promise<Row[]> {
   const operations = scaled(plan, 500_000);
+  const keyCount = scaled(plan, 10_000);
   const keys = Array.from({ length: keyCount }, (_, index) => `user:${index}`);
-  const order = keyOrder(operations);
+  const order = keyOrder({ operations, keyCount });
   const value: User = { name: "x".repeat(256) };
   const load = (): Promise<User> => Promise.resolve(value);
 
@@ -126,7 +126,13 @@ export async function localHit(plan: Plan): Promise<Row[]> {
 }
 
 /** The same pseudo-random order for every subject. */
-function keyOrder(operations: number): Uint32Array {
+function keyOrder({
+  operations,
+  keyCount,
+}: {
+  readonly operations: number;
+  readonly keyCount: number;
+}): Uint32Array {
   let state = 1;
   return Uint32Array.from({ length: operations }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
