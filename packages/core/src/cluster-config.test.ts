@@ -21,6 +21,17 @@ describe("clusterConfigFromEnv", () => {
     });
   });
 
+  it("takes the addresses of the gRPC transport as well", () => {
+    const env = {
+      PARSEC_SELF_URL: "grpc://10.0.0.1:50051",
+      PARSEC_PEER_URLS: "grpc://10.0.0.1:50051,grpcs://10.0.0.2:50051/",
+    };
+    expect(clusterConfigFromEnv(env)).toEqual({
+      selfUrl: "grpc://10.0.0.1:50051",
+      peerUrls: ["grpc://10.0.0.1:50051", "grpcs://10.0.0.2:50051"],
+    });
+  });
+
   it("leaves a URL as it is spelled, but for a slash at the end: nodes are named by it", () => {
     const env = { PARSEC_SELF_URL: "http://Node-1:80/", PARSEC_PEER_URLS: "http://Node-1:80/" };
     expect(clusterConfigFromEnv(env)).toEqual({
@@ -59,7 +70,10 @@ describe("clusterConfigFromEnv", () => {
 
   it.each([
     [{ PARSEC_SELF_URL: "10.0.0.1:8080" }, /^PARSEC_SELF_URL has "10\.0\.0\.1:8080"/],
-    [{ PARSEC_SELF_URL: "ftp://10.0.0.1" }, /^PARSEC_SELF_URL has .*only http: and https:/],
+    [
+      { PARSEC_SELF_URL: "ftp://10.0.0.1" },
+      /^PARSEC_SELF_URL has .*only http:, https:, grpc: and grpcs:/,
+    ],
     [
       { PARSEC_PEER_URLS: "http://a:1,nonsense" },
       /^PARSEC_PEER_URLS has "nonsense", which is no URL/,
@@ -76,7 +90,10 @@ describe("clusterConfigFromEnv", () => {
     ],
     [{ ...byAddress, PARSEC_PEER_DNS_SERVERS: "dns.example" }, /^PARSEC_PEER_DNS_SERVERS must be/],
     [{ ...byAddress, PARSEC_PEER_DNS_REFRESH_MS: "5s" }, /^PARSEC_PEER_DNS_REFRESH_MS must be/],
-    [{ PARSEC_PEER_URLS: "unix:/tmp/socket" }, /^PARSEC_PEER_URLS has .*only http: and https:/],
+    [
+      { PARSEC_PEER_URLS: "unix:/tmp/socket" },
+      /^PARSEC_PEER_URLS has .*only http:, https:, grpc: and grpcs:/,
+    ],
   ])("refuses %j and names the variable", (env, message) => {
     expect(() => clusterConfigFromEnv(env)).toThrow(
       expect.objectContaining({

@@ -4,6 +4,8 @@ import { isParsecError, ParsecError } from "./errors.ts";
 import { checkedSpelling } from "./node-spelling.ts";
 import { describe } from "./option-checks.ts";
 
+const schemes: readonly string[] = ["http:", "https:", "grpc:", "grpcs:"];
+
 /** This node and all nodes, as URLs. */
 export interface ClusterConfig {
   readonly selfUrl: string;
@@ -89,8 +91,10 @@ function checkedUrl(variable: string, text: string): string {
   } catch {
     throw invalid(`${variable} has ${describe(text)}, which is no URL`);
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw invalid(`${variable} has ${describe(text)}; only http: and https: are possible`);
+  if (!schemes.includes(url.protocol)) {
+    throw invalid(
+      `${variable} has ${describe(text)}; only http:, https:, grpc: and grpcs: are possible`,
+    );
   }
   return text.endsWith("/") ? text.slice(0, -1) : text;
 }

@@ -111,7 +111,7 @@ export class HttpConnections {
 
 function createPool(peerId: string, options: ResolvedHttpOptions, connections: number): Pool {
   const { connectTimeoutMs, keepAliveMs } = options.connections;
-  const { ca, cert, key, passphrase } = options.tls ?? {};
+  const { ca, cert, key, passphrase, serverName } = options.tls ?? {};
   return new Pool(peerId, {
     connections,
     // One request at a time on each: behind a slow one nobody should wait.
@@ -126,6 +126,7 @@ function createPool(peerId: string, options: ResolvedHttpOptions, connections: n
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
       ...(passphrase === undefined ? {} : { passphrase }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
     },
   });
 }

@@ -33,6 +33,8 @@ export interface HttpTlsOptions {
   readonly passphrase?: string;
   /** Whether a peer must show a certificate. Defaults to true when `cert` is given. */
   readonly requireClientCertificate?: boolean;
+  /** The name to look for in a peer's certificate. Defaults to the host of its URL. */
+  readonly serverName?: string;
 }
 
 export interface HttpConnectionOptions {
@@ -242,6 +244,10 @@ function checkTls(tls: HttpTlsOptions | undefined): HttpTlsOptions | undefined {
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw invalid("tls.cert and tls.key are needed together");
+  }
+  const { serverName } = tls;
+  if (serverName !== undefined && (typeof serverName !== "string" || serverName === "")) {
+    throw invalid(`tls.serverName must be a name, not ${describe(serverName)}`);
   }
   return tls;
 }

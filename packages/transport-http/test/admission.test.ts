@@ -304,6 +304,20 @@ describe("with certificates", () => {
     expect(host.lookups).toEqual([]);
   });
 
+  it("a node is asked under the name that its certificate has, if it is told which", async () => {
+    const tls = { ca: authority.ca, ...authority.issue("node") };
+    const { answer: got } = await secureNodes({
+      asker: { tls: { ...tls, serverName: "localhost" } },
+    });
+    expect(Buffer.from((await got)?.value ?? []).toString()).toBe("v");
+    const wrong = await secureNodes({ asker: { tls: { ...tls, serverName: "another-node" } } });
+    await expect(wrong.answer).rejects.toMatchObject({
+      code: "PEER_UNREACHABLE",
+      message: expect.stringContaining("another name"),
+    });
+    expect(wrong.host.lookups).toEqual([]);
+  });
+
   it("plain http: peers are a mistake", () => {
     const selfUrl = "http://localhost:8080";
     const create = () =>
