@@ -1,6 +1,7 @@
 import { ParsecError } from "@parsec/core";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import type { Link } from "./link/link.ts";
+import { createNatsBackend } from "./nats/nats-backend.ts";
 import type { Ring, RingCallOptions, RingState } from "./ring.ts";
 import type { RingEvent, RingListener } from "./ring-events.ts";
 import { type RingOptions, type RingSettings, resolveRingOptions } from "./ring-options.ts";
@@ -17,17 +18,20 @@ import { partitionOf } from "./table/partition-hash.ts";
  */
 export function createRing(options: RingOptions): Ring {
   const settings = resolveRingOptions(options);
-  const { coordinator, link } = backendOf(options);
+  const { coordinator, link } = backendOf(settings, options);
   return new RingHandle(settings, { coordinator, link });
 }
 
-function backendOf(options: RingOptions): {
+function backendOf(settings: RingSettings, options: RingOptions): RingBackend {
+  const { coordinator, link } = options;
+  if (coordinator === undefined && link === undefined) return createNatsBackend(settings, options);
+  if (coordinator !== undefined && link !== undefined) return { coordinator, link };
+  throw new ParsecError("INVALID_ARGUMENT", "give both a coordinator and a link, or neither");
+}
+
+interface RingBackend {
   readonly coordinator: Coordinator;
   readonly link: Link;
-} {
-  const { coordinator, link } = options;
-  if (coordinator !== undefined && link !== undefined) return { coordinator, link };
-  throw new ParsecError("INVALID_ARGUMENT", "give a coordinator and a link");
 }
 
 class RingHandle implements Ring {
@@ -45,10 +49,7 @@ class RingHandle implements Ring {
   #lastHookFailure: Extract<RingEvent, { type: "hook-failed" }> | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
 
-  constructor(
-    settings: RingSettings,
-    backend: { readonly coordinator: Coordinator; readonly link: Link },
-  ) {
+  constructor(settings: RingSettings, backend: RingBackend) {
     this.#settings = settings;
     this.#coordinator = backend.coordinator;
     this.#link = backend.link;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { memoryRings, type TestRings } from "./memory-rings.ts";
+import { memoryRings, type TestRings } from "./test-rings.ts";
 import { until } from "./until.ts";
 
 let cluster: TestRings;

@@ -311,7 +311,13 @@ export class RingNode {
 
   async #answer(request: Uint8Array): Promise<Uint8Array> {
     try {
-      return encodeAnswer(await this.#serve(request));
+      const answer = await this.#serve(request);
+      const { maxPayloadBytes } = this.#options.settings;
+      if (answer.outcome !== "done" || answer.body.length <= maxPayloadBytes) {
+        return encodeAnswer(answer);
+      }
+      const message = `an answer of ${answer.body.length} bytes, ${maxPayloadBytes} allowed`;
+      throw new ParsecError("VALUE_TOO_LARGE", message);
     } catch (error) {
       const failed = isParsecError(error)
         ? error

@@ -1,8 +1,8 @@
+import { randomUUID } from "node:crypto";
 import {
   createMemoryHub,
   createRing,
   type MemoryHub,
-  type MemorySeat,
   type Ring,
   type RingEvent,
   type RingOptions,
@@ -10,19 +10,21 @@ import {
 import { createMapState, type MapState } from "./map-state.ts";
 import { until } from "./until.ts";
 
-export interface TestRing extends Pick<MemorySeat, "cut" | "heal"> {
+export interface TestRing {
   readonly id: string;
   readonly ring: Ring;
   readonly state: MapState;
   readonly events: RingEvent[];
   /** What the hooks were called with, in order. */
   readonly hooks: string[];
+  /** Cuts the node off from everything; nobody is told. */
+  cut(): void;
+  heal(): void;
   put(key: string, value: string): Promise<string>;
   get(key: string, options?: { readonly staleOk?: boolean }): Promise<string>;
 }
 
 export interface TestRings {
-  readonly hub: MemoryHub;
   readonly rings: TestRing[];
   join(id: string, over?: Partial<RingOptions>): Promise<TestRing>;
   /** All agree on these members, nothing moves, and there are as many copies as can be. */
@@ -33,20 +35,42 @@ export interface TestRings {
 /** Leases are short, for tests that wait for them to run out. */
 const fastLease = { leaseMs: 240, joinDelayMs: 10, replicaTimeoutMs: 100 };
 
+interface Seat {
+  readonly options: Partial<RingOptions>;
+  cut(): void;
+  heal(): void;
+}
+
 export function memoryRings(
   defaults: Partial<RingOptions> = {},
   hub: MemoryHub = createMemoryHub(),
 ): TestRings {
+  return testRings({ ...fastLease, ...defaults }, () => {
+    const { coordinator, link, cut, heal } = hub.seat();
+    return { options: { coordinator, link }, cut, heal };
+  });
+}
+
+/** Rings in one process that meet on a server. Leases are long enough for a busy machine. */
+export function natsRings(url: string, defaults: Partial<RingOptions> = {}): TestRings {
+  const platform = `test ${randomUUID()}`;
+  const cannot = (): void => {
+    throw new Error("a ring over NATS is cut off by a proxy");
+  };
+  return testRings({ platform, leaseMs: 900, joinDelayMs: 50, ...defaults }, () => {
+    return { options: { servers: url }, cut: cannot, heal: cannot };
+  });
+}
+
+function testRings(defaults: Partial<RingOptions>, seatOf: () => Seat): TestRings {
   const rings: TestRing[] = [];
   return {
-    hub,
     rings,
     async join(id, over = {}) {
-      const seat = hub.seat();
+      const seat = seatOf();
       const state = createMapState();
-      const { coordinator, link } = seat;
-      const parts = { platform: "test", node: id, coordinator, link, state };
-      const ring = createRing({ ...parts, partitions: 16, ...fastLease, ...defaults, ...over });
+      const own = { platform: "test", node: id, state, partitions: 16, ...seat.options };
+      const ring = createRing({ ...own, ...defaults, ...over });
       const joined = testRing(ring, { id, state, seat });
       rings.push(joined);
       await ring.start();
@@ -61,7 +85,7 @@ export function memoryRings(
 
 function testRing(
   ring: Ring,
-  { id, state, seat }: { readonly id: string; readonly state: MapState; readonly seat: MemorySeat },
+  { id, state, seat }: { readonly id: string; readonly state: MapState; readonly seat: Seat },
 ): TestRing {
   const events: RingEvent[] = [];
   const hooks: string[] = [];

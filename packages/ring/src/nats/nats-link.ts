@@ -1,0 +1,197 @@
+import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
+import { type Clock, ParsecError } from "@parsec/core";
+import type { Link, LinkHandler, LinkRequest } from "../link/link.ts";
+import { LinkError } from "../link/link-error.ts";
+import { type LinkItem, packItems, unpackItems } from "../link/link-frame.ts";
+import { type PendingRequest, PendingRequests } from "../link/pending-requests.ts";
+import { Reassembly } from "../link/reassembly.ts";
+import { isNodeSubject } from "./nats-names.ts";
+import type { NatsUplink } from "./nats-uplink.ts";
+
+/*
+ * <address>              requests to this process, and answers to its own
+ * <address>.none.<n>.<m> where the server says that requests n to m found nobody
+ */
+
+export interface NatsLinkOptions {
+  readonly uplink: NatsUplink;
+  readonly address: string;
+  readonly clock: Clock;
+  /** Of one request or answer. */
+  readonly maxBytes: number;
+}
+
+/** What waits to be sent to one address at the end of this turn. */
+interface Outgoing {
+  readonly requests: PendingRequest[];
+  readonly answers: LinkItem[];
+}
+
+const smallestMessage = 1024;
+
+/**
+ * Requests between nodes as NATS messages: one subscription for everything, whatever goes to one node in
+ * one turn in one message, long ones in pieces. The server says at once when nobody is there.
+ */
+export class NatsLink implements Link {
+  readonly address: string;
+  readonly #options: NatsLinkOptions;
+  readonly #pending: PendingRequests = new PendingRequests();
+  readonly #outgoing: Map<string, Outgoing> = new Map();
+  readonly #reassembly: Reassembly;
+  #handler: LinkHandler | undefined = undefined;
+  #subscriptions: readonly Subscription[] = [];
+  #flushing = false;
+  #closed = false;
+
+  constructor(options: NatsLinkOptions) {
+    this.#options = options;
+    this.address = options.address;
+    const { clock, maxBytes } = options;
+    this.#reassembly = new Reassembly({ clock, maxBytes, maxTotalBytes: maxBytes * 16 });
+    options.uplink.listen({
+      up: (client) => this.#subscribe(client),
+      down: (reason) => this.#failAll(reason.message),
+    });
+  }
+
+  serve(handler: LinkHandler): void {
+    this.#handler = handler;
+  }
+
+  request(address: string, body: Uint8Array, options: LinkRequest): Promise<Uint8Array> {
+    const { uplink, maxBytes } = this.#options;
+    if (this.#closed || uplink.client === undefined) {
+      const code = this.#closed ? "CLOSED" : "PEER_UNREACHABLE";
+      const message = this.#closed ? "the link was closed" : "there is no connection to NATS";
+      return Promise.reject(new LinkError(code, message, { delivery: "not-delivered" }));
+    }
+    if (body.length > maxBytes) {
+      const message = `a request of ${body.length} bytes, ${maxBytes} allowed`;
+      return Promise.reject(
+        new LinkError("FRAME_TOO_LARGE", message, { delivery: "not-delivered" }),
+      );
+    }
+    const { request, answer } = this.#pending.open(body, options);
+    this.#outgoingTo(address).requests.push(request);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#flush();
+    this.#failAll("the link was closed");
+    for (const subscription of this.#subscriptions) {
+      if (!subscription.isClosed()) subscription.unsubscribe();
+    }
+    await this.#options.uplink.release();
+  }
+
+  #subscribe(client: NatsConnection): void {
+    if (this.#closed || this.#subscriptions.some((subscription) => !subscription.isClosed()))
+      return;
+    const callback = (receive: (message: Msg) => void) => (error: Error | null, message: Msg) => {
+      if (error !== null || this.#closed) return;
+      try {
+        receive(message);
+      } catch {
+        // Bytes that nobody can read: whoever sent them gets no answer. An exception would end the client.
+      }
+    };
+    this.#subscriptions = [
+      client.subscribe(this.address, { callback: callback((message) => this.#receive(message)) }),
+      client.subscribe(`${this.address}.none.*.*`, {
+        callback: callback((message) => this.#foundNobody(message)),
+      }),
+    ];
+  }
+
+  #outgoingTo(address: string): Outgoing {
+    let outgoing = this.#outgoing.get(address);
+    if (outgoing === undefined) {
+      outgoing = { requests: [], answers: [] };
+      this.#outgoing.set(address, outgoing);
+      if (!this.#flushing) {
+        this.#flushing = true;
+        // After everything else of this turn has said what it has to say.
+        setImmediate(() => this.#flush());
+      }
+    }
+    return outgoing;
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const outgoing = [...this.#outgoing];
+    this.#outgoing.clear();
+    for (const [address, { requests, answers }] of outgoing) {
+      this.#send(address, requests, answers);
+    }
+  }
+
+  #send(address: string, requests: readonly PendingRequest[], answers: readonly LinkItem[]): void {
+    const { client } = this.#options.uplink;
+    // Without a connection, requests fail by themselves, and answers have nobody to go to.
+    if (client === undefined) return;
+    const maxBytes = Math.max(client.info?.max_payload ?? 0, smallestMessage);
+    const asked = requests
+      .filter(({ isSettled }) => !isSettled)
+      .map((request): LinkItem => {
+        const number = this.#pending.number(request);
+        return { type: "request", number, bytes: request.body };
+      });
+    for (const { bytes } of packItems(this.address, { items: answers, maxBytes })) {
+      client.publish(address, bytes);
+    }
+    for (const { bytes, items } of packItems(this.address, { items: asked, maxBytes })) {
+      const first = items[0]?.number ?? 0;
+      const last = items.at(-1)?.number ?? 0;
+      client.publish(address, bytes, { reply: `${this.address}.none.${first}.${last}` });
+    }
+  }
+
+  #receive(message: Msg): void {
+    const { from, items } = unpackItems(message.data);
+    for (const item of items) {
+      const isPiece = item.type === "request-piece" || item.type === "answer-piece";
+      const bytes = isPiece ? this.#reassembly.take(from, item) : item.bytes;
+      if (bytes === undefined) continue;
+      const isRequest = item.type === "request" || item.type === "request-piece";
+      if (!isRequest) this.#pending.get(item.number)?.succeed(bytes);
+      else if (isNodeSubject(from)) void this.#answer(from, item.number, bytes);
+    }
+  }
+
+  async #answer(to: string, number: number, request: Uint8Array): Promise<void> {
+    const bytes = await this.#handler?.(request);
+    if (bytes === undefined || this.#closed) return;
+    this.#outgoingTo(to).answers.push({ type: "answer", number, bytes });
+  }
+
+  /** The server's word that nobody serves where these requests were sent. */
+  #foundNobody(message: Msg): void {
+    if (message.headers?.code !== 503) return;
+    const [last = 0, first = 0] = message.subject.split(".").reverse().map(Number);
+    // Numbers begin anew one day.
+    const count = last >= first ? last - first + 1 : 0;
+    for (let number = first; number < first + count; number++) {
+      const text = "nobody serves there at the moment";
+      const error = new LinkError("PEER_UNREACHABLE", text, { delivery: "not-delivered" });
+      this.#pending.get(number)?.fail(error);
+    }
+  }
+
+  #failAll(reason: string): void {
+    const code = this.#closed ? "CLOSED" : "PEER_UNREACHABLE";
+    this.#pending.failAll((delivery) => new LinkError(code, reason, { delivery }));
+  }
+}
+
+/** What the largest message may have: a payload or a piece of a copy, and what goes with it. */
+export function linkLimit(maxPayloadBytes: number): number {
+  if (maxPayloadBytes > 0xffff_0000) {
+    throw new ParsecError("INVALID_ARGUMENT", "payloads must be smaller than 4 GiB");
+  }
+  return Math.max(maxPayloadBytes, 256 * 1024) + 64 * 1024;
+}
