@@ -53,6 +53,21 @@ describe("the deputy of an owner out of reach", () => {
     }
   });
 
+  it("does not fetch for itself what it fetched for others while it still waited for the owner", async () => {
+    const cluster = withoutOwner();
+    const ownerLost = deferred<void>();
+    cluster.network.onTheWay = ({ from }) => (from === "b" ? ownerLost.promise : undefined);
+    const late = cluster.node("b").group.get("a:k");
+    const first = cluster.node("c").group.get("a:k");
+    await settled();
+    cluster.node("b").loader.last.resolve("v");
+    expect(text(await first)).toBe("v");
+    ownerLost.reject(new ParsecError("PEER_UNREACHABLE", "no way"));
+    expect(text(await late)).toBe("v");
+    expect(cluster.node("b").loader.calls).toHaveLength(1);
+    expectAllBalanced(cluster);
+  });
+
   it("I6 is not asked by anybody but callers' own nodes, and asks nobody itself", async () => {
     const cluster = withoutOwner();
     const got = cluster.node("c").group.get("a:k");

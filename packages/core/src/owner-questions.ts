@@ -201,7 +201,14 @@ export class OwnerQuestions<Input, T> {
   }
 
   #loadHere({ flight, input }: Question<T>): void {
-    const { limits } = this.#group;
+    const { limits, memory } = this.#group;
+    // Others knew sooner that the owner is gone, and had this node fetch in its stead.
+    const copy = memory.copyToGive(flight.key);
+    if (copy !== undefined) {
+      this.#flights.end(flight);
+      flight.resolve(new Loaded(copy.value, copy.freshUntil));
+      return;
+    }
     this.#fetches
       .join(flight.key, () => input)
       .wait(flight.signal)
