@@ -265,6 +265,8 @@ export class GroupEngine<Input, T> {
    */
   #answerFromMemory(key: string, askersFence: number): PeerAnswer {
     const { fences } = this.#memory;
+    // Whoever asks like this has just come: it need not wait until it is found to be back.
+    this.#group.node.picker.pick(key)?.probe?.();
     const fence = fences.get(key);
     const copy = fences.knows(key, askersFence) ? this.#memory.copyToGive(key) : undefined;
     if (copy === undefined) {

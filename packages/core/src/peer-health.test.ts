@@ -81,6 +81,31 @@ it("takes the peer back at once when an older request succeeds", () => {
   expect(clock.pendingCount).toBe(0);
 });
 
+it("probes at once when told that the peer may be back, and no more than once at a time", async () => {
+  const { clock, health, pingedAt, peer, changes } = setup();
+  health.probe();
+  health.leaveOut(lost);
+  await clock.advance(310);
+  health.probe();
+  await clock.advance(0);
+  expect(pingedAt).toEqual([100, 300, 310]);
+  peer.hangs = true;
+  health.probe();
+  health.probe();
+  await clock.advance(0);
+  expect(pingedAt).toEqual([100, 300, 310, 310]);
+  peer.hangs = false;
+  peer.answers = true;
+  await clock.advance(50);
+  health.probe();
+  await clock.advance(0);
+  expect(changes).toEqual(["out", "in"]);
+  health.probe();
+  await clock.advance(10_000);
+  expect(pingedAt).toHaveLength(5);
+  expect(clock.pendingCount).toBe(0);
+});
+
 it("leaves no timer and no probe behind when it is closed", async () => {
   const { clock, health, peer, changes } = setup();
   peer.hangs = true;

@@ -80,6 +80,14 @@ export class PeerHealth {
     this.#onChange({ peerId: this.#peerId, state: "out", error: cause });
   }
 
+  /** Probes a peer that is left out now, because it may be back, instead of when its time comes. */
+  probe(): void {
+    // None is scheduled while one is under way, or when there is none to be.
+    if (this.#cancelProbe === undefined) return;
+    this.#cancelProbe();
+    this.#probe();
+  }
+
   close(): void {
     this.#closing.abort();
     this.#cancelProbe?.();

@@ -69,6 +69,11 @@ export class PeerLink implements PeerObserver {
     return this.#health.out;
   }
 
+  /** See `Peer.probe`. */
+  probe(): void {
+    this.#health.probe();
+  }
+
   sent(): void {
     this.#silence.sent();
   }

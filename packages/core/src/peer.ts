@@ -109,6 +109,8 @@ export interface Peer {
     part: PeerHandOver,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<number>;
+  /** It gave a sign of life elsewhere: if it is left out, it is asked at once whether it is back. */
+  probe?(): void;
 }
 
 /**

@@ -244,6 +244,15 @@ describe("a node that is asked for what is in its memory", () => {
     expect(node("a").group.stats()).toMatchObject({ gets: 0, serverRequests: 0, flights: 0 });
   });
 
+  it("takes it that the one who asks, the owner, is there", async () => {
+    const { network } = clusterOf(["a", "b", "c"], {}, { hasDeputies: true });
+    const lookup = { group: "g", input: undefined, fence: 0, timeoutMs: 1000, memoryOnly: true };
+    void network.host("b").lookup({ ...lookup, key: "a:k" });
+    void network.host("b").lookup({ ...lookup, key: "b:k" });
+    void network.host("b").lookup({ ...lookup, key: "a:k", memoryOnly: false });
+    expect(network.probed).toEqual([{ from: "b", to: "a" }]);
+  });
+
   it("says so when the group is unknown, the key too large, or the cache closed", async () => {
     const { network, node } = clusterOf(["a", "b"], { maxKeyBytes: 3 });
     const lookup = { key: "k", input: undefined, fence: 0, timeoutMs: 1000, memoryOnly: true };

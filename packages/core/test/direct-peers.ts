@@ -29,6 +29,7 @@ export class DirectNetwork {
   readonly asked: (Passage & { readonly message: PeerLookup })[] = [];
   readonly told: (Passage & { readonly message: PeerInvalidation })[] = [];
   readonly given: (Passage & { readonly message: PeerHandOver })[] = [];
+  readonly probed: { readonly from: string; readonly to: string }[] = [];
   /** Nodes that nobody reaches. */
   readonly down: Set<string> = new Set();
   /** What happens to a message on its way; a promise delays it, a rejection loses it. */
@@ -95,6 +96,7 @@ export class DirectNetwork {
         const taken = this.#pass(passage, (host) => host.takeOver?.(message) ?? 0);
         return untilAborted(taken, signal);
       },
+      probe: () => void this.probed.push({ from, to }),
     };
   }
 

@@ -147,6 +147,7 @@ export function createFaultyPeer(
         );
       },
     }),
+    ...(peer.probe && { probe: () => peer.probe?.() }),
   };
 }
 

@@ -65,6 +65,10 @@ export class GrpcPeer implements Peer {
     return this.#link.lookup(lookup, options);
   }
 
+  probe(): void {
+    this.#link.probe();
+  }
+
   /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
   invalidate(
     invalidation: PeerInvalidation,

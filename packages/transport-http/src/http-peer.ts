@@ -68,6 +68,10 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
     return this.#link.lookup(lookup, options);
   }
 
+  probe(): void {
+    this.#link.probe();
+  }
+
   /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
   async invalidate(
     invalidation: PeerInvalidation,

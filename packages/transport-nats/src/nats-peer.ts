@@ -163,16 +163,8 @@ export class NatsPeer implements Peer, FrameChannel {
     }
   }
 
-  /** Asks a peer that was left out whether it is back, instead of waiting for the next probe. */
   probe(): void {
-    if (this.#link.out === undefined || this.#closed) return;
-    const { pingTimeoutMs } = this.#options.health;
-    this.#call({ kind: "ping", body: new Uint8Array(0), timeoutMs: pingTimeoutMs }).then(
-      () => this.#link.answered(),
-      () => {
-        // It stays left out, and is probed as before.
-      },
-    );
+    this.#link.probe();
   }
 
   /** Takes no more calls, lets those under way finish for a while, and rejects the rest with `CLOSED`. */
