@@ -11,6 +11,7 @@ export default defineConfig({
       "apps/*",
       "examples/*",
       "bench",
+      "scenarios",
       { test: { name: "scripts", include: ["scripts/**/*.test.mjs"] } },
     ],
   },

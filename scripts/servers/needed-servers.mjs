@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 
 const memberFolders = ["packages", "apps", "examples"];
+/** Members that lie at the root. */
+const rootMembers = ["scenarios"];
 const skipped = /(^|\/)(node_modules|dist|temp|coverage)(\/|$)/;
 
 /**
@@ -38,7 +41,8 @@ async function listMembers(root) {
     const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => []);
     return entries.filter((entry) => entry.isDirectory()).map((entry) => `${folder}/${entry.name}`);
   });
-  return (await Promise.all(lists)).flat();
+  const present = rootMembers.filter((member) => existsSync(join(root, member)));
+  return [...(await Promise.all(lists)).flat(), ...present];
 }
 
 /**

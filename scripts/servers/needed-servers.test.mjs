@@ -14,6 +14,7 @@ beforeAll(async () => {
     "packages/a/src/database.ts": "process.env.PARSEC_TEST_POSTGRES_URL",
     "packages/a/node_modules/x/x.test.ts": "process.env.PARSEC_TEST_REDIS_URL",
     "apps/b/src/b.test.ts": "process.env.PARSEC_TEST_REDIS_URL",
+    "scenarios/src/a.test.ts": "process.env.PARSEC_TEST_NATS_URL",
     "apps/c/src/c.ts": "process.env.PARSEC_TEST_REDIS_URL",
   };
   for (const [path, text] of Object.entries(files)) {
@@ -25,10 +26,11 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 test.each([
-  ["no filter", [], ["PostgreSQL", "Redis"]],
+  ["no filter", [], ["PostgreSQL", "Redis", "nats-server"]],
   ["the folder of one package", ["packages/a"], ["PostgreSQL"]],
   ["a part of one test file's name", ["b.test"], ["Redis"]],
   ["a path from here", ["./packages/a"], ["PostgreSQL"]],
+  ["a member at the root", ["scenarios"], ["nats-server"]],
   ["a line of a file", ["packages/a/src/a.test.ts:12"], ["PostgreSQL"]],
   ["two of them", ["packages/a", "apps/b"], ["PostgreSQL", "Redis"]],
   ["a member that has no tests", ["apps/c"], []],

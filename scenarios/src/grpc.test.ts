@@ -1,0 +1,4 @@
+import { describeScenarios } from "./scenarios.ts";
+import { grpcTransport } from "./url-site.ts";
+
+describeScenarios(grpcTransport);

@@ -1,0 +1,46 @@
+import { createClusterNode } from "../cluster-node.ts";
+import { routeDials } from "../dial-routes.ts";
+import type { NodeControl } from "../node-control.ts";
+import type { NodeSettings } from "../node-settings.ts";
+import { openPeers } from "../open-peers.ts";
+
+/*
+ * One node of a cluster. What it is stands in the environment; what it does comes by messages of the
+ * process that forked it. It ends by itself when it was closed: nothing may keep it alive then.
+ */
+
+const settings = JSON.parse(process.env.PARSEC_SCENARIO ?? "") as NodeSettings;
+const { transport, originUrl, policy, routes } = settings;
+routeDials(routes);
+const { peers, leftOut, join, afterClose } = openPeers(transport);
+const node = createClusterNode({ peers, leftOut: () => leftOut, originUrl, policy });
+
+interface Call {
+  readonly method: keyof NodeControl;
+  readonly argument: never;
+}
+
+async function perform({ method, argument }: Call): Promise<unknown> {
+  const result = await node[method](argument);
+  if (method === "close") {
+    afterClose();
+    process.off("disconnect", abandon);
+    setImmediate(() => process.disconnect());
+  }
+  return result;
+}
+
+process.on("message", ({ number, call }: { readonly number: number; readonly call: Call }) => {
+  perform(call).then(
+    (result) => process.send?.({ number, result }),
+    (error: unknown) => process.send?.({ number, error: String(error) }),
+  );
+});
+/** Whoever forked this process has gone. */
+function abandon(): void {
+  process.exit(1);
+}
+process.once("disconnect", abandon);
+
+await join();
+process.send?.({ number: 0, result: "joined" });
