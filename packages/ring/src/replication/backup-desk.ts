@@ -1,4 +1,4 @@
-import { ParsecError } from "@parsec/core";
+import { type Clock, ParsecError } from "@parsec/core";
 import type { RingTable } from "../table/ring-table.ts";
 import type { FieldReader } from "../wire/field-reader.ts";
 import type { Answer, RequestHead } from "../wire/ring-message.ts";
@@ -15,7 +15,13 @@ export interface BackupDeskOptions {
   /** Whether this node owns it, or believes so. */
   readonly owns: (partition: number) => boolean;
   readonly copyIdleMs: number;
+  readonly clock: Clock;
 }
+
+/** How long a copy is kept at least after its owner has asked for it, be it wanted by the table or not. */
+const keepMs = 30_000;
+/** How long the owner may count on it, which is a good deal less. */
+export const countOnMs = 5000;
 
 /** Does what the owners of other partitions ask of this node as their backup. */
 export class BackupDesk {
@@ -23,6 +29,7 @@ export class BackupDesk {
   readonly #receivers: Map<number, CopyReceiver> = new Map();
   /** The highest epoch heard of for each partition: whoever owned it before is not obeyed any more. */
   readonly #fences: Map<number, number> = new Map();
+  readonly #askedAtMs: Map<number, number> = new Map();
 
   constructor(options: BackupDeskOptions) {
     this.#options = options;
@@ -31,11 +38,18 @@ export class BackupDesk {
   /** Epochs of another incarnation are not comparable. */
   newIncarnation(): void {
     this.#fences.clear();
+    this.#askedAtMs.clear();
     this.abandonCopies();
   }
 
   abandonCopies(): void {
     for (const receiver of this.#receivers.values()) receiver.abandon("this node begins anew");
+  }
+
+  /** Whether an owner may be about to count on this node's copy. */
+  isPledged(partition: number): boolean {
+    const askedAtMs = this.#askedAtMs.get(partition);
+    return askedAtMs !== undefined && this.#options.clock.now() - askedAtMs < keepMs;
   }
 
   /** Why this request is not to be obeyed; undefined when it is. */
@@ -45,6 +59,7 @@ export class BackupDesk {
     const known = Math.max(table?.parts[partition]?.epoch ?? 0, this.#fences.get(partition) ?? 0);
     if (table !== undefined && head.incarnation === table.incarnation && partEpoch >= known) {
       this.#fences.set(partition, partEpoch);
+      this.#askedAtMs.set(partition, this.#options.clock.now());
       return undefined;
     }
     return { outcome: "refused", refusal: "stale-epoch", epoch: table?.epoch ?? 0 };

@@ -36,6 +36,8 @@ export class Follower implements LogFollower {
   #failures = 0;
   #copies = 0;
   #ended = false;
+  #probing = false;
+  #heldSinceMs = Number.NEGATIVE_INFINITY;
   #cancelRetry: (() => void) | undefined = undefined;
 
   constructor(options: FollowerOptions) {
@@ -64,6 +66,20 @@ export class Follower implements LogFollower {
     return this.#failures > 0;
   }
 
+  /**
+   * When a request was sent that it has confirmed since: it keeps its copy for a good while from then on,
+   * whatever it hears from the table.
+   */
+  get heldSinceMs(): number {
+    return this.#heldSinceMs;
+  }
+
+  /** Has it confirm once more that it holds its copy. */
+  probe(): void {
+    this.#probing = true;
+    this.advance();
+  }
+
   advance(): void {
     if (!this.#busy && this.#cancelRetry === undefined) void this.#pump();
   }
@@ -79,7 +95,7 @@ export class Follower implements LogFollower {
     // In a turn of its own: all that is appended meanwhile goes along.
     await Promise.resolve();
     try {
-      while (!this.#ended && (this.#confirmed < 0 || !this.isCaughtUp)) await this.#step();
+      while (!this.#ended && this.#hasWork) await this.#step();
       this.#failures = 0;
     } catch {
       if (!this.#ended) this.#retryLater();
@@ -87,7 +103,11 @@ export class Follower implements LogFollower {
       this.#busy = false;
     }
     // Something may have been appended between the last look and this one.
-    if (!this.#ended && this.#cancelRetry === undefined && !this.isCaughtUp) void this.#pump();
+    if (!this.#ended && this.#cancelRetry === undefined && this.#hasWork) void this.#pump();
+  }
+
+  get #hasWork(): boolean {
+    return this.#probing || !this.isCaughtUp;
   }
 
   #retryLater(): void {
@@ -105,6 +125,8 @@ export class Follower implements LogFollower {
     const ops = this.#confirmed < 0 ? [] : log.after(from, pieceBytes);
     if (ops === undefined) return this.#copy();
     const previous = log.positionAt(from);
+    const sentAtMs = this.#options.clock.now();
+    this.#probing = false;
     const answer = decodeAnswer(await send(encodeDelta(head("replicate"), { previous, ops })));
     if (answer.outcome === "failed") throw answer.error;
     if (answer.outcome === "refused") {
@@ -114,7 +136,7 @@ export class Follower implements LogFollower {
     this.#failures = 0;
     const { holds, position } = decodePosition(answer.body);
     const seq = holds ? log.seqOf(position) : undefined;
-    if (seq !== undefined && log.after(seq, 0) !== undefined) this.#confirm(seq);
+    if (seq !== undefined && log.after(seq, 0) !== undefined) this.#confirm(seq, sentAtMs);
     else await this.#copy();
   }
 
@@ -135,13 +157,16 @@ export class Follower implements LogFollower {
     });
     const seq = log.seqOf(position);
     if (seq === undefined) throw new Error("the copy is of another history");
-    this.#confirm(seq);
+    // The answer to the next request says that it is still there.
+    this.#probing = true;
+    this.#confirm(seq, this.#heldSinceMs);
   }
 
-  #confirm(seq: number): void {
+  #confirm(seq: number, sentAtMs: number): void {
     if (this.#ended) return;
     this.#confirmed = seq;
     this.#needed = seq;
+    this.#heldSinceMs = sentAtMs;
     this.#options.log.advance();
     this.#options.onProgress();
   }

@@ -10,6 +10,11 @@ import type { OwnerRequest } from "./request-body.ts";
 export interface RingRequest {
   readonly key: string;
   readonly partition: number;
+  /**
+   * Under which ownership this is served: a later owner has a higher number within one incarnation. Hand
+   * both to systems outside that must not obey an owner of before.
+   */
+  readonly fence: { readonly incarnation: string; readonly partEpoch: number };
   /** Read-only. */
   readonly payload: Uint8Array;
   /** Fires when the caller's time has run out. */
@@ -123,6 +128,7 @@ export class OwnerDesk {
       const answer: unknown = await handler({
         key,
         partition: term.partition,
+        fence: { incarnation: term.incarnation, partEpoch: term.epoch },
         payload,
         signal: abort.signal,
         write: (op, options) => {

@@ -1,4 +1,5 @@
 import { type Clock, ParsecError } from "@parsec/core";
+import { countOnMs } from "../replication/backup-desk.ts";
 import type { CopyThrottle } from "../replication/copy-throttle.ts";
 import { Follower } from "../replication/follower.ts";
 import { PartitionLog } from "../replication/partition-log.ts";
@@ -34,7 +35,6 @@ export interface OwnerTermOptions {
   readonly recover: (term: OwnerTerm) => Promise<RecoveredPart | undefined>;
   readonly send: (address: string, request: Uint8Array) => Promise<Uint8Array>;
   readonly onServing: (term: OwnerTerm) => void;
-  readonly onReleased: (term: OwnerTerm) => void;
   readonly onShrunk: (term: OwnerTerm, ids: readonly string[]) => void;
   readonly resync: () => void;
 }
@@ -280,21 +280,28 @@ export class OwnerTerm {
     this.#requireQuorums();
     const newcomers = ids.filter((id) => !this.#part.backups.includes(id));
     const log = this.#log as PartitionLog;
+    const askedAtMs = this.#options.clock.now();
+    // A copy that the table did not list may have been dropped in the meantime.
+    for (const id of newcomers) this.#follows.get(id)?.follower.probe();
     const hasAll = (): boolean =>
-      newcomers.every(
-        (id) => (this.#follows.get(id)?.follower.confirmedSeq ?? -1) >= log.committedSeq,
-      );
+      newcomers.every((id) => {
+        const follower = this.#follows.get(id)?.follower;
+        if (follower === undefined || follower.heldSinceMs < askedAtMs) return false;
+        return follower.confirmedSeq >= log.committedSeq;
+      });
     let written = false;
     if (await this.#soon(hasAll)) {
-      written = await this.#options.propose((current) =>
-        this.#change(current, (part) => {
+      written = await this.#options.propose((current) => {
+        if (newcomers.length > 0 && this.#options.clock.now() - askedAtMs > countOnMs)
+          return undefined;
+        return this.#change(current, (part) => {
           const present = members.filter(({ id, session }) => {
             const member = memberOf(current, id);
             return member?.present === true && member.session === session && id !== part.owner;
           });
           return { ...part, backups: present.map(({ id }) => id) };
-        }),
-      );
+        });
+      });
     }
     this.#proposed = undefined;
     if (this.#hasEnded) return;
@@ -341,12 +348,23 @@ export class OwnerTerm {
     }
     await this.#options.hooks.release(this.partition);
     this.#started = false;
+    // The hook may have taken long: its copy must be there now.
+    const askedAtMs = this.#options.clock.now();
+    const isHeld = (): boolean => {
+      const follower = this.#follows.get(next)?.follower;
+      return follower !== undefined && follower.heldSinceMs >= askedAtMs;
+    };
+    this.#follows.get(next)?.follower.probe();
+    if (this.#log !== undefined) await this.#soon(isHeld);
     if (this.#hasEnded) return;
     const caughtUp = [...this.#follows].filter(([, { follower }]) => follower.isCaughtUp);
     const holders = new Set(caughtUp.map(([id]) => id));
     const session = memberOf(this.#options.table() as RingTable, next)?.session;
     const moved = await this.#options.propose((table) => {
       if (memberOf(table, next)?.session !== session) return undefined;
+      // Too late to count on the copy that it had then.
+      const isLate = this.#options.clock.now() - askedAtMs > countOnMs;
+      if (this.#log !== undefined && (isLate || !isHeld())) return undefined;
       return this.#change(table, (part) => {
         const backups = part.backups.filter((id) => id !== next && holders.has(id));
         const kept = this.#log === undefined ? [] : [this.#options.selfId, ...backups];
@@ -354,9 +372,8 @@ export class OwnerTerm {
         return { ...part, owner: next, backups: kept, epoch, next: undefined, lost: false };
       });
     });
-    if (moved) this.#options.onReleased(this);
     // Nobody took it: it stays here, and the application has to be told again.
-    else if (this.#phase === "sealed") await this.#begin(false);
+    if (!moved && this.#phase === "sealed") await this.#begin(false);
   }
 
   /** Whether requests under way have ended and the next owner has every write. */
@@ -374,7 +391,12 @@ export class OwnerTerm {
         });
       }
       const log = this.#log;
-      const hasAll = (): boolean => this.#follows.get(next)?.follower.isCaughtUp === true;
+      const askedAtMs = clock.now();
+      this.#follows.get(next)?.follower.probe();
+      const hasAll = (): boolean => {
+        const follower = this.#follows.get(next)?.follower;
+        return follower?.isCaughtUp === true && follower.heldSinceMs >= askedAtMs;
+      };
       while (log !== undefined && !expired && !this.#hasEnded && !(log.isIdle && hasAll())) {
         if (this.#follows.get(next)?.follower.isFailing !== false) return false;
         await new Promise<void>((resolve) => void clock.schedule(1, resolve));

@@ -20,6 +20,8 @@ export interface PartitionTermsOptions {
   readonly propose: (change: TableChange) => Promise<boolean>;
   readonly resync: () => void;
   readonly onOwned: (partition: number) => void;
+  /** Whether an owner may be about to count on this node's copy. */
+  readonly isPledged: (partition: number) => boolean;
   readonly emit: (event: RingEvent) => void;
 }
 
@@ -30,8 +32,8 @@ export class PartitionTerms {
   readonly #throttle: CopyThrottle;
   readonly #terms: Map<number, OwnerTerm> = new Map();
   readonly #replicas: Map<number, Replica> = new Map();
-  /** Released by a planned move, so that its end is no loss. */
-  readonly #handedOver: WeakSet<OwnerTerm> = new WeakSet();
+  /** There are copies that may be dropped later. */
+  #untidy = false;
 
   constructor(options: PartitionTermsOptions) {
     this.#options = options;
@@ -95,7 +97,16 @@ export class PartitionTerms {
     for (const term of [...this.#terms.values()]) this.#end(term, reason);
   }
 
-  checkStuck(): void {
+  /** Looks after what only time changes. */
+  tick(): void {
+    const table = this.#options.table();
+    if (this.#untidy && table !== undefined) {
+      this.#untidy = false;
+      const targets = backupTargets(table);
+      for (const [partition, part] of table.parts.entries()) {
+        if (!this.#terms.has(partition)) this.#tidy(partition, part, targets[partition] ?? []);
+      }
+    }
     for (const term of this.#terms.values()) term.checkStuck();
   }
 
@@ -138,7 +149,6 @@ export class PartitionTerms {
       onServing: ({ epoch: partEpoch, incarnation, isLost: lost }) => {
         this.#options.emit({ type: "owned", partition, incarnation, partEpoch, lost });
       },
-      onReleased: (own) => this.#handedOver.add(own),
       onShrunk: (_own, ids) => this.#options.emit({ type: "backup-dropped", partition, ids }),
       resync: this.#options.resync,
     });
@@ -166,6 +176,7 @@ export class PartitionTerms {
     const isUseful = [...part.backups, ...targets, part.next].includes(node);
     // While the data is being looked for, this copy may be the one that is found.
     if (isUseful || !replica.holds || part.recovery === "everyone") return;
-    void replica.drop().catch(() => {});
+    if (this.#options.isPledged(partition)) this.#untidy = true;
+    else void replica.drop().catch(() => {});
   }
 }

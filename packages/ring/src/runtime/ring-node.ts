@@ -101,6 +101,7 @@ export class RingNode {
       quietAtMs: () => this.#quietAtMs,
       propose: (change) => this.table.propose(change),
       resync: () => coordinator.resync(),
+      isPledged: (partition) => this.#backupDesk.isPledged(partition),
       onOwned: (partition) => this.#backupDesk.abandonCopy(partition),
       emit,
     });
@@ -122,6 +123,7 @@ export class RingNode {
         const term = this.terms.termOf(partition);
         return term?.phase === "recovering" && term.epoch === partEpoch;
       },
+      clock,
       copyIdleMs: Math.max(10_000, settings.replicaTimeoutMs * 2),
     });
   }
@@ -304,7 +306,7 @@ export class RingNode {
     // Whoever hears nothing, not even itself, judges nobody.
     if (this.lease.isValid && hears) this.membership.bury();
     this.#reconsider();
-    this.terms.checkStuck();
+    this.terms.tick();
     const nextMs = Math.min(tickMs, Math.max(5, this.membership.nextChangeMs));
     this.#cancelTick = clock.schedule(nextMs, () => this.#tick());
   }

@@ -105,6 +105,8 @@ export class TableKeeper {
     setImmediate(() => {
       void this.#run().finally(() => {
         this.#running = false;
+        // Whoever was told of a success may have proposed something new before this line was reached.
+        if (this.#mayRun) this.kick();
       });
     });
   }
@@ -115,8 +117,12 @@ export class TableKeeper {
     this.#viewChanged();
   }
 
+  get #mayRun(): boolean {
+    return this.#proposals.size > 0 && this.#known && this.#options.mayWrite() && !this.#closed;
+  }
+
   async #run(): Promise<void> {
-    while (this.#proposals.size > 0 && this.#known && this.#options.mayWrite() && !this.#closed) {
+    while (this.#mayRun) {
       const base = this.#table ?? this.#fresh();
       const proposals = [...this.#proposals];
       const applied: Proposal[] = [];

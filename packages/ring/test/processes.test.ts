@@ -1,0 +1,70 @@
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { buildNodeProgram, type NodeProgram } from "./node-process.ts";
+import { type ProcessCluster, startProcessCluster } from "./process-cluster.ts";
+import { describeOnServers } from "./test-servers.ts";
+import { until } from "./until.ts";
+
+let program: NodeProgram;
+let cluster: ProcessCluster;
+beforeAll(async () => {
+  program = await buildNodeProgram();
+});
+afterAll(() => program.delete());
+afterEach(() => cluster.close());
+
+const ids = ["a", "b", "c"];
+
+async function started(url: string): Promise<ProcessCluster> {
+  cluster = await startProcessCluster(program, { servers: url });
+  await Promise.all(ids.map((id) => cluster.start(id)));
+  await cluster.settled();
+  return cluster;
+}
+
+describeOnServers((server) => {
+  it("loses no acknowledged write when nodes are killed one after the other under load", async () => {
+    await started(server.url);
+    const load = cluster.load(30);
+    for (const id of ["a", "b"]) {
+      await cluster.answered(300);
+      const node = cluster.nodes.get(id);
+      node?.kill("SIGKILL");
+      await node?.ended;
+      await cluster.settled();
+      await cluster.start(id);
+      await cluster.settled();
+    }
+    await load.stop();
+    expect(await cluster.faults()).toEqual([]);
+  }, 60_000);
+
+  it("serves without an error while nodes leave and come back under load", async () => {
+    await started(server.url);
+    const load = cluster.load(30);
+    for (const id of ids) {
+      await cluster.answered(300);
+      await cluster.nodes.get(id)?.leave();
+      await cluster.settled();
+      await cluster.start(id);
+      await cluster.settled();
+    }
+    await load.stop();
+    expect(await cluster.faults()).toEqual([]);
+    expect(cluster.errors).toEqual([]);
+  }, 60_000);
+
+  it("lets a node that was stopped for longer than its lease serve nothing of what others own by then", async () => {
+    await started(server.url);
+    const load = cluster.load(30);
+    await cluster.answered(300);
+    const node = cluster.nodes.get("a");
+    node?.kill("SIGSTOP");
+    await until(() => cluster.client.state().members.every(({ id }) => id !== "a"));
+    await cluster.answered(300);
+    node?.kill("SIGCONT");
+    await cluster.settled();
+    await cluster.answered(300);
+    await load.stop();
+    expect(await cluster.faults()).toEqual([]);
+  }, 60_000);
+});
