@@ -1,8 +1,7 @@
 import { randomInt } from "node:crypto";
 import {
-  checkInvalidationsApplied,
   encodeEntries,
-  encodeInvalidations,
+  InvalidationBatcher,
   isParsecError,
   type Peer,
   type PeerAnswer,
@@ -29,6 +28,7 @@ export class GrpcPeer implements Peer {
   readonly #connections: GrpcConnections;
   readonly #stream: FrameStream;
   readonly #link: PeerLink;
+  readonly #invalidations: InvalidationBatcher;
 
   constructor(
     id: string,
@@ -59,6 +59,14 @@ export class GrpcPeer implements Peer {
         onChange(change);
       },
     });
+    this.#invalidations = new InvalidationBatcher({
+      peerId: id,
+      sender,
+      limits,
+      clock,
+      send: ({ bytes, timeoutMs }, read) =>
+        this.#tell(bytes, { method: messageMethods.invalidate, timeoutMs, read }),
+    });
   }
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
@@ -74,14 +82,8 @@ export class GrpcPeer implements Peer {
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const { limits, sender } = this.#options;
-    const frameId = randomInt(1, 2 ** 32);
-    const message = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
-    return this.#tell(message, {
-      ...options,
-      method: messageMethods.invalidate,
-      read: (answer) => checkInvalidationsApplied(answer, { frameId, count: 1 }),
-    });
+    const timeoutMs = this.#patience(options.timeoutMs);
+    return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
   }
 
   handOver(
@@ -97,6 +99,12 @@ export class GrpcPeer implements Peer {
     });
   }
 
+  /** How long to wait: for a peer that is left out no longer than for a sign of life. */
+  #patience(timeoutMs: number): number {
+    const { pingTimeoutMs } = this.#options.health;
+    return this.#link.out === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
+  }
+
   /** Sends what the peer has to apply, and waits until it says so. */
   async #tell<Outcome>(
     message: Buffer,
@@ -106,14 +114,12 @@ export class GrpcPeer implements Peer {
       readonly read: (answer: Buffer) => Outcome;
     },
   ): Promise<Outcome> {
-    const { pingTimeoutMs } = this.#options.health;
     const { method, read, signal, timeoutMs } = options;
-    const isOut = this.#link.out !== undefined;
     try {
       const answer = await this.#connections.unary({
         method,
         message,
-        timeoutMs: isOut ? Math.min(timeoutMs, pingTimeoutMs) : timeoutMs,
+        timeoutMs: this.#patience(timeoutMs),
         signal,
       });
       const outcome = read(answer);

@@ -1,12 +1,11 @@
 import { randomInt } from "node:crypto";
 import {
-  checkInvalidationsApplied,
   encodeCancellation,
   encodeEntries,
-  encodeInvalidations,
   type FrameChannel,
   type FrameExchange,
   type FrameInFlight,
+  InvalidationBatcher,
   isParsecError,
   ParsecError,
   type Peer,
@@ -36,6 +35,7 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
   readonly #options: ResolvedHttpOptions;
   readonly #connections: HttpConnections;
   readonly #link: PeerLink;
+  readonly #invalidations: InvalidationBatcher;
   #closed = false;
 
   constructor(
@@ -62,6 +62,13 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
       health,
       onChange,
     });
+    this.#invalidations = new InvalidationBatcher({
+      peerId: id,
+      sender,
+      limits,
+      clock,
+      send: ({ bytes, ...frame }, read) => this.#tell(bytes, { ...frame, read }),
+    });
   }
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
@@ -73,17 +80,12 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
   }
 
   /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
-  async invalidate(
+  invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const { limits, sender } = this.#options;
-    const frameId = randomInt(1, 2 ** 32);
-    const body = encodeInvalidations({ frameId, sender, invalidations: [invalidation] }, limits);
-    await this.#tell(body, {
-      ...options,
-      read: (answer) => checkInvalidationsApplied(answer, { frameId, count: 1 }),
-    });
+    const timeoutMs = this.#patience(options.timeoutMs);
+    return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
   }
 
   handOver(
@@ -93,7 +95,17 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
     const { limits, sender } = this.#options;
     const frameId = randomInt(1, 2 ** 32);
     const body = encodeEntries({ frameId, sender, part }, limits);
-    return this.#tell(body, { ...options, read: (answer) => readTakenOver(answer, frameId) });
+    return this.#tell(body, {
+      ...options,
+      maxAnswerBytes: maxErrorBytes,
+      read: (answer) => readTakenOver(answer, frameId),
+    });
+  }
+
+  /** How long to wait: for a peer that is left out no longer than for a sign of life. */
+  #patience(timeoutMs: number): number {
+    const { pingTimeoutMs } = this.#options.health;
+    return this.#link.out === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
   }
 
   /** Sends a frame that the peer has to apply, and waits until it says so. */
@@ -101,21 +113,21 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
     body: Buffer,
     options: PeerCallOptions & {
       readonly timeoutMs: number;
+      readonly maxAnswerBytes: number;
       readonly read: (answer: Buffer) => Outcome;
     },
   ): Promise<Outcome> {
     if (this.#closed) {
       throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
     }
-    const { health, basePath } = this.#options;
-    const isOut = this.#link.out !== undefined;
+    const { basePath } = this.#options;
     try {
       const response = await this.#connections.collect({
         method: "POST",
         target: basePath,
         body,
-        maxBodyBytes: maxErrorBytes,
-        timeoutMs: isOut ? Math.min(options.timeoutMs, health.pingTimeoutMs) : options.timeoutMs,
+        maxBodyBytes: Math.max(options.maxAnswerBytes, maxErrorBytes),
+        timeoutMs: this.#patience(options.timeoutMs),
         signal: options.signal,
       });
       if (response.status !== 200) throw refusedFrame(this.id, response);

@@ -1,12 +1,11 @@
 import { randomInt } from "node:crypto";
 import {
-  checkInvalidationsApplied,
   encodeCancellation,
   encodeEntries,
-  encodeInvalidations,
   type FrameChannel,
   type FrameExchange,
   type FrameInFlight,
+  InvalidationBatcher,
   isParsecError,
   ParsecError,
   type Peer,
@@ -39,6 +38,7 @@ export class NatsPeer implements Peer, FrameChannel {
   readonly #uplink: NatsUplink;
   readonly #way: CallWay;
   readonly #link: PeerLink;
+  readonly #invalidations: InvalidationBatcher;
   #calls = 0;
   #cancelAudit: (() => void) | undefined = undefined;
   #closed = false;
@@ -85,6 +85,13 @@ export class NatsPeer implements Peer, FrameChannel {
       health,
       onChange: parts.onChange,
     });
+    this.#invalidations = new InvalidationBatcher({
+      peerId: id,
+      sender: session,
+      limits,
+      clock,
+      send: ({ bytes, timeoutMs }, read) => this.#tell(bytes, { timeoutMs, read }),
+    });
   }
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
@@ -97,17 +104,12 @@ export class NatsPeer implements Peer, FrameChannel {
   }
 
   /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
-  async invalidate(
+  invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const { limits, session } = this.#options;
-    const frameId = randomInt(1, 2 ** 32);
-    const frame = { frameId, sender: session, invalidations: [invalidation] };
-    await this.#tell(encodeInvalidations(frame, limits), {
-      ...options,
-      read: (answer) => checkInvalidationsApplied(answer, { frameId, count: 1 }),
-    });
+    const timeoutMs = this.#patience(options.timeoutMs);
+    return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
   }
 
   async handOver(
@@ -120,6 +122,12 @@ export class NatsPeer implements Peer, FrameChannel {
     return this.#tell(body, { ...options, read: (answer) => readTakenOver(answer, frameId) });
   }
 
+  /** How long to wait: for a peer that is left out no longer than for a sign of life. */
+  #patience(timeoutMs: number): number {
+    const { pingTimeoutMs } = this.#options.health;
+    return this.#link.out === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
+  }
+
   /** Sends a frame that the peer has to apply, and waits until it says so. */
   async #tell<Outcome>(
     body: Buffer,
@@ -130,9 +138,7 @@ export class NatsPeer implements Peer, FrameChannel {
   ): Promise<Outcome> {
     if (this.#removed) throw noMember(this.id);
     if (this.#closed) throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
-    const { pingTimeoutMs } = this.#options.health;
-    const isOut = this.#link.out !== undefined;
-    const timeoutMs = isOut ? Math.min(options.timeoutMs, pingTimeoutMs) : options.timeoutMs;
+    const timeoutMs = this.#patience(options.timeoutMs);
     const { signal } = options;
     try {
       const answer = await this.#call({ kind: "ask", body, timeoutMs, signal });
