@@ -1,27 +1,115 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { afterEach, expect, it } from "vitest";
-import { natsRings, type TestRings } from "./test-rings.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
+import { natsRings, type TestRing, type TestRings } from "./test-rings.ts";
 import { describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 let cluster: TestRings | undefined;
-afterEach(() => cluster?.close());
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await cluster?.close();
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
 
 const keys = Array.from({ length: 60 }, (_, at) => `key ${at}`);
+const ones = keys.map(() => "1");
+
+async function filled(url: string): Promise<[TestRing, TestRing]> {
+  cluster = natsRings(url);
+  const [a, b] = await Promise.all(["a", "b"].map((id) => cluster?.join(id)));
+  await cluster.settled(["a", "b"]);
+  await Promise.all(keys.map((key) => a?.put(key, "1")));
+  return [a as TestRing, b as TestRing];
+}
+
+function read(ring: TestRing): Promise<string[]> {
+  return Promise.all(keys.map((key) => ring.get(key)));
+}
+
+/** Does to the buckets of a server what somebody with a command line could. */
+async function tamper(url: string, how: "delete" | "purge"): Promise<void> {
+  const client = await connect({ servers: url });
+  const manager = await jetstreamManager(client);
+  for await (const name of manager.streams.names()) await manager.streams[how](name);
+  await client.close();
+}
 
 describeWithPrograms((startServer) => {
-  it("goes on with all data after the server was restarted", async () => {
+  it("serves nothing while the server is away, and goes on with all data when it is back", async () => {
     const server = await startServer();
-    cluster = natsRings(server.url);
-    const [a, b] = await Promise.all(["a", "b"].map((id) => cluster?.join(id)));
-    await cluster.settled(["a", "b"]);
-    await Promise.all(keys.map((key) => a?.put(key, "1")));
+    cleanups.push(() => server.dispose());
+    const [, b] = await filled(server.url);
     await server.stop();
     await until(() => cluster?.rings.every(({ ring }) => !ring.state().leaseValid) === true);
-    expect(b?.ring.state().owned).toEqual([]);
+    for (const { ring } of cluster?.rings ?? []) {
+      expect(ring.state().owned).toEqual([]);
+      expect(keys.some((key) => ring.ownsKey(key))).toBe(false);
+      await expect(
+        ring.write("key 1", Buffer.from("key 1=2"), { timeoutMs: 50 }),
+      ).rejects.toMatchObject({ code: "TIMEOUT" });
+    }
     await server.start();
-    await cluster.settled(["a", "b"]);
-    expect(await Promise.all(keys.map((key) => b?.get(key)))).toEqual(keys.map(() => "1"));
-    for (const { hooks } of cluster.rings) expect(hooks.join()).not.toMatch(/release|lost/);
-    await server.dispose();
+    await cluster?.settled(["a", "b"]);
+    expect(await read(b)).toEqual(ones);
+    for (const { hooks } of cluster?.rings ?? []) expect(hooks.join()).not.toMatch(/release|lost/);
   }, 30_000);
+
+  it.each(["delete", "purge"] as const)(
+    "finds its data again after somebody %ss the bucket",
+    async (how) => {
+      const server = await startServer();
+      cleanups.push(() => server.dispose());
+      const [a, b] = await filled(server.url);
+      const before = a.ring.state().incarnation;
+      await tamper(server.url, how);
+      await until(() => [a, b].every(({ ring }) => ring.state().incarnation !== before));
+      await cluster?.settled(["a", "b"]);
+      expect(await read(b)).toEqual(ones);
+      expect(a.events.some(({ type }) => type === "rejoining")).toBe(true);
+      for (const { hooks } of [a, b]) expect(hooks.join()).not.toContain("lost");
+    },
+    30_000,
+  );
+
+  it("takes over from a node that is cut off, which serves nothing meanwhile and comes back empty-handed", async () => {
+    const server = await startServer();
+    cleanups.push(() => server.dispose());
+    const proxy = await startTcpProxy(server.port);
+    cleanups.push(() => proxy.close());
+    const [a, b] = await filled(server.url);
+    const c = await cluster?.join("c", { servers: proxy.url });
+    await cluster?.settled(["a", "b", "c"]);
+    proxy.partition();
+    await cluster?.settled(["a", "b"]);
+    expect(c?.ring.state().owned).toEqual([]);
+    expect(await read(a)).toEqual(ones);
+    await Promise.all(keys.map((key) => b.put(key, "2")));
+    proxy.heal();
+    await cluster?.settled(["a", "b", "c"]);
+    expect(await Promise.all(keys.map((key) => c?.get(key)))).toEqual(keys.map(() => "2"));
+    for (const { hooks } of cluster?.rings ?? []) expect(hooks.join()).not.toContain("lost");
+  }, 30_000);
+
+  it("says that there is no JetStream", async () => {
+    const server = await startServer({ jetStream: false });
+    cleanups.push(() => server.dispose());
+    cluster = natsRings(server.url);
+    await expect(cluster.join("a")).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("JetStream"),
+    });
+  });
+
+  it("refuses to join a ring of another number of partitions", async () => {
+    const server = await startServer();
+    cleanups.push(() => server.dispose());
+    cluster = natsRings(server.url);
+    await cluster.join("a");
+    await expect(cluster.join("b", { partitions: 32 })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("16 partitions"),
+    });
+  });
 });

@@ -17,6 +17,8 @@ export interface Link {
   serve(handler: LinkHandler): void;
   /** Rejects with a {@link LinkError}, or with `ABORTED` when the signal fires. */
   request(address: string, body: Uint8Array, options: LinkRequest): Promise<Uint8Array>;
+  /** Whoever was reached there is gone: requests that wait for its answers reject, since none will come. */
+  abandon(address: string): void;
   /** Requests under way reject. Closing twice is fine. */
   close(): Promise<void>;
 }

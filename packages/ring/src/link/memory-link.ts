@@ -1,6 +1,6 @@
-import { ParsecError } from "@parsec/core";
 import type { Link, LinkHandler } from "./link.ts";
 import { LinkError } from "./link-error.ts";
+import { type PendingRequest, PendingRequests } from "./pending-requests.ts";
 
 /** A link to the other nodes of the same process. Messages of nodes that are cut off vanish. */
 export function createMemoryLink(options: {
@@ -9,8 +9,26 @@ export function createMemoryLink(options: {
   isCut(): boolean;
 }): Link {
   const { address, handlers, isCut } = options;
-  const pending = new Set<(error: ParsecError) => void>();
+  const pending = new PendingRequests();
   let closed = false;
+  const deliver = async (request: PendingRequest): Promise<void> => {
+    const handler = handlers.get(request.address);
+    if (handler === undefined) {
+      const message = "nobody serves under that address";
+      request.fail(new LinkError("PEER_UNREACHABLE", message, { delivery: "not-delivered" }));
+      return;
+    }
+    pending.number(request);
+    if (isCut()) return;
+    try {
+      // Copies, because a network would make them: neither side can change what the other has.
+      const answer = await handler(request.body.slice());
+      if (!isCut()) request.succeed(answer.slice());
+    } catch (cause) {
+      const message = "the other node failed to answer";
+      request.fail(new LinkError("PEER_UNREACHABLE", message, { delivery: "unknown", cause }));
+    }
+  };
   return {
     address,
     serve(handler) {
@@ -21,51 +39,23 @@ export function createMemoryLink(options: {
         return isCut() ? new Promise<Uint8Array>(() => {}) : answer;
       });
     },
-    request(to, body, { timeoutMs, signal }) {
-      return new Promise((resolve, reject) => {
-        const settle = (done: () => void): void => {
-          pending.delete(fail);
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", abort);
-          done();
-        };
-        const fail = (error: ParsecError): void => settle(() => reject(error));
-        const abort = (): void =>
-          fail(new ParsecError("ABORTED", "the caller waits no longer", { cause: signal?.reason }));
-        const timer = setTimeout(() => {
-          const message = `no answer within ${timeoutMs} ms`;
-          fail(new LinkError("TIMEOUT", message, { delivery: "unknown" }));
-        }, timeoutMs);
-        pending.add(fail);
-        if (signal?.aborted) return abort();
-        signal?.addEventListener("abort", abort, { once: true });
-        const handler = handlers.get(to);
-        if (closed || handler === undefined) {
-          const message = closed ? "the link was closed" : "nobody serves under that address";
-          const code = closed ? "CLOSED" : "PEER_UNREACHABLE";
-          return fail(new LinkError(code, message, { delivery: "not-delivered" }));
-        }
-        if (isCut()) return;
-        // Copies, because a network would make them: neither side can change what the other has.
-        void Promise.resolve(body.slice())
-          .then(handler)
-          .then(
-            (answer) => {
-              if (!isCut()) settle(() => resolve(answer.slice()));
-            },
-            (cause: unknown) => {
-              const message = "the other node failed to answer";
-              fail(new LinkError("PEER_UNREACHABLE", message, { delivery: "unknown", cause }));
-            },
-          );
-      });
+    request(to, body, limits) {
+      if (closed) {
+        const message = "the link was closed";
+        return Promise.reject(new LinkError("CLOSED", message, { delivery: "not-delivered" }));
+      }
+      const { request, answer } = pending.open({ address: to, body }, limits);
+      queueMicrotask(() => void (request.isSettled || deliver(request)));
+      return answer;
+    },
+    abandon(to) {
+      const message = "the node that was asked is gone";
+      pending.fail((delivery) => new LinkError("PEER_UNREACHABLE", message, { delivery }), to);
     },
     close() {
       closed = true;
       handlers.delete(address);
-      for (const fail of [...pending]) {
-        fail(new LinkError("CLOSED", "the link was closed", { delivery: "unknown" }));
-      }
+      pending.fail((delivery) => new LinkError("CLOSED", "the link was closed", { delivery }));
       return Promise.resolve();
     },
   };

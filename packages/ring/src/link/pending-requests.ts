@@ -3,6 +3,7 @@ import type { Delivery, LinkRequest } from "./link.ts";
 import { LinkError } from "./link-error.ts";
 
 export interface PendingRequest {
+  readonly address: string;
   readonly body: Uint8Array;
   /** Set when it is sent. */
   number: number;
@@ -19,7 +20,7 @@ export class PendingRequests {
 
   /** A request that ends by its answer, its time limit or its signal. */
   open(
-    body: Uint8Array,
+    to: { readonly address: string; readonly body: Uint8Array },
     { timeoutMs, signal }: LinkRequest,
   ): { readonly request: PendingRequest; readonly answer: Promise<Uint8Array> } {
     let request: PendingRequest | undefined;
@@ -41,7 +42,7 @@ export class PendingRequests {
         fail(new LinkError("TIMEOUT", `no answer within ${Math.ceil(timeoutMs)} ms`, { delivery }));
       }, timeoutMs);
       request = {
-        body,
+        ...to,
         number: 0,
         get isSettled() {
           return settled;
@@ -70,8 +71,10 @@ export class PendingRequests {
     return this.#sent.get(number);
   }
 
-  failAll(error: (delivery: Delivery) => ParsecError): void {
+  /** Those to one address, or all. */
+  fail(error: (delivery: Delivery) => ParsecError, address?: string): void {
     for (const request of [...this.#all]) {
+      if (address !== undefined && request.address !== address) continue;
       request.fail(error(request.number === 0 ? "not-delivered" : "unknown"));
     }
   }

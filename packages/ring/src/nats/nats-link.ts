@@ -72,9 +72,17 @@ export class NatsLink implements Link {
         new LinkError("FRAME_TOO_LARGE", message, { delivery: "not-delivered" }),
       );
     }
-    const { request, answer } = this.#pending.open(body, options);
+    const { request, answer } = this.#pending.open({ address, body }, options);
     this.#outgoingTo(address).requests.push(request);
     return answer;
+  }
+
+  abandon(address: string): void {
+    const reason = "the node that was asked is gone";
+    this.#pending.fail(
+      (delivery) => new LinkError("PEER_UNREACHABLE", reason, { delivery }),
+      address,
+    );
   }
 
   async close(): Promise<void> {
@@ -184,7 +192,7 @@ export class NatsLink implements Link {
 
   #failAll(reason: string): void {
     const code = this.#closed ? "CLOSED" : "PEER_UNREACHABLE";
-    this.#pending.failAll((delivery) => new LinkError(code, reason, { delivery }));
+    this.#pending.fail((delivery) => new LinkError(code, reason, { delivery }));
   }
 }
 

@@ -44,6 +44,7 @@ export class RingNode {
   #store: string | undefined = undefined;
   #incarnationSeenAtMs = 0;
   #members: ReadonlySet<string> = new Set();
+  #addresses: ReadonlySet<string> = new Set();
   #judged = "";
   #copies = 0;
   #lastError: ParsecError | undefined = undefined;
@@ -265,6 +266,11 @@ export class RingNode {
       if (!members.has(id)) this.#options.emit({ type: "member-left", id });
     }
     this.#members = members;
+    const addresses = new Set(table.members.map(({ address }) => address));
+    for (const address of this.#addresses) {
+      if (!addresses.has(address)) this.#options.link.abandon(address);
+    }
+    this.#addresses = addresses;
   }
 
   /** Looks whether the table fits those who live, and has it written if it does not. */
