@@ -1,5 +1,8 @@
 // For tests of code that uses Parsec.
 
+// For authors of stores that keep copies.
+export type { OwnershipViolation, ServiceRecord } from "./check-single-owner.ts";
+export { checkSingleOwner } from "./check-single-owner.ts";
 // For authors of transports.
 export type { ContractCluster, ContractLimits } from "./contract-case.ts";
 export type {
@@ -18,6 +21,20 @@ export type {
   PeerFault,
 } from "./faulty-peer.ts";
 export { createFaultyPeer, createFaultyPicker } from "./faulty-peer.ts";
+export type {
+  LinearizabilityOptions,
+  LinearizabilityReport,
+} from "./linearizability/check-linearizable.ts";
+export { checkLinearizable } from "./linearizability/check-linearizable.ts";
+export type { LinearizabilityViolation } from "./linearizability/explain-violation.ts";
+export type { LinearizabilityVerdict } from "./linearizability/linearization-search.ts";
+export type {
+  DeleteOperation,
+  GetOperation,
+  RecordedInterval,
+  RegisterOperation,
+  SetOperation,
+} from "./linearizability/register-operation.ts";
 export type { ManualClock } from "./manual-clock.ts";
 export { createManualClock } from "./manual-clock.ts";
 export type {
