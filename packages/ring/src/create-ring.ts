@@ -10,6 +10,7 @@ import type { OwnerRequest } from "./routing/request-body.ts";
 import { Router } from "./routing/router.ts";
 import { describeRing } from "./runtime/describe-ring.ts";
 import { RingNode } from "./runtime/ring-node.ts";
+import { candidatesFor } from "./table/candidates.ts";
 import { partitionOf } from "./table/partition-hash.ts";
 
 /**
@@ -117,6 +118,11 @@ class RingHandle implements Ring {
 
   nodeFor(key: string): string | undefined {
     return this.#node.table.table?.parts[this.partitionFor(key)]?.owner;
+  }
+
+  nodesFor(key: string): readonly string[] {
+    const table = this.#node.table.table;
+    return table === undefined ? [] : candidatesFor(table, this.partitionFor(key));
   }
 
   ownsKey(key: string): boolean {

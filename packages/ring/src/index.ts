@@ -10,6 +10,7 @@ export { createMemoryHub } from "./coordinator/memory-hub.ts";
 export { createRing } from "./create-ring.ts";
 export type { Delivery, Link, LinkHandler, LinkRequest } from "./link/link.ts";
 export { LinkError } from "./link/link-error.ts";
+export { createRingPicker } from "./picker/ring-picker.ts";
 export type { WriteAck } from "./replication/partition-log.ts";
 export type { ApplyContext, PartitionState, Position } from "./replication/partition-state.ts";
 export type { Ring, RingCallOptions, RingState } from "./ring.ts";

@@ -72,6 +72,8 @@ export interface Ring {
   partitionFor(key: string): number;
   /** The owner that the table names; undefined when there is none at the moment. */
   nodeFor(key: string): string | undefined;
+  /** The owner, then those who would take over, the likeliest first; empty when nobody owns it. */
+  nodesFor(key: string): readonly string[];
   /** Whether this node owns the key and may serve it at this very moment. */
   ownsKey(key: string): boolean;
 

@@ -113,9 +113,9 @@ export class OwnLease {
     const begun = this.#beat > 0;
     this.#revision = revision;
     this.#replaced = session === undefined ? 0 : revision;
-    if (session !== undefined && begun) {
+    const { clock, leaseMs } = this.#options;
+    if (session !== undefined && (begun || clock.now() < this.#yieldUntil)) {
       // Two processes under one name must not take it from each other for ever: the older one waits.
-      const { clock, leaseMs } = this.#options;
       this.#yieldUntil = clock.now() + 2 * leaseMs;
     }
     if (begun) this.#begin(session === undefined ? "removed" : "taken over");

@@ -1,0 +1,135 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, describe, expect, it } from "vitest";
+import { describeOnServers } from "../../test/test-servers.ts";
+import { until } from "../../test/until.ts";
+import { createMonotonicClock } from "../lease/monotonic-clock.ts";
+import { NatsCoordinator } from "../nats/nats-coordinator.ts";
+import { resolveNatsServers } from "../nats/nats-servers.ts";
+import { NatsUplink } from "../nats/nats-uplink.ts";
+import { type Coordinator, type CoordinatorEntry, WriteConflict } from "./coordinator.ts";
+import { createMemoryHub } from "./memory-hub.ts";
+
+interface Seat {
+  readonly coordinator: Coordinator;
+  /** What it told, in order. */
+  readonly told: string[];
+  readonly stores: string[];
+}
+
+const text = (value: Uint8Array | undefined): string =>
+  value === undefined ? "removed" : Buffer.from(value).toString();
+const bytes = (value: string): Uint8Array => Buffer.from(value);
+const timeoutMs = 2000;
+
+/** What every place where nodes agree has to hold to. */
+function describeContract(name: string, setup: () => () => Coordinator): void {
+  describe(name, () => {
+    const open: Coordinator[] = [];
+    afterEach(() => Promise.all(open.splice(0).map((each) => each.close())));
+
+    async function seats(count: number): Promise<Seat[]> {
+      const seatOf = setup();
+      const made = Array.from({ length: count }, () => started(seatOf()));
+      open.push(...made.map(({ coordinator }) => coordinator));
+      await until(() => made.every(({ stores }) => stores.length > 0));
+      return made;
+    }
+
+    function started(coordinator: Coordinator): Seat {
+      const seat: Seat = { coordinator, told: [], stores: [] };
+      const show = ({ key, value }: CoordinatorEntry): string => `${key}=${text(value)}`;
+      coordinator.start({
+        snapshot(entries, store) {
+          seat.stores.push(store);
+          seat.told.push(`all ${entries.map(show).join(" ")}`);
+        },
+        changed: (entry) => seat.told.push(show(entry)),
+        lost: () => seat.told.push("lost"),
+        warning: () => {},
+      });
+      return seat;
+    }
+
+    it("tells everybody what was written, in order, and all of it to whoever comes later", async () => {
+      const [a, b] = (await seats(2)) as [Seat, Seat];
+      const first = await a.coordinator.write("k", bytes("1"), { revision: 0, timeoutMs });
+      const second = await b.coordinator.write("k", bytes("2"), { revision: first, timeoutMs });
+      expect(second).toBeGreaterThan(first);
+      await a.coordinator.write("m.YQ", bytes("x"), { revision: 0, timeoutMs });
+      for (const { told } of [a, b]) {
+        await until(() => told.length === 4);
+        expect(told).toEqual(["all ", "k=1", "k=2", "m.YQ=x"]);
+      }
+      b.coordinator.resync();
+      await until(() => b.stores.length === 2);
+      expect(b.told.at(-1)).toBe("all k=2 m.YQ=x");
+      expect(new Set([...a.stores, ...b.stores]).size).toBe(1);
+    });
+
+    it("lets exactly one of many writers of the same revision through", async () => {
+      const made = await seats(3);
+      const [a] = made as [Seat];
+      const base = await a.coordinator.write("k", bytes("0"), { revision: 0, timeoutMs });
+      const outcomes = await Promise.allSettled(
+        made.flatMap(({ coordinator }, at) =>
+          [1, 2, 3].map((each) =>
+            coordinator.write("k", bytes(`${at}.${each}`), { revision: base, timeoutMs }),
+          ),
+        ),
+      );
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      for (const outcome of outcomes) {
+        if (outcome.status === "rejected") expect(outcome.reason).toBeInstanceOf(WriteConflict);
+      }
+      await until(() => made.every(({ told }) => told.length === 3));
+      expect(new Set(made.map(({ told }) => told.join())).size).toBe(1);
+    });
+
+    it("removes a key only in the revision given, and goes on from the removal", async () => {
+      const [a] = (await seats(1)) as [Seat];
+      const first = await a.coordinator.write("k", bytes("1"), { revision: 0, timeoutMs });
+      const second = await a.coordinator.write("k", bytes("2"), { revision: first, timeoutMs });
+      const late = a.coordinator.remove("k", { revision: first, timeoutMs });
+      await expect(late).rejects.toBeInstanceOf(WriteConflict);
+      const removed = await a.coordinator.remove("k", { revision: second, timeoutMs });
+      const anew = a.coordinator.write("k", bytes("3"), { revision: 0, timeoutMs });
+      await expect(anew).rejects.toBeInstanceOf(WriteConflict);
+      await a.coordinator.write("k", bytes("3"), { revision: removed, timeoutMs });
+      await until(() => a.told.length === 5);
+      expect(a.told).toEqual(["all ", "k=1", "k=2", "k=removed", "k=3"]);
+    });
+
+    it("writes nothing once it is closed, and can be closed twice", async () => {
+      const [a] = (await seats(1)) as [Seat];
+      await a.coordinator.close();
+      await a.coordinator.close();
+      const late = a.coordinator.write("k", bytes("1"), { revision: 0, timeoutMs });
+      await expect(late).rejects.toMatchObject({
+        code: expect.stringMatching(/CLOSED|PEER_UNREACHABLE/),
+      });
+    });
+  });
+}
+
+describeContract("the coordinator in memory", () => {
+  const hub = createMemoryHub();
+  return () => hub.seat().coordinator;
+});
+
+describeOnServers((server) => {
+  describeContract("the coordinator over NATS", () => {
+    const bucket = `parsec_ring_${randomUUID()}`;
+    const clock = createMonotonicClock();
+    return () => {
+      const uplink = new NatsUplink({
+        name: "test",
+        servers: resolveNatsServers({ servers: server.url }),
+        connection: undefined,
+        insecure: false,
+        clock,
+        random: Math.random,
+      });
+      return new NatsCoordinator({ uplink, bucket, replicas: 1, storage: "file", clock });
+    };
+  });
+});
