@@ -2,6 +2,7 @@ import {
   type CachePolicy,
   createDataSourceClusterRegistry,
   isParsecError,
+  type Peer,
   type PeerPicker,
 } from "@parsec/core";
 import { Load } from "./load.ts";
@@ -16,15 +17,15 @@ import { changeAtOrigin, fetchFromOrigin } from "./origin-requests.ts";
 
 export interface ClusterNodeOptions {
   readonly peers: PeerPicker;
-  /** Which of the peers are left out at the moment. */
-  readonly leftOut: () => ReadonlySet<string>;
+  /** Whether a peer is left out at the moment. */
+  readonly isLeftOut: (peer: Peer) => boolean;
   readonly originUrl: string;
   readonly policy: CachePolicy;
 }
 
 /** A node with one data source, in the way an application has it; the same over every transport. */
 export function createClusterNode(options: ClusterNodeOptions): NodeControl {
-  const { peers, leftOut, originUrl, policy } = options;
+  const { peers, isLeftOut, originUrl, policy } = options;
   const registry = createDataSourceClusterRegistry({ peers });
   const values = registry.register(
     {
@@ -73,11 +74,9 @@ export function createClusterNode(options: ClusterNodeOptions): NodeControl {
     },
     stopLoad,
     state: async (): Promise<NodeState> => {
-      const out = leftOut();
-      const members = [peers.selfId, ...peers.peers().map(({ id }) => id)].sort();
+      const others = peers.peers().filter((peer) => !isLeftOut(peer));
       return {
-        members,
-        reachable: members.filter((id) => !out.has(id)),
+        reachable: [peers.selfId, ...others.map(({ id }) => id)].sort(),
         stats: values.stats(),
       };
     },

@@ -130,6 +130,14 @@ export class Cluster {
     return changes;
   }
 
+  /** Changes keys at a node until everybody acknowledges: who is just back may still lose a message. */
+  async untilAllAcknowledge(name: string, keys: readonly string[]): Promise<void> {
+    await until("everybody acknowledges", async () => {
+      const changes = await this.change(name, keys);
+      return changes.every(({ failed }) => failed.length === 0);
+    });
+  }
+
   /** All changes so far, those of stopped loads among them. */
   get changes(): readonly Change[] {
     return this.#changes;

@@ -1,4 +1,5 @@
-import { describeScenarios } from "./scenarios.ts";
+import { describeScenarios } from "./describe-scenarios.ts";
+import { scenarios } from "./scenarios.ts";
 import { grpcTransport } from "./url-site.ts";
 
-describeScenarios(grpcTransport);
+describeScenarios(grpcTransport, scenarios);

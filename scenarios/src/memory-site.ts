@@ -1,3 +1,4 @@
+import type { Peer } from "@parsec/core";
 import { createMemoryNetwork } from "@parsec/testkit";
 import { createClusterNode } from "./cluster-node.ts";
 import type { ScenarioTransport, Site, SiteNode, SiteOptions } from "./site.ts";
@@ -29,8 +30,8 @@ function openMemorySite({ originUrl, policy }: SiteOptions): Site {
       names.add(name);
       const peers = network.createPeers({ selfId: name, ids: members });
       for (const other of names) outFor(other).delete(name);
-      const leftOut = (): ReadonlySet<string> => outFor(name);
-      const control = createClusterNode({ peers, leftOut, originUrl, policy });
+      const isLeftOut = ({ id }: Peer): boolean => outFor(name).has(id);
+      const control = createClusterNode({ peers, isLeftOut, originUrl, policy });
       const isGone = (): void => {
         running.delete(node);
         for (const other of names) if (other !== name) outFor(other).add(name);

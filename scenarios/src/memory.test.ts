@@ -1,4 +1,5 @@
+import { describeScenarios } from "./describe-scenarios.ts";
 import { memoryTransport } from "./memory-site.ts";
-import { describeScenarios } from "./scenarios.ts";
+import { scenarios } from "./scenarios.ts";
 
-describeScenarios(memoryTransport);
+describeScenarios(memoryTransport, scenarios);

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { describeScenarios } from "./describe-scenarios.ts";
 import { type NatsProgram, newestNats, systemNats } from "./nats-programs.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { natsTransport } from "./nats-site.ts";
-import { describeScenarios } from "./scenarios.ts";
+import type { Scenario } from "./scenario.ts";
+import { rollingRestart } from "./scenarios/rolling-restart.ts";
+import { serverRestart } from "./scenarios/server-restart.ts";
+import { scenarios } from "./scenarios.ts";
 
-function describeOn({ name, program, missing }: NatsProgram): void {
+function describeOn({ name, program, missing }: NatsProgram, played: readonly Scenario[]): void {
   describe(name, () => {
     if (program === undefined) {
       it.skip(`needs the program of ${name}: ${missing}`);
@@ -15,9 +19,13 @@ function describeOn({ name, program, missing }: NatsProgram): void {
       server = await startNatsServer(program);
     });
     afterAll(() => server?.dispose());
-    describeScenarios(natsTransport("nats", () => server));
+    describeScenarios(
+      natsTransport("nats", () => server),
+      played,
+    );
   });
 }
 
-describeOn(systemNats);
-describeOn(newestNats);
+describeOn(newestNats, scenarios);
+// What depends on the server; the rest is the same code.
+describeOn(systemNats, [rollingRestart, serverRestart]);

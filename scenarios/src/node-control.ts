@@ -48,9 +48,7 @@ export interface LoadReport {
 }
 
 export interface NodeState {
-  /** Ids of all members as this node sees them, its own included, sorted. */
-  readonly members: readonly string[];
-  /** Those of them that it asks as usual. */
+  /** Ids of the members that this node asks as usual, its own included, sorted. */
   readonly reachable: readonly string[];
   readonly stats: GroupStats;
 }

@@ -12,8 +12,8 @@ import { openPeers } from "../open-peers.ts";
 const settings = JSON.parse(process.env.PARSEC_SCENARIO ?? "") as NodeSettings;
 const { transport, originUrl, policy, routes } = settings;
 routeDials(routes);
-const { peers, leftOut, join, afterClose } = openPeers(transport);
-const node = createClusterNode({ peers, leftOut: () => leftOut, originUrl, policy });
+const { peers, isLeftOut, join, afterClose } = openPeers(transport);
+const node = createClusterNode({ peers, isLeftOut, originUrl, policy });
 
 interface Call {
   readonly method: keyof NodeControl;

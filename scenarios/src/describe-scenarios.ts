@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, inject, it } from "vitest";
+import { Cluster } from "./cluster.ts";
+import { type Origin, startOrigin } from "./origin.ts";
+import type { Scenario } from "./scenario.ts";
+import type { ScenarioTransport } from "./site.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Folder with `node.js` and `origin.js`, built from the sources as they are now. */
+    readonly scenarioPrograms: string;
+  }
+}
+
+/** Declares a test for each scenario, with one origin for all of them. */
+export function describeScenarios(
+  transport: ScenarioTransport,
+  scenarios: readonly Scenario[],
+): void {
+  describe(transport.name, () => {
+    const programsFolder = inject("scenarioPrograms");
+    let origin: Origin;
+    beforeAll(async () => {
+      origin = await startOrigin(programsFolder);
+    });
+    afterAll(() => origin?.close());
+
+    for (const { name, policy, needs, isolating = false, timeoutMs, play } of scenarios) {
+      const reason = needs && transport.cannot[needs];
+      if (reason !== undefined) {
+        it.skip(`${name}: ${reason}`);
+        continue;
+      }
+      it(name, { ...(timeoutMs && { timeout: timeoutMs }) }, async (context) => {
+        const originUrl = origin.url;
+        const site = await transport.open({ originUrl, programsFolder, policy, isolating });
+        const cluster = new Cluster(site);
+        context.onTestFinished(() => cluster.close());
+        const note = async (figures: string): Promise<void> =>
+          void (await context.annotate(figures));
+        await play({ transport, cluster, origin, note });
+      });
+    }
+  });
+}

@@ -1,0 +1,56 @@
+import { expect } from "vitest";
+import { machineNow } from "../node-control.ts";
+import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "../scenario.ts";
+import { until } from "../until.ts";
+
+export const kill: Scenario = {
+  name: "a node that is killed at 512 requests at once fails none of them, and costs one fetch per key",
+  policy: withoutCopies,
+  play: async ({ cluster, origin, note }) => {
+    const load = { keyPrefix: "kill-", keyCount: 600, callers: 256, pauseMs: 0 };
+    const survivors = ["a", "b"];
+    await cluster.start(abc);
+    await cluster.startLoad(survivors, load);
+    await until("every key was fetched", async () => {
+      return (await origin.counts(load.keyPrefix)).length === load.keyCount;
+    });
+    // Some are waited for while the node that fetches them dies.
+    await origin.hold("held-kill-");
+    const held = keysNamed("held-kill-", 90);
+    const waiting = survivors.map((name) => cluster.node(name).control.get(held));
+    await until("all of them are being fetched", async () => {
+      return (await origin.counts("held-kill-")).length === held.length;
+    });
+    const killedAt = machineNow();
+    await cluster.node("c").kill();
+    await cluster.untilAllReach(survivors);
+    const leftOutAfterMs = machineNow() - killedAt;
+    await origin.release();
+    for (const outcomes of await Promise.all(waiting)) {
+      expect(outcomes).toEqual(held.map(() => 1));
+    }
+    await cluster.untilAnswered(survivors, 5_000);
+    const fresh = keysNamed("after-kill-", 200);
+    for (const outcomes of await Promise.all(
+      survivors.map((name) => cluster.node(name).control.get(fresh)),
+    )) {
+      expect(outcomes).toEqual(fresh.map(() => 1));
+    }
+    await cluster.stopLoad();
+    const { asked, failures, longestMs } = cluster.totals();
+    const counts = await origin.counts(load.keyPrefix);
+    const again = counts.filter(({ fetches }) => fetches > 1).length;
+    await note(
+      `${asked} requests, longest ${longestMs.toFixed(0)} ms; left out after ${leftOutAfterMs.toFixed(0)} ms; ` +
+        `${again} of ${load.keyCount} keys fetched again`,
+    );
+    expect(failures).toEqual({});
+    expect(longestMs).toBeLessThanOrEqual(deadlineMs);
+    // Once by the node that was killed, and once by whoever took its place.
+    expect(Math.max(...counts.map(({ fetches }) => fetches))).toBeLessThanOrEqual(2);
+    const heldCounts = await origin.counts("held-kill-");
+    expect(Math.max(...heldCounts.map(({ fetches }) => fetches))).toBeLessThanOrEqual(2);
+    const freshCounts = await origin.counts("after-kill-");
+    expect(freshCounts.map(({ fetches }) => fetches)).toEqual(fresh.map(() => 1));
+  },
+};

@@ -1,0 +1,37 @@
+import { expect } from "vitest";
+import { abc, deadlineMs, fetchesOf, type Scenario, withoutCopies } from "../scenario.ts";
+import { until } from "../until.ts";
+
+export const rollingRestart: Scenario = {
+  name: "a rolling restart of three nodes under load fails no request, and hardly asks the origin",
+  policy: withoutCopies,
+  play: async ({ cluster, origin, note }) => {
+    const load = { keyPrefix: "rolling-", keyCount: 600, callers: 24, pauseMs: 2 };
+    await cluster.start(abc);
+    await cluster.startLoad(abc, load);
+    await until("every key was fetched", async () => {
+      return (await origin.counts(load.keyPrefix)).length === load.keyCount;
+    });
+    for (const name of abc) {
+      // As a balancer does before it has an instance ended.
+      await cluster.stopLoad([name]);
+      await cluster.node(name).leave();
+      await cluster.untilAnswered(
+        abc.filter((other) => other !== name),
+        1_000,
+      );
+      await cluster.startOne(name);
+      await cluster.startLoad([name], load);
+      await cluster.untilAnswered(abc, 1_000);
+    }
+    await cluster.stopLoad();
+    const { asked, failures, longestMs } = cluster.totals();
+    const fetches = await fetchesOf(origin, load.keyPrefix);
+    await note(
+      `${asked} requests, longest ${longestMs.toFixed(0)} ms; ${fetches} fetches of ${load.keyCount} keys`,
+    );
+    expect(failures).toEqual({});
+    expect(longestMs).toBeLessThanOrEqual(deadlineMs);
+    expect(fetches).toBeLessThanOrEqual(1.2 * load.keyCount);
+  },
+};

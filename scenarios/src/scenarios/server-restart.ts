@@ -1,0 +1,52 @@
+import { expect } from "vitest";
+import type { Cluster } from "../cluster.ts";
+import { machineNow } from "../node-control.ts";
+import type { Origin } from "../origin.ts";
+import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "../scenario.ts";
+import { until } from "../until.ts";
+
+export const serverRestart: Scenario = {
+  name: "nodes go on while the server between them is away, and find each other when it is back",
+  policy: withoutCopies,
+  needs: "server restart",
+  async play({ transport, cluster, origin, note }) {
+    const load = { keyPrefix: "server-restart-", keyCount: 300, callers: 24, pauseMs: 2 };
+    await cluster.start(abc);
+    await cluster.startLoad(abc, load);
+    await cluster.untilAnswered(abc, 1_000);
+    const recoveriesMs: string[] = [];
+    for (let times = 1; times <= 2; times++) {
+      await transport.server?.stop();
+      await cluster.untilAnswered(abc, 1_000);
+      await transport.server?.start();
+      const startedAt = machineNow();
+      await untilOneFetchEach(cluster, origin, `server-restart-fresh-${times}-`);
+      recoveriesMs.push((machineNow() - startedAt).toFixed(0));
+    }
+    await cluster.untilAllAcknowledge("a", keysNamed(load.keyPrefix, 30));
+    await cluster.untilAnswered(abc, 1_000);
+    await cluster.stopLoad();
+    const { asked, failures, longestMs } = cluster.totals();
+    await note(
+      `${asked} requests, longest ${longestMs.toFixed(0)} ms; one fetch per key again ${recoveriesMs.join(" and ")} ms after the start`,
+    );
+    expect(failures).toEqual({});
+    expect(longestMs).toBeLessThanOrEqual(deadlineMs);
+    expect(cluster.staleReads()).toEqual([]);
+  },
+};
+
+/** Waits until keys that nobody has are fetched once, whoever asks for them. */
+async function untilOneFetchEach(
+  cluster: Cluster,
+  origin: Origin,
+  keyPrefix: string,
+): Promise<void> {
+  let round = 0;
+  await until("nodes fetch each key once between them", async () => {
+    const prefix = `${keyPrefix}${round++}-`;
+    const keys = keysNamed(prefix, 30);
+    await Promise.all(abc.map((name) => cluster.node(name).control.get(keys)));
+    return (await origin.counts(prefix)).every(({ fetches }) => fetches === 1);
+  });
+}
