@@ -29,7 +29,7 @@ export interface Scenario {
 export const abc: readonly string[] = ["a", "b", "c"];
 
 /** What a caller waits at most. */
-export const deadlineMs = 5_000;
+export const deadlineMs = 4_000;
 
 /** No copies, so that every question about what another node owns goes over the wire. */
 export const withoutCopies: CachePolicy = { timeoutMs: deadlineMs, hot: false };
