@@ -12,6 +12,8 @@ export interface LeaseTiming {
 
 export interface OwnLeaseOptions extends LeaseTiming {
   readonly clock: Clock;
+  /** The time of day. Only ever makes a lease end earlier: it goes on while a suspended machine's other clocks stand still. */
+  readonly wallNow: () => number;
   readonly coordinator: Coordinator;
   readonly self: Pick<LeaseRecord, "id" | "address" | "zone" | "weight" | "durable">;
   /** Valid again, for the first time or after it was not. */
@@ -43,6 +45,7 @@ export class OwnLease {
   #replaced = 0;
   #revision = 0;
   #deadline = Number.NEGATIVE_INFINITY;
+  #wallDeadline = Number.NEGATIVE_INFINITY;
   #wasValid = false;
   #renewing: Promise<void> | undefined = undefined;
   #again = false;
@@ -81,7 +84,8 @@ export class OwnLease {
 
   /** Whether this node may serve at this very moment. */
   get isValid(): boolean {
-    const valid = this.#options.clock.now() < this.#deadline;
+    const { clock, wallNow } = this.#options;
+    const valid = clock.now() < this.#deadline && wallNow() < this.#wallDeadline;
     if (!valid && this.#wasValid) this.#expire("it was not renewed in time");
     return valid;
   }
@@ -188,8 +192,9 @@ export class OwnLease {
   }
 
   async #write(): Promise<void> {
-    const { clock, coordinator, leaseMs, marginMs } = this.#options;
+    const { clock, wallNow, coordinator, leaseMs, marginMs } = this.#options;
     const sentAt = clock.now();
+    const wallSentAt = wallNow();
     const session = this.#session;
     this.#beat++;
     try {
@@ -202,6 +207,7 @@ export class OwnLease {
       this.#ackedRevision = revision;
       if (this.#status === "gone") return;
       this.#deadline = Math.max(this.#deadline, sentAt + leaseMs - marginMs);
+      this.#wallDeadline = wallSentAt + leaseMs - marginMs;
       if (!this.isValid) return;
       this.#watchExpiry();
       if (!this.#wasValid) {

@@ -72,6 +72,7 @@ export class RingNode {
       leaseMs,
       marginMs,
       clock,
+      wallNow: () => Date.now(),
       coordinator,
       self: { id, address: link.address, zone, weight, durable },
       onValid: () => this.#valid(),
