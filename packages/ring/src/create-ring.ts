@@ -71,6 +71,7 @@ class RingHandle implements Ring {
       random: settings.random,
       table: () => this.#node.table.table,
       whenTable: (epoch) => this.#node.watch.reach(epoch),
+      onNextTable: (task) => this.#node.watch.onNext(task),
       serveHere: (head, request) => this.#node.ownerDesk.serve(head, request),
       send: (address, request, { timeoutMs, signal }) =>
         this.#link.request(address, request, { timeoutMs, signal }),

@@ -21,6 +21,11 @@ const text = (value: Uint8Array | undefined): string =>
 const bytes = (value: string): Uint8Array => Buffer.from(value);
 const timeoutMs = 2000;
 
+/** In this order; a value may be left out when it was overwritten before it was told. */
+function expectPartOf(told: readonly string[], all: readonly string[]): void {
+  expect(told).toEqual(all.filter((each) => told.includes(each)));
+}
+
 /** What every place where nodes agree has to hold to. */
 function describeContract(name: string, setup: () => () => Coordinator): void {
   describe(name, () => {
@@ -57,8 +62,9 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       expect(second).toBeGreaterThan(first);
       await a.coordinator.write("m.YQ", bytes("x"), { revision: 0, timeoutMs });
       for (const { told } of [a, b]) {
-        await until(() => told.length === 4);
-        expect(told).toEqual(["all ", "k=1", "k=2", "m.YQ=x"]);
+        await until(() => told.at(-1) === "m.YQ=x");
+        expectPartOf(told, ["all ", "k=1", "k=2", "m.YQ=x"]);
+        expect(told).toContain("k=2");
       }
       b.coordinator.resync();
       await until(() => b.stores.length === 2);
@@ -81,8 +87,9 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       for (const outcome of outcomes) {
         if (outcome.status === "rejected") expect(outcome.reason).toBeInstanceOf(WriteConflict);
       }
-      await until(() => made.every(({ told }) => told.length === 3));
-      expect(new Set(made.map(({ told }) => told.join())).size).toBe(1);
+      const isLast = ({ told }: Seat): boolean => /^k=\d\.\d$/.test(told.at(-1) ?? "");
+      await until(() => made.every(isLast));
+      expect(new Set(made.map(({ told }) => told.at(-1))).size).toBe(1);
     });
 
     it("removes a key only in the revision given, and goes on from the removal", async () => {
@@ -95,8 +102,8 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       const anew = a.coordinator.write("k", bytes("3"), { revision: 0, timeoutMs });
       await expect(anew).rejects.toBeInstanceOf(WriteConflict);
       await a.coordinator.write("k", bytes("3"), { revision: removed, timeoutMs });
-      await until(() => a.told.length === 5);
-      expect(a.told).toEqual(["all ", "k=1", "k=2", "k=removed", "k=3"]);
+      await until(() => a.told.at(-1) === "k=3");
+      expectPartOf(a.told, ["all ", "k=1", "k=2", "k=removed", "k=3"]);
     });
 
     it("writes nothing once it is closed, and can be closed twice", async () => {

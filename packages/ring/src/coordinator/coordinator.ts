@@ -9,7 +9,10 @@ export interface CoordinatorEntry {
   readonly revision: number;
 }
 
-/** Told what is stored. Nothing is told twice in another order: revisions only go up between two snapshots. */
+/**
+ * Told what is stored. Revisions only go up between two snapshots; a value that is overwritten at once may
+ * never be told.
+ */
 export interface CoordinatorListener {
   /**
    * Everything there is: after the start, after each loss of the connection, after each gap in the watch.

@@ -1,12 +1,11 @@
 import type { Clock } from "@parsec/core";
+import { Turns } from "../runtime/turns.ts";
 
 /** Keeps copies from taking the whole of a node: so many at once, so many bytes a second. */
 export class CopyThrottle {
   readonly #clock: Clock;
-  readonly #maxCopies: number;
   readonly #bytesPerSecond: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turns: Turns;
   #freeAtMs = 0;
 
   constructor(options: {
@@ -15,25 +14,13 @@ export class CopyThrottle {
     readonly bytesPerSecond: number;
   }) {
     this.#clock = options.clock;
-    this.#maxCopies = options.maxCopies;
+    this.#turns = new Turns(options.maxCopies);
     this.#bytesPerSecond = options.bytesPerSecond;
   }
 
   /** Runs `copy` when its turn has come. */
-  async run<Result>(copy: () => Promise<Result>): Promise<Result> {
-    if (this.#running >= this.#maxCopies) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#running++;
-    }
-    try {
-      return await copy();
-    } finally {
-      // Hands its place on, so that nobody can come in between.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
+  run<Result>(copy: () => Promise<Result>): Promise<Result> {
+    return this.#turns.run(copy);
   }
 
   /** Waits until so many more bytes may be sent. */

@@ -10,6 +10,8 @@ export interface RouterOptions {
   readonly random: () => number;
   readonly table: () => RingTable | undefined;
   readonly whenTable: (epoch: number) => Promise<void>;
+  /** Calls back once, at the next change of the table; the returned function forgets it. */
+  readonly onNextTable: (task: () => void) => () => void;
   readonly serveHere: (head: RequestHead, request: OwnerRequest) => Promise<Answer>;
   readonly send: (
     address: string,
@@ -27,7 +29,8 @@ export interface RouteOptions {
 
 const maxRedirects = 3;
 const firstPauseMs = 2;
-const longestPauseMs = 50;
+const longestPauseMs = 25;
+const redirectPauseMs = 100;
 
 /**
  * Brings a request to whoever owns the partition: one hop, never forwarded. What was certainly not done is
@@ -67,6 +70,7 @@ export class Router {
     const { signal } = route;
     const deadline = clock.now() + route.timeoutMs;
     let redirects = 0;
+    let sentOn = 0;
     let reason = "nobody owns the partition";
     for (let attempt = 0; ; attempt++) {
       if (signal?.aborted) throw aborted(signal);
@@ -94,7 +98,14 @@ export class Router {
         }
         if (answer.epoch > (this.#options.table()?.epoch ?? 0)) await whenTable(answer.epoch);
       }
-      await this.#pause(attempt, deadline, signal);
+      // Whoever is sent elsewhere waits for the table that says where.
+      const isRedirected = redirects > sentOn;
+      sentOn = redirects;
+      const backoffMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(attempt, 10));
+      await this.#pause(isRedirected ? redirectPauseMs * redirects : backoffMs, {
+        deadline,
+        signal,
+      });
     }
   }
 
@@ -151,16 +162,24 @@ export class Router {
     });
   }
 
-  #pause(attempt: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits so long at most; another table ends it. */
+  #pause(
+    longestMs: number,
+    limits: { readonly deadline: number; readonly signal: AbortSignal | undefined },
+  ): Promise<void> {
     const { clock, random } = this.#options;
-    const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(attempt, 10));
-    const pauseMs = Math.min(longest * (0.5 + 0.5 * random()), Math.max(0, deadline - clock.now()));
+    const { deadline, signal } = limits;
+    const leftMs = Math.max(0, deadline - clock.now());
+    const pauseMs = Math.min(longestMs * (0.5 + 0.5 * random()), leftMs);
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
+        forget();
         signal?.removeEventListener("abort", done);
         resolve();
       };
+      // Another owner is asked as soon as there is one.
+      const forget = this.#options.onNextTable(done);
       // Not unref'd: somebody waits for the answer.
       const timer = setTimeout(done, pauseMs);
       signal?.addEventListener("abort", done, { once: true });

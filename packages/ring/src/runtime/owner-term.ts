@@ -9,6 +9,7 @@ import type { TableChange } from "../table/table-keeper.ts";
 import type { RequestHead, RequestKind } from "../wire/ring-message.ts";
 import type { HookRunner } from "./hook-runner.ts";
 import type { RecoveredPart } from "./recovery.ts";
+import type { Turns } from "./turns.ts";
 
 /**
  * `recovering`: looks for what the last owner held. `starting`: the application's onOwn runs. `sealed`: a
@@ -26,12 +27,14 @@ export interface OwnerTermOptions {
   readonly clock: Clock;
   readonly hooks: HookRunner;
   readonly throttle: CopyThrottle;
+  /** Of handing over. */
+  readonly turns: Turns;
   readonly pieceBytes: number;
   readonly maxRetainedBytes: number;
   readonly replicaTimeoutMs: number;
   readonly hookTimeoutMs: number;
   readonly table: () => RingTable | undefined;
-  readonly propose: (change: TableChange) => Promise<boolean>;
+  readonly propose: (change: TableChange, delayMs?: number) => Promise<boolean>;
   readonly recover: (term: OwnerTerm) => Promise<RecoveredPart | undefined>;
   readonly send: (address: string, request: Uint8Array) => Promise<Uint8Array>;
   readonly onServing: (term: OwnerTerm) => void;
@@ -44,6 +47,7 @@ interface Follow {
   readonly follower: Follower;
 }
 
+const unhurriedMs = 40;
 /** After a change of the backups that did not come about. */
 const retryMs = 100;
 
@@ -291,9 +295,9 @@ export class OwnerTerm {
       });
     let written = false;
     if (await this.#soon(hasAll)) {
-      written = await this.#options.propose((current) => {
-        if (newcomers.length > 0 && this.#options.clock.now() - askedAtMs > countOnMs)
-          return undefined;
+      const change: TableChange = (current) => {
+        const isLate = this.#options.clock.now() - askedAtMs > countOnMs;
+        if (newcomers.length > 0 && isLate) return undefined;
         return this.#change(current, (part) => {
           const present = members.filter(({ id, session }) => {
             const member = memberOf(current, id);
@@ -301,7 +305,9 @@ export class OwnerTerm {
           });
           return { ...part, backups: present.map(({ id }) => id) };
         });
-      });
+      };
+      // Nobody waits for one backup more; but for one less there may be writes that do.
+      written = await this.#options.propose(change, newcomers.length > 0 ? unhurriedMs : 0);
     }
     this.#proposed = undefined;
     if (this.#hasEnded) return;
@@ -326,10 +332,15 @@ export class OwnerTerm {
     if (this.#proposed !== undefined) return;
     if (this.#log !== undefined && !this.#isClose(next)) return;
     this.#moving = true;
-    void this.#move(next).finally(() => {
-      this.#moving = false;
-      if (!this.#hasEnded) this.considerChange();
-    });
+    // A few at a time, so that each waits for little else than itself.
+    void this.#options.turns
+      .run(async () => {
+        if (!this.#hasEnded && this.#part.next === next) await this.#move(next);
+      })
+      .finally(() => {
+        this.#moving = false;
+        if (!this.#hasEnded) this.considerChange();
+      });
   }
 
   /** Whether what it lacks is little enough to be sent while everybody waits. */
@@ -341,6 +352,8 @@ export class OwnerTerm {
 
   /** Stops accepting, sends what is left, lets the application go, and then gives the partition away. */
   async #move(next: string): Promise<void> {
+    // Before anybody has to wait: a copy that the table does not list may have been dropped meanwhile.
+    if (!(await this.#assure(next))) return;
     this.#phase = "sealed";
     if (!(await this.#drain(next))) {
       if (this.#phase === "sealed") this.#phase = "serving";
@@ -348,23 +361,14 @@ export class OwnerTerm {
     }
     await this.#options.hooks.release(this.partition);
     this.#started = false;
-    // The hook may have taken long: its copy must be there now.
-    const askedAtMs = this.#options.clock.now();
-    const isHeld = (): boolean => {
-      const follower = this.#follows.get(next)?.follower;
-      return follower !== undefined && follower.heldSinceMs >= askedAtMs;
-    };
-    this.#follows.get(next)?.follower.probe();
-    if (this.#log !== undefined) await this.#soon(isHeld);
+    // The hook may have taken long.
+    if (!this.#isAssured(next)) await this.#assure(next);
     if (this.#hasEnded) return;
     const caughtUp = [...this.#follows].filter(([, { follower }]) => follower.isCaughtUp);
     const holders = new Set(caughtUp.map(([id]) => id));
-    const session = memberOf(this.#options.table() as RingTable, next)?.session;
+    const session = memberOf(this.#options.table(), next)?.session;
     const moved = await this.#options.propose((table) => {
-      if (memberOf(table, next)?.session !== session) return undefined;
-      // Too late to count on the copy that it had then.
-      const isLate = this.#options.clock.now() - askedAtMs > countOnMs;
-      if (this.#log !== undefined && (isLate || !isHeld())) return undefined;
+      if (memberOf(table, next)?.session !== session || !this.#isAssured(next)) return undefined;
       return this.#change(table, (part) => {
         const backups = part.backups.filter((id) => id !== next && holders.has(id));
         const kept = this.#log === undefined ? [] : [this.#options.selfId, ...backups];
@@ -374,6 +378,20 @@ export class OwnerTerm {
     });
     // Nobody took it: it stays here, and the application has to be told again.
     if (!moved && this.#phase === "sealed") await this.#begin(false);
+  }
+
+  /** Whether it confirmed its copy so lately that it cannot have dropped it. */
+  #isAssured(id: string): boolean {
+    if (this.#log === undefined) return true;
+    const heldSinceMs = this.#follows.get(id)?.follower.heldSinceMs ?? Number.NEGATIVE_INFINITY;
+    return this.#options.clock.now() - heldSinceMs < countOnMs;
+  }
+
+  async #assure(id: string): Promise<boolean> {
+    if (this.#log === undefined) return true;
+    const askedAtMs = this.#options.clock.now();
+    this.#follows.get(id)?.follower.probe();
+    return this.#soon(() => (this.#follows.get(id)?.follower.heldSinceMs ?? 0) >= askedAtMs);
   }
 
   /** Whether requests under way have ended and the next owner has every write. */
@@ -391,12 +409,7 @@ export class OwnerTerm {
         });
       }
       const log = this.#log;
-      const askedAtMs = clock.now();
-      this.#follows.get(next)?.follower.probe();
-      const hasAll = (): boolean => {
-        const follower = this.#follows.get(next)?.follower;
-        return follower?.isCaughtUp === true && follower.heldSinceMs >= askedAtMs;
-      };
+      const hasAll = (): boolean => this.#follows.get(next)?.follower.isCaughtUp === true;
       while (log !== undefined && !expired && !this.#hasEnded && !(log.isIdle && hasAll())) {
         if (this.#follows.get(next)?.follower.isFailing !== false) return false;
         await new Promise<void>((resolve) => void clock.schedule(1, resolve));

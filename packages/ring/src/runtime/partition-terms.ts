@@ -9,6 +9,7 @@ import type { TableChange } from "../table/table-keeper.ts";
 import { HookRunner } from "./hook-runner.ts";
 import { OwnerTerm } from "./owner-term.ts";
 import { recoverPart } from "./recovery.ts";
+import { Turns } from "./turns.ts";
 
 export interface PartitionTermsOptions {
   readonly settings: RingSettings;
@@ -17,7 +18,7 @@ export interface PartitionTermsOptions {
   readonly table: () => RingTable | undefined;
   readonly session: () => string;
   readonly quietAtMs: () => number;
-  readonly propose: (change: TableChange) => Promise<boolean>;
+  readonly propose: (change: TableChange, delayMs?: number) => Promise<boolean>;
   readonly resync: () => void;
   readonly onOwned: (partition: number) => void;
   /** Whether an owner may be about to count on this node's copy. */
@@ -25,11 +26,14 @@ export interface PartitionTermsOptions {
   readonly emit: (event: RingEvent) => void;
 }
 
+const handOversAtOnce = 3;
+
 /** What the table says about this node's partitions, turned into deeds: terms begun and ended, copies kept and dropped. */
 export class PartitionTerms {
   readonly hooks: HookRunner;
   readonly #options: PartitionTermsOptions;
   readonly #throttle: CopyThrottle;
+  readonly #turns: Turns = new Turns(handOversAtOnce);
   readonly #terms: Map<number, OwnerTerm> = new Map();
   readonly #replicas: Map<number, Replica> = new Map();
   /** There are copies that may be dropped later. */
@@ -127,6 +131,7 @@ export class PartitionTerms {
       clock: settings.clock,
       hooks: this.hooks,
       throttle: this.#throttle,
+      turns: this.#turns,
       pieceBytes,
       maxRetainedBytes: copies.retainedBytes,
       replicaTimeoutMs: settings.replicaTimeoutMs,

@@ -101,7 +101,7 @@ export class RingNode {
       table,
       session: () => this.lease.session,
       quietAtMs: () => this.#quietAtMs,
-      propose: (change) => this.table.propose(change),
+      propose: (change, delayMs) => this.table.propose(change, delayMs),
       resync: () => coordinator.resync(),
       isPledged: (partition) => this.#backupDesk.isPledged(partition),
       onOwned: (partition) => this.#backupDesk.abandonCopy(partition),

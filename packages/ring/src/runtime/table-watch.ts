@@ -6,6 +6,7 @@ export class TableWatch {
   readonly #clock: Clock;
   readonly #longestMs: number;
   readonly #waiting: Set<{ readonly epoch: number; readonly done: () => void }> = new Set();
+  readonly #next: Set<() => void> = new Set();
   #epoch = 0;
 
   constructor(clock: Clock, longestMs: number) {
@@ -15,7 +16,16 @@ export class TableWatch {
 
   changed(table: RingTable | undefined): void {
     this.#epoch = table?.epoch ?? 0;
+    const next = [...this.#next];
+    this.#next.clear();
+    for (const task of next) task();
     for (const { epoch, done } of [...this.#waiting]) if (epoch <= this.#epoch) done();
+  }
+
+  /** Calls back once, at the next change; the returned function forgets it. */
+  onNext(task: () => void): () => void {
+    this.#next.add(task);
+    return () => void this.#next.delete(task);
   }
 
   /** Resolves when the table is at least of that epoch, or after a while. */

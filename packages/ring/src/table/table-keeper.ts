@@ -82,8 +82,11 @@ export class TableKeeper {
     this.#known = false;
   }
 
-  /** Resolves with whether it came true, be it by this node's own write or another's. Waits as long as it takes. */
-  propose(change: TableChange): Promise<boolean> {
+  /**
+   * Resolves with whether it came true, be it by this node's own write or another's. Waits as long as it
+   * takes. What can wait for `delayMs` goes along with others: each write is one that somebody else may lose.
+   */
+  propose(change: TableChange, delayMs = 0): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {
       const proposal = {
@@ -94,7 +97,8 @@ export class TableKeeper {
         },
       };
       this.#proposals.add(proposal);
-      this.kick();
+      if (delayMs === 0) this.kick();
+      else this.#options.clock.schedule(delayMs, () => this.kick());
     });
   }
 
