@@ -75,7 +75,7 @@ export interface RingOptions extends RingNatsOptions {
   readonly ack?: WriteAck;
   /** The application's data, which the ring copies, moves and recovers. Without it, the ring only says who owns what. */
   readonly state?: PartitionState;
-  /** Whether the state outlives the process, so that a node has it again after a restart. */
+  /** Whether the state outlives the process, so that a node has it again after a restart; needs `state.position`. */
   readonly durable?: boolean;
   /** How long a lease holds: 1800 ms by default. A node that dies is replaced soon after; one that stalls for longer loses what it owns. */
   readonly leaseMs?: number;
@@ -136,7 +136,7 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
     max: Math.floor(leaseMs / 3),
   });
   const { copies = {}, durable = false, state } = options;
-  checkState(state);
+  checkState(state, durable);
   const copyOption = (name: keyof typeof copies, fallback: number): number =>
     numberOption(`copies.${name}`, { given: copies[name], fallback, min: 1, max: 2 ** 40 });
   return {
@@ -183,7 +183,10 @@ function nameOption(field: string, given: unknown): string {
   );
 }
 
-function checkState(state: PartitionState | undefined): void {
+function checkState(state: PartitionState | undefined, durable: boolean): void {
+  if (durable && typeof state?.position !== "function") {
+    throw new ParsecError("INVALID_ARGUMENT", "durable needs a state with a position function");
+  }
   if (state === undefined) return;
   for (const method of ["apply", "snapshot", "restore", "drop"] as const) {
     if (typeof (state as Partial<PartitionState> | null)?.[method] !== "function") {

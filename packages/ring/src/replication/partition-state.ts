@@ -40,7 +40,10 @@ export interface PartitionState {
   ): Promise<void>;
   /** Forgets the partition's data: others hold it by now. */
   drop(partition: number): void;
-  /** For data that outlives the process: how far what is there goes; undefined for nothing. */
+  /**
+   * For data that outlives the process: how far what is there goes; undefined only for a partition that
+   * never had an operation. Asked once for each partition after a start.
+   */
   position?(partition: number): Position | undefined;
 }
 

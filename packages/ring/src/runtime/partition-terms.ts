@@ -142,6 +142,7 @@ export class PartitionTerms {
         recoverPart(own, {
           selfId: settings.node,
           address: link.address,
+          durable: settings.durable,
           clock: settings.clock,
           table: this.#options.table,
           send: (address, request, { timeoutMs }) => link.request(address, request, { timeoutMs }),

@@ -36,6 +36,8 @@ export interface RecoveredPart {
 export interface RecoveryOptions {
   readonly selfId: string;
   readonly address: string;
+  /** Whether nodes keep what they hold through a restart. */
+  readonly durable: boolean;
   readonly clock: Clock;
   readonly table: () => RingTable | undefined;
   readonly send: (
@@ -118,7 +120,8 @@ async function gather(
     const found = replica.position;
     return {
       isFound: replica.holds,
-      isLost: !replica.holds && (part.lost || part.recovery !== "everyone"),
+      // What is durable and has no position never had an operation.
+      isLost: !replica.holds && (part.lost || (part.recovery !== "everyone" && !options.durable)),
       isChanged: replica.holds && found.epoch >= epoch,
       minEpoch: replica.holds ? found.epoch + 1 : 0,
       current: holders
