@@ -1,0 +1,50 @@
+import type { PartitionState } from "@parsec/ring";
+import type { CacheData } from "./cache-data.ts";
+import { type CacheRecord, isExpired } from "./cache-entry.ts";
+import { encodeAnswer } from "./cache-messages.ts";
+import { decodeOperation } from "./cache-operation.ts";
+import { decodeSnapshot, encodeSnapshot } from "./cache-snapshot.ts";
+
+/** What `apply` answers: whether something was there before. */
+const existedAnswer = Uint8Array.of(1);
+const missingAnswer = Uint8Array.of(0);
+
+/** A state of the ring that also knows what a partition without any data looks like. */
+export type CacheState = Required<Pick<PartitionState, "read">> & Omit<PartitionState, "read">;
+
+/** The data of the cache as the ring copies and moves it. `node`: who answers, for people. */
+export function createCacheState(data: CacheData, node: string): CacheState {
+  return {
+    apply(bytes, { partition }) {
+      const operation = decodeOperation(bytes);
+      if (operation.kind === "set") {
+        data.set(partition, operation);
+        return undefined;
+      }
+      const removed = data.delete(partition, operation.key);
+      const existed = removed !== undefined && !isExpired(removed, operation.nowMs);
+      return existed ? existedAnswer : missingAnswer;
+    },
+    read(query, partition) {
+      const key = Buffer.from(query.buffer, query.byteOffset, query.length).toString("utf8");
+      const entry = data.get(partition, key);
+      return encodeAnswer({ node, existed: entry !== undefined, value: entry?.value ?? "" });
+    },
+    *snapshot(partition) {
+      // Entries never change, so that holding on to them is a copy.
+      yield* encodeSnapshot(data.entriesOf(partition));
+    },
+    async restore(chunks, { partition }) {
+      const records: CacheRecord[] = [];
+      try {
+        for await (const record of decodeSnapshot(chunks)) records.push(record);
+      } catch (error) {
+        // What was there before is behind, and nobody asks for it any more.
+        data.replace(partition, []);
+        throw error;
+      }
+      data.replace(partition, records);
+    },
+    drop: (partition) => data.drop(partition),
+  };
+}

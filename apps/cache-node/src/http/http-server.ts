@@ -1,0 +1,112 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { Logger } from "pino";
+import { type ErrorAnswer, errorAnswer } from "./error-answer.ts";
+import { RequestRefusal } from "./request-refusal.ts";
+
+/** A character of a value may be written as six: \u0000. */
+const maxBodyBytes = 8 * 1024 * 1024;
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 30_000;
+const keepAliveTimeoutMs = 72_000;
+
+/**
+ * An HTTP server that speaks JSON whatever happens; the caller adds routes, and listens. Requests are not
+ * logged: URLs hold keys, which are nobody's business.
+ */
+export function createHttpServer(log: Logger): FastifyInstance {
+  const server = fastify({
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs },
+    forceCloseConnections: "idle",
+    // While the node leaves, it serves on.
+    return503OnClosing: false,
+    // Handlers read the query themselves, since parsers guess where we refuse.
+    routerOptions: { querystringParser: (query) => ({ query }) },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, _request, reply) => sendError(reply, errorAnswer(error)),
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(
+    /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i,
+    { parseAs: "buffer" },
+    (request, body, done) => {
+      const encoding = request.headers["content-encoding"] ?? "identity";
+      if (encoding === "identity") done(null, body);
+      else done(unsupportedEncoding());
+    },
+  );
+  server.setErrorHandler((error: unknown, request, reply) => {
+    const answer = errorAnswer(error);
+    if (answer.status === 500) {
+      log.error({ route: request.routeOptions.url, err: error }, "a request failed");
+    }
+    return sendError(reply, answer);
+  });
+  server.setNotFoundHandler((request, reply) => {
+    return sendError(reply, errorAnswer(notFound(server, request)));
+  });
+  return server;
+}
+
+const allMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+function notFound(server: FastifyInstance, request: FastifyRequest): RequestRefusal {
+  const [url = "/"] = request.raw.url?.split("?", 1) ?? [];
+  const allowed = allMethods.filter((method) => server.hasRoute({ method, url }));
+  if (allowed.length === 0) {
+    return new RequestRefusal(404, { code: "NOT_FOUND", message: "there is nothing at this path" });
+  }
+  const allow = allowed.join(", ");
+  return new RequestRefusal(405, {
+    code: "METHOD_NOT_ALLOWED",
+    message: `only ${allow} will do here`,
+    headers: { allow },
+  });
+}
+
+function unsupportedEncoding(): RequestRefusal {
+  return new RequestRefusal(415, {
+    code: "UNSUPPORTED_MEDIA_TYPE",
+    message: "the body must not be compressed",
+  });
+}
+
+function sendError(reply: FastifyReply, { status, body, headers }: ErrorAnswer): FastifyReply {
+  return reply
+    .code(status)
+    .headers({ "cache-control": "no-store", ...headers })
+    .type("application/json; charset=utf-8")
+    .send(JSON.stringify(body));
+}
+
+type BrokenRequest = readonly [status: number, code: string, message: string];
+
+const notHttp: BrokenRequest = [400, "INVALID_ARGUMENT", "this is no HTTP request"];
+
+/** By what Node's parser calls them. */
+const brokenRequests: Readonly<Record<string, BrokenRequest>> = {
+  HPE_HEADER_OVERFLOW: [431, "HEADERS_TOO_LARGE", "URL and headers are too large"],
+  HPE_INVALID_URL: [400, "INVALID_ARGUMENT", "the URL has characters that must be escaped"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "TIMEOUT", "the request took too long to arrive"],
+};
+
+/** Answers what is not even HTTP, or takes too long to become it. */
+function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, message] = brokenRequests[error.code ?? ""] ?? notHttp;
+  const body = JSON.stringify({ error: message, code });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}

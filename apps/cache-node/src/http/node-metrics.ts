@@ -1,0 +1,162 @@
+import type { Ring } from "@parsec/ring";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { CacheData } from "../cache/cache-data.ts";
+import type { RingCache } from "../cache/ring-cache.ts";
+import { presentMembers } from "./node-stats.ts";
+
+/** What `/metrics` shows. */
+export interface NodeMetrics {
+  readonly contentType: string;
+  /** The exposition text. */
+  render(): Promise<string>;
+  /** The same cache, counted and timed. */
+  measure(cache: RingCache): RingCache;
+}
+
+/** Half a millisecond to eight seconds. */
+const buckets = Array.from({ length: 15 }, (_, power) => 0.0005 * 2 ** power);
+
+/** Puts the counts of cache, ring and process into one registry; the `gc_` names are those of go-cluster. */
+export function createNodeMetrics(ring: Ring, data: CacheData): NodeMetrics {
+  const register = new Registry();
+  register.setDefaultLabels({ platform: ring.state().platform, node: ring.nodeId });
+  collectDefaultMetrics({ register });
+  addRingMetrics(register, ring);
+  addCacheMetrics(register, data);
+  const operations = new Counter({
+    name: "cache_operations_total",
+    help: "Requests that this node has passed to the owner of their key, by outcome",
+    labelNames: ["operation", "outcome"],
+    registers: [register],
+  });
+  const durations = new Histogram({
+    name: "gc_rpc_duration_seconds",
+    help: "Time until the owner of a key has answered, be it this node or another",
+    labelNames: ["method"],
+    buckets,
+    registers: [register],
+  });
+
+  const measured = async <Result>(
+    method: "set" | "get" | "delete",
+    call: () => Promise<Result>,
+    outcomeOf: (result: Result) => string,
+  ): Promise<Result> => {
+    const end = durations.startTimer({ method });
+    let outcome = "error";
+    try {
+      const result = await call();
+      outcome = outcomeOf(result);
+      return result;
+    } finally {
+      end();
+      operations.inc({ operation: method, outcome });
+    }
+  };
+  return {
+    contentType: register.contentType,
+    render: () => register.metrics(),
+    measure: (cache) => ({
+      set: (key, value, options) =>
+        measured(
+          "set",
+          () => cache.set(key, value, options),
+          () => "stored",
+        ),
+      get: (key, options) =>
+        measured(
+          "get",
+          () => cache.get(key, options),
+          ({ value }) => (value === undefined ? "miss" : "hit"),
+        ),
+      delete: (key, options) =>
+        measured(
+          "delete",
+          () => cache.delete(key, options),
+          ({ deleted }) => (deleted ? "deleted" : "miss"),
+        ),
+    }),
+  };
+}
+
+function addRingMetrics(register: Registry, ring: Ring): void {
+  const registers = [register];
+  const gauge = (name: string, help: string, read: () => number): void => {
+    const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
+  };
+  gauge("gc_ring_partitions_owned", "Partitions that this node serves", () => {
+    return ring.state().owned.length;
+  });
+  gauge("gc_ring_nodes_total", "Nodes of the ring", () => presentMembers(ring.state()).length);
+  gauge("cache_ring_lease_valid", "Whether this node may serve", () => {
+    return ring.state().leaseValid ? 1 : 0;
+  });
+  gauge("cache_ring_epoch", "Of the table as this node knows it", () => ring.state().epoch);
+  gauge("cache_ring_underreplicated_partitions", "Partitions with fewer copies than wanted", () => {
+    return ring.state().underReplicated;
+  });
+  const events = new Counter({
+    name: "gc_ring_rebalance_events_total",
+    help: "Partitions that this node has come to own, or own no more, and what led to it",
+    labelNames: ["type"],
+    registers,
+  });
+  const lost = new Counter({
+    name: "cache_ring_lost_partitions_total",
+    help: "Partitions that this node came to own after all copies were lost",
+    registers,
+  });
+  for (const type of ["owned", "released", "fenced", "rejoining", "backup-dropped"]) {
+    events.inc({ type }, 0);
+  }
+  ring.subscribe((event) => {
+    const { type } = event;
+    if (type === "owned" && event.lost) lost.inc();
+    if (type === "table" || type === "unfenced" || type === "hook-failed" || type === "warning") {
+      return;
+    }
+    events.inc({ type });
+  });
+}
+
+function addCacheMetrics(register: Registry, data: CacheData): void {
+  const registers = [register];
+  const entries = new Gauge({
+    name: "cache_entries",
+    help: "Entries held: as their owner, or as a copy for another node",
+    labelNames: ["role"],
+    registers,
+    collect() {
+      const counts = data.counts();
+      entries.set({ role: "owner" }, counts.entries);
+      entries.set({ role: "backup" }, counts.backupEntries);
+    },
+  });
+  const withTtl: Gauge = new Gauge({
+    name: "cache_entries_with_ttl",
+    help: "Entries held as their owner that will expire",
+    registers,
+    collect: () => withTtl.set(data.counts().entriesWithTtl),
+  });
+  const size: Gauge = new Gauge({
+    name: "cache_size_bytes",
+    help: "Keys and values held, in UTF-8",
+    registers,
+    collect: () => size.set(data.counts().sizeBytes),
+  });
+  const counter = (name: string, help: string, read: () => number): void => {
+    const metric = new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        metric.reset();
+        metric.inc(read());
+      },
+    });
+  };
+  counter("cache_expired_total", "Entries that have expired", () => data.counts().expired);
+  counter("cache_released_total", "Entries dropped because other nodes hold them", () => {
+    return data.counts().released;
+  });
+}

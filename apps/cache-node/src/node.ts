@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { pino } from "pino";
+import manifest from "../package.json" with { type: "json" };
+import { describeFlags, parseFlags } from "./cli/flags.ts";
+import { runMain } from "./cli/run-main.ts";
+import { startCacheNode } from "./node/cache-node.ts";
+import { resolveNodeConfig } from "./node/node-config.ts";
+import { nodeFlags } from "./node/node-settings.ts";
+import { onStopSignal, supervisorGone } from "./node/stop-signals.ts";
+
+/** Longer than a node may take to hand its partitions over. */
+const stopLimitMs = 20_000;
+
+await runMain("cache-node", async () => {
+  const given = parseFlags(process.argv.slice(2), nodeFlags);
+  if (given.help !== undefined) {
+    const about = "One node of a cache. Each flag can be given by a variable instead.";
+    process.stdout.write(`${about}\n\n${describeFlags(nodeFlags)}\n`);
+    return;
+  }
+  if (given.version !== undefined) {
+    process.stdout.write(`${manifest.version}\n`);
+    return;
+  }
+  const config = resolveNodeConfig(given, process.env);
+  const log = pino({ level: config.logLevel, base: { node: config.node } });
+  const node = await startCacheNode(config, log);
+  const exit = (code: number): void => process.exit(code);
+  onStopSignal(
+    (reason) => {
+      log.info({ reason }, "stopping");
+      setTimeout(exit, stopLimitMs, 1).unref();
+      // Nobody will clean up after a node whose supervisor was killed, so it does not linger.
+      const stopped = reason === supervisorGone ? node.close() : node.leave();
+      stopped.then(
+        () => exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, "stopping failed");
+          exit(1);
+        },
+      );
+    },
+    () => exit(1),
+  );
+  log.info({ port: node.port, platform: config.platform, nats: config.nats.kind }, "listening");
+  await node.joined;
+  log.info("ready");
+  // A supervisor that forked this node waits for it.
+  if (process.connected) process.send?.({ type: "ready", port: node.port });
+});

@@ -1,0 +1,37 @@
+import { ParsecError } from "@parsec/core";
+
+/** Which NATS a node uses: `none` is for development, `embedded` is a server of its own. */
+export type NatsTarget =
+  | { readonly kind: "none" }
+  | { readonly kind: "embedded" }
+  | { readonly kind: "servers"; readonly urls: readonly string[] };
+
+const schemes: ReadonlySet<string> = new Set(["nats:", "tls:"]);
+
+/** Reads `none`, `embedded`, or URLs separated by commas. Throws `INVALID_ARGUMENT` naming `name`. */
+export function parseNatsTarget(name: string, text: string): NatsTarget {
+  if (text === "none" || text === "embedded") return { kind: text };
+  const urls = text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+    .map((item) => (item.includes("://") ? item : `nats://${item}`));
+  const isValid = (url: string): boolean =>
+    URL.canParse(url) && schemes.has(new URL(url).protocol) && new URL(url).hostname !== "";
+  if (urls.length > 0 && urls.every(isValid)) return { kind: "servers", urls };
+  // The text is not repeated: it may hold a password.
+  throw new ParsecError(
+    "INVALID_ARGUMENT",
+    `${name} must be none, embedded, or URLs of NATS servers such as nats://localhost:4222`,
+  );
+}
+
+/** As it may be shown and logged: without user and password. */
+export function describeServers(urls: readonly string[]): string {
+  return urls
+    .map((text) => {
+      const url = new URL(text);
+      return `${url.protocol}//${url.host}`;
+    })
+    .join(", ");
+}

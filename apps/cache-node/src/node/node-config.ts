@@ -1,0 +1,90 @@
+import { resolve } from "node:path";
+import { ParsecError } from "@parsec/core";
+import type { WriteAck } from "@parsec/ring";
+import type { GivenFlags } from "../cli/flags.ts";
+import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
+import { type NatsTarget, parseNatsTarget } from "./nats-target.ts";
+import { logLevels, nodeSettings, type SettingName } from "./node-settings.ts";
+
+/** When what was written is forced to the disk; see the README. */
+export type SyncPolicy = "second" | "always";
+
+/** Everything one node needs to know. */
+export interface NodeConfig {
+  readonly node: string;
+  readonly platform: string;
+  readonly nats: NatsTarget;
+  readonly insecure: boolean;
+  readonly http: ListenAddress;
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly ack: WriteAck;
+  /** Folder for the data; undefined: in memory only. */
+  readonly persist: string | undefined;
+  readonly sync: SyncPolicy;
+  readonly logLevel: string;
+}
+
+const acks = ["owner", "one-backup", "all"] as const;
+const syncPolicies = ["second", "always"] as const;
+const maxPartitions = 4096;
+const maxReplicas = 8;
+const maxNameBytes = 255;
+
+/** Takes each setting from the flags, else from its variable, else its default. Throws `INVALID_ARGUMENT` naming it. */
+export function resolveNodeConfig(
+  flags: GivenFlags<SettingName>,
+  env: Readonly<Record<string, string | undefined>>,
+): NodeConfig {
+  const read = <Value>(
+    name: SettingName,
+    parse: (source: string, text: string) => Value,
+  ): Value => {
+    const { variable, fallback } = nodeSettings[name];
+    const flag = flags[name];
+    if (flag !== undefined) return parse(`--${name}`, flag);
+    const text = env[variable]?.trim();
+    // An empty variable counts as absent.
+    return text ? parse(variable, text) : parse(`--${name}`, fallback);
+  };
+  return {
+    node: read("node", parseName),
+    platform: read("platform", parseName),
+    nats: read("nats", parseNatsTarget),
+    insecure: read("insecure", choiceOf(["false", "true"])) === "true",
+    http: read("http", parseListenAddress),
+    partitions: read("partitions", countUpTo(maxPartitions)),
+    replicas: read("replicas", countUpTo(maxReplicas)),
+    ack: read("ack", choiceOf(acks)),
+    persist: read("persist", (_source, text) => (text === "" ? undefined : resolve(text))),
+    sync: read("sync", choiceOf(syncPolicies)),
+    logLevel: read("log-level", choiceOf(logLevels)),
+  };
+}
+
+function parseName(source: string, text: string): string {
+  if (Buffer.byteLength(text) <= maxNameBytes && !/[\p{Cc}\p{Surrogate}]/u.test(text)) return text;
+  throw invalid(source, `must be text of at most ${maxNameBytes} bytes without control characters`);
+}
+
+function countUpTo(max: number): (source: string, text: string) => number {
+  return (source, text) => {
+    const count = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (count >= 1 && count <= max) return count;
+    throw invalid(source, `must be a whole number from 1 to ${max}, not ${JSON.stringify(text)}`);
+  };
+}
+
+function choiceOf<Choice extends string>(
+  choices: readonly Choice[],
+): (source: string, text: string) => Choice {
+  return (source, text) => {
+    const choice = choices.find((each) => each === text);
+    if (choice !== undefined) return choice;
+    throw invalid(source, `must be one of ${choices.join(", ")}, not ${JSON.stringify(text)}`);
+  };
+}
+
+function invalid(source: string, rule: string): ParsecError {
+  return new ParsecError("INVALID_ARGUMENT", `${source} ${rule}`);
+}

@@ -1,0 +1,111 @@
+import type { Flag } from "../cli/flags.ts";
+
+/** What can be set by a flag or a variable. */
+export type SettingName =
+  | "node"
+  | "nats"
+  | "http"
+  | "partitions"
+  | "platform"
+  | "replicas"
+  | "ack"
+  | "persist"
+  | "sync"
+  | "log-level"
+  | "insecure";
+
+/** A flag, the variable that stands in for it, and what holds without either. */
+export interface NodeSetting extends Flag {
+  readonly variable: string;
+  readonly fallback: string;
+}
+
+export const logLevels: readonly string[] = [
+  "silent",
+  "fatal",
+  "error",
+  "warn",
+  "info",
+  "debug",
+  "trace",
+];
+
+export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
+  node: {
+    value: "<name>",
+    help: "name of this node, which no other has",
+    variable: "PARSEC_NODE",
+    fallback: "node-1",
+  },
+  nats: {
+    value: "<url>",
+    help: "NATS servers, separated by commas; embedded: starts one; none: runs alone",
+    variable: "PARSEC_NATS",
+    fallback: "nats://localhost:4222",
+  },
+  http: {
+    value: "<address>",
+    help: "where to listen: host:port, or :port for all addresses",
+    variable: "PARSEC_HTTP",
+    fallback: ":8080",
+  },
+  partitions: {
+    value: "<count>",
+    help: "partitions of the key space, the same on all nodes, for good",
+    variable: "PARSEC_PARTITIONS",
+    fallback: "64",
+  },
+  platform: {
+    value: "<name>",
+    help: "name of the cluster, the same on all nodes",
+    variable: "PARSEC_PLATFORM",
+    fallback: "cache-platform",
+  },
+  replicas: {
+    value: "<count>",
+    help: "copies of each partition, the same on all nodes, for good",
+    variable: "PARSEC_REPLICAS",
+    fallback: "2",
+  },
+  ack: {
+    value: "<when>",
+    help: "a write is done when the owner, one-backup or all have it",
+    variable: "PARSEC_ACK",
+    fallback: "one-backup",
+  },
+  persist: {
+    value: "<folder>",
+    help: "keep the data in this folder, too, which no other node uses",
+    variable: "PARSEC_PERSIST",
+    fallback: "",
+  },
+  sync: {
+    value: "<when>",
+    help: "with --persist: force the disk each second, or always before a write is done",
+    variable: "PARSEC_SYNC",
+    fallback: "second",
+  },
+  "log-level": {
+    value: "<level>",
+    help: logLevels.join(", "),
+    variable: "PARSEC_LOG_LEVEL",
+    fallback: "info",
+  },
+  insecure: {
+    help: "allow a NATS server on another machine that asks for no credentials",
+    variable: "PARSEC_INSECURE",
+    fallback: "false",
+  },
+};
+
+/** The flags of a node, with their variables and defaults in the help. */
+export const nodeFlags: Readonly<Record<SettingName | "help" | "version", Flag>> = {
+  ...(Object.fromEntries(
+    Object.entries(nodeSettings).map(([name, { help, variable, fallback, ...rest }]) => {
+      const standsFor = fallback === "" ? "none" : fallback;
+      return [name, { ...rest, help: `${help} [${variable}, ${standsFor}]` }];
+    }),
+  ) as Record<SettingName, Flag>),
+  help: { help: "show this" },
+  version: { help: "show the version" },
+};

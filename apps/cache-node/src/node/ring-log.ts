@@ -1,0 +1,28 @@
+import type { Ring } from "@parsec/ring";
+import type { Logger } from "pino";
+
+/** Writes down what happens to the ring, so that a log tells the story of a bad night. */
+export function logRingEvents(ring: Ring, log: Logger): void {
+  ring.subscribe((event) => {
+    const { type, ...details } = event;
+    switch (event.type) {
+      case "owned":
+        if (event.lost) log.error(details, "all copies of a partition were lost: it begins anew");
+        else log.debug(details, "owns a partition");
+        break;
+      case "released":
+        log.debug(details, "owns a partition no more");
+        break;
+      case "table":
+        log.debug(details, "the table has changed");
+        break;
+      case "member-joined":
+      case "member-left":
+      case "unfenced":
+        log.info(details, type);
+        break;
+      default:
+        log.warn(details, type);
+    }
+  });
+}

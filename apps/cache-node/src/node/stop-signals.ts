@@ -1,0 +1,28 @@
+/** The reason given when the forking process has ended without a word. */
+export const supervisorGone = "the supervisor has gone";
+
+/** Package managers pass a Ctrl-C on that the terminal has sent to this process already. */
+const repeatWithinMs = 200;
+
+/**
+ * Calls `stop` once: on SIGTERM, SIGINT or SIGHUP, or when the process that forked this one has gone.
+ * Calls `giveUp` on a second signal.
+ */
+export function onStopSignal(stop: (reason: string) => void, giveUp: () => void): void {
+  let stoppingSinceMs: number | undefined;
+  const begin = (reason: string): void => {
+    if (stoppingSinceMs === undefined) {
+      stoppingSinceMs = performance.now();
+      stop(reason);
+    } else if (reason !== supervisorGone && performance.now() - stoppingSinceMs > repeatWithinMs) {
+      giveUp();
+    }
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    process.on(signal, () => begin(signal));
+  }
+  // Only a forked process can send. The one that forked it may have gone before anybody looked.
+  if (process.send === undefined) return;
+  if (process.connected) process.once("disconnect", () => begin(supervisorGone));
+  else begin(supervisorGone);
+}

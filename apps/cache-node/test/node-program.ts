@@ -1,0 +1,59 @@
+import { type RunningProgram, runProgram } from "./run-program.ts";
+
+/** A node in a process of its own. */
+export interface NodeProgram {
+  readonly id: string;
+  readonly url: string;
+  readonly program: RunningProgram;
+  /** SIGTERM, and what became of it. */
+  leave(): Promise<number | NodeJS.Signals>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+export interface NodeProgramOptions {
+  readonly id?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Until it listens only, not until it is a member. */
+  readonly isJoined?: boolean;
+}
+
+/** Starts a node on a free port and waits until it is a member of the ring; rejects with its output when it ends first. */
+export async function startNodeProgram(options: NodeProgramOptions = {}): Promise<NodeProgram> {
+  const { id = "node-1", args = [], env = {}, isJoined = true } = options;
+  const program = runProgram("node", {
+    args: ["--node", id, "--http", "127.0.0.1:0", ...args],
+    env,
+  });
+  await waitForOutput(program, isJoined ? /"msg":"ready"/ : /"msg":"listening"/);
+  const port = /"port":(\d+),.*"msg":"listening"/.exec(program.stdout())?.[1];
+  return {
+    id,
+    program,
+    url: `http://127.0.0.1:${port}`,
+    leave() {
+      program.kill("SIGTERM");
+      return program.ended;
+    },
+    async kill() {
+      program.kill("SIGKILL");
+      await program.ended;
+    },
+  };
+}
+
+/** Waits until the program has printed something; rejects with its output when it ends first. */
+export function waitForOutput(program: RunningProgram, pattern: RegExp): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const check = (): void => {
+      if (pattern.test(program.stdout() + program.stderr())) resolve();
+    };
+    program.child.stdout?.on("data", check);
+    program.child.stderr?.on("data", check);
+    check();
+    void program.ended.then((how) =>
+      reject(new Error(`ended (${how}): ${program.stdout()}${program.stderr()}`)),
+    );
+  });
+}

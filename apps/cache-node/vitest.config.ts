@@ -1,0 +1,15 @@
+import { defineProject } from "vitest/config";
+
+const conditions = ["@parsec/source"];
+
+export default defineProject({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    globalSetup: ["test/build-programs.ts"],
+    // Real processes on a machine that may be busy with other suites.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
+  },
+});
