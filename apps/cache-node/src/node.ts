@@ -43,6 +43,11 @@ await runMain("cache-node", async () => {
     () => exit(1),
   );
   log.info({ port: node.port, platform: config.platform, nats: config.nats.kind }, "listening");
+  node.broken.catch((error: unknown) => {
+    log.fatal({ err: error }, "this node cannot go on");
+    setTimeout(exit, stopLimitMs, 1).unref();
+    void node.close().finally(() => exit(1));
+  });
   await node.joined;
   log.info("ready");
   // A supervisor that forked this node waits for it.

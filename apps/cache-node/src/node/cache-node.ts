@@ -1,84 +1,109 @@
 import type { AddressInfo } from "node:net";
 import { ParsecError } from "@parsec/core";
-import { createMemoryHub, createRing, type RingOptions } from "@parsec/ring";
+import { createRing } from "@parsec/ring";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { CacheData } from "../cache/cache-data.ts";
-import { type CacheState, createCacheState } from "../cache/cache-state.ts";
+import { createCacheState } from "../cache/cache-state.ts";
 import { createRingCache } from "../cache/ring-cache.ts";
 import { startSweeper } from "../cache/sweeper.ts";
 import { addCacheRoutes } from "../http/cache-routes.ts";
 import { createHttpServer } from "../http/http-server.ts";
 import { createNodeMetrics } from "../http/node-metrics.ts";
 import { addStatusRoutes } from "../http/status-routes.ts";
+import type { EmbeddedNats } from "../nats/embedded-nats.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { NodeConfig } from "./node-config.ts";
-import { logRingEvents } from "./ring-log.ts";
+import { openNodeNats } from "./node-nats.ts";
+import { logRingEvents, remindOfWaiting } from "./ring-log.ts";
 
 /** A running node. */
 export interface CacheNode {
   readonly port: number;
   /** Resolves when the node is a member of the ring; rejects when that will never be. */
   readonly joined: Promise<void>;
+  /** Rejects when the node cannot go on, as when its embedded server has ended. */
+  readonly broken: Promise<never>;
   /** Hands its partitions over, then goes. Twice is fine, and so is `close` after it. */
   leave(): Promise<void>;
   /** Goes at once; other nodes take over from their copies. */
   close(): Promise<void>;
 }
 
-/** Builds the node from its parts and listens; it joins the ring in the background. Rejects when it cannot listen. */
+/**
+ * Builds the node from its parts and listens; it joins the ring in the background. Rejects when it cannot
+ * listen, or has no NATS server to embed.
+ */
 export async function startCacheNode(config: NodeConfig, log: Logger): Promise<CacheNode> {
-  const now = (): number => Date.now();
-  const data = new CacheData(now);
-  const state = createCacheState(data, config.node);
-  const ring = createRing(ringOptions(config, state));
-  ring.onOwn((partitions) => data.own(partitions));
-  ring.onRelease((partitions) => data.disown(partitions));
-  logRingEvents(ring, log);
-  const metrics = createNodeMetrics(ring, data);
-  const cache = metrics.measure(createRingCache(ring, now));
-  const server = createHttpServer(log);
-  addCacheRoutes(server, cache);
-  addStatusRoutes(server, { ring, data, metrics });
-
-  const stopSweeper = startSweeper(data);
-  const joining = new AbortController();
-  let closing: Promise<void> | undefined;
-  const end = (whatFirst: () => Promise<void>): Promise<void> => {
-    closing ??= (async () => {
-      joining.abort();
-      await whatFirst();
-      await server.close();
-      await ring.close();
-      stopSweeper();
-    })();
-    return closing;
+  const opened: { close(): Promise<void> }[] = [];
+  const keep = <Part extends { close(): Promise<void> }>(part: Part): Part => {
+    opened.unshift(part);
+    return part;
   };
-  const close = (): Promise<void> => end(() => ring.close());
+  const closeAll = async (): Promise<void> => {
+    for (const part of opened.splice(0)) await part.close();
+  };
   try {
+    const { options, embedded } = await openNodeNats(config, process.env);
+    if (embedded !== undefined) keep(embedded);
+
+    const now = (): number => Date.now();
+    const data = new CacheData(now);
+    const stopSweeper = startSweeper(data);
+    keep({ close: async () => stopSweeper() });
+    const { platform, node, partitions, replicas, ack } = config;
+    const state = createCacheState(data, node);
+    const ring = keep(createRing({ platform, node, partitions, replicas, ack, state, ...options }));
+    ring.onOwn((owned) => data.own(owned));
+    ring.onRelease((released) => data.disown(released));
+    logRingEvents(ring, log);
+
+    const metrics = createNodeMetrics(ring, data);
+    const server = keep(createHttpServer(log));
+    addCacheRoutes(server, metrics.measure(createRingCache(ring, now)));
+    addStatusRoutes(server, { ring, data, metrics });
     const port = await listen(server, config.http);
-    const joined = ring.start({ signal: joining.signal });
-    return { port, joined, close, leave: () => end(() => ring.leave()) };
+
+    const joining = new AbortController();
+    const stopReminding = remindOfWaiting(ring, log);
+    let closing: Promise<void> | undefined;
+    const never = new Promise<never>(() => {});
+    const joined = ring
+      .start({ signal: joining.signal })
+      .catch((error: unknown) => {
+        if (closing === undefined) throw error;
+        return never;
+      })
+      .finally(stopReminding);
+    const end = (whatFirst: () => Promise<void>): Promise<void> => {
+      closing ??= (async () => {
+        joining.abort();
+        stopReminding();
+        await whatFirst();
+        await closeAll();
+      })();
+      return closing;
+    };
+    return {
+      port,
+      joined,
+      broken: brokenWith(embedded, () => closing !== undefined),
+      close: () => end(() => ring.close()),
+      leave: () => end(() => ring.leave()),
+    };
   } catch (error) {
-    await close();
+    await closeAll();
     throw error;
   }
 }
 
-function ringOptions(config: NodeConfig, state: CacheState): RingOptions {
-  const { platform, node, partitions, replicas, ack, nats } = config;
-  const shared = { platform, node, partitions, replicas, ack, state };
-  switch (nats.kind) {
-    case "none": {
-      const { coordinator, link } = createMemoryHub().seat();
-      // Nobody else can come along.
-      return { ...shared, coordinator, link, joinDelayMs: 0 };
-    }
-    case "embedded":
-      throw new ParsecError("INVALID_ARGUMENT", "an embedded NATS has to be started first");
-    case "servers":
-      return { ...shared, servers: nats.urls, insecure: config.insecure };
-  }
+async function brokenWith(
+  embedded: EmbeddedNats | undefined,
+  isClosing: () => boolean,
+): Promise<never> {
+  const words = await embedded?.ended;
+  if (embedded === undefined || isClosing()) return new Promise(() => {});
+  throw new Error(`the embedded nats-server has ended: ${words}`);
 }
 
 async function listen(server: FastifyInstance, { host, port }: ListenAddress): Promise<number> {

@@ -26,3 +26,15 @@ export function logRingEvents(ring: Ring, log: Logger): void {
     }
   });
 }
+
+const remindAfterMs = 3_000;
+
+/** Says why the node is not a member of the ring yet, again and again. Returns what ends it. */
+export function remindOfWaiting(ring: Ring, log: Logger): () => void {
+  const timer = setInterval(() => {
+    const { lastError } = ring.state();
+    log.warn({ reason: lastError ?? "unknown" }, "not a member of the ring yet");
+  }, remindAfterMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}

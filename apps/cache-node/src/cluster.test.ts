@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, describe, expect, test } from "vitest";
+import { ask, get, remove, set } from "../test/http-client.ts";
+import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
+import { startNodeProgram, waitForOutput } from "../test/node-program.ts";
+import { runProgram } from "../test/run-program.ts";
+import { describeOnServers } from "../test/test-servers.ts";
+
+let cluster: NodeCluster;
+
+async function startThree(natsUrl: string): Promise<NodeCluster> {
+  cluster = createNodeCluster({ natsUrl });
+  await Promise.all(["a", "b", "c"].map((id) => cluster.start(id)));
+  await cluster.settled();
+  return cluster;
+}
+
+describeOnServers((server) => {
+  afterEach(() => cluster.close());
+
+  test("any node answers for any key, and says who owns it", async () => {
+    await startThree(server.url);
+    const [first, second, third] = [...cluster.nodes.values()].map(({ url }) => url) as [
+      string,
+      string,
+      string,
+    ];
+    for (let at = 0; at < 20; at++) {
+      const key = `user:${at}`;
+      const owners = await Promise.all(
+        [first, second, third].map((url) => ask(`${url}/owner?key=${key}`)),
+      );
+      const [owner] = owners.map(({ body }) => (body as { owner: string }).owner);
+      for (const { body } of owners) expect(body).toMatchObject({ key, owner });
+      expect(owners.filter(({ body }) => (body as { is_local: boolean }).is_local)).toHaveLength(1);
+      expect((await set(first, key, "Alice")).body).toEqual({ success: true, node: owner });
+      expect((await get(second, key)).body).toEqual({ found: true, value: "Alice", node: owner });
+      expect((await remove(third, key)).body).toEqual({ deleted: true, node: owner });
+      expect((await get(first, key)).body).toEqual({ found: false, node: owner });
+    }
+    const stats = await cluster.stats();
+    const shares = stats.map(({ partition_count: share }) => share).sort();
+    expect(shares).toEqual([21, 21, 22]);
+    expect(stats.flatMap(({ partitions }) => partitions).sort()).toHaveLength(64);
+    expect(stats.filter(({ ring }) => ring.is_coordinator)).toHaveLength(1);
+  });
+
+  test("large values and lifetimes go through any node", async () => {
+    await startThree(server.url);
+    const urls = [...cluster.nodes.values()].map(({ url }) => url);
+    const value = "ü".repeat(512 * 1024);
+    for (const url of urls) {
+      expect((await set(url, "large", value)).status).toBe(200);
+      for (const other of urls) expect((await get(other, "large")).body).toMatchObject({ value });
+    }
+    await Promise.all(urls.map((url, at) => set(url, `brief:${at}`, "x", 1)));
+    await expect
+      .poll(async () => {
+        const answers = await Promise.all(urls.map((url, at) => get(url, `brief:${at}`)));
+        return answers.map(({ status }) => status);
+      })
+      .toEqual([404, 404, 404]);
+  });
+
+  test("a node that leaves takes nothing along, and a new one gets its share", async () => {
+    cluster = createNodeCluster({ natsUrl: server.url });
+    await Promise.all(["a", "b"].map((id) => cluster.start(id)));
+    await cluster.settled();
+    await cluster.fill(300);
+    await cluster.start("c");
+    await cluster.settled();
+    expect(await cluster.missing(300)).toEqual([]);
+    const entries = (await cluster.stats()).map((stats) => stats.entries);
+    expect(entries.reduce((sum, each) => sum + each)).toBe(300);
+    expect(Math.min(...entries)).toBeGreaterThan(0);
+    for (const id of ["a", "b"]) {
+      expect(await cluster.nodes.get(id)?.leave()).toBe(0);
+      await cluster.settled();
+      expect(await cluster.missing(300)).toEqual([]);
+    }
+    expect((await cluster.stats()).map((stats) => stats.entries)).toEqual([300]);
+  });
+
+  test("a node that is killed takes no acknowledged write along", async () => {
+    await startThree(server.url);
+    await cluster.fill(300);
+    await cluster.nodes.get("b")?.kill();
+    // At once, while nobody knows yet: answers come late, but they come.
+    expect(await cluster.missing(300)).toEqual([]);
+    await cluster.settled();
+    await cluster.nodes.get("a")?.kill();
+    await cluster.settled();
+    expect(await cluster.missing(300)).toEqual([]);
+    expect([...cluster.nodes.keys()]).toEqual(["c"]);
+  });
+
+  test("all nodes may be stopped at once", async () => {
+    await startThree(server.url);
+    await cluster.fill(50);
+    const all = [...cluster.nodes.values()];
+    expect(await Promise.all(all.map((node) => node.leave()))).toEqual([0, 0, 0]);
+  });
+});
+
+describe("without a server", () => {
+  test("a node listens, says that it is not ready, and why; and goes when it is told", async () => {
+    const node = await startNodeProgram({
+      args: ["-nats", "nats://user:secret@127.0.0.1:1", "-platform", randomUUID()],
+      isJoined: false,
+    });
+    expect(await ask(`${node.url}/health`)).toMatchObject({
+      status: 503,
+      body: { status: "starting", node: "node-1" },
+    });
+    expect(await ask(`${node.url}/owner?key=a`)).toMatchObject({ status: 503 });
+    expect((await ask(`${node.url}/ring`)).body).toMatchObject({ status: "starting", members: [] });
+    await waitForOutput(node.program, /not a member of the ring yet/);
+    expect(await node.leave()).toBe(0);
+    expect(node.program.stdout()).not.toContain("secret");
+  });
+});
+
+describe("the command line", () => {
+  test.each([
+    [["--help"], 0, /--partitions <count> .*\[PARSEC_PARTITIONS, 64\]/],
+    [["-version"], 0, /^\d+\.\d+\.\d+\n$/],
+    [
+      ["--partition", "3"],
+      2,
+      /^cache-node: there is no flag --partition; did you mean --partitions\?\n$/,
+    ],
+    [["-http", "nowhere"], 2, /^cache-node: --http must be an address/],
+    [["-nats", "embedded"], 2, /^cache-node: PARSEC_NATS_SERVER names no program/],
+  ])("%j", async (args, code, output) => {
+    const program = runProgram("node", { args, env: { PARSEC_NATS_SERVER: "/nowhere" } });
+    expect(await program.ended).toBe(code);
+    expect(code === 0 ? program.stdout() : program.stderr()).toMatch(output);
+  });
+
+  test("a port that is taken is named", async () => {
+    const node = await startNodeProgram({ args: ["-nats", "none"] });
+    const { port } = new URL(node.url);
+    const second = runProgram("node", { args: ["-nats", "none", "-http", `127.0.0.1:${port}`] });
+    expect(await second.ended).toBe(2);
+    expect(second.stderr()).toBe(
+      `cache-node: port ${port} is in use: choose another with --http\n`,
+    );
+    await node.kill();
+  });
+});

@@ -1,0 +1,69 @@
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { natsProgram } from "../../test/test-servers.ts";
+import { startEmbeddedNats } from "./embedded-nats.ts";
+import { findNatsServer } from "./find-nats-server.ts";
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "parsec-test-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function canConnect(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.once("data", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+test("runs until it is closed, and leaves the folder that it was given", async ({ skip }) => {
+  const { program, missing } = natsProgram();
+  if (program === undefined) return skip(missing);
+  const folder = await temporaryFolder();
+  const server = await startEmbeddedNats(program, { folder });
+  expect(await canConnect(server.url)).toBe(true);
+  await server.close();
+  await server.close();
+  expect(await canConnect(server.url)).toBe(false);
+  expect(await readdir(folder)).toContain("nats.conf");
+});
+
+test("what does not start says why", async () => {
+  const folder = await temporaryFolder();
+  const program = join(folder, "nats-server");
+  await writeFile(program, "#!/bin/sh\necho 'no room left' >&2; exit 3\n");
+  await chmod(program, 0o755);
+  await expect(startEmbeddedNats(program)).rejects.toThrow("did not start: no room left");
+  await expect(startEmbeddedNats(join(folder, "nothing"))).rejects.toThrow(
+    /did not start: .*not found/s,
+  );
+});
+
+test("is found by its variable, on PATH, else a message says how to get it", async () => {
+  const folder = await temporaryFolder();
+  const program = join(folder, "nats-server");
+  const env = { PATH: folder, XDG_CACHE_HOME: folder };
+  const before = await findNatsServer({ ...env, PATH: "/nowhere" }).catch((error) => error);
+  await writeFile(program, "#!/bin/sh\n");
+  // Not executable yet.
+  const still = await findNatsServer(env).catch((error) => error);
+  await chmod(program, 0o755);
+  expect(await findNatsServer(env)).toBe(program);
+  expect(await findNatsServer({ PARSEC_NATS_SERVER: program })).toBe(program);
+  await expect(findNatsServer({ ...env, PARSEC_NATS_SERVER: join(folder, "x") })).rejects.toThrow(
+    /PARSEC_NATS_SERVER names no program/,
+  );
+  for (const outcome of [before, still]) {
+    // This machine may have one in a usual place.
+    if (typeof outcome === "string") expect(outcome).toMatch(/nats-server$/);
+    else expect(outcome).toMatchObject({ message: expect.stringContaining("apt-get install") });
+  }
+});

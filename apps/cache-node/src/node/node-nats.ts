@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { createMemoryHub, type RingOptions } from "@parsec/ring";
+import { type EmbeddedNats, startEmbeddedNats } from "../nats/embedded-nats.ts";
+import { findNatsServer } from "../nats/find-nats-server.ts";
+import type { NodeConfig } from "./node-config.ts";
+
+/** How a node reaches the others, and what it has started for that. */
+export interface NodeNats {
+  readonly options: Pick<
+    RingOptions,
+    "coordinator" | "link" | "servers" | "insecure" | "joinDelayMs"
+  >;
+  /** The server of this node's own, if it has one. */
+  readonly embedded: EmbeddedNats | undefined;
+}
+
+/** Starts the embedded server, if that is asked for. Rejects when there is none, or it does not start. */
+export async function openNodeNats(
+  { nats, insecure, persist }: NodeConfig,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<NodeNats> {
+  switch (nats.kind) {
+    case "none": {
+      const { coordinator, link } = createMemoryHub().seat();
+      // Nobody else can come along.
+      return { options: { coordinator, link, joinDelayMs: 0 }, embedded: undefined };
+    }
+    case "embedded": {
+      const folder = persist === undefined ? undefined : join(persist, "nats");
+      const embedded = await startEmbeddedNats(await findNatsServer(env), { folder });
+      return { options: { servers: embedded.url, joinDelayMs: 0 }, embedded };
+    }
+    case "servers":
+      return { options: { servers: nats.urls, insecure }, embedded: undefined };
+  }
+}
