@@ -14,7 +14,7 @@ const attempts = 3;
  * @returns {Promise<import("./server.d.ts").RunningServer>} rejects with one line that says what is missing
  */
 export async function startServer(server, context) {
-  const program = (await server.find()) ?? (await install(server, context));
+  const program = (await server.find()) ?? (await installServer(server, context));
   if (program !== undefined) return startProgram(server, program, context);
   if (await canUseDocker()) {
     context.log(`Starting ${server.name} in a container (${server.container.image}) ...`);
@@ -27,10 +27,13 @@ export async function startServer(server, context) {
 }
 
 /**
+ * Installs the server's program as this machine allows.
+ *
  * @param {import("./server.d.ts").Server} server
  * @param {{ log: (line: string) => void, signal?: AbortSignal }} context
+ * @returns {Promise<string | undefined>} its path; undefined when it cannot be had, which the log explains
  */
-async function install(server, { log, signal }) {
+export async function installServer(server, { log, signal }) {
   if (server.install !== undefined) {
     try {
       return await server.install({ log, ...(signal && { signal }) });

@@ -6,10 +6,12 @@ import { runMain } from "./cli/run-main.ts";
 import { startCacheNode } from "./node/cache-node.ts";
 import { resolveNodeConfig } from "./node/node-config.ts";
 import { nodeFlags } from "./node/node-settings.ts";
-import { onStopSignal, supervisorGone } from "./node/stop-signals.ts";
+import { closeMessage, onStopSignal, supervisorGone } from "./node/stop-signals.ts";
 
 /** Longer than a node may take to hand its partitions over. */
 const stopLimitMs = 20_000;
+/** Nobody will clean up after a node whose supervisor was killed, so it does not linger. */
+const orphanLimitMs = 1_000;
 
 await runMain("cache-node", async () => {
   const given = parseFlags(process.argv.slice(2), nodeFlags);
@@ -29,9 +31,9 @@ await runMain("cache-node", async () => {
   onStopSignal(
     (reason) => {
       log.info({ reason }, "stopping");
-      setTimeout(exit, stopLimitMs, 1).unref();
-      // Nobody will clean up after a node whose supervisor was killed, so it does not linger.
-      const stopped = reason === supervisorGone ? node.close() : node.leave();
+      setTimeout(exit, reason === supervisorGone ? orphanLimitMs : stopLimitMs, 1).unref();
+      const isAlone = reason === supervisorGone || reason === closeMessage;
+      const stopped = isAlone ? node.close() : node.leave();
       stopped.then(
         () => exit(0),
         (error: unknown) => {

@@ -26,7 +26,7 @@ export async function setup(project: TestProject): Promise<void> {
     config: false,
     silent: true,
     outDir: folder,
-    entry: ["node"].map((name) => join(appFolder, "src", `${name}.ts`)),
+    entry: ["node", "start"].map((name) => join(appFolder, "src", `${name}.ts`)),
     format: ["esm"],
     target: "node20",
     noExternal: [/^@parsec\//],

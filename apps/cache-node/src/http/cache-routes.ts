@@ -30,12 +30,12 @@ export function keyOf(request: FastifyRequest): string {
   return keyFromQuery((request.query as { readonly query: string }).query);
 }
 
-/** Sends JSON that nobody on the way keeps. */
+/** Sends JSON that nobody on the way keeps, and that leaves a terminal's prompt where it belongs. */
 export function json(reply: FastifyReply, body: unknown): FastifyReply {
   return reply
     .header("cache-control", "no-store")
     .type("application/json; charset=utf-8")
-    .send(JSON.stringify(body));
+    .send(`${JSON.stringify(body)}\n`);
 }
 
 function refuseQuery(request: FastifyRequest): void {

@@ -80,7 +80,7 @@ function sendError(reply: FastifyReply, { status, body, headers }: ErrorAnswer):
     .code(status)
     .headers({ "cache-control": "no-store", ...headers })
     .type("application/json; charset=utf-8")
-    .send(JSON.stringify(body));
+    .send(`${JSON.stringify(body)}\n`);
 }
 
 type BrokenRequest = readonly [status: number, code: string, message: string];
@@ -101,7 +101,7 @@ function answerBrokenRequest(error: Error & { readonly code?: string }, socket: 
     return;
   }
   const [status, code, message] = brokenRequests[error.code ?? ""] ?? notHttp;
-  const body = JSON.stringify({ error: message, code });
+  const body = `${JSON.stringify({ error: message, code })}\n`;
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "content-type: application/json; charset=utf-8",

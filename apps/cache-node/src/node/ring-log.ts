@@ -21,6 +21,10 @@ export function logRingEvents(ring: Ring, log: Logger): void {
       case "unfenced":
         log.info(details, type);
         break;
+      case "fenced":
+        if (ring.state().status === "closed") log.debug(details, type);
+        else log.warn(details, type);
+        break;
       default:
         log.warn(details, type);
     }

@@ -1,0 +1,66 @@
+import { resolve } from "node:path";
+import { ParsecError } from "@parsec/core";
+import { describeFlags, type GivenFlags, parseFlags } from "../cli/flags.ts";
+import { parseNatsTarget } from "../node/nats-target.ts";
+
+/** How to run a cluster on this machine. */
+export interface ClusterOptions {
+  /** A port of 0 means: any that is free. */
+  readonly nodePorts: readonly number[];
+  /** NATS servers to use instead of an embedded one, as one text. */
+  readonly natsUrl: string | undefined;
+  /** Holds a folder for each node, and one for the embedded server; undefined: nothing is kept. */
+  readonly persist: string | undefined;
+}
+
+const nodeCount = 3;
+const defaultPort = 8081;
+
+/** Flags of the `start` command. */
+const clusterFlags = {
+  port: { value: "<port>", help: "first of three ports for the nodes (8081); 0 takes free ones" },
+  nats: { value: "<url>", help: "NATS servers to use instead of an embedded one" },
+  persist: { value: "<folder>", help: "keep the data there, and go on with it the next time" },
+  help: { help: "show this" },
+} as const;
+
+/** The text of `--help`. */
+export const clusterHelp: string = `Runs three cache nodes and a nats-server on this machine.
+
+${describeFlags(clusterFlags)}
+
+The nodes also take PARSEC_PARTITIONS, PARSEC_REPLICAS, PARSEC_ACK, PARSEC_SYNC and PARSEC_LOG_LEVEL (warn).
+`;
+
+/** Reads the flags. Throws `INVALID_ARGUMENT` naming the flag; undefined when help was asked for. */
+export function clusterOptionsFromFlags(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ClusterOptions | undefined {
+  const given: GivenFlags<keyof typeof clusterFlags> = parseFlags(args, clusterFlags);
+  if (given.help !== undefined) return undefined;
+  // What prepared the start may have found a server where there is no program.
+  const nats = given.nats ?? (env.PARSEC_NATS?.trim() || undefined);
+  if (nats !== undefined && nats !== "embedded") checkServers(given.nats, nats);
+  return {
+    nodePorts: portsFrom(given.port ?? String(defaultPort)),
+    natsUrl: nats === "embedded" ? undefined : nats,
+    persist: given.persist === undefined ? undefined : resolve(given.persist),
+  };
+}
+
+function checkServers(flag: string | undefined, text: string): void {
+  const source = flag === undefined ? "PARSEC_NATS" : "--nats";
+  if (parseNatsTarget(source, text).kind === "servers") return;
+  throw new ParsecError("INVALID_ARGUMENT", `${source}: three nodes need NATS to find each other`);
+}
+
+function portsFrom(text: string): readonly number[] {
+  const first = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (first === 0) return Array.from({ length: nodeCount }, () => 0);
+  if (first + nodeCount - 1 <= 65_535) {
+    return Array.from({ length: nodeCount }, (_, index) => first + index);
+  }
+  const message = `--port must be a port from 0 to ${65_536 - nodeCount}, not ${JSON.stringify(text)}`;
+  throw new ParsecError("INVALID_ARGUMENT", message);
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { NodeStats } from "../http/node-stats.ts";
+import { startEmbeddedNats } from "../nats/embedded-nats.ts";
+import { findNatsServer } from "../nats/find-nats-server.ts";
+import type { ClusterOptions } from "./cluster-options.ts";
+import { claimPorts, loopbackHost } from "./free-ports.ts";
+import { type NodeProcess, startNodeProcess } from "./node-process.ts";
+
+/** A cluster on this machine, with all it needs. */
+export interface LocalCluster {
+  readonly nodes: readonly NodeProcess[];
+  /** Whether it has started the nats-server itself. */
+  readonly isNatsEmbedded: boolean;
+  /** Where the data is kept, if it is. */
+  readonly persist: string | undefined;
+  /** Ends the processes, then what they stand on. Twice is fine. */
+  close(): Promise<void>;
+}
+
+export interface LocalClusterHooks {
+  /** A node has something to say. */
+  readonly onLine: (line: string) => void;
+  /** A node ended although nobody stopped it. */
+  readonly onNodeLost: (node: NodeProcess, how: string) => void;
+  /** The embedded nats-server ended although nobody stopped it. */
+  readonly onNatsLost: (words: string) => void;
+  /** Fires when the cluster is not wanted any more before it is up. */
+  readonly signal: AbortSignal;
+}
+
+const stopGraceMs = 5_000;
+const settleWithinMs = 10_000;
+const settlePollMs = 50;
+
+/**
+ * Starts a nats-server, unless one is given, and three nodes, and waits until all are members of the ring.
+ * Rejects with `INVALID_ARGUMENT` for busy ports before anything is started; after any other failure, and
+ * when the signal fires, everything is stopped again.
+ */
+export async function startLocalCluster(
+  options: ClusterOptions,
+  hooks: LocalClusterHooks,
+): Promise<LocalCluster> {
+  const { persist } = options;
+  const ports = await claimPorts(options.nodePorts.map((port) => ({ port, flag: "--port" })));
+  let isClosing = false;
+  let closing: Promise<void> | undefined;
+  const nodes: NodeProcess[] = [];
+  const nats = options.natsUrl === undefined ? await startNats(persist) : undefined;
+  void nats?.ended.then((words) => {
+    if (!isClosing) hooks.onNatsLost(words);
+  });
+  const close = (): Promise<void> => {
+    isClosing = true;
+    closing ??= (async () => {
+      await Promise.all(nodes.map((node) => node.stop(stopGraceMs)));
+      await nats?.close();
+    })();
+    return closing;
+  };
+
+  try {
+    hooks.signal.throwIfAborted();
+    // The ring of an earlier run on the same server has nothing to do with this one, unless its data is kept.
+    const platform = persist === undefined ? `local-${randomUUID()}` : "local";
+    for (const [index, port] of ports.entries()) {
+      const id = `node-${index + 1}`;
+      const address = `${loopbackHost}:${port}`;
+      const args = ["--node", id, "--http", address, "--platform", platform];
+      if (persist !== undefined) args.push("--persist", join(persist, id));
+      const env = { PARSEC_NATS: nats?.url ?? options.natsUrl ?? "" };
+      // That the others go is worth a word, but not when all go.
+      const onLine = (line: string): void => {
+        if (!isClosing) hooks.onLine(`${id}: ${line}`);
+      };
+      nodes.push(startNodeProcess({ id, url: `http://${address}`, args, env, onLine }));
+    }
+    await waitFor(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
+    await waitUntilSettled(nodes, hooks.signal);
+    for (const node of nodes) {
+      void node.ended.then((how) => {
+        if (!isClosing) hooks.onNodeLost(node, how);
+      });
+    }
+    return { nodes, isNatsEmbedded: nats !== undefined, persist, close };
+  } catch (reason) {
+    await close();
+    throw reason;
+  }
+}
+
+async function startNats(persist: string | undefined): ReturnType<typeof startEmbeddedNats> {
+  const folder = persist === undefined ? undefined : join(persist, "nats");
+  return startEmbeddedNats(await findNatsServer(process.env), { folder });
+}
+
+/** Waits until each node has its share, so that the first request need not; but not for ever. */
+async function waitUntilSettled(nodes: readonly NodeProcess[], signal: AbortSignal): Promise<void> {
+  const giveUp = AbortSignal.any([signal, AbortSignal.timeout(settleWithinMs)]);
+  const isSettled = async ({ url }: NodeProcess): Promise<boolean> => {
+    const response = await fetch(`${url}/stats`, { signal: giveUp }).catch(() => undefined);
+    const { ring } = ((await response?.json()) ?? {}) as Partial<NodeStats>;
+    return ring?.num_nodes === nodes.length && !ring.is_rebalancing;
+  };
+  while (!giveUp.aborted && (await Promise.all(nodes.map(isSettled))).includes(false)) {
+    await new Promise((resolve) => setTimeout(resolve, settlePollMs));
+  }
+}
+
+function waitFor(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(() => resolve(), reject);
+  });
+}

@@ -1,0 +1,146 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { type ClusterProgram, startClusterProgram } from "../test/cluster-program.ts";
+import { get, set } from "../test/http-client.ts";
+import { waitForOutput } from "../test/node-program.ts";
+import { isAlive, runProgram } from "../test/run-program.ts";
+import { natsProgram } from "../test/test-servers.ts";
+
+const { program: nats, missing } = natsProgram();
+const withNats = { PARSEC_NATS_SERVER: nats ?? "" };
+
+/** A folder for the temporary files of one cluster, so that what it leaves can be seen. */
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "parsec-test-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Processes that have the text among their arguments. */
+async function processesAbout(text: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
+  return (await Promise.all(lines)).filter((line) => line.includes(text));
+}
+
+describe.skipIf(nats === undefined)(`a running cluster${nats ? "" : ` (${missing})`}`, () => {
+  let cluster: ClusterProgram;
+  beforeAll(async () => {
+    cluster = await startClusterProgram({ env: withNats });
+  });
+  afterAll(async () => {
+    expect(await cluster.stop("SIGTERM")).toBe(0);
+    expect(cluster.nodes.some(({ pid }) => isAlive(pid))).toBe(false);
+  });
+
+  test("says in about a dozen lines what runs where, and gives lines that work when pasted", async () => {
+    expect(cluster.program.stdout().trimEnd().split("\n").length).toBeLessThanOrEqual(12);
+    expect(cluster.nodes).toHaveLength(3);
+    expect(cluster.curlLines).toHaveLength(5);
+    const { stdout } = await promisify(execFile)("bash", ["-ec", cluster.curlLines.join("\n")]);
+    const answers = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const { node } = answers[0] as { node: string };
+    expect(answers.slice(0, 4)).toEqual([
+      { success: true, node },
+      { found: true, value: "Alice", node },
+      {
+        key: "user:1",
+        partition: 5,
+        owner: node,
+        is_local: node === "node-1",
+        this_node: "node-1",
+      },
+      { deleted: true, node },
+    ]);
+    expect(answers[4]).toMatchObject({ node_id: "node-1", ring: { num_nodes: 3 } });
+  });
+
+  test("a node that is killed is reported, and its keys are still there", async () => {
+    const [first, second, third] = cluster.nodes;
+    const keys = Array.from({ length: 60 }, (_, at) => `key:${at}`);
+    await Promise.all(keys.map((key) => set(first?.url ?? "", key, key)));
+    process.kill(second?.pid ?? 0, "SIGKILL");
+    await waitForOutput(cluster.program, /node-2 \(pid \d+\) ended: SIGKILL; 2 nodes go on/);
+    const answers = await Promise.all(keys.map((key) => get(third?.url ?? "", key)));
+    expect(answers.map(({ body }) => (body as { value?: string }).value)).toEqual(keys);
+  });
+});
+
+describe.skipIf(nats === undefined)("ending", () => {
+  test("Ctrl-C in a terminal leaves no process and no file", async () => {
+    const folder = await temporaryFolder();
+    const env = { ...withNats, TMPDIR: folder };
+    const cluster = await startClusterProgram({ env, detached: true });
+    expect(await readdir(folder)).toHaveLength(1);
+    // A terminal sends it to the whole group.
+    process.kill(-cluster.program.pid, "SIGINT");
+    expect(await cluster.program.ended).toBe(0);
+    expect(cluster.program.stderr()).toBe("");
+    expect(await processesAbout(folder)).toEqual([]);
+    expect(cluster.nodes.some(({ pid }) => isAlive(pid))).toBe(false);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("so does a supervisor that is killed", async () => {
+    const folder = await temporaryFolder();
+    const cluster = await startClusterProgram({ env: { ...withNats, TMPDIR: folder } });
+    expect(await cluster.stop("SIGKILL")).toBe("SIGKILL");
+    await expect.poll(() => cluster.nodes.some(({ pid }) => isAlive(pid))).toBe(false);
+    await expect.poll(() => processesAbout(folder)).toEqual([]);
+    await expect.poll(() => readdir(folder)).toEqual([]);
+  });
+
+  test("a nats-server that ends takes the cluster along, with a word", async () => {
+    const folder = await temporaryFolder();
+    const cluster = await startClusterProgram({ env: { ...withNats, TMPDIR: folder } });
+    const [pidFolder] = await Promise.all(
+      (await readdir("/proc"))
+        .filter((name) => /^\d+$/.test(name))
+        .map(async (pid) => {
+          const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+          return line.startsWith(`${nats}\0`) && line.includes(folder) ? Number(pid) : 0;
+        }),
+    ).then((pids) => pids.filter((pid) => pid !== 0));
+    process.kill(pidFolder ?? 0, "SIGKILL");
+    expect(await cluster.program.ended).toBe(1);
+    expect(cluster.program.stderr()).toContain("the nats-server ended");
+    expect(cluster.nodes.some(({ pid }) => isAlive(pid))).toBe(false);
+  });
+});
+
+describe("what cannot start says why", () => {
+  test.each([
+    [["--prot", "1"], {}, 2, "there is no flag --prot; did you mean --port?"],
+    [["--port", "65534"], {}, 2, '--port must be a port from 0 to 65533, not "65534"'],
+    [["--nats", "none"], {}, 2, "--nats: three nodes need NATS to find each other"],
+    [["--port", "0"], { PARSEC_NATS_SERVER: "/no" }, 2, "PARSEC_NATS_SERVER names no program: /no"],
+  ])("%j", async (args, env, code, message) => {
+    const program = runProgram("start", { args, env });
+    expect(await program.ended).toBe(code);
+    expect(program.stderr()).toBe(`start: ${message}\n`);
+  });
+
+  test("a port that is taken", async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+    const { port } = holder.address() as { port: number };
+    const program = runProgram("start", { args: ["--port", String(Math.min(port, 65_533))] });
+    expect(await program.ended).toBe(2);
+    expect(program.stderr()).toMatch(/in use: choose (another|others) with --port/);
+    holder.close();
+  });
+
+  test("--help", async () => {
+    const program = runProgram("start", { args: ["--help"] });
+    expect(await program.ended).toBe(0);
+    expect(program.stdout()).toContain("--persist <folder>");
+  });
+});

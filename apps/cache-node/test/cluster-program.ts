@@ -1,0 +1,39 @@
+import { waitForOutput } from "./node-program.ts";
+import { type RunningProgram, runProgram } from "./run-program.ts";
+
+/** A cluster started by its own program, as read from what that prints. */
+export interface ClusterProgram {
+  readonly program: RunningProgram;
+  readonly nodes: readonly { readonly id: string; readonly url: string; readonly pid: number }[];
+  readonly curlLines: readonly string[];
+  /** The end of the program, by a signal or what has been done to it. */
+  stop(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+}
+
+/** Starts `start.js` on free ports and waits until it says that it is up. */
+export async function startClusterProgram(
+  options: {
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly detached?: boolean;
+  } = {},
+): Promise<ClusterProgram> {
+  const { args = [], env = {}, detached = false } = options;
+  const program = runProgram("start", { args: ["--port", "0", ...args], env, detached });
+  await waitForOutput(program, /Ctrl-C stops/);
+  const output = program.stdout();
+  return {
+    program,
+    nodes: [...output.matchAll(/(node-\d) +(http:\S+) +\(pid (\d+)\)/g)].map(
+      ([, id = "", url = "", pid]) => ({ id, url, pid: Number(pid) }),
+    ),
+    curlLines: output
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line.startsWith("curl ")),
+    stop(signal) {
+      program.kill(signal);
+      return program.ended;
+    },
+  };
+}

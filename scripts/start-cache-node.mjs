@@ -1,0 +1,33 @@
+// Starts the cluster of apps/cache-node, which is built by now. Where there is no nats-server yet, it is
+// installed first as `pnpm test` would do it; where it cannot be, the program itself says what to do.
+import { nats, natsNewest } from "./servers/nats.mjs";
+import { installServer } from "./servers/start-server.mjs";
+
+const { PARSEC_NATS, PARSEC_NATS_SERVER } = process.env;
+const needsNone = process.argv.some((arg) => /^--?(nats|help)(=|$)/.test(arg));
+
+if (!PARSEC_NATS && !PARSEC_NATS_SERVER && !needsNone) {
+  const interrupt = new AbortController();
+  const { signal } = interrupt;
+  const stop = () => interrupt.abort();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, stop);
+  const program = await findOrInstall(signal);
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(name, stop);
+  if (signal.aborted) process.exit(130);
+  if (program !== undefined) process.env.PARSEC_NATS_SERVER = program;
+}
+await import(new URL("../apps/cache-node/dist/start.js", import.meta.url).href);
+
+/** @param {AbortSignal} signal */
+async function findOrInstall(signal) {
+  for (const server of [nats, natsNewest]) {
+    const program = await server.find();
+    if (program !== undefined) return program;
+  }
+  for (const server of [nats, natsNewest]) {
+    if (signal.aborted) return undefined;
+    const program = await installServer(server, { log: console.error, signal });
+    if (program !== undefined) return program;
+  }
+  return undefined;
+}
