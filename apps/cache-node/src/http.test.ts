@@ -281,14 +281,14 @@ describe("what is refused", () => {
   test("bodies too large, announced or not", async () => {
     const body = JSON.stringify({ key: "k", value: "v".repeat(9 * 1024 * 1024) });
     expect(await post(url, body)).toMatchObject(refused(413, "BODY_TOO_LARGE"));
-    const status = await new Promise((resolve) => {
+    const status = await new Promise((resolve, reject) => {
       const sending = request(`${url}/set`, {
         method: "POST",
         headers: { "content-type": "application/json", "transfer-encoding": "chunked" },
       });
       sending.on("response", (response) => resolve(response.statusCode));
-      sending.on("error", () => {});
-      sending.write(body);
+      sending.on("error", reject);
+      sending.end(body);
     });
     expect(status).toBe(413);
   });

@@ -44,6 +44,8 @@ export function createHttpServer(log: Logger): FastifyInstance {
     if (answer.status === 500) {
       log.error({ route: request.routeOptions.url, err: error }, "a request failed");
     }
+    // Fastify would close the connection with the body half sent, and the answer be lost on the way.
+    reply.removeHeader("connection");
     return sendError(reply, answer);
   });
   server.setNotFoundHandler((request, reply) => {
