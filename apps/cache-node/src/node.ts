@@ -4,6 +4,7 @@ import manifest from "../package.json" with { type: "json" };
 import { describeFlags, parseFlags } from "./cli/flags.ts";
 import { runMain } from "./cli/run-main.ts";
 import { startCacheNode } from "./node/cache-node.ts";
+import { describeNats } from "./node/nats-target.ts";
 import { resolveNodeConfig } from "./node/node-config.ts";
 import { nodeFlags } from "./node/node-settings.ts";
 import { closeMessage, onStopSignal, supervisorGone } from "./node/stop-signals.ts";
@@ -44,7 +45,8 @@ await runMain("cache-node", async () => {
     },
     () => exit(1),
   );
-  log.info({ port: node.port, platform: config.platform, nats: config.nats.kind }, "listening");
+  const nats = describeNats(config.nats);
+  log.info({ port: node.port, platform: config.platform, nats }, "listening");
   node.broken.catch((error: unknown) => {
     log.fatal({ err: error }, "this node cannot go on");
     setTimeout(exit, stopLimitMs, 1).unref();

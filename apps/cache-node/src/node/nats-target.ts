@@ -27,11 +27,11 @@ export function parseNatsTarget(name: string, text: string): NatsTarget {
 }
 
 /** As it may be shown and logged: without user and password. */
-export function describeServers(urls: readonly string[]): string {
-  return urls
-    .map((text) => {
-      const url = new URL(text);
-      return `${url.protocol}//${url.host}`;
-    })
-    .join(", ");
+export function describeNats(target: NatsTarget): string {
+  if (target.kind !== "servers") return target.kind;
+  const hosts = target.urls.map((text) => {
+    const { protocol, host } = new URL(text);
+    return `${protocol}//${host}`;
+  });
+  return hosts.join(", ");
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { parseFlags } from "../cli/flags.ts";
+import { describeNats } from "./nats-target.ts";
 import { type NodeConfig, resolveNodeConfig } from "./node-config.ts";
 import { nodeFlags, nodeSettings } from "./node-settings.ts";
 
@@ -92,7 +93,9 @@ test.each([
   expect(() => configOf([], { [variable]: text })).toThrow(refusal(variable));
 });
 
-test("a password in a URL is not repeated", () => {
+test("a password in a URL is neither shown nor repeated", () => {
+  const { nats } = configOf(["--nats", "nats://user:secret@a:4222,tls://b"]);
+  expect(describeNats(nats)).toBe("nats://a:4222, tls://b");
   expect(() => configOf(["--nats", "nats://user:secret@"])).toThrow(
     expect.objectContaining({ message: expect.not.stringContaining("secret") }),
   );
