@@ -1,6 +1,5 @@
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
 import { afterEach, expect, it } from "vitest";
+import { tamper } from "./tamper.ts";
 import { startTcpProxy } from "./tcp-proxy.ts";
 import { natsRings, type TestRing, type TestRings } from "./test-rings.ts";
 import { describeWithPrograms } from "./test-servers.ts";
@@ -26,14 +25,6 @@ async function filled(url: string): Promise<[TestRing, TestRing]> {
 
 function read(ring: TestRing): Promise<string[]> {
   return Promise.all(keys.map((key) => ring.get(key)));
-}
-
-/** Does to the buckets of a server what somebody with a command line could. */
-async function tamper(url: string, how: "delete" | "purge"): Promise<void> {
-  const client = await connect({ servers: url });
-  const manager = await jetstreamManager(client);
-  for await (const name of manager.streams.names()) await manager.streams[how](name);
-  await client.close();
 }
 
 describeWithPrograms((startServer) => {

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { buildNodeProgram, type NodeProgram } from "./node-process.ts";
 import { type ProcessCluster, startProcessCluster } from "./process-cluster.ts";
-import { describeOnServers } from "./test-servers.ts";
+import { tamper } from "./tamper.ts";
+import { describeOnServers, describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 let program: NodeProgram;
@@ -66,5 +67,60 @@ describeOnServers((server) => {
     await cluster.answered(300);
     await load.stop();
     expect(await cluster.faults()).toEqual([]);
+  }, 60_000);
+});
+
+describeWithPrograms((startServer) => {
+  it("keeps every acknowledged write, with one owner each, through a restart of the server under load", async () => {
+    const server = await startServer();
+    await started(server.url);
+    const load = cluster.load(30);
+    await cluster.answered(300);
+    await server.stop();
+    await until(() => !cluster.client.state().leaseValid);
+    await server.start();
+    await cluster.answered(300);
+    await cluster.settled();
+    await load.stop();
+    expect(await cluster.faults()).toEqual([]);
+    for (const { events } of cluster.nodes.values())
+      expect(events.join()).not.toContain('"lost":true');
+    await cluster.close();
+    await server.dispose();
+  }, 60_000);
+
+  it("keeps every acknowledged write when somebody deletes the bucket under load", async () => {
+    const server = await startServer();
+    await started(server.url);
+    const load = cluster.load(30);
+    await cluster.answered(300);
+    const { incarnation } = cluster.client.state();
+    await tamper(server.url, "delete");
+    await until(() => cluster.client.state().incarnation !== incarnation);
+    await cluster.answered(300);
+    await cluster.settled();
+    await load.stop();
+    expect(await cluster.faults()).toEqual([]);
+    await cluster.close();
+    await server.dispose();
+  }, 60_000);
+
+  it("lets a third node join under load without an error", async () => {
+    const server = await startServer();
+    cluster = await startProcessCluster(program, { servers: server.url });
+    await Promise.all(["a", "b"].map((id) => cluster.start(id)));
+    await cluster.settled();
+    const load = cluster.load(30);
+    await cluster.answered(300);
+    await cluster.start("c");
+    await cluster.settled();
+    await cluster.answered(300);
+    await load.stop();
+    expect(await cluster.faults()).toEqual([]);
+    expect(cluster.errors).toEqual([]);
+    const owned = cluster.client.state().members.map((member) => member.owned);
+    expect(owned.sort((left, right) => left - right)).toEqual([0, 10, 11, 11]);
+    await cluster.close();
+    await server.dispose();
   }, 60_000);
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, type Msg, type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Clock } from "@parsec/core";
@@ -107,6 +108,8 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
   let cancelCheck = clock.schedule(heartbeatMs, check);
   try {
     const info = await manager.consumers.add(stream, {
+      // Named, so that permissions for this bucket alone are enough.
+      name: `ring_${randomUUID()}`,
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.LastPerSubject,
       ack_policy: AckPolicy.None,
