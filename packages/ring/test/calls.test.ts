@@ -1,6 +1,6 @@
 import { ParsecError } from "@parsec/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createMemoryHub, createRing } from "../src/index.ts";
+import { createMemoryHub, createRing, type Ring } from "../src/index.ts";
 import { memoryRings, type TestRing, type TestRings } from "./test-rings.ts";
 import { until } from "./until.ts";
 
@@ -144,6 +144,25 @@ describe("a planned move", () => {
       expect(released).toBeGreaterThanOrEqual(0);
       expect(order.indexOf(`c owns ${partition}`)).toBeGreaterThan(released);
     }
+  });
+
+  it("takes place as well where the ring keeps no state", async () => {
+    const hub = createMemoryHub();
+    const make = async (node: string): Promise<Ring> => {
+      const { coordinator, link } = hub.seat();
+      const ring = createRing({ platform: "p", node, coordinator, link, joinDelayMs: 0 });
+      ring.handle("who", () => Buffer.from(node));
+      await ring.start();
+      return ring;
+    };
+    const first = await make("a");
+    await until(() => first.state().owned.length === 64);
+    const second = await make("b");
+    await until(() => [first, second].every((ring) => ring.state().owned.length === 32));
+    await first.leave();
+    await until(() => second.state().owned.length === 64);
+    expect(text(await second.call("k", "who", nothing))).toBe("b");
+    await second.close();
   });
 
   it("is held up by a hook for so long only, and says so", async () => {

@@ -123,7 +123,7 @@ export class OwnerTerm {
   update(part: TablePart, targets: readonly string[]): void {
     this.#part = part;
     this.#targets = targets;
-    if (this.#log === undefined || this.#hasEnded) return;
+    if (this.#hasEnded) return;
     this.#followAll();
     this.#requireQuorums();
     this.considerChange();
@@ -155,7 +155,7 @@ export class OwnerTerm {
 
   /** Looks whether backups can be added or left out, or the partition handed over. */
   considerChange(): void {
-    if (this.#log === undefined || this.#hasEnded) return;
+    if (this.#hasEnded) return;
     this.#considerBackups();
     this.#considerMove();
   }
@@ -197,8 +197,7 @@ export class OwnerTerm {
     }
     this.#phase = "serving";
     this.#options.onServing(this);
-    if (this.#log === undefined) this.#considerMove();
-    else this.update(this.#part, this.#targets);
+    this.update(this.#part, this.#targets);
   }
 
   #isMine(part: TablePart | undefined): part is TablePart {
