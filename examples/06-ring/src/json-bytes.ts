@@ -1,0 +1,7 @@
+/* The ring carries bytes; what they mean is the application's own affair. */
+
+export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+export function fromBytes<Value>(bytes: Uint8Array): Value {
+  return JSON.parse(Buffer.from(bytes).toString()) as Value;
+}
