@@ -151,7 +151,7 @@ class RingHandle implements Ring {
     key: string,
     method: string,
     payload: Uint8Array,
-    options: RingCallOptions = {},
+    options: Parameters<Ring["call"]>[3] = {},
   ): Promise<Uint8Array> {
     const { maxKeyBytes } = this.#settings;
     if (Buffer.byteLength(checkKey(key)) > maxKeyBytes) {
@@ -159,7 +159,8 @@ class RingHandle implements Ring {
     }
     checkMethod(method);
     const timeoutMs = options.timeoutMs ?? this.#settings.requestTimeoutMs;
-    return this.#ask(key, { kind: "call", key, method, payload, timeoutMs }, options);
+    const { idempotent = false } = options;
+    return this.#ask(key, { kind: "call", key, method, payload, timeoutMs, idempotent }, options);
   }
 
   write(

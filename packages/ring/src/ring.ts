@@ -88,13 +88,13 @@ export interface Ring {
    * Has the owner of `key` answer `method`, here or one hop away. What was certainly not done is tried
    * again until the time has run out. Rejects with the handler's own `ParsecError`, with `ORIGIN_FAILED`
    * when it threw another, with `TIMEOUT`, `ABORTED`, `OVERLOADED`, or with `PEER_UNREACHABLE` when
-   * nobody can say whether it took place.
+   * nobody can say whether it took place; what is `idempotent` is tried again then, too.
    */
   call(
     key: string,
     method: string,
     payload: Uint8Array,
-    options?: RingCallOptions,
+    options?: RingCallOptions & { readonly idempotent?: boolean },
   ): Promise<Uint8Array>;
   /** Has the state of the key's partition carry out `op`, with copies; resolves with its answer. Rejects like `call`. */
   write(

@@ -83,6 +83,18 @@ describe("a call", () => {
     expect(a.ring.state().pendingRequests).toBe(0);
   });
 
+  it("is tried again when its owner dies, if it says that this does no harm", async () => {
+    for (const { id, ring } of [a, b]) {
+      ring.handle("where", () => (id === "b" ? new Promise(() => {}) : Buffer.from(id)));
+    }
+    const key = keyOf("b");
+    const careful = a.ring.call(key, "where", nothing);
+    const harmless = a.ring.call(key, "where", nothing, { idempotent: true });
+    b.cut();
+    await expect(careful).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+    expect(text(await harmless)).toBe("a");
+  });
+
   it("refuses what it cannot take", async () => {
     const { ring } = a;
     const large = new Uint8Array(1001);

@@ -11,6 +11,8 @@ export type OwnerRequest =
       readonly method: string;
       readonly payload: Uint8Array;
       readonly timeoutMs: number;
+      /** Whether it may take place twice. Of no interest to the owner. */
+      readonly idempotent: boolean;
     }
   | { readonly kind: "write"; readonly op: Uint8Array; readonly ack: WriteAck }
   | { readonly kind: "read"; readonly query: Uint8Array; readonly staleOk: boolean };
@@ -53,7 +55,7 @@ export function decodeRequest(
     const method = reader.text(maxMethodBytes);
     const key = keyFromBytes(reader.bytes(maxKeyBytes));
     const timeoutMs = reader.count();
-    return { kind, method, key, timeoutMs, payload: reader.rest() };
+    return { kind, method, key, timeoutMs, payload: reader.rest(), idempotent: false };
   }
   if (kind === "write") {
     const ack = acks[reader.u8()] ?? "all";

@@ -131,7 +131,8 @@ export class Router {
       return decodeAnswer(await send(owner.address, encodeRequest(head, timed), route));
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
-      const isHarmless = request.kind === "read" && error.code !== "CLOSED";
+      const mayRepeat = request.kind === "read" || (request.kind === "call" && request.idempotent);
+      const isHarmless = mayRepeat && error.code !== "CLOSED";
       if (error.delivery === "not-delivered" || isHarmless) {
         if (error.code === "FRAME_TOO_LARGE" || error.code === "CLOSED") throw error;
         return error;
