@@ -50,15 +50,14 @@ export type {
 
 // Frames, batches and health: what transports share.
 
-export { readAppliedEach, readTakenOver } from "./applied-outcome.ts";
+export { readTakenOver } from "./applied-outcome.ts";
 export { discoveryOption, FollowedPeers } from "./followed-peers.ts";
 export type { FrameChannel, FrameExchange } from "./frame-in-flight.ts";
 export { FrameInFlight } from "./frame-in-flight.ts";
 export type { FrameServerOptions } from "./frame-server.ts";
 export { FrameServer } from "./frame-server.ts";
 export { Gate } from "./gate.ts";
-export type { InvalidationBatcherOptions, OutgoingInvalidations } from "./invalidation-batcher.ts";
-export { InvalidationBatcher } from "./invalidation-batcher.ts";
+export type { OutgoingInvalidations, SendInvalidations } from "./invalidation-batcher.ts";
 export { choiceOption, describe, numberOption } from "./option-checks.ts";
 export { errorFromOwner } from "./owner-error.ts";
 export { encodeEntries } from "./peer-frame-entries.ts";

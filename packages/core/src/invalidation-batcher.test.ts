@@ -36,7 +36,7 @@ function peerOf(over: Partial<FrameLimits> = {}) {
     sender: 1,
     limits,
     clock,
-    async send({ bytes, timeoutMs, maxAnswerBytes }, read) {
+    async send({ bytes, timeoutMs, maxAnswerBytes, signal }, read) {
       const gate = deferred<void>();
       const { invalidations } = decodeInvalidations(bytes, limits);
       const keys = invalidations.flatMap(({ target }) =>
@@ -49,6 +49,7 @@ function peerOf(over: Partial<FrameLimits> = {}) {
         fail: () => gate.reject(new ParsecError("PEER_UNREACHABLE", "cut")),
       });
       clock.schedule(timeoutMs, () => gate.reject(new ParsecError("TIMEOUT", "too late")));
+      signal.addEventListener("abort", () => gate.reject(signal.reason));
       await gate.promise;
       const answer = server.invalidations(bytes);
       expect(answer.length).toBeLessThanOrEqual(maxAnswerBytes);
@@ -112,6 +113,25 @@ describe("InvalidationBatcher", () => {
     await settled();
     frames[1]?.answer();
     expect(await next).toBe("applied");
+  });
+
+  it("rejects all that waits when the peer is found dead, and has room at once for what comes then", async () => {
+    const { batcher, frames, tell } = peerOf();
+    const told = [tell("a")];
+    await settled();
+    told.push(tell("b"));
+    await settled();
+    told.push(tell("c"));
+    await settled();
+    expect(batcher.openFrames).toBe(2);
+    batcher.rejectAll(new ParsecError("PEER_UNREACHABLE", "dead"));
+    expect(batcher.openFrames).toBe(0);
+    expect(new Set(await Promise.all(told))).toEqual(new Set(["PEER_UNREACHABLE"]));
+    const next = tell("d");
+    await settled();
+    frames[2]?.answer();
+    expect(await next).toBe("applied");
+    expect(frames.map(({ keys }) => keys)).toEqual([["a"], ["b"], ["d"]]);
   });
 
   it("lets a caller give up, before and after his frame has left, and nobody else", async () => {

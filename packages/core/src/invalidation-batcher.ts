@@ -22,7 +22,15 @@ export interface OutgoingInvalidations {
   readonly timeoutMs: number;
   /** A sound answer is no longer than that. */
   readonly maxAnswerBytes: number;
+  /** Fires when nobody waits for the answer any more, because the peer was found dead. */
+  readonly signal: AbortSignal;
 }
+
+/** Carries a frame to the peer and brings back what `read` makes of the answer. Rejects with a `ParsecError`; in time, with `TIMEOUT`. */
+export type SendInvalidations = (
+  frame: OutgoingInvalidations,
+  read: (answer: Uint8Array) => readonly (ParsecError | undefined)[],
+) => Promise<readonly (ParsecError | undefined)[]>;
 
 export interface InvalidationBatcherOptions {
   readonly peerId: string;
@@ -31,11 +39,7 @@ export interface InvalidationBatcherOptions {
   /** What the peer accepts. */
   readonly limits: FrameLimits;
   readonly clock: Clock;
-  /** Brings back what `read` makes of the peer's answer. Rejects with a `ParsecError`; in time, with `TIMEOUT`. */
-  readonly send: (
-    frame: OutgoingInvalidations,
-    read: (answer: Uint8Array) => readonly (ParsecError | undefined)[],
-  ) => Promise<readonly (ParsecError | undefined)[]>;
+  readonly send: SendInvalidations;
 }
 
 interface Waiting {
@@ -47,6 +51,11 @@ interface Waiting {
   settled: boolean;
 }
 
+interface FrameUnderWay {
+  readonly batch: readonly Waiting[];
+  readonly ending: AbortController;
+}
+
 /**
  * Gathers invalidations for one peer: those of one turn of the event loop, and those that come while
  * two frames are under way. A lone one leaves at the end of its turn. Each caller has its own time
@@ -55,7 +64,7 @@ interface Waiting {
 export class InvalidationBatcher {
   readonly #options: InvalidationBatcherOptions;
   #queue: Waiting[] = [];
-  #frames = 0;
+  readonly #underWay: Set<FrameUnderWay> = new Set();
   #flushScheduled = false;
 
   constructor(options: InvalidationBatcherOptions) {
@@ -97,8 +106,24 @@ export class InvalidationBatcher {
     });
   }
 
+  /** Frames whose answers are awaited. */
+  get openFrames(): number {
+    return this.#underWay.size;
+  }
+
+  /** Rejects everything that waits, such as when the peer was found dead. */
+  rejectAll(error: ParsecError): void {
+    const frames = [...this.#underWay];
+    this.#underWay.clear();
+    for (const waiting of this.#queue.splice(0)) waiting.settle(error);
+    for (const { batch, ending } of frames) {
+      for (const waiting of batch) waiting.settle(error);
+      ending.abort(error);
+    }
+  }
+
   #flushLater(): void {
-    if (this.#flushScheduled || this.#frames >= maxFrames) return;
+    if (this.#flushScheduled || this.#underWay.size >= maxFrames) return;
     this.#flushScheduled = true;
     process.nextTick(() => {
       this.#flushScheduled = false;
@@ -108,11 +133,11 @@ export class InvalidationBatcher {
 
   #flush(): void {
     this.#queue = this.#queue.filter(({ settled }) => !settled);
-    while (this.#queue.length > 0 && this.#frames < maxFrames) {
-      const batch = this.#nextBatch();
-      this.#frames++;
-      void this.#send(batch).finally(() => {
-        this.#frames--;
+    while (this.#queue.length > 0 && this.#underWay.size < maxFrames) {
+      const frame = { batch: this.#nextBatch(), ending: new AbortController() };
+      this.#underWay.add(frame);
+      void this.#send(frame).finally(() => {
+        this.#underWay.delete(frame);
         if (this.#queue.length > 0) this.#flushLater();
       });
     }
@@ -132,7 +157,7 @@ export class InvalidationBatcher {
     return this.#queue.splice(0, count);
   }
 
-  async #send(batch: readonly Waiting[]): Promise<void> {
+  async #send({ batch, ending }: FrameUnderWay): Promise<void> {
     const { sender, limits, clock, send } = this.#options;
     const frameId = randomInt(1, 2 ** 32);
     const count = batch.length;
@@ -142,8 +167,8 @@ export class InvalidationBatcher {
       bytes = encodeInvalidations({ frameId, sender, invalidations }, limits);
     } catch (error) {
       // One that is too large must not take others with it.
-      if (count > 1) for (const waiting of batch) await this.#send([waiting]);
-      else batch[0]?.settle(typed(error));
+      if (count === 1) batch[0]?.settle(typed(error));
+      else for (const waiting of batch) await this.#send({ batch: [waiting], ending });
       return;
     }
     const latest = Math.max(...batch.map(({ deadline }) => deadline));
@@ -152,7 +177,8 @@ export class InvalidationBatcher {
     for (const { deadline, cancelTimer } of batch) if (deadline === latest) cancelTimer();
     try {
       const maxAnswerBytes = frameHeaderBytes + count * longestAnswerBytes;
-      const outcomes = await send({ bytes, timeoutMs, maxAnswerBytes }, (answer) =>
+      const { signal } = ending;
+      const outcomes = await send({ bytes, timeoutMs, maxAnswerBytes, signal }, (answer) =>
         readAppliedEach(answer, { frameId, count }),
       );
       for (const [index, waiting] of batch.entries()) waiting.settle(outcomes[index]);

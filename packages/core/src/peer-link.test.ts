@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { connectionLost, LoopbackChannel } from "../test/loopback-channel.ts";
 import { SteppedClock, settled } from "../test/stepped-clock.ts";
 import { isParsecError, ParsecError } from "./errors.ts";
+import { FrameServer } from "./frame-server.ts";
 import type { PeerAnswer, PeerHost } from "./peer.ts";
 import { resolveFrameLimits } from "./peer-frame-limits.ts";
 import { PeerLink } from "./peer-link.ts";
@@ -13,9 +14,19 @@ function setup(host: PeerHost = { lookup: () => answer, invalidate: () => {} }) 
   const clock = new SteppedClock();
   const changes: string[] = [];
   const peer = { stopped: false };
+  const server = new FrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
   const link = new PeerLink({
     peerId: "http://owner",
     channel,
+    async tell({ bytes, timeoutMs, signal }, read) {
+      if (peer.stopped) {
+        await new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+          clock.schedule(timeoutMs, () => reject(new ParsecError("TIMEOUT", "too late")));
+        });
+      }
+      return read(server.invalidations(bytes));
+    },
     ping: async () => {
       if (peer.stopped) await new Promise(() => {});
       if (channel.broken !== undefined) throw channel.broken;
@@ -42,7 +53,12 @@ function setup(host: PeerHost = { lookup: () => answer, invalidate: () => {} }) 
       () => "ok",
       (error: unknown) => (isParsecError(error) ? error.code : "foreign"),
     );
-  return { channel, clock, changes, peer, link, ask };
+  const tell = (timeoutMs = 60_000) =>
+    link.invalidate({ group: "g", target: { kind: "all" }, fence: 1 }, { timeoutMs }).then(
+      () => "applied",
+      (error: unknown) => (isParsecError(error) ? error.code : "foreign"),
+    );
+  return { channel, clock, changes, peer, link, ask, tell };
 }
 
 it("stops asking a peer that fails, and asks again once it answers a probe", async () => {
@@ -93,6 +109,31 @@ it("notices a stopped peer even when no caller waits that long", async () => {
   }
   expect(changes).toEqual(["out"]);
   await link.close(0);
+});
+
+it("rejects invalidations of a stopped peer in two seconds, and tries later ones as long as a ping may take", async () => {
+  const { channel, changes, clock, peer, tell, link } = setup();
+  expect(await tell()).toBe("applied");
+  channel.deaf = true;
+  peer.stopped = true;
+  const waiting = Promise.all([tell(), tell()]);
+  await clock.advance(2000);
+  expect(await waiting).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+  expect(changes).toEqual(["out"]);
+  const later = tell();
+  await clock.advance(1000);
+  expect(await later).toBe("TIMEOUT");
+  peer.stopped = false;
+  expect(await tell()).toBe("applied");
+  await link.close(0);
+});
+
+it("pings nobody who has applied what it was told", async () => {
+  const { clock, tell, link } = setup();
+  expect(await tell()).toBe("applied");
+  await clock.advance(10_000);
+  await link.close(0);
+  expect(clock.pendingCount).toBe(0);
 });
 
 it("waits for a live peer whose origin is slow until the caller's own deadline", async () => {

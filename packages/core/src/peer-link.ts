@@ -1,8 +1,9 @@
 import type { Clock } from "./clock.ts";
 import { ParsecError } from "./errors.ts";
 import type { FrameChannel } from "./frame-in-flight.ts";
+import { InvalidationBatcher, type SendInvalidations } from "./invalidation-batcher.ts";
 import { LookupBatcher, type PeerObserver } from "./lookup-batcher.ts";
-import type { PeerAnswer, PeerCallOptions, PeerLookup } from "./peer.ts";
+import type { PeerAnswer, PeerCallOptions, PeerInvalidation, PeerLookup } from "./peer.ts";
 import type { FrameLimits } from "./peer-frame-limits.ts";
 import { PeerHealth, type PeerHealthChange, type PeerHealthOptions } from "./peer-health.ts";
 import type { PeerPing } from "./peer-ping.ts";
@@ -12,6 +13,8 @@ export interface PeerLinkOptions {
   readonly peerId: string;
   /** How frames get there. */
   readonly channel: FrameChannel;
+  /** How invalidations get there. It says itself by `answered` and `failed` how that went. */
+  readonly tell: SendInvalidations;
   /** A sign of life, on another connection than the frames. */
   readonly ping: PeerPing;
   readonly clock: Clock;
@@ -34,6 +37,7 @@ export interface PeerLinkOptions {
 export class PeerLink implements PeerObserver {
   readonly #options: PeerLinkOptions;
   readonly #batcher: LookupBatcher;
+  readonly #invalidations: InvalidationBatcher;
   readonly #health: PeerHealth;
   readonly #silence: SilenceWatch;
 
@@ -41,6 +45,10 @@ export class PeerLink implements PeerObserver {
     this.#options = options;
     const { clock, random, ping, onChange } = options;
     this.#batcher = new LookupBatcher({ ...options, observer: this });
+    this.#invalidations = new InvalidationBatcher({
+      ...options,
+      send: (frame, read) => this.#tell(frame, read),
+    });
     this.#health = new PeerHealth(options.peerId, {
       ...options.health,
       clock,
@@ -52,7 +60,7 @@ export class PeerLink implements PeerObserver {
       ...options.health,
       clock,
       ping,
-      owes: () => this.#batcher.openFrames > 0,
+      owes: () => this.#owes,
       onDead: (error) => this.#dead(error),
     });
   }
@@ -62,6 +70,24 @@ export class PeerLink implements PeerObserver {
     const out = this.#health.out;
     if (out !== undefined) return Promise.reject(out);
     return this.#batcher.lookup(lookup, options?.signal);
+  }
+
+  /**
+   * See `Peer.invalidate`. Tried even while the peer is left out, because it may be back, and then it must
+   * not serve what is old.
+   */
+  invalidate(
+    invalidation: PeerInvalidation,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<void> {
+    const timeoutMs = this.patience(options.timeoutMs);
+    return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
+  }
+
+  /** How long to wait: for a peer that is left out no longer than for a sign of life. */
+  patience(timeoutMs: number): number {
+    const { pingTimeoutMs } = this.#options.health;
+    return this.#health.out === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
   }
 
   /** Why the peer is left out at the moment; undefined while it is asked as usual. */
@@ -92,13 +118,28 @@ export class PeerLink implements PeerObserver {
   }
 
   idle(): void {
-    this.#silence.idle();
+    if (!this.#owes) this.#silence.idle();
   }
+
+  get #owes(): boolean {
+    return this.#batcher.openFrames > 0 || this.#invalidations.openFrames > 0;
+  }
+
+  #tell: SendInvalidations = async (frame, read) => {
+    this.#silence.sent();
+    const outcomes = await this.#options.tell(frame, read);
+    this.#silence.heard();
+    const isLast = this.#batcher.openFrames === 0 && this.#invalidations.openFrames === 1;
+    if (isLast) this.#silence.idle();
+    return outcomes;
+  };
 
   #dead(error: ParsecError): void {
     this.#health.leaveOut(error);
     const message = `${this.#options.peerId}: ${error.message}`;
-    this.#batcher.rejectAll(new ParsecError("PEER_UNREACHABLE", message, { cause: error }));
+    const unreachable = new ParsecError("PEER_UNREACHABLE", message, { cause: error });
+    this.#batcher.rejectAll(unreachable);
+    this.#invalidations.rejectAll(unreachable);
   }
 
   /** Takes no more lookups, waits for those under way for `drainMs` at most, and rejects the rest with `CLOSED`. */

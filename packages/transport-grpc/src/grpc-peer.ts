@@ -1,7 +1,6 @@
 import { randomInt } from "node:crypto";
 import {
   encodeEntries,
-  InvalidationBatcher,
   isParsecError,
   type Peer,
   type PeerAnswer,
@@ -28,7 +27,6 @@ export class GrpcPeer implements Peer {
   readonly #connections: GrpcConnections;
   readonly #stream: FrameStream;
   readonly #link: PeerLink;
-  readonly #invalidations: InvalidationBatcher;
 
   constructor(
     id: string,
@@ -43,6 +41,8 @@ export class GrpcPeer implements Peer {
     this.#link = new PeerLink({
       peerId: id,
       channel: this.#stream,
+      tell: ({ bytes, timeoutMs, signal }, read) =>
+        this.#tell(bytes, { method: messageMethods.invalidate, timeoutMs, signal, read }),
       ping: (signal) => this.#ping(signal),
       clock,
       random,
@@ -59,14 +59,6 @@ export class GrpcPeer implements Peer {
         onChange(change);
       },
     });
-    this.#invalidations = new InvalidationBatcher({
-      peerId: id,
-      sender,
-      limits,
-      clock,
-      send: ({ bytes, timeoutMs }, read) =>
-        this.#tell(bytes, { method: messageMethods.invalidate, timeoutMs, read }),
-    });
   }
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
@@ -77,13 +69,11 @@ export class GrpcPeer implements Peer {
     this.#link.probe();
   }
 
-  /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
   invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const timeoutMs = this.#patience(options.timeoutMs);
-    return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
+    return this.#link.invalidate(invalidation, options);
   }
 
   handOver(
@@ -97,12 +87,6 @@ export class GrpcPeer implements Peer {
       method: messageMethods.handOver,
       read: (answer) => readTakenOver(answer, frameId),
     });
-  }
-
-  /** How long to wait: for a peer that is left out no longer than for a sign of life. */
-  #patience(timeoutMs: number): number {
-    const { pingTimeoutMs } = this.#options.health;
-    return this.#link.out === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
   }
 
   /** Sends what the peer has to apply, and waits until it says so. */
@@ -119,7 +103,7 @@ export class GrpcPeer implements Peer {
       const answer = await this.#connections.unary({
         method,
         message,
-        timeoutMs: this.#patience(timeoutMs),
+        timeoutMs: this.#link.patience(timeoutMs),
         signal,
       });
       const outcome = read(answer);

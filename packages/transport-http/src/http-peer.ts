@@ -5,7 +5,6 @@ import {
   type FrameChannel,
   type FrameExchange,
   type FrameInFlight,
-  InvalidationBatcher,
   isParsecError,
   ParsecError,
   type Peer,
@@ -35,7 +34,6 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
   readonly #options: ResolvedHttpOptions;
   readonly #connections: HttpConnections;
   readonly #link: PeerLink;
-  readonly #invalidations: InvalidationBatcher;
   #closed = false;
 
   constructor(
@@ -50,6 +48,7 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
     this.#link = new PeerLink({
       peerId: id,
       channel: this,
+      tell: ({ bytes, ...frame }, read) => this.#tell(bytes, { ...frame, read }),
       ping: (signal) => this.#ping(signal),
       clock,
       random,
@@ -62,13 +61,6 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
       health,
       onChange,
     });
-    this.#invalidations = new InvalidationBatcher({
-      peerId: id,
-      sender,
-      limits,
-      clock,
-      send: ({ bytes, ...frame }, read) => this.#tell(bytes, { ...frame, read }),
-    });
   }
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
@@ -79,13 +71,11 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
     this.#link.probe();
   }
 
-  /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
   invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const timeoutMs = this.#patience(options.timeoutMs);
-    return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
+    return this.#link.invalidate(invalidation, options);
   }
 
   handOver(
@@ -100,12 +90,6 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
       maxAnswerBytes: maxErrorBytes,
       read: (answer) => readTakenOver(answer, frameId),
     });
-  }
-
-  /** How long to wait: for a peer that is left out no longer than for a sign of life. */
-  #patience(timeoutMs: number): number {
-    const { pingTimeoutMs } = this.#options.health;
-    return this.#link.out === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
   }
 
   /** Sends a frame that the peer has to apply, and waits until it says so. */
@@ -127,7 +111,7 @@ export class HttpPeer implements ClosablePeer, FrameChannel {
         target: basePath,
         body,
         maxBodyBytes: Math.max(options.maxAnswerBytes, maxErrorBytes),
-        timeoutMs: this.#patience(options.timeoutMs),
+        timeoutMs: this.#link.patience(options.timeoutMs),
         signal: options.signal,
       });
       if (response.status !== 200) throw refusedFrame(this.id, response);

@@ -5,7 +5,6 @@ import {
   type FrameChannel,
   type FrameExchange,
   type FrameInFlight,
-  InvalidationBatcher,
   isParsecError,
   ParsecError,
   type Peer,
@@ -38,7 +37,6 @@ export class NatsPeer implements Peer, FrameChannel {
   readonly #uplink: NatsUplink;
   readonly #way: CallWay;
   readonly #link: PeerLink;
-  readonly #invalidations: InvalidationBatcher;
   #calls = 0;
   #cancelAudit: (() => void) | undefined = undefined;
   #closed = false;
@@ -67,6 +65,7 @@ export class NatsPeer implements Peer, FrameChannel {
     this.#link = new PeerLink({
       peerId: id,
       channel: this,
+      tell: ({ bytes, timeoutMs, signal }, read) => this.#tell(bytes, { timeoutMs, signal, read }),
       ping: (signal) => this.#ping(signal),
       clock,
       random,
@@ -85,13 +84,6 @@ export class NatsPeer implements Peer, FrameChannel {
       health,
       onChange: parts.onChange,
     });
-    this.#invalidations = new InvalidationBatcher({
-      peerId: id,
-      sender: session,
-      limits,
-      clock,
-      send: ({ bytes, timeoutMs }, read) => this.#tell(bytes, { timeoutMs, read }),
-    });
   }
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
@@ -103,13 +95,11 @@ export class NatsPeer implements Peer, FrameChannel {
     return this.#link.lookup(lookup, options);
   }
 
-  /** Tried even while the peer is left out: it may be back, and then it must not serve what is old. */
   invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const timeoutMs = this.#patience(options.timeoutMs);
-    return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
+    return this.#link.invalidate(invalidation, options);
   }
 
   async handOver(
@@ -122,12 +112,6 @@ export class NatsPeer implements Peer, FrameChannel {
     return this.#tell(body, { ...options, read: (answer) => readTakenOver(answer, frameId) });
   }
 
-  /** How long to wait: for a peer that is left out no longer than for a sign of life. */
-  #patience(timeoutMs: number): number {
-    const { pingTimeoutMs } = this.#options.health;
-    return this.#link.out === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
-  }
-
   /** Sends a frame that the peer has to apply, and waits until it says so. */
   async #tell<Outcome>(
     body: Buffer,
@@ -138,7 +122,7 @@ export class NatsPeer implements Peer, FrameChannel {
   ): Promise<Outcome> {
     if (this.#removed) throw noMember(this.id);
     if (this.#closed) throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
-    const timeoutMs = this.#patience(options.timeoutMs);
+    const timeoutMs = this.#link.patience(options.timeoutMs);
     const { signal } = options;
     try {
       const answer = await this.#call({ kind: "ask", body, timeoutMs, signal });
