@@ -22,6 +22,8 @@ export interface PeerLinkOptions {
   /** Random integer below 2^53 that names this node since its start. */
   readonly sender: number;
   readonly limits: FrameLimits;
+  /** The same for invalidations, where the channel for lookups takes less than the peer. */
+  readonly tellLimits?: FrameLimits;
   readonly maxLookupsPerFrame: number;
   readonly maxQueued: number;
   readonly maxUnheardFrames: number;
@@ -47,6 +49,7 @@ export class PeerLink implements PeerObserver {
     this.#batcher = new LookupBatcher({ ...options, observer: this });
     this.#invalidations = new InvalidationBatcher({
       ...options,
+      limits: options.tellLimits ?? options.limits,
       send: (frame, read) => this.#tell(frame, read),
     });
     this.#health = new PeerHealth(options.peerId, {

@@ -29,10 +29,11 @@ async function run(number: number, url: string): Promise<unknown[][]> {
 describeOnServers((server) => {
   it("the README's first program runs as it stands", async () => {
     const lines = await run(0, server.url);
-    expect(lines.slice(0, 2)).toEqual([
-      ["serving", 64, { lost: false }],
-      ["1", "node-1"],
-    ]);
+    // Partitions may come in several calls; in the end this node serves all.
+    const served = lines.filter(([what]) => what === "serving");
+    expect(served.reduce((sum, [, count]) => sum + Number(count), 0)).toBe(64);
+    expect(served.map(([, , how]) => how)).not.toContainEqual({ lost: true });
+    expect(lines).toContainEqual(["1", "node-1"]);
   }, 20_000);
 });
 

@@ -77,6 +77,8 @@ export class NatsPeer implements Peer, FrameChannel {
           return Math.min(limits.maxFrameBytes, sender.room);
         },
       },
+      // What is told may take several.
+      tellLimits: limits,
       maxLookupsPerFrame: limits.maxLookupsSent,
       maxQueued: limits.maxQueued,
       maxUnheardFrames: limits.maxUnanswered,
