@@ -22,7 +22,7 @@ export type Recovery = "none" | "backups" | "everyone";
 export interface TablePart {
   /** Undefined while nobody could own it. */
   readonly owner: string | undefined;
-  /** Hold every write that was acknowledged, and may take over. */
+  /** May take over. Among them enough hold every acknowledged write: all where `ack` is `all` or there is but one. */
   readonly backups: readonly string[];
   /** Goes up with each change of the owner; orders writes and fences off owners of before. */
   readonly epoch: number;
