@@ -154,4 +154,25 @@ describe("a restart", () => {
     expect(await Promise.all(keys.map((key) => again[0]?.get(key)))).toEqual(keys.map(() => "1"));
     for (const { hooks } of again) expect(hooks.join()).not.toContain("lost");
   });
+
+  it.each(["close", "leave"] as const)(
+    "of the only node, after %s, brings back what its durable state has kept",
+    async (end) => {
+      const state = createMapState();
+      const kept = {
+        durable: true,
+        state: { ...state, position: (each: number) => state.positions.get(each) },
+      };
+      cluster = memoryRings({ rejoinGraceMs: 5000 });
+      const a = await cluster.join("a", kept);
+      await cluster.settled(["a"]);
+      const keys = Array.from({ length: 40 }, (_, at) => `key ${at}`);
+      await Promise.all(keys.map((key) => a.put(key, "1")));
+      await a.ring[end]();
+      const again = await cluster.join("a", kept);
+      await cluster.settled(["a"]);
+      expect(await Promise.all(keys.map((key) => again.get(key)))).toEqual(keys.map(() => "1"));
+      expect(again.hooks.join()).not.toContain("lost");
+    },
+  );
 });

@@ -92,7 +92,8 @@ export class PartitionTerms {
       }
       if (term !== undefined) this.#end(term, "another node owns the partition now");
       if (isOwner) this.#begin(table, { partition, targets: targets[partition] ?? [] });
-      else if (settings.state !== undefined) this.#tidy(partition, part, targets[partition] ?? []);
+      else if (settings.state !== undefined && isMember)
+        this.#tidy(partition, part, targets[partition] ?? []);
     }
   }
 
@@ -179,7 +180,7 @@ export class PartitionTerms {
   #tidy(partition: number, part: TablePart, targets: readonly string[]): void {
     const { node } = this.#options.settings;
     const replica = this.replicaOf(partition);
-    const isUseful = [...part.backups, ...targets, part.next].includes(node);
+    const isUseful = [part.owner, ...part.backups, ...targets, part.next].includes(node);
     // While the data is being looked for, this copy may be the one that is found.
     if (isUseful || !replica.holds || part.recovery === "everyone") return;
     if (this.#options.isPledged(partition)) this.#untidy = true;
