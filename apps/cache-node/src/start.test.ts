@@ -1,25 +1,17 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClusterProgram, startClusterProgram } from "../test/cluster-program.ts";
 import { get, set } from "../test/http-client.ts";
 import { waitForOutput } from "../test/node-program.ts";
 import { isAlive, runProgram } from "../test/run-program.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
 import { natsProgram } from "../test/test-servers.ts";
 
 const { program: nats, missing } = natsProgram();
 const withNats = { PARSEC_NATS_SERVER: nats ?? "" };
-
-/** A folder for the temporary files of one cluster, so that what it leaves can be seen. */
-async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "parsec-test-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Processes that have the text among their arguments. */
 async function processesAbout(text: string): Promise<string[]> {
@@ -114,6 +106,20 @@ describe.skipIf(nats === undefined)("ending", () => {
     expect(cluster.program.stderr()).toContain("the nats-server ended");
     expect(cluster.nodes.some(({ pid }) => isAlive(pid))).toBe(false);
   });
+});
+
+test.skipIf(nats === undefined)("a folder brings everything back", async () => {
+  const folder = await temporaryFolder();
+  const options = { env: withNats, args: ["--persist", folder] };
+  const first = await startClusterProgram(options);
+  const keys = Array.from({ length: 60 }, (_, at) => `key:${at}`);
+  await Promise.all(keys.map((key) => set(first.nodes[0]?.url ?? "", key, key)));
+  expect(await first.stop("SIGINT")).toBe(0);
+  const second = await startClusterProgram(options);
+  const answers = await Promise.all(keys.map((key) => get(second.nodes[1]?.url ?? "", key)));
+  expect(answers.map(({ body }) => (body as { value?: string }).value)).toEqual(keys);
+  expect(await second.stop("SIGTERM")).toBe(0);
+  expect(first.program.stderr() + second.program.stderr()).toBe("");
 });
 
 describe("what cannot start says why", () => {

@@ -9,7 +9,7 @@ import { decodeSnapshot, encodeSnapshot } from "./cache-snapshot.ts";
 const existedAnswer = Uint8Array.of(1);
 const missingAnswer = Uint8Array.of(0);
 
-/** A state of the ring that also knows what a partition without any data looks like. */
+/** The state of a cache, which can always be read. */
 export type CacheState = Required<Pick<PartitionState, "read">> & Omit<PartitionState, "read">;
 
 /** The data of the cache as the ring copies and moves it. `node`: who answers, for people. */

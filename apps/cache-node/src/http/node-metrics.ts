@@ -2,6 +2,7 @@ import type { Ring } from "@parsec/ring";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { CacheData } from "../cache/cache-data.ts";
 import type { RingCache } from "../cache/ring-cache.ts";
+import type { PersistentState } from "../persist/persistent-state.ts";
 import { presentMembers } from "./node-stats.ts";
 
 /** What `/metrics` shows. */
@@ -13,16 +14,25 @@ export interface NodeMetrics {
   measure(cache: RingCache): RingCache;
 }
 
+/** Where the figures come from. */
+export interface MeasuredParts {
+  readonly ring: Ring;
+  readonly data: CacheData;
+  readonly persistent: PersistentState | undefined;
+}
+
 /** Half a millisecond to eight seconds. */
 const buckets = Array.from({ length: 15 }, (_, power) => 0.0005 * 2 ** power);
 
 /** Puts the counts of cache, ring and process into one registry; the `gc_` names are those of go-cluster. */
-export function createNodeMetrics(ring: Ring, data: CacheData): NodeMetrics {
+export function createNodeMetrics(parts: MeasuredParts): NodeMetrics {
+  const { ring, data, persistent } = parts;
   const register = new Registry();
   register.setDefaultLabels({ platform: ring.state().platform, node: ring.nodeId });
   collectDefaultMetrics({ register });
   addRingMetrics(register, ring);
   addCacheMetrics(register, data);
+  if (persistent !== undefined) addDiskMetrics(register, persistent);
   const operations = new Counter({
     name: "cache_operations_total",
     help: "Requests that this node has passed to the owner of their key, by outcome",
@@ -144,19 +154,50 @@ function addCacheMetrics(register: Registry, data: CacheData): void {
     registers,
     collect: () => size.set(data.counts().sizeBytes),
   });
-  const counter = (name: string, help: string, read: () => number): void => {
-    const metric = new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        metric.reset();
-        metric.inc(read());
-      },
-    });
-  };
-  counter("cache_expired_total", "Entries that have expired", () => data.counts().expired);
-  counter("cache_released_total", "Entries dropped because other nodes hold them", () => {
-    return data.counts().released;
+  addCounter(register, {
+    name: "cache_expired_total",
+    help: "Entries that have expired while this node was their owner",
+    read: () => data.counts().expired,
+  });
+  addCounter(register, {
+    name: "cache_released_total",
+    help: "Entries dropped because other nodes hold them",
+    read: () => data.counts().released,
+  });
+}
+
+function addDiskMetrics(register: Registry, persistent: PersistentState): void {
+  addCounter(register, {
+    name: "cache_disk_failures_total",
+    help: "Times that the disk did not take the data",
+    read: () => persistent.counts().failures,
+  });
+  addCounter(register, {
+    name: "cache_disk_rewrites_total",
+    help: "Snapshots written because a log had become too long",
+    read: () => persistent.counts().rewrites,
+  });
+  const logBytes: Gauge = new Gauge({
+    name: "cache_disk_log_bytes",
+    help: "Length of all logs",
+    registers: [register],
+    collect: () => logBytes.set(persistent.counts().logBytes),
+  });
+}
+
+/** A counter that is kept elsewhere. */
+function addCounter(
+  register: Registry,
+  options: { readonly name: string; readonly help: string; readonly read: () => number },
+): void {
+  const { name, help, read } = options;
+  const metric: Counter = new Counter({
+    name,
+    help,
+    registers: [register],
+    collect() {
+      metric.reset();
+      metric.inc(read());
+    },
   });
 }

@@ -3,10 +3,7 @@ import { ParsecError } from "@parsec/core";
 import { createRing } from "@parsec/ring";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { CacheData } from "../cache/cache-data.ts";
-import { createCacheState } from "../cache/cache-state.ts";
 import { createRingCache } from "../cache/ring-cache.ts";
-import { startSweeper } from "../cache/sweeper.ts";
 import { addCacheRoutes } from "../http/cache-routes.ts";
 import { createHttpServer } from "../http/http-server.ts";
 import { createNodeMetrics } from "../http/node-metrics.ts";
@@ -14,6 +11,7 @@ import { addStatusRoutes } from "../http/status-routes.ts";
 import type { EmbeddedNats } from "../nats/embedded-nats.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { NodeConfig } from "./node-config.ts";
+import { openNodeData } from "./node-data.ts";
 import { openNodeNats } from "./node-nats.ts";
 import { logRingEvents, remindOfWaiting } from "./ring-log.ts";
 
@@ -44,21 +42,21 @@ export async function startCacheNode(config: NodeConfig, log: Logger): Promise<C
     for (const part of opened.splice(0)) await part.close();
   };
   try {
-    const { options, embedded } = await openNodeNats(config, process.env);
-    if (embedded !== undefined) keep(embedded);
-
     const now = (): number => Date.now();
-    const data = new CacheData(now);
-    const stopSweeper = startSweeper(data);
-    keep({ close: async () => stopSweeper() });
+    const { data, state, persistent } = keep(await openNodeData(config, { now, log }));
+    const nats = keep(await openNodeNats(config, process.env));
     const { platform, node, partitions, replicas, ack } = config;
-    const state = createCacheState(data, node);
-    const ring = keep(createRing({ platform, node, partitions, replicas, ack, state, ...options }));
-    ring.onOwn((owned) => data.own(owned));
+    const durable = persistent !== undefined;
+    const shared = { platform, node, partitions, replicas, ack, state, durable };
+    const ring = keep(createRing({ ...shared, ...nats.options }));
+    ring.onOwn((owned) => {
+      data.own(owned);
+      persistent?.begin(owned);
+    });
     ring.onRelease((released) => data.disown(released));
     logRingEvents(ring, log);
 
-    const metrics = createNodeMetrics(ring, data);
+    const metrics = createNodeMetrics({ ring, data, persistent });
     const server = keep(createHttpServer(log));
     addCacheRoutes(server, metrics.measure(createRingCache(ring, now)));
     addStatusRoutes(server, { ring, data, metrics });
@@ -87,7 +85,7 @@ export async function startCacheNode(config: NodeConfig, log: Logger): Promise<C
     return {
       port,
       joined,
-      broken: brokenWith(embedded, () => closing !== undefined),
+      broken: brokenWith(nats.embedded, () => closing !== undefined),
       close: () => end(() => ring.close()),
       leave: () => end(() => ring.leave()),
     };

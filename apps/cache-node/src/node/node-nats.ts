@@ -12,6 +12,7 @@ export interface NodeNats {
   >;
   /** The server of this node's own, if it has one. */
   readonly embedded: EmbeddedNats | undefined;
+  close(): Promise<void>;
 }
 
 /** Starts the embedded server, if that is asked for. Rejects when there is none, or it does not start. */
@@ -23,14 +24,19 @@ export async function openNodeNats(
     case "none": {
       const { coordinator, link } = createMemoryHub().seat();
       // Nobody else can come along.
-      return { options: { coordinator, link, joinDelayMs: 0 }, embedded: undefined };
+      return withoutServer({ coordinator, link, joinDelayMs: 0 });
     }
     case "embedded": {
       const folder = persist === undefined ? undefined : join(persist, "nats");
       const embedded = await startEmbeddedNats(await findNatsServer(env), { folder });
-      return { options: { servers: embedded.url, joinDelayMs: 0 }, embedded };
+      const options = { servers: embedded.url, joinDelayMs: 0 };
+      return { options, embedded, close: () => embedded.close() };
     }
     case "servers":
-      return { options: { servers: nats.urls, insecure }, embedded: undefined };
+      return withoutServer({ servers: nats.urls, insecure });
   }
+}
+
+function withoutServer(options: NodeNats["options"]): NodeNats {
+  return { options, embedded: undefined, close: async () => {} };
 }

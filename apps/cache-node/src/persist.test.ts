@@ -1,0 +1,141 @@
+import { appendFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { ask, get, set } from "../test/http-client.ts";
+import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
+import { startNodeProgram } from "../test/node-program.ts";
+import { runProgram } from "../test/run-program.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { describeOnServers, natsProgram } from "../test/test-servers.ts";
+
+const ids = ["a", "b", "c"];
+
+describeOnServers((server) => {
+  let cluster: NodeCluster;
+  afterEach(() => cluster.close());
+
+  async function startAll(): Promise<void> {
+    await Promise.all(ids.map((id) => cluster.start(id)));
+    await cluster.settled();
+  }
+
+  test.each([
+    [
+      "killed all at once",
+      (all: NodeCluster) => [...all.nodes.values()].map((node) => node.kill()),
+    ],
+    [
+      "told to leave at once",
+      (all: NodeCluster) => [...all.nodes.values()].map((node) => node.leave()),
+    ],
+  ])("nodes that are %s have everything when they are started again", async (_how, end) => {
+    const folder = await temporaryFolder();
+    cluster = createNodeCluster({
+      natsUrl: server.url,
+      args: (id) => ["--persist", join(folder, id)],
+    });
+    await startAll();
+    await cluster.fill(300);
+    for (let round = 0; round < 2; round++) {
+      await Promise.all(end(cluster));
+      await startAll();
+      expect(await cluster.missing(300)).toEqual([]);
+      const entries = (await cluster.stats()).map((stats) => stats.entries);
+      expect(entries.reduce((sum, each) => sum + each)).toBe(300);
+    }
+    for (const { program } of cluster.nodes.values()) {
+      expect(program.stdout()).not.toContain("all copies of a partition were lost");
+    }
+  });
+
+  test("nodes that are stopped one after the other, and started the other way round", async () => {
+    const folder = await temporaryFolder();
+    cluster = createNodeCluster({
+      natsUrl: server.url,
+      args: (id) => ["--persist", join(folder, id)],
+    });
+    await startAll();
+    await cluster.fill(300);
+    for (const id of ids) expect(await cluster.nodes.get(id)?.leave()).toBe(0);
+    // The last one that went has everything; the others wait for it.
+    for (const id of ids) await cluster.start(id);
+    await cluster.settled();
+    expect(await cluster.missing(300)).toEqual([]);
+  });
+});
+
+describe("a node alone", () => {
+  const alone = (folder: string) => ["-nats", "none", "--persist", folder];
+
+  test("has its data again, and what has expired meanwhile has", async () => {
+    const folder = await temporaryFolder();
+    const first = await startNodeProgram({ args: alone(folder) });
+    await set(first.url, "for ever", "1");
+    await set(first.url, "for long", "2", 1000);
+    await set(first.url, "for short", "3", 1);
+    await first.kill();
+    const second = await startNodeProgram({ args: alone(folder) });
+    expect((await get(second.url, "for ever")).body).toMatchObject({ value: "1" });
+    expect((await get(second.url, "for long")).body).toMatchObject({ value: "2" });
+    await expect.poll(async () => (await get(second.url, "for short")).status).toBe(404);
+    expect(second.program.stdout()).not.toContain("lost");
+    expect(await second.leave()).toBe(0);
+    const third = await startNodeProgram({ args: alone(folder) });
+    expect((await ask(`${third.url}/stats`)).body).toMatchObject({
+      entries: 2,
+      entries_with_ttl: 1,
+    });
+    const exposition = await (await fetch(`${third.url}/metrics`)).text();
+    expect(exposition).toMatch(/^cache_disk_failures_total\{.*\} 0$/m);
+    await third.kill();
+  });
+
+  test("cuts off what was being written, says so, and refuses what is not its own", async () => {
+    const folder = await temporaryFolder();
+    const first = await startNodeProgram({ args: alone(folder) });
+    await set(first.url, "user:1", "Alice");
+    await set(first.url, "user:1", "Bob");
+    await expect(refusal(["--node", "node-1", ...alone(folder)])).resolves.toMatch(
+      /^2 cache-node: the folder .* is in use by the process \d+\n$/,
+    );
+    await first.kill();
+    await expect(refusal(["--node", "other", ...alone(folder)])).resolves.toMatch(
+      /^2 .* holds the data of another node: its node is "node-1", not "other"\n$/,
+    );
+    // The partition of user:1.
+    const partition = join(folder, "partitions", "5");
+    const [log = ""] = (await readdir(partition)).filter((name) => name.endsWith(".log"));
+    await appendFile(join(partition, log), "half a record");
+    const second = await startNodeProgram({ args: alone(folder) });
+    expect(second.program.stdout()).toMatch(/"bytes":13,.*was cut off/);
+    expect((await get(second.url, "user:1")).body).toMatchObject({ value: "Bob" });
+    await second.kill();
+    await writeFile(join(partition, "99.snapshot"), "no snapshot");
+    await expect(refusal(["--node", "node-1", ...alone(folder)])).resolves.toMatch(
+      /^1 cache-node: .*99\.snapshot cannot be read: .*; move it away/,
+    );
+  });
+
+  test("with a nats-server of its own that goes along", async ({ skip }) => {
+    const { program, missing } = natsProgram();
+    if (program === undefined) return skip(missing);
+    const folder = await temporaryFolder();
+    const args = ["-nats", "embedded", "--persist", folder];
+    const env = { PARSEC_NATS_SERVER: program };
+    const first = await startNodeProgram({ args, env });
+    await set(first.url, "user:1", "Alice");
+    expect(await first.leave()).toBe(0);
+    const second = await startNodeProgram({ args, env });
+    expect((await get(second.url, "user:1")).body).toMatchObject({ value: "Alice" });
+    await second.kill();
+    const third = await startNodeProgram({ args, env });
+    expect((await get(third.url, "user:1")).body).toMatchObject({ value: "Alice" });
+    expect(await third.leave()).toBe(0);
+  });
+});
+
+/** Exit code and last words of a node that does not start. */
+async function refusal(args: readonly string[]): Promise<string> {
+  const program = runProgram("node", { args: ["--http", "127.0.0.1:0", ...args] });
+  return `${await program.ended} ${program.stderr()}`;
+}

@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
+import { openDataFolder } from "./data-folder.ts";
+import { describeSelf, isRunning } from "./process-identity.ts";
+
+const owner = { platform: "p", node: "node-1", partitions: 64 };
+
+test("belongs to one node for good, and to one process at a time", async () => {
+  const folder = join(await temporaryFolder(), "a", "b");
+  const first = await openDataFolder(folder, owner);
+  expect(await readFile(join(folder, "lock"), "utf8")).toBe(describeSelf());
+  await first.close();
+  await first.close();
+  expect((await readdir(folder)).sort()).toEqual(["cache-node.json", "partitions"]);
+  for (const [name, value] of Object.entries({ platform: "q", node: "node-2", partitions: 32 })) {
+    await expect(openDataFolder(folder, { ...owner, [name]: value })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(`its ${name} is ${JSON.stringify(owner[name as "node"])}`),
+    });
+  }
+  await writeFile(join(folder, "cache-node.json"), "{");
+  await expect(openDataFolder(folder, owner)).rejects.toThrow("its format is nothing, not 1");
+  expect(await readdir(folder)).not.toContain("lock");
+});
+
+test("is not taken from a process that runs, but from one that does not", async () => {
+  const folder = await temporaryFolder();
+  const holder = spawn("sleep", ["60"], { stdio: "ignore" });
+  onTestFinished(() => void holder.kill("SIGKILL"));
+  const status = await readFile(`/proc/${holder.pid}/stat`, "utf8");
+  const start = status.split(") ")[1]?.split(" ")[19];
+  await writeFile(join(folder, "lock"), `${holder.pid} ${start}`);
+  await expect(openDataFolder(folder, owner)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: `the folder ${folder} is in use by the process ${holder.pid}`,
+  });
+  // The same number, another process.
+  await writeFile(join(folder, "lock"), `${holder.pid} 12345`);
+  await (await openDataFolder(folder, owner)).close();
+  await writeFile(join(folder, "lock"), `${holder.pid} ${start}`);
+  holder.kill("SIGKILL");
+  await once(holder, "exit");
+  await (await openDataFolder(folder, owner)).close();
+});
+
+test("what names no process runs not", () => {
+  for (const text of ["", "x", "-1 0", "0 0", "99999999 5", describeSelf()]) {
+    expect(isRunning(text)).toBe(false);
+  }
+});
+
+test("where no folder can be, the flag is named", async () => {
+  const file = join(await temporaryFolder(), "file");
+  await writeFile(file, "");
+  await expect(openDataFolder(file, owner)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringMatching(/^--persist cannot use the folder: /),
+  });
+});

@@ -1,0 +1,103 @@
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ParsecError } from "@parsec/core";
+import { describeSelf, isRunning } from "./process-identity.ts";
+
+/** A folder that this process alone has the use of, until it is closed. */
+export interface DataFolder {
+  /** Has a folder for each partition. */
+  readonly partitionsFolder: string;
+  /** Gives it to others. Twice is fine. */
+  close(): Promise<void>;
+}
+
+/** Whose data it is; none of it may change as long as there is data. */
+export interface FolderOwner {
+  readonly platform: string;
+  readonly node: string;
+  readonly partitions: number;
+}
+
+const format = 1;
+
+/** Throws `INVALID_ARGUMENT` when another process has it, or it holds the data of another node. */
+export async function openDataFolder(folder: string, owner: FolderOwner): Promise<DataFolder> {
+  const partitionsFolder = join(folder, "partitions");
+  try {
+    await mkdir(partitionsFolder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ParsecError("INVALID_ARGUMENT", `--persist cannot use the folder: ${reason}`, {
+      cause,
+    });
+  }
+  const lock = join(folder, "lock");
+  await takeLock(lock, folder);
+  const close = async (): Promise<void> => {
+    if ((await readFile(lock, "utf8").catch(() => "")) === describeSelf()) await rm(lock);
+  };
+  try {
+    await checkOwner(folder, owner);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { partitionsFolder, close };
+}
+
+async function takeLock(lock: string, folder: string): Promise<void> {
+  const own = `${lock}.${process.pid}`;
+  await writeFile(own, describeSelf(), { mode: 0o600 });
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        // Whole at once, and only if there is none: what no rename and no plain write can do.
+        await link(own, lock);
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 3) throw error;
+      }
+      const holder = await readFile(lock, "utf8").catch(() => "");
+      if (isRunning(holder)) {
+        const [pid] = holder.split(" ", 1);
+        const message = `the folder ${folder} is in use by the process ${pid}`;
+        throw new ParsecError("INVALID_ARGUMENT", message);
+      }
+      // Its process was killed. Renamed first, so that only one of several finders removes it.
+      await rename(lock, `${own}.stale`).catch(() => {});
+      await rm(`${own}.stale`, { force: true });
+    }
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+async function checkOwner(folder: string, owner: FolderOwner): Promise<void> {
+  const file = join(folder, "cache-node.json");
+  const wanted = { format, ...owner };
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text === undefined) {
+    await writeFile(`${file}.tmp`, `${JSON.stringify(wanted)}\n`, { mode: 0o600 });
+    await rename(`${file}.tmp`, file);
+    return;
+  }
+  const found = parse(text);
+  for (const [name, value] of Object.entries(wanted)) {
+    if (found[name] === value) continue;
+    const there = JSON.stringify(found[name]) ?? "nothing";
+    const message = `the folder ${folder} holds the data of another node: its ${name} is ${there}, not ${JSON.stringify(value)}`;
+    throw new ParsecError("INVALID_ARGUMENT", message);
+  }
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,30 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/** The files of one partition: snapshots, and logs of what came after the snapshot of the same generation. */
+export interface PartitionFiles {
+  /** Generations, the lowest first. */
+  readonly snapshots: readonly number[];
+  readonly logs: readonly number[];
+}
+
+export function snapshotPath(folder: string, generation: number): string {
+  return join(folder, `${generation}.snapshot`);
+}
+
+export function logPath(folder: string, generation: number): string {
+  return join(folder, `${generation}.log`);
+}
+
+/** Lists what is there, and deletes what was being written when its writer ended. */
+export async function listPartitionFiles(folder: string): Promise<PartitionFiles> {
+  const names = await readdir(folder);
+  for (const name of names) if (name.endsWith(".tmp")) await rm(join(folder, name));
+  const generations = (ending: string): number[] =>
+    names
+      .map((name) => new RegExp(`^(\\d{1,15})\\.${ending}$`).exec(name)?.[1])
+      .filter((digits) => digits !== undefined)
+      .map(Number)
+      .sort((left, right) => left - right);
+  return { snapshots: generations("snapshot"), logs: generations("log") };
+}

@@ -1,0 +1,73 @@
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Position } from "@parsec/ring";
+import { checkHead, encodeHead, encodePosition, takePosition } from "./file-heads.ts";
+import { frameOf, readFrames } from "./record-frames.ts";
+import { syncFolder } from "./sync-folder.ts";
+
+const magic = "PCSN";
+const dataMark = Uint8Array.of(1);
+const endMark = Uint8Array.of(2);
+
+/**
+ * Writes a snapshot beside its final place, forces it to the disk, and moves it there, so that it is whole or
+ * not there. `mayFinish` is asked last. Resolves with its size, 0 when it may not.
+ */
+export async function writeSnapshot(
+  path: string,
+  snapshot: {
+    readonly partition: number;
+    readonly position: Position;
+    readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  },
+  mayFinish: () => boolean = () => true,
+): Promise<number> {
+  const temporary = `${path}.tmp`;
+  const file = await open(temporary, "w", 0o600);
+  let bytes = 0;
+  try {
+    const write = async (...pieces: readonly Uint8Array[]): Promise<void> => {
+      const frame = frameOf(...pieces);
+      await file.writeFile(frame);
+      bytes += frame.length;
+    };
+    await write(encodeHead(magic, snapshot.partition), encodePosition(snapshot.position));
+    for await (const chunk of snapshot.chunks) await write(dataMark, chunk);
+    await write(endMark);
+    await file.sync();
+  } catch (error) {
+    await file.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await file.close();
+  if (!mayFinish()) {
+    await rm(temporary, { force: true });
+    return 0;
+  }
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+  return bytes;
+}
+
+/** How far the snapshot goes, and its chunks, which throw when it is damaged. */
+export async function readSnapshot(
+  path: string,
+  partition: number,
+): Promise<{ readonly position: Position; readonly chunks: AsyncIterable<Uint8Array> }> {
+  const frames = readFrames(path);
+  const first = await frames.next();
+  if (first.done === true || first.value.kind === "torn") throw new Error("it has no head");
+  const { position } = takePosition(checkHead(magic, first.value.payload, partition));
+  return { position, chunks: chunksOf(frames) };
+}
+
+async function* chunksOf(frames: ReturnType<typeof readFrames>): AsyncGenerator<Uint8Array> {
+  for await (const found of frames) {
+    if (found.kind === "torn") throw new Error(`it is damaged at byte ${found.at}`);
+    const [mark] = found.payload;
+    if (mark === endMark[0]) return;
+    yield found.payload.subarray(1);
+  }
+  throw new Error("it has no end");
+}
