@@ -11,12 +11,12 @@ const paths = names.filter((name) => name.endsWith(".yaml")).map((name) => `${fo
 const manifests = await Promise.all(
   paths.map(async (path) => /** @type {const} */ ([path, await readFile(path, "utf8")])),
 );
-const compose = "deploy/docker-compose.yml";
-const dockerfile = "deploy/Dockerfile";
-const problems = [
-  ...kubernetesProblems(new Map(manifests)),
-  ...composeProblems(compose, await readFile(compose, "utf8")),
-  ...dockerfileProblems(dockerfile, await readFile(dockerfile, "utf8")),
-];
+const problems = kubernetesProblems(new Map(manifests));
+for (const path of ["deploy/docker-compose.yml", "deploy/cache-node/compose.yml"]) {
+  problems.push(...composeProblems(path, await readFile(path, "utf8")));
+}
+for (const path of ["deploy/Dockerfile", "deploy/cache-node/Dockerfile"]) {
+  problems.push(...dockerfileProblems(path, await readFile(path, "utf8")));
+}
 for (const problem of problems) console.log(problem);
 if (problems.length > 0) process.exitCode = 1;

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { ask, get, remove, set } from "../test/http-client.ts";
 import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
 import { startNodeProgram, waitForOutput } from "../test/node-program.ts";
-import { runProgram } from "../test/run-program.ts";
+import { type RunningProgram, runProgram } from "../test/run-program.ts";
+import { startTcpProxy } from "../test/tcp-proxy.ts";
 import { describeOnServers } from "../test/test-servers.ts";
 
 let cluster: NodeCluster;
@@ -92,6 +93,24 @@ describeOnServers((server) => {
     await cluster.settled();
     expect(await cluster.missing(300)).toEqual([]);
     expect([...cluster.nodes.keys()]).toEqual(["c"]);
+  });
+
+  test("a second signal ends a node that cannot hand over", async () => {
+    const proxy = await startTcpProxy(Number(new URL(server.url).port));
+    onTestFinished(() => proxy.close());
+    const { username, password } = new URL(server.url);
+    const user = username === "" ? "" : `${username}:${password}@`;
+    cluster = createNodeCluster({ natsUrl: proxy.url.replace("//", `//${user}`) });
+    await Promise.all(["a", "b"].map((id) => cluster.start(id)));
+    await cluster.settled();
+    proxy.partition();
+    const node = cluster.nodes.get("a");
+    node?.program.kill("SIGTERM");
+    await waitForOutput(node?.program as RunningProgram, /"msg":"stopping"/);
+    // Those that follow at once are taken for the same Ctrl-C, so there are more.
+    const again = setInterval(() => node?.program.kill("SIGTERM"), 50);
+    expect(await node?.program.ended).toBe(1);
+    clearInterval(again);
   });
 
   test("all nodes may be stopped at once", async () => {
