@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { ask, get, remove, set } from "../test/http-client.ts";
+import { startHttpLoad } from "../test/http-load.ts";
 import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
 import { startNodeProgram, waitForOutput } from "../test/node-program.ts";
 import { type RunningProgram, runProgram } from "../test/run-program.ts";
@@ -93,6 +94,24 @@ describeOnServers((server) => {
     await cluster.settled();
     expect(await cluster.missing(300)).toEqual([]);
     expect([...cluster.nodes.keys()]).toEqual(["c"]);
+  });
+
+  test("under load, nodes come, go and are killed, and no acknowledged write is lost", async () => {
+    await startThree(server.url);
+    const load = startHttpLoad(cluster, 24);
+    await load.acknowledged(500);
+    await cluster.start("d");
+    await cluster.settled();
+    load.avoid("a");
+    expect(await cluster.nodes.get("a")?.leave()).toBe(0);
+    await cluster.settled();
+    await load.acknowledged(500);
+    // Up to here everything was planned.
+    expect(load.takeFailures()).toEqual([]);
+    await cluster.nodes.get("b")?.kill();
+    await cluster.settled();
+    await load.acknowledged(500);
+    expect(await load.stop()).toEqual([]);
   });
 
   test("a second signal ends a node that cannot hand over", async () => {
