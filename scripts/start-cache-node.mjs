@@ -1,10 +1,14 @@
-// Starts the cluster of apps/cache-node, which is built by now. Where there is no nats-server yet, it is
-// installed first as `pnpm test` would do it; where it cannot be, the program itself says what to do.
+// Starts three nodes of apps/cache-node, which is built by now; one with --node or --http. Where there is no
+// nats-server yet for three, it is installed first as `pnpm test` would do it; where it cannot be, the program
+// itself says what to do.
 import { nats, natsNewest } from "./servers/nats.mjs";
 import { installServer } from "./servers/start-server.mjs";
 
 const { PARSEC_NATS, PARSEC_NATS_SERVER } = process.env;
-const needsNone = process.argv.some((arg) => /^--?(nats|help)(=|$)/.test(arg));
+/** @param {RegExp} names */
+const isGiven = (names) => process.argv.some((arg) => names.test(arg));
+const isOneNode = isGiven(/^--?(node|http|version)(=|$)/);
+const needsNone = isOneNode || isGiven(/^--?(nats|help)(=|$)/);
 
 if (!PARSEC_NATS && !PARSEC_NATS_SERVER && !needsNone) {
   const interrupt = new AbortController();
@@ -16,7 +20,8 @@ if (!PARSEC_NATS && !PARSEC_NATS_SERVER && !needsNone) {
   if (signal.aborted) process.exit(130);
   if (program !== undefined) process.env.PARSEC_NATS_SERVER = program;
 }
-await import(new URL("../apps/cache-node/dist/start.js", import.meta.url).href);
+const program = `../apps/cache-node/dist/${isOneNode ? "node" : "start"}.js`;
+await import(new URL(program, import.meta.url).href);
 
 /** @param {AbortSignal} signal */
 async function findOrInstall(signal) {

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClusterProgram, startClusterProgram } from "../test/cluster-program.ts";
-import { get, set } from "../test/http-client.ts";
+import { ask, get, set } from "../test/http-client.ts";
 import { waitForOutput } from "../test/node-program.ts";
 import { isAlive, runProgram } from "../test/run-program.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
@@ -110,12 +110,14 @@ describe.skipIf(nats === undefined)("ending", () => {
 
 test.skipIf(nats === undefined)("a folder brings everything back", async () => {
   const folder = await temporaryFolder();
-  const options = { env: withNats, args: ["--persist", folder] };
+  const options = { env: withNats, args: ["--persist", folder, "-partitions=16", "-ack", "all"] };
   const first = await startClusterProgram(options);
   const keys = Array.from({ length: 60 }, (_, at) => `key:${at}`);
   await Promise.all(keys.map((key) => set(first.nodes[0]?.url ?? "", key, key)));
   expect(await first.stop("SIGINT")).toBe(0);
   const second = await startClusterProgram(options);
+  const { body } = await ask(`${second.nodes[2]?.url}/stats`);
+  expect(body).toMatchObject({ ring: { num_partitions: 16, num_nodes: 3 } });
   const answers = await Promise.all(keys.map((key) => get(second.nodes[1]?.url ?? "", key)));
   expect(answers.map(({ body }) => (body as { value?: string }).value)).toEqual(keys);
   expect(await second.stop("SIGTERM")).toBe(0);
@@ -126,6 +128,13 @@ describe("what cannot start says why", () => {
   test.each([
     [["--prot", "1"], {}, 2, "there is no flag --prot; did you mean --port?"],
     [["--port", "65534"], {}, 2, '--port must be a port from 0 to 65533, not "65534"'],
+    [["--ack", "two"], {}, 2, '--ack must be one of owner, one-backup, all, not "two"'],
+    [
+      [],
+      { PARSEC_REPLICAS: "0" },
+      2,
+      'PARSEC_REPLICAS must be a whole number from 1 to 8, not "0"',
+    ],
     [["--nats", "none"], {}, 2, "--nats: three nodes need NATS to find each other"],
     [["--port", "0"], { PARSEC_NATS_SERVER: "/no" }, 2, "PARSEC_NATS_SERVER names no program: /no"],
   ])("%j", async (args, env, code, message) => {

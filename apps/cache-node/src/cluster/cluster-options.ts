@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import { ParsecError } from "@parsec/core";
 import { describeFlags, type GivenFlags, parseFlags } from "../cli/flags.ts";
 import { parseNatsTarget } from "../node/nats-target.ts";
+import { resolveNodeConfig } from "../node/node-config.ts";
+import { nodeFlags } from "../node/node-settings.ts";
 
 /** How to run a cluster on this machine. */
 export interface ClusterOptions {
@@ -11,16 +13,23 @@ export interface ClusterOptions {
   readonly natsUrl: string | undefined;
   /** Holds a folder for each node, and one for the embedded server; undefined: nothing is kept. */
   readonly persist: string | undefined;
+  /** Flags that all nodes get. */
+  readonly nodeArgs: readonly string[];
 }
 
 const nodeCount = 3;
 const defaultPort = 8081;
+
+/** What can be said of all nodes at once, just as of one. */
+const { partitions, platform, replicas, ack, sync, insecure, "log-level": logLevel } = nodeFlags;
+const sharedFlags = { partitions, platform, replicas, ack, sync, insecure, "log-level": logLevel };
 
 /** Flags of the `start` command. */
 const clusterFlags = {
   port: { value: "<port>", help: "first of three ports for the nodes (8081); 0 takes free ones" },
   nats: { value: "<url>", help: "NATS servers to use instead of an embedded one" },
   persist: { value: "<folder>", help: "keep the data there, and go on with it the next time" },
+  ...sharedFlags,
   help: { help: "show this" },
 } as const;
 
@@ -29,7 +38,7 @@ export const clusterHelp: string = `Runs three cache nodes and a nats-server on 
 
 ${describeFlags(clusterFlags)}
 
-The nodes also take PARSEC_PARTITIONS, PARSEC_REPLICAS, PARSEC_ACK, PARSEC_SYNC and PARSEC_LOG_LEVEL (warn).
+With --node or --http, it is one node that is started: see --node x --help.
 `;
 
 /** Reads the flags. Throws `INVALID_ARGUMENT` naming the flag; undefined when help was asked for. */
@@ -46,7 +55,22 @@ export function clusterOptionsFromFlags(
     nodePorts: portsFrom(given.port ?? String(defaultPort)),
     natsUrl: nats === "embedded" ? undefined : nats,
     persist: given.persist === undefined ? undefined : resolve(given.persist),
+    nodeArgs: nodeArgsOf(given, env),
   };
+}
+
+function nodeArgsOf(
+  given: GivenFlags<keyof typeof clusterFlags>,
+  env: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const shared = Object.fromEntries(
+    Object.entries(given).filter(([name]) => Object.hasOwn(sharedFlags, name)),
+  );
+  // Here it is said once, instead of by three nodes.
+  resolveNodeConfig(shared, { ...env, PARSEC_NATS: "", PARSEC_HTTP: "" });
+  return Object.entries(shared).flatMap(([name, value]) =>
+    name === "insecure" ? ["--insecure"] : [`--${name}=${value}`],
+  );
 }
 
 function checkServers(flag: string | undefined, text: string): void {

@@ -64,17 +64,17 @@ export async function startLocalCluster(
     hooks.signal.throwIfAborted();
     // The ring of an earlier run on the same server has nothing to do with this one, unless its data is kept.
     const platform = persist === undefined ? `local-${randomUUID()}` : "local";
+    const shared = { PARSEC_NATS: nats?.url ?? options.natsUrl ?? "", PARSEC_PLATFORM: platform };
     for (const [index, port] of ports.entries()) {
       const id = `node-${index + 1}`;
       const address = `${loopbackHost}:${port}`;
-      const args = ["--node", id, "--http", address, "--platform", platform];
+      const args = ["--node", id, "--http", address, ...options.nodeArgs];
       if (persist !== undefined) args.push("--persist", join(persist, id));
-      const env = { PARSEC_NATS: nats?.url ?? options.natsUrl ?? "" };
       // That the others go is worth a word, but not when all go.
       const onLine = (line: string): void => {
         if (!isClosing) hooks.onLine(`${id}: ${line}`);
       };
-      nodes.push(startNodeProcess({ id, url: `http://${address}`, args, env, onLine }));
+      nodes.push(startNodeProcess({ id, url: `http://${address}`, args, env: shared, onLine }));
     }
     await waitFor(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
     await waitUntilSettled(nodes, hooks.signal);
