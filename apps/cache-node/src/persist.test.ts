@@ -2,6 +2,7 @@ import { appendFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { ask, get, set } from "../test/http-client.ts";
+import { startHttpLoad } from "../test/http-load.ts";
 import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
 import { startNodeProgram } from "../test/node-program.ts";
 import { runProgram } from "../test/run-program.ts";
@@ -46,6 +47,27 @@ describeOnServers((server) => {
     for (const { program } of cluster.nodes.values()) {
       expect(program.stdout()).not.toContain("all copies of a partition were lost");
     }
+  });
+
+  test("under load, a node is killed and comes back, then all are, and no acknowledged write is lost", async () => {
+    const folder = await temporaryFolder();
+    cluster = createNodeCluster({
+      natsUrl: server.url,
+      args: (id) => ["--persist", join(folder, id)],
+    });
+    await startAll();
+    const load = startHttpLoad(cluster, 24);
+    for (const id of ["a", "b"]) {
+      await load.acknowledged(300);
+      await cluster.nodes.get(id)?.kill();
+      await cluster.start(id);
+      await cluster.settled();
+    }
+    await load.acknowledged(300);
+    await Promise.all([...cluster.nodes.values()].map((node) => node.kill()));
+    await load.stop();
+    await startAll();
+    expect(await load.faults()).toEqual([]);
   });
 
   test("nodes that are stopped one after the other, and started the other way round", async () => {
