@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { crc32 } from "node:zlib";
 
 /** Length of what follows the head, and its CRC-32. */
-export const frameHeadBytes = 8;
+const frameHeadBytes = 8;
 /** An entry of the largest key and value, with room to spare. */
 const maxFrameBytes = 4 * 1024 * 1024;
 
