@@ -7,11 +7,11 @@ import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
 import { startNodeProgram } from "../test/node-program.ts";
 import { runProgram } from "../test/run-program.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
-import { describeOnServers, natsProgram } from "../test/test-servers.ts";
+import { describeOnOneServer, natsProgram } from "../test/test-servers.ts";
 
 const ids = ["a", "b", "c"];
 
-describeOnServers((server) => {
+describeOnOneServer((server) => {
   let cluster: NodeCluster;
   afterEach(() => cluster.close());
 

@@ -60,22 +60,31 @@ export interface SharedServer {
 
 /** Declares tests for each of the servers, which share a running one; or one skipped test that says what is missing. */
 export function describeOnServers(declare: (server: SharedServer) => void): void {
-  for (const { name, url, program, missing } of [systemServer, newestServer]) {
-    describe(name, () => {
-      if (url === undefined && program === undefined) {
-        test.skip(`needs ${name}: ${missing}`);
-        return;
-      }
-      let own: EmbeddedNats | undefined;
-      beforeAll(async () => {
-        if (url === undefined) own = await startEmbeddedNats(program as string);
-      });
-      afterAll(() => own?.close());
-      declare({
-        get url() {
-          return url ?? (own?.url as string);
-        },
-      });
+  for (const server of [systemServer, newestServer]) describeOn(server, declare);
+}
+
+/** Declares tests for which it does not matter which server it is. */
+export function describeOnOneServer(declare: (server: SharedServer) => void): void {
+  const isThere = ({ url, program }: KnownServer): boolean => (url ?? program) !== undefined;
+  describeOn([newestServer, systemServer].find(isThere) ?? systemServer, declare);
+}
+
+function describeOn(known: KnownServer, declare: (server: SharedServer) => void): void {
+  const { name, url, program, missing } = known;
+  describe(name, () => {
+    if (url === undefined && program === undefined) {
+      test.skip(`needs ${name}: ${missing}`);
+      return;
+    }
+    let own: EmbeddedNats | undefined;
+    beforeAll(async () => {
+      if (url === undefined) own = await startEmbeddedNats(program as string);
     });
-  }
+    afterAll(() => own?.close());
+    declare({
+      get url() {
+        return url ?? (own?.url as string);
+      },
+    });
+  });
 }
