@@ -176,6 +176,7 @@ export class PartitionStore {
     this.#log = undefined;
     this.#position = undefined;
     this.#isBroken = false;
+    this.#isFolderNew = false;
     this.#snapshotBytes = 0;
     rmSync(this.#options.folder, { recursive: true, force: true });
   }

@@ -105,6 +105,16 @@ describe("what was written is there again", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  test("a partition that was dropped before the disk was forced takes writes again", async () => {
+    const folder = await temporaryFolder();
+    const first = await openDisk(folder);
+    first.set("old", "1");
+    first.persistent.state.drop(partition);
+    await first.persistent.tick();
+    first.set("new", "2");
+    expect((await openDisk(folder)).values()).toEqual({ new: "2" });
+  });
+
   test("a copy that breaks off leaves nothing on disk either", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
