@@ -47,6 +47,21 @@ describeWithPrograms((startServer) => {
     for (const { hooks } of cluster?.rings ?? []) expect(hooks.join()).not.toMatch(/release|lost/);
   }, 30_000);
 
+  it("reads the bucket anew when the server counts wrong what is pending", async () => {
+    const server = await startServer();
+    cleanups.push(() => server.dispose());
+    const [a, b] = await filled(server.url);
+    await Promise.all([a.ring.close(), b.ring.close()]);
+    const proxy = await startTcpProxy(server.port);
+    cleanups.push(() => proxy.close());
+    proxy.miscounts = true;
+    const joining = cluster?.join("c", { servers: proxy.url });
+    await until(() => proxy.miscounted > 0);
+    proxy.miscounts = false;
+    const c = await joining;
+    await until(() => c?.ring.state().owned.length === c?.ring.partitions);
+  }, 30_000);
+
   it.each(["delete", "purge"] as const)(
     "finds its data again after somebody %ss the bucket",
     async (how) => {

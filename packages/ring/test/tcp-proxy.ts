@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from "node:net";
+import { Transform } from "node:stream";
 
 /** Stands between a client and a server, to cut the one off from the other. */
 export interface TcpProxy {
@@ -7,6 +8,10 @@ export interface TcpProxy {
   partition(): void;
   /** What comes from now on passes again; what was connected before stays cut off. */
   heal(): void;
+  /** Whether the server's counts of what a consumer has pending arrive as one where they are none. */
+  miscounts: boolean;
+  /** How many were changed. */
+  miscounted: number;
   close(): Promise<void>;
 }
 
@@ -28,11 +33,23 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
     const upstream = connect(port, "127.0.0.1");
     keep(upstream);
     client.pipe(upstream);
-    upstream.pipe(client);
+    const miscount = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        if (!proxy.miscounts) return done(null, chunk);
+        const text = chunk.toString("latin1").replace(/(\$JS\.ACK\.\S+\.)0 /g, (_, before) => {
+          proxy.miscounted++;
+          return `${before}1 `;
+        });
+        done(null, Buffer.from(text, "latin1"));
+      },
+    });
+    upstream.pipe(miscount).pipe(client);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  return {
+  const proxy: TcpProxy = {
+    miscounts: false,
+    miscounted: 0,
     url: `nats://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`,
     partition() {
       partitioned = true;
@@ -49,4 +66,5 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+  return proxy;
 }

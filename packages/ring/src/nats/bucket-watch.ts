@@ -25,6 +25,12 @@ export interface BucketWatch {
 const heartbeatMs = 500;
 const silenceMs = 4 * heartbeatMs;
 const inactiveMs = 10_000;
+/**
+ * How long the first read of a few kilobytes may take. Servers have been seen to count what is pending one
+ * too high for the whole life of a consumer (2.9.10, made while an entry was being written); another one
+ * is counted anew.
+ */
+const firstReadMs = 2_000;
 
 /** What the reply subject of a delivered message says. */
 interface Delivered {
@@ -42,7 +48,8 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
   const inbox = createInbox();
   let initial: CoordinatorEntry[] | undefined = [];
   let delivered = 0;
-  let heardAtMs = clock.now();
+  const startedAtMs = clock.now();
+  let heardAtMs = startedAtMs;
   let ended = false;
 
   const end = (reason: string | undefined): void => {
@@ -102,7 +109,10 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
     },
   });
   const check = (): void => {
-    if (clock.now() - heardAtMs > silenceMs) end("the server fell silent");
+    const now = clock.now();
+    if (now - heardAtMs > silenceMs) end("the server fell silent");
+    else if (initial !== undefined && now - startedAtMs > firstReadMs)
+      end("the first read did not end");
     else cancelCheck = clock.schedule(heartbeatMs, check);
   };
   let cancelCheck = clock.schedule(heartbeatMs, check);
