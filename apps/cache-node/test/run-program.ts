@@ -32,6 +32,10 @@ export function runProgram(
       detached: options.detached ?? false,
     },
   );
+  // A test that failed has not come to the end of its programs.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("close", () => process.off("exit", kill));
   const chunks = { stdout: "", stderr: "" };
   child.stdout?.on("data", (chunk: Buffer) => {
     chunks.stdout += chunk.toString();
