@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { NatsServer } from "./nats-server.ts";
+import type { NatsServer } from "@parsec/nats-fixtures";
 import { NodeProcesses } from "./process-site.ts";
 import type { ScenarioTransport, Site, SiteOptions } from "./site.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";

@@ -1,14 +1,19 @@
+import {
+  type KnownServer,
+  type NatsServer,
+  newestNats,
+  startNatsServer,
+  systemNats,
+} from "@parsec/nats-fixtures";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { describeScenarios } from "./describe-scenarios.ts";
-import { type NatsProgram, newestNats, systemNats } from "./nats-programs.ts";
-import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { natsTransport } from "./nats-site.ts";
 import type { Scenario } from "./scenario.ts";
 import { rollingRestart } from "./scenarios/rolling-restart.ts";
 import { serverRestart } from "./scenarios/server-restart.ts";
 import { scenarios } from "./scenarios.ts";
 
-function describeOn({ name, program, missing }: NatsProgram, played: readonly Scenario[]): void {
+function describeOn({ name, program, missing }: KnownServer, played: readonly Scenario[]): void {
   describe(name, () => {
     if (program === undefined) {
       it.skip(`needs the program of ${name}: ${missing}`);

@@ -15,6 +15,9 @@ beforeAll(async () => {
     "packages/a/node_modules/x/x.test.ts": "process.env.PARSEC_TEST_REDIS_URL",
     "apps/b/src/b.test.ts": "process.env.PARSEC_TEST_REDIS_URL",
     "scenarios/src/a.test.ts": "process.env.PARSEC_TEST_NATS_URL",
+    "apps/d/src/d.test.ts": "",
+    "apps/d/package.json": '{ "devDependencies": { "@parsec/nats-fixtures": "workspace:^" } }',
+    "nats-fixtures/src/servers.ts": "process.env.PARSEC_TEST_NATS_URL",
     "apps/c/src/c.ts": "process.env.PARSEC_TEST_REDIS_URL",
   };
   for (const [path, text] of Object.entries(files)) {
@@ -33,6 +36,7 @@ test.each([
   ["a member at the root", ["scenarios"], ["nats-server"]],
   ["a line of a file", ["packages/a/src/a.test.ts:12"], ["PostgreSQL"]],
   ["two of them", ["packages/a", "apps/b"], ["PostgreSQL", "Redis"]],
+  ["a member that asks by way of fixtures", ["apps/d"], ["nats-server"]],
   ["a member that has no tests", ["apps/c"], []],
   ["a part that no test file has", ["zebra"], []],
 ])("%s: %j needs %j", async (_, filters, expected) => {

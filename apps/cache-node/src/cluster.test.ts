@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { describeOnServers, startTcpProxy } from "@parsec/nats-fixtures";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { ask, get, remove, set } from "../test/http-client.ts";
 import { startHttpLoad } from "../test/http-load.ts";
 import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
 import { startNodeProgram, waitForOutput } from "../test/node-program.ts";
 import { type RunningProgram, runProgram } from "../test/run-program.ts";
-import { startTcpProxy } from "../test/tcp-proxy.ts";
-import { describeOnServers } from "../test/test-servers.ts";
 
 let cluster: NodeCluster;
 

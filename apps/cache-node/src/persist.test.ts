@@ -1,5 +1,6 @@
 import { appendFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { describeOnOneServer, systemNats } from "@parsec/nats-fixtures";
 import { afterEach, describe, expect, test } from "vitest";
 import { ask, get, set } from "../test/http-client.ts";
 import { startHttpLoad } from "../test/http-load.ts";
@@ -7,7 +8,6 @@ import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
 import { startNodeProgram } from "../test/node-program.ts";
 import { runProgram } from "../test/run-program.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
-import { describeOnOneServer, natsProgram } from "../test/test-servers.ts";
 
 const ids = ["a", "b", "c"];
 
@@ -139,7 +139,7 @@ describe("a node alone", () => {
   });
 
   test("with a nats-server of its own that goes along", async ({ skip }) => {
-    const { program, missing } = natsProgram();
+    const { program, missing } = systemNats;
     if (program === undefined) return skip(missing);
     const folder = await temporaryFolder();
     const args = ["-nats", "embedded", "--persist", folder];

@@ -1,15 +1,15 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
+import { systemNats } from "@parsec/nats-fixtures";
 import { expect, test } from "vitest";
 import { startClusterProgram } from "../test/cluster-program.ts";
-import { natsProgram } from "../test/test-servers.ts";
 import { nodeSettings } from "./node/node-settings.ts";
 
 const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
 
 test("the lines to paste do what it says", async ({ skip }) => {
-  const { program, missing } = natsProgram();
+  const { program, missing } = systemNats;
   if (program === undefined) return skip(missing);
   const script = /In another terminal:\n\n```sh\n(.*?)```/s.exec(readme)?.[1] ?? "";
   const cluster = await startClusterProgram({ env: { PARSEC_NATS_SERVER: program } });

@@ -2,15 +2,15 @@ import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
+import { systemNats } from "@parsec/nats-fixtures";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClusterProgram, startClusterProgram } from "../test/cluster-program.ts";
 import { ask, get, set } from "../test/http-client.ts";
 import { waitForOutput } from "../test/node-program.ts";
 import { isAlive, runProgram } from "../test/run-program.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
-import { natsProgram } from "../test/test-servers.ts";
 
-const { program: nats, missing } = natsProgram();
+const { program: nats, missing } = systemNats;
 const withNats = { PARSEC_NATS_SERVER: nats ?? "" };
 
 /** Processes that have the text among their arguments. */

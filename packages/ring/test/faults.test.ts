@@ -1,8 +1,7 @@
+import { describeWithPrograms, startTcpProxy } from "@parsec/nats-fixtures";
 import { afterEach, expect, it } from "vitest";
 import { tamper } from "./tamper.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
 import { natsRings, type TestRing, type TestRings } from "./test-rings.ts";
-import { describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 let cluster: TestRings | undefined;

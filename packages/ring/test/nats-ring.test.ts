@@ -1,6 +1,6 @@
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { afterEach, expect, it } from "vitest";
 import { natsRings, type TestRings } from "./test-rings.ts";
-import { describeOnServers } from "./test-servers.ts";
 
 let cluster: TestRings | undefined;
 afterEach(() => cluster?.close());

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
+import { describeWithPrograms } from "@parsec/nats-fixtures";
 import { afterEach, expect, it } from "vitest";
 import { createRing, type Ring } from "../src/index.ts";
 import { createMapState } from "./map-state.ts";
-import { describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 const rings: Ring[] = [];

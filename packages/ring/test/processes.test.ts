@@ -1,8 +1,8 @@
+import { describeOnServers, describeWithPrograms } from "@parsec/nats-fixtures";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { buildNodeProgram, type NodeProgram } from "./node-process.ts";
 import { type ProcessCluster, startProcessCluster } from "./process-cluster.ts";
 import { tamper } from "./tamper.ts";
-import { describeOnServers, describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 let program: NodeProgram;

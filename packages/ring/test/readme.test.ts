@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { expect, it, vi } from "vitest";
-import { describeOnServers } from "./test-servers.ts";
 
 /** Runs the n-th program of the README as it stands, but for its server and platform. */
 async function run(number: number, url: string): Promise<unknown[][]> {

@@ -1,6 +1,6 @@
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { expect, it } from "vitest";
 import { keysOf, startNodes, type TestNode } from "./nats-nodes.ts";
-import { describeOnServers } from "./test-servers.ts";
 
 const ids = ["a", "b", "c"];
 

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { describeOnServers, describeWithPrograms, type NatsServer } from "@parsec/nats-fixtures";
 import { describePeerContract } from "@parsec/testkit";
 import { afterAll, beforeAll } from "vitest";
 import { createNatsPeers, type NatsPeers, type NatsPeersOptions } from "../src/index.ts";
-import type { NatsServer } from "./nats-server.ts";
-import { describeOnServers, describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 const limits = { maxKeyBytes: 2000, maxValueBytes: 1_100_000 };

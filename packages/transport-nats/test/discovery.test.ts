@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { describeDiscovery } from "@parsec/testkit";
 import { beforeEach } from "vitest";
 import { createNatsPeers } from "../src/index.ts";
-import { describeOnServers } from "./test-servers.ts";
 
 describeOnServers((server) => {
   let cluster = "";

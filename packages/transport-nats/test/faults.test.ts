@@ -7,10 +7,10 @@ import {
   requestKind,
   resolveFrameLimits,
 } from "@parsec/core";
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { afterEach, expect, it } from "vitest";
 import { createNatsPeers, type NatsPeers } from "../src/index.ts";
 import { bodyOffset, type MessageKind, MessageWriter, readMessage } from "../src/nats-wire.ts";
-import { describeOnServers } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];

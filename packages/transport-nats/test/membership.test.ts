@@ -1,11 +1,10 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { describeOnServers, describeWithPrograms, startTcpProxy } from "@parsec/nats-fixtures";
 import { expect, it, vi } from "vitest";
 import { createNatsPeers } from "../src/index.ts";
 import { keysOf, quickMembership, startNodes, type TestNode } from "./nats-nodes.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
-import { describeOnServers, describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 const ids = ["a", "b", "c"];

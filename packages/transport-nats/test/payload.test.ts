@@ -1,10 +1,9 @@
 import { connect } from "@nats-io/transport-node";
+import { describeWithPrograms, type NatsServer } from "@parsec/nats-fixtures";
 import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, expect, it, vi } from "vitest";
 import { createNatsPeers, type NatsPeers, type NatsPeersOptions } from "../src/index.ts";
 import { quickMembership, startNodes } from "./nats-nodes.ts";
-import type { NatsServer } from "./nats-server.ts";
-import { describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 vi.setConfig({ testTimeout: 30_000 });

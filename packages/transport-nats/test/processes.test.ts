@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import {
   buildNodeProgram,
@@ -6,7 +7,6 @@ import {
   type NodeProgram,
   startNodeProcess,
 } from "./node-process.ts";
-import { describeOnServers } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

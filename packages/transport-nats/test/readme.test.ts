@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { expect, it, vi } from "vitest";
-import { describeOnServers } from "./test-servers.ts";
 
 describeOnServers((server) => {
   it("the README's example runs as it stands, but for its server", async () => {

@@ -1,8 +1,8 @@
 import { connect } from "@nats-io/transport-node";
+import { describeWithPrograms } from "@parsec/nats-fixtures";
 import { expect, it, vi } from "vitest";
 import { createNatsPeers } from "../src/index.ts";
 import { keysOf, startNodes, type TestNode } from "./nats-nodes.ts";
-import { describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 const ids = ["a", "b", "c"];

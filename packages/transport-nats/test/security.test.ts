@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { encodeInvalidations, type PeerLookup } from "@parsec/core";
+import { describeOnServers, describeWithPrograms } from "@parsec/nats-fixtures";
 import { createScriptedHost, type ScriptedHost } from "@parsec/testkit";
 import { generate } from "selfsigned";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -14,7 +15,6 @@ import {
   type NatsPeersWarning,
 } from "../src/index.ts";
 import { keysOf, quickMembership, startNodes, type TestNode } from "./nats-nodes.ts";
-import { describeOnServers, describeWithPrograms } from "./test-servers.ts";
 import { until } from "./until.ts";
 
 vi.setConfig({ testTimeout: 30_000 });

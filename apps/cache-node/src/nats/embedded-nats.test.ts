@@ -1,9 +1,9 @@
 import { chmod, readdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { systemNats } from "@parsec/nats-fixtures";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../../test/temporary-folder.ts";
-import { natsProgram } from "../../test/test-servers.ts";
 import { startEmbeddedNats } from "./embedded-nats.ts";
 import { findNatsServer } from "./find-nats-server.ts";
 
@@ -19,7 +19,7 @@ function canConnect(url: string): Promise<boolean> {
 }
 
 test("runs until it is closed, and leaves the folder that it was given", async ({ skip }) => {
-  const { program, missing } = natsProgram();
+  const { program, missing } = systemNats;
   if (program === undefined) return skip(missing);
   const folder = await temporaryFolder();
   const server = await startEmbeddedNats(program, { folder });

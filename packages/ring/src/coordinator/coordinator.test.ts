@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { describeOnServers } from "@parsec/nats-fixtures";
 import { afterEach, describe, expect, it } from "vitest";
-import { describeOnServers } from "../../test/test-servers.ts";
 import { until } from "../../test/until.ts";
 import { createMonotonicClock } from "../lease/monotonic-clock.ts";
 import { NatsCoordinator } from "../nats/nats-coordinator.ts";

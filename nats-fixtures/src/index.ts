@@ -1,0 +1,12 @@
+export type { SharedServer, StartServer } from "./describe-on-servers.ts";
+export {
+  describeOnOneServer,
+  describeOnServers,
+  describeWithPrograms,
+} from "./describe-on-servers.ts";
+export type { KnownServer } from "./known-servers.ts";
+export { newestNats, systemNats } from "./known-servers.ts";
+export type { NatsServer } from "./nats-server.ts";
+export { startNatsServer } from "./nats-server.ts";
+export type { TcpProxy } from "./tcp-proxy.ts";
+export { startTcpProxy } from "./tcp-proxy.ts";
