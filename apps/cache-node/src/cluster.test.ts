@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { describeOnServers, startTcpProxy } from "@parsec/nats-fixtures";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
-import { ask, get, remove, set } from "../test/http-client.ts";
+import { ask, get, type JsonAnswer, remove, set } from "../test/http-client.ts";
 import { startHttpLoad } from "../test/http-load.ts";
 import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
-import { startNodeProgram, waitForOutput } from "../test/node-program.ts";
+import { type NodeProgram, startNodeProgram, waitForOutput } from "../test/node-program.ts";
 import { type RunningProgram, runProgram } from "../test/run-program.ts";
 
 let cluster: NodeCluster;
@@ -80,6 +80,24 @@ describeOnServers((server) => {
       expect(await cluster.missing(300)).toEqual([]);
     }
     expect((await cluster.stats()).map((stats) => stats.entries)).toEqual([300]);
+  });
+
+  test("a node that leaves answers whoever goes on asking it, up to its end", async () => {
+    await startThree(server.url);
+    const node = cluster.nodes.get("a") as NodeProgram;
+    const answers: JsonAnswer[] = [];
+    const askOn = async (key: string): Promise<void> => {
+      for (;;) {
+        const answer = await set(node.url, key, "x").catch(() => undefined);
+        if (answer === undefined) return; // Nobody listens any more.
+        answers.push(answer);
+      }
+    };
+    const clients = Array.from({ length: 16 }, (_, at) => askOn(`busy:${at}`));
+    await expect.poll(() => answers.length).toBeGreaterThan(200);
+    expect(await node.leave()).toBe(0);
+    await Promise.all(clients);
+    expect(answers.filter(({ status }) => status !== 200).map(({ body }) => body)).toEqual([]);
   });
 
   test("a node that is killed takes no acknowledged write along", async () => {

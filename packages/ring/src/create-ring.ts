@@ -94,17 +94,22 @@ class RingHandle implements Ring {
     if (this.#status === "starting") this.#status = "active";
   }
 
-  async leave(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async handOver(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#status === "active") {
       this.#status = "leaving";
       await this.#node.lease.announce("leaving").catch(() => {});
-      const { clock, leaveTimeoutMs } = this.#settings;
-      const timeout = new AbortController();
-      const cancel = clock.schedule(leaveTimeoutMs, () => timeout.abort());
-      const signal = AbortSignal.any([timeout.signal, ...(options.signal ? [options.signal] : [])]);
-      await this.#until(() => this.#hasNothing, { signal, fatal: () => false }).catch(() => {});
-      cancel();
     }
+    if (this.#status !== "leaving") return;
+    const { clock, leaveTimeoutMs } = this.#settings;
+    const timeout = new AbortController();
+    const cancel = clock.schedule(leaveTimeoutMs, () => timeout.abort());
+    const signal = AbortSignal.any([timeout.signal, ...(options.signal ? [options.signal] : [])]);
+    await this.#until(() => this.#hasNothing, { signal, fatal: () => false }).catch(() => {});
+    cancel();
+  }
+
+  async leave(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.handOver(options);
     await this.close();
   }
 

@@ -64,7 +64,12 @@ export interface Ring {
    * fires, and with what waiting will not mend, such as another number of partitions.
    */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Hands everything over, then goes. After `leaveTimeoutMs` it goes all the same. */
+  /**
+   * Gives all partitions to other nodes, and still routes requests: for a server that answers what comes
+   * in until `leave`. Resolves after `leaveTimeoutMs`, or when the signal fires, all the same.
+   */
+  handOver(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** `handOver`, then `close`. */
   leave(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Stops serving at once, without handing over; others take over without waiting. Closing twice is fine. */
   close(): Promise<void>;

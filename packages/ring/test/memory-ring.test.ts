@@ -51,6 +51,21 @@ describe("a ring in one process", () => {
     for (const { hooks } of cluster.rings) expect(hooks.join()).not.toContain("lost");
   });
 
+  it("hands everything over, and still routes what it is asked, until it leaves", async () => {
+    cluster = memoryRings();
+    const [a, b] = await Promise.all(["a", "b"].map((id) => cluster.join(id)));
+    await cluster.settled(["a", "b"]);
+    await a?.put("key", "1");
+    await Promise.all([a?.ring.handOver(), a?.ring.handOver()]);
+    expect(a?.ring.state()).toMatchObject({ status: "leaving", owned: [], leaseValid: true });
+    expect(await a?.get("key")).toBe("1");
+    await a?.put("key", "2");
+    expect(await b?.get("key")).toBe("2");
+    await a?.ring.leave();
+    await cluster.settled(["b"]);
+    expect(await b?.get("key")).toBe("2");
+  });
+
   it("promotes backups when a node falls silent, and loses no acknowledged write", async () => {
     cluster = memoryRings();
     const [a, b, c] = await Promise.all(["a", "b", "c"].map((id) => cluster.join(id)));

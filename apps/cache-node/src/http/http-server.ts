@@ -10,12 +10,19 @@ const maxBodyBytes = 8 * 1024 * 1024;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 72_000;
+/** For answers under way when the server closes. */
+const closeGraceMs = 5_000;
 
 /**
  * An HTTP server that speaks JSON whatever happens; the caller adds routes, and listens. Requests are not
- * logged: URLs hold keys, which are nobody's business.
+ * logged: URLs hold keys, which are nobody's business. While the node `isLeaving`, each answer ends its
+ * connection.
  */
-export function createHttpServer(log: Logger): FastifyInstance {
+export function createHttpServer(
+  log: Logger,
+  options: { readonly isLeaving?: () => boolean } = {},
+): FastifyInstance {
+  const { isLeaving = () => false } = options;
   const server = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -48,10 +55,20 @@ export function createHttpServer(log: Logger): FastifyInstance {
     reply.removeHeader("connection");
     return sendError(reply, answer);
   });
+  // Clients look for another node then, instead of keeping this one from ending.
+  server.addHook("onSend", async (_request, reply) => {
+    if (isLeaving()) reply.header("connection", "close");
+  });
   server.setNotFoundHandler((request, reply) => {
     return sendError(reply, errorAnswer(notFound(server, request)));
   });
   return server;
+}
+
+/** Waits for the answers under way, but not for clients that never send the rest of a request. */
+export async function closeHttpServer(server: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => server.server.closeAllConnections(), closeGraceMs);
+  await server.close().finally(() => clearTimeout(timer));
 }
 
 const allMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;

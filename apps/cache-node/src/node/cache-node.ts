@@ -5,7 +5,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { createRingCache } from "../cache/ring-cache.ts";
 import { addCacheRoutes } from "../http/cache-routes.ts";
-import { createHttpServer } from "../http/http-server.ts";
+import { closeHttpServer, createHttpServer } from "../http/http-server.ts";
 import { createNodeMetrics } from "../http/node-metrics.ts";
 import { addStatusRoutes } from "../http/status-routes.ts";
 import type { EmbeddedNats } from "../nats/embedded-nats.ts";
@@ -57,14 +57,15 @@ export async function startCacheNode(config: NodeConfig, log: Logger): Promise<C
     logRingEvents(ring, log);
 
     const metrics = createNodeMetrics({ ring, data, persistent });
-    const server = keep(createHttpServer(log));
+    let closing: Promise<void> | undefined;
+    const server = createHttpServer(log, { isLeaving: () => closing !== undefined });
+    keep({ close: () => closeHttpServer(server) });
     addCacheRoutes(server, metrics.measure(createRingCache(ring, now)));
     addStatusRoutes(server, { ring, data, metrics });
     const port = await listen(server, config.http);
 
     const joining = new AbortController();
     const stopReminding = remindOfWaiting(ring, log);
-    let closing: Promise<void> | undefined;
     const never = new Promise<never>(() => {});
     const joined = ring
       .start({ signal: joining.signal })
@@ -87,7 +88,8 @@ export async function startCacheNode(config: NodeConfig, log: Logger): Promise<C
       joined,
       broken: brokenWith(nats.embedded, () => closing !== undefined),
       close: () => end(() => ring.close()),
-      leave: () => end(() => ring.leave()),
+      // The ring closes last, so that every request that still comes is answered.
+      leave: () => end(() => ring.handOver()),
     };
   } catch (error) {
     await closeAll();
