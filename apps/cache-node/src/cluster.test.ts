@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { describeOnServers, startTcpProxy } from "@parsec/nats-fixtures";
+import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { ask, get, type JsonAnswer, remove, set } from "../test/http-client.ts";
 import { startHttpLoad } from "../test/http-load.ts";
 import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
-import { type NodeProgram, startNodeProgram, waitForOutput } from "../test/node-program.ts";
-import { type RunningProgram, runProgram } from "../test/run-program.ts";
+import { type NodeProgram, startNodeProgram } from "../test/node-program.ts";
 
 let cluster: NodeCluster;
 

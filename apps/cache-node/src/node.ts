@@ -1,13 +1,18 @@
 #!/usr/bin/env node
+import {
+  closeMessage,
+  describeFlags,
+  onStopSignal,
+  parseFlags,
+  runMain,
+  supervisorGone,
+} from "@parsec/program";
 import { pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
-import { describeFlags, parseFlags } from "./cli/flags.ts";
-import { runMain } from "./cli/run-main.ts";
 import { startCacheNode } from "./node/cache-node.ts";
 import { describeNats } from "./node/nats-target.ts";
 import { resolveNodeConfig } from "./node/node-config.ts";
 import { nodeFlags } from "./node/node-settings.ts";
-import { closeMessage, onStopSignal, supervisorGone } from "./node/stop-signals.ts";
 
 /** Longer than a node may take to hand its partitions over. */
 const stopLimitMs = 20_000;
@@ -15,7 +20,7 @@ const stopLimitMs = 20_000;
 const orphanLimitMs = 1_000;
 
 await runMain("cache-node", async () => {
-  const given = parseFlags(process.argv.slice(2), nodeFlags);
+  const given = parseFlags(process.argv.slice(2), nodeFlags, { singleDash: true });
   if (given.help !== undefined) {
     const about = "One node of a cache. Each flag can be given by a variable instead.";
     process.stdout.write(`${about}\n\n${describeFlags(nodeFlags)}\n`);

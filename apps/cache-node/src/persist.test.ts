@@ -1,12 +1,12 @@
 import { appendFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describeOnOneServer, systemNats } from "@parsec/nats-fixtures";
+import { runProgram } from "@parsec/program/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { ask, get, set } from "../test/http-client.ts";
 import { startHttpLoad } from "../test/http-load.ts";
 import { createNodeCluster, type NodeCluster } from "../test/node-cluster.ts";
 import { startNodeProgram } from "../test/node-program.ts";
-import { runProgram } from "../test/run-program.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 
 const ids = ["a", "b", "c"];

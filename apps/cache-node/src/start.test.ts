@@ -3,11 +3,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { systemNats } from "@parsec/nats-fixtures";
+import { isAlive, runProgram, waitForOutput } from "@parsec/program/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ClusterProgram, startClusterProgram } from "../test/cluster-program.ts";
 import { ask, get, set } from "../test/http-client.ts";
-import { waitForOutput } from "../test/node-program.ts";
-import { isAlive, runProgram } from "../test/run-program.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 
 const { program: nats, missing } = systemNats;

@@ -1,5 +1,4 @@
-import { waitForOutput } from "./node-program.ts";
-import { type RunningProgram, runProgram } from "./run-program.ts";
+import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 
 /** A cluster started by its own program, as read from what that prints. */
 export interface ClusterProgram {

@@ -1,4 +1,4 @@
-import { type RunningProgram, runProgram } from "./run-program.ts";
+import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 
 /** A node in a process of its own. */
 export interface NodeProgram {
@@ -41,19 +41,4 @@ export async function startNodeProgram(options: NodeProgramOptions = {}): Promis
       await program.ended;
     },
   };
-}
-
-/** Waits until the program has printed something; rejects with its output when it ends first. */
-export function waitForOutput(program: RunningProgram, pattern: RegExp): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const check = (): void => {
-      if (pattern.test(program.stdout() + program.stderr())) resolve();
-    };
-    program.child.stdout?.on("data", check);
-    program.child.stderr?.on("data", check);
-    check();
-    void program.ended.then((how) =>
-      reject(new Error(`ended (${how}): ${program.stdout()}${program.stderr()}`)),
-    );
-  });
 }

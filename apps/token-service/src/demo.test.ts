@@ -1,5 +1,5 @@
+import { runProgram } from "@parsec/program/testing";
 import { expect, test } from "vitest";
-import { runProgram } from "../test/run-program.ts";
 
 test("the tour passes its own checks and prints the figures", async () => {
   const program = runProgram("demo");

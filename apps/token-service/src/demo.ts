@@ -1,11 +1,15 @@
-import { describeFlags, parseFlags } from "./cli/flags.ts";
-import { runMain } from "./cli/run-main.ts";
+import {
+  describeFlags,
+  onStopSignal,
+  parseFlags,
+  runMain,
+  startStoppable,
+  watchLaunchers,
+} from "@parsec/program";
 import { clusterFlags, nodeCount } from "./cluster/cluster-options.ts";
-import { watchLaunchers } from "./cluster/launcher-watch.ts";
 import { startLocalCluster } from "./cluster/local-cluster.ts";
 import { FailedCheck, tourSteps } from "./demo/tour-steps.ts";
 import { checkUrl } from "./node/environment.ts";
-import { onStopSignal } from "./node/stop-signals.ts";
 
 const flags = { "database-url": clusterFlags["database-url"], help: clusterFlags.help } as const;
 
@@ -27,35 +31,24 @@ await runMain("demo", async () => {
     checkUrl("--database-url", databaseUrl, ["postgres:", "postgresql:"]);
 
   const startMs = performance.now();
-  const stopping = new AbortController();
-  const starting = startLocalCluster(
-    // Free ports: the tour runs beside a cluster that `start` keeps up.
-    {
-      nodePorts: Array.from({ length: nodeCount }, () => 0),
-      idpPort: 0,
-      postgresPort: 0,
-      databaseUrl,
-    },
-    {
-      onLine: (line) => process.stderr.write(`${line}\n`),
-      onNodeLost() {},
-      signal: stopping.signal,
-    },
+  const { started, stop } = startStoppable(
+    (signal) =>
+      startLocalCluster(
+        // Free ports: the tour runs beside a cluster that `start` keeps up.
+        {
+          nodePorts: Array.from({ length: nodeCount }, () => 0),
+          idpPort: 0,
+          postgresPort: 0,
+          databaseUrl,
+        },
+        {
+          onLine: (line) => process.stderr.write(`${line}\n`),
+          onNodeLost() {},
+          signal,
+        },
+      ),
+    { stopLimitMs },
   );
-  const stop = (exitCode: number): void => {
-    if (stopping.signal.aborted) return;
-    setTimeout(() => process.exit(1), stopLimitMs).unref();
-    stopping.abort();
-    starting
-      .then(
-        (cluster) => cluster.close(),
-        () => {},
-      )
-      .then(
-        () => process.exit(exitCode),
-        () => process.exit(1),
-      );
-  };
   onStopSignal(() => stop(130));
   watchLaunchers(() => stop(1));
   setTimeout(() => {
@@ -63,9 +56,7 @@ await runMain("demo", async () => {
     stop(1);
   }, timeLimitMs).unref();
 
-  const cluster = await starting.catch((reason: unknown) => {
-    if (!stopping.signal.aborted) throw reason;
-  });
+  const cluster = await started;
   if (cluster === undefined) return;
   const elapsed = (): string => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
   process.stdout.write(`Three nodes, a database and an identity provider are up (${elapsed()}).\n`);

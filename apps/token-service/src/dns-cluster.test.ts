@@ -1,10 +1,10 @@
+import { claimPorts } from "@parsec/program";
+import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 import { type DnsServer, startDnsServer } from "@parsec/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { adminToken, exchangeAt, waitForOutput } from "../test/cluster-program.ts";
-import { type RunningProgram, runProgram } from "../test/run-program.ts";
+import { adminToken, exchangeAt } from "../test/cluster-program.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./cluster/embedded-postgres.ts";
 import { type FixtureIdp, startFixtureIdp } from "./cluster/fixture-idp.ts";
-import { claimPorts } from "./cluster/free-ports.ts";
 import { createUsersDatabase, type UsersDatabase } from "./cluster/users-database.ts";
 
 // Processes that are told what a Deployment of Kubernetes tells its pods: their own address, and the

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
+import { claimPorts } from "@parsec/program";
+import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
@@ -17,11 +19,9 @@ import {
   onTestFinished,
   test,
 } from "vitest";
-import { exchangeAt, exchangeForm, waitForOutput } from "../test/cluster-program.ts";
-import { type RunningProgram, runProgram } from "../test/run-program.ts";
+import { exchangeAt, exchangeForm } from "../test/cluster-program.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./cluster/embedded-postgres.ts";
 import { type FixtureIdp, startFixtureIdp } from "./cluster/fixture-idp.ts";
-import { claimPorts } from "./cluster/free-ports.ts";
 import { createUsersDatabase, type UsersDatabase } from "./cluster/users-database.ts";
 
 const adminToken = "an-admin-token-for-tests";

@@ -1,9 +1,7 @@
 #!/usr/bin/env node
+import { describeFlags, onStopSignal, parseFlags, runMain, supervisorGone } from "@parsec/program";
 import { pino } from "pino";
-import { describeFlags, parseFlags } from "./cli/flags.ts";
-import { runMain } from "./cli/run-main.ts";
 import { nodeConfigFromEnv, nodeVariables } from "./node/node-config.ts";
-import { onStopSignal, supervisorGone } from "./node/stop-signals.ts";
 import { startTokenNode } from "./node/token-node.ts";
 
 const flags = {

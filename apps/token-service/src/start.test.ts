@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { claimPorts } from "@parsec/program";
+import { isAlive, runProgram, waitForOutput } from "@parsec/program/testing";
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import {
@@ -11,10 +13,7 @@ import {
   type ClusterProgram,
   exchangeAt,
   startClusterProgram,
-  waitForOutput,
 } from "../test/cluster-program.ts";
-import { isAlive, runProgram } from "../test/run-program.ts";
-import { claimPorts } from "./cluster/free-ports.ts";
 
 async function rolesAt(url: string, subjectToken: string): Promise<unknown> {
   const response = await exchangeAt(url, subjectToken);

@@ -1,5 +1,5 @@
+import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 import pg from "pg";
-import { type RunningProgram, runProgram } from "./run-program.ts";
 
 /** A cluster started by its own program, as read from what that prints. */
 export interface ClusterProgram {
@@ -63,21 +63,6 @@ export async function startClusterProgram(
       return program.ended;
     },
   };
-}
-
-/** Waits until the program has printed something; rejects with its output when it ends first. */
-export function waitForOutput(program: RunningProgram, pattern: RegExp): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const check = (): void => {
-      if (pattern.test(program.stdout() + program.stderr())) resolve();
-    };
-    program.child.stdout?.on("data", check);
-    program.child.stderr?.on("data", check);
-    check();
-    void program.ended.then((how) =>
-      reject(new Error(`ended (${how}): ${program.stdout()}${program.stderr()}`)),
-    );
-  });
 }
 
 /** The body of a token exchange. */

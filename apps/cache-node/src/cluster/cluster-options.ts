@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { ParsecError } from "@parsec/core";
-import { describeFlags, type GivenFlags, parseFlags } from "../cli/flags.ts";
+import { describeFlags, type GivenFlags, parseFlags } from "@parsec/program";
 import { parseNatsTarget } from "../node/nats-target.ts";
 import { resolveNodeConfig } from "../node/node-config.ts";
 import { nodeFlags } from "../node/node-settings.ts";
@@ -46,7 +46,9 @@ export function clusterOptionsFromFlags(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ClusterOptions | undefined {
-  const given: GivenFlags<keyof typeof clusterFlags> = parseFlags(args, clusterFlags);
+  const given: GivenFlags<keyof typeof clusterFlags> = parseFlags(args, clusterFlags, {
+    singleDash: true,
+  });
   if (given.help !== undefined) return undefined;
   // What prepared the start may have found a server where there is no program.
   const nats = given.nats ?? (env.PARSEC_NATS?.trim() || undefined);

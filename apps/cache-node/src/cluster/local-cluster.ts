@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { claimPorts, loopbackHost, untilAborted } from "@parsec/program";
 import type { NodeStats } from "../http/node-stats.ts";
 import { startEmbeddedNats } from "../nats/embedded-nats.ts";
 import { findNatsServer } from "../nats/find-nats-server.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
-import { claimPorts, loopbackHost } from "./free-ports.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 
 /** A cluster on this machine, with all it needs. */
@@ -76,7 +76,7 @@ export async function startLocalCluster(
       };
       nodes.push(startNodeProcess({ id, url: `http://${address}`, args, env: shared, onLine }));
     }
-    await waitFor(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
+    await untilAborted(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
     await waitUntilSettled(nodes, hooks.signal);
     for (const node of nodes) {
       void node.ended.then((how) => {
@@ -106,13 +106,4 @@ async function waitUntilSettled(nodes: readonly NodeProcess[], signal: AbortSign
   while (!giveUp.aborted && (await Promise.all(nodes.map(isSettled))).includes(false)) {
     await new Promise((resolve) => setTimeout(resolve, settlePollMs));
   }
-}
-
-function waitFor(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(() => resolve(), reject);
-  });
 }

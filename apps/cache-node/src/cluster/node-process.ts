@@ -1,8 +1,5 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { closeMessage } from "../node/stop-signals.ts";
+import { closeMessage, forkNode } from "@parsec/program";
 
 /** A node running in a process of its own. */
 export interface NodeProcess {
@@ -39,58 +36,32 @@ const tunable: ReadonlySet<string> = new Set([
   "PARSEC_SYNC",
 ]);
 
-/** Other variables of ours must not leak in: they would be about some other node. */
-function inheritedEnvironment(): Record<string, string | undefined> {
-  const entries = Object.entries(process.env);
-  return Object.fromEntries(
-    entries.filter(([name]) => !name.startsWith("PARSEC_") || tunable.has(name)),
-  );
-}
-
 /**
  * Forks a node, in a process group of its own: a Ctrl-C is for the supervisor alone, which then ends the
  * nodes in good order. A node ends by itself when the supervisor does: the channel between them closes.
  */
 export function startNodeProcess(options: NodeProcessOptions): NodeProcess {
   const { id, url, args, env, onLine } = options;
-  const child = fork(nodeProgram, [...args], {
-    env: { PARSEC_LOG_LEVEL: "warn", ...inheritedEnvironment(), ...env },
-    execArgv: [],
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  const node = forkNode(nodeProgram, {
+    name: `the node ${id}`,
+    args,
+    env,
+    tunable,
+    isDetached: true,
+    onLine: (line) => onLine(readableLine(line)),
   });
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream !== null) {
-      createInterface({ input: stream }).on("line", (line) => onLine(readableLine(line)));
-    }
-  }
-  const ended = endOf(child);
   return {
     id,
     url,
-    pid: child.pid ?? 0,
-    ended,
-    ready: Promise.race([
-      once(child, "message").then(() => {}),
-      ended.then((how) => {
-        throw new Error(`the node ${id} did not start (${how})`);
+    pid: node.pid,
+    ended: node.ended,
+    ready: node.ready,
+    stop: (graceMs) =>
+      node.stop(graceMs, (child) => {
+        // Closes at once instead of handing over to others that are ended, too.
+        if (child.connected) child.send(closeMessage);
       }),
-    ]),
-    async stop(graceMs) {
-      // Closes at once instead of handing over to others that are ended, too.
-      if (child.connected) child.send(closeMessage);
-      const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
-      await ended;
-      clearTimeout(timer);
-    },
   };
-}
-
-function endOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
-  });
 }
 
 /** A log line of the node as a person reads it; anything else as it is. */

@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
+import { parseFlags } from "@parsec/program";
 import { expect, test } from "vitest";
-import { parseFlags } from "../cli/flags.ts";
 import { describeNats } from "./nats-target.ts";
 import { type NodeConfig, resolveNodeConfig } from "./node-config.ts";
 import { nodeFlags, nodeSettings } from "./node-settings.ts";
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): NodeConfig {
-  return resolveNodeConfig(parseFlags(args, nodeFlags), env);
+  return resolveNodeConfig(parseFlags(args, nodeFlags, { singleDash: true }), env);
 }
 
 test("the defaults of the Go example, copies on two nodes, nothing on disk", () => {

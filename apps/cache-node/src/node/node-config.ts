@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { ParsecError } from "@parsec/core";
+import type { GivenFlags } from "@parsec/program";
 import type { WriteAck } from "@parsec/ring";
-import type { GivenFlags } from "../cli/flags.ts";
 import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { type NatsTarget, parseNatsTarget } from "./nats-target.ts";
 import { logLevels, nodeSettings, type SettingName } from "./node-settings.ts";

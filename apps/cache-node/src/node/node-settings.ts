@@ -1,4 +1,4 @@
-import type { Flag } from "../cli/flags.ts";
+import type { Flag } from "@parsec/program";
 
 /** What can be set by a flag or a variable. */
 export type SettingName =

@@ -1,4 +1,4 @@
-import { describeFlags, type GivenFlags, parseFlags, parsePort } from "../cli/flags.ts";
+import { describeFlags, type GivenFlags, parseFlags, parsePort } from "@parsec/program";
 import { checkUrl } from "../node/environment.ts";
 
 /** How to run a cluster on this machine. A port of 0 means: any that is free. */

@@ -1,3 +1,4 @@
+import { claimPorts } from "@parsec/program";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -11,7 +12,6 @@ import {
   sync,
 } from "../../test/wire-client.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
-import { claimPorts } from "./free-ports.ts";
 
 let postgres: EmbeddedPostgres;
 let url: string;

@@ -1,5 +1,5 @@
 import { PGlite } from "@electric-sql/pglite";
-import { loopbackHost } from "./free-ports.ts";
+import { loopbackHost } from "@parsec/program";
 import { startSessionServer } from "./session-server.ts";
 import { createSharedSession } from "./shared-session.ts";
 

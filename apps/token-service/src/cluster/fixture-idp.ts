@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { loopbackHost } from "@parsec/program";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { answerJson, answerText } from "../node/json-answer.ts";
 import type { OfficeEndpoint } from "./back-office.ts";
-import { loopbackHost } from "./free-ports.ts";
 
 /** An identity provider that believes whoever asks. For demonstrations on loopback only. */
 export interface FixtureIdp {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { claimPorts, loopbackHost, untilAborted } from "@parsec/program";
 import { createBackOffice } from "./back-office.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { type FixtureIdp, startFixtureIdp } from "./fixture-idp.ts";
-import { claimPorts, loopbackHost } from "./free-ports.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import { createUsersDatabase, type UsersDatabase } from "./users-database.ts";
 
@@ -106,7 +106,7 @@ export async function startLocalCluster(
       const node = startNodeProcess({ url, env: { ...shared, PARSEC_SELF_URL: url }, onLine });
       nodes.push(node);
     }
-    await waitFor(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
+    await untilAborted(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
     for (const node of nodes) {
       void node.ended.then((how) => {
         // Ctrl-C ends nodes and supervisor at once; wait a moment to see whether that was it.
@@ -132,13 +132,4 @@ export async function startLocalCluster(
     await close();
     throw reason;
   }
-}
-
-function waitFor(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(() => resolve(), reject);
-  });
 }

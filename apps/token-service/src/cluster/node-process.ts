@@ -1,7 +1,5 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { forkNode } from "@parsec/program";
 
 /** A node running in a process of its own. */
 export interface NodeProcess {
@@ -36,54 +34,22 @@ const tunable: ReadonlySet<string> = new Set([
   "PARSEC_USERS_TTL_MS",
 ]);
 
-/** Other variables of ours must not leak in: they would be about some other node. */
-function inheritedEnvironment(): Record<string, string | undefined> {
-  const entries = Object.entries(process.env);
-  return Object.fromEntries(
-    entries.filter(([name]) => !name.startsWith("PARSEC_") || tunable.has(name)),
-  );
-}
-
 /** Forks a node. It ends by itself when this process does: the channel between them closes. */
-export function startNodeProcess(options: NodeProcessOptions): NodeProcess {
-  const child = fork(nodeProgram, [], {
-    env: { PARSEC_LOG_LEVEL: "warn", ...inheritedEnvironment(), ...options.env },
-    execArgv: [],
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+export function startNodeProcess({ url, env, onLine }: NodeProcessOptions): NodeProcess {
+  const node = forkNode(nodeProgram, {
+    name: `the node at ${url}`,
+    env,
+    tunable,
+    onLine: (line) => onLine(readableLine(line)),
   });
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream !== null) {
-      createInterface({ input: stream }).on("line", (line) => options.onLine(readableLine(line)));
-    }
-  }
-  const ended = endOf(child);
   return {
-    url: options.url,
-    pid: child.pid ?? 0,
-    ended,
-    ready: Promise.race([
-      once(child, "message").then(() => {}),
-      ended.then((how) => {
-        throw new Error(`the node at ${options.url} did not start (${how})`);
-      }),
-    ]),
-    kill(signal) {
-      child.kill(signal);
-    },
-    async stop(graceMs) {
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
-      await ended;
-      clearTimeout(timer);
-    },
+    url,
+    pid: node.pid,
+    ended: node.ended,
+    ready: node.ready,
+    kill: (signal) => void node.child.kill(signal),
+    stop: (graceMs) => node.stop(graceMs, (child) => child.kill("SIGTERM")),
   };
-}
-
-function endOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
-  });
 }
 
 /** A log line of the node as a person reads it; anything else as it is. */

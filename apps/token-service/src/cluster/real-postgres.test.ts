@@ -1,6 +1,6 @@
+import { runProgram } from "@parsec/program/testing";
 import pg from "pg";
 import { afterEach, expect, test } from "vitest";
-import { runProgram } from "../../test/run-program.ts";
 import { type DatabasePool, openDatabasePool, runStatement } from "../node/database-pool.ts";
 import { createUsersSource } from "../node/users-source.ts";
 import { createUsersDatabase } from "./users-database.ts";

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { PGlite } from "@electric-sql/pglite";
+import { claimPorts, loopbackHost } from "@parsec/program";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   bind,
@@ -17,7 +18,6 @@ import {
   untyped,
   type WireClient,
 } from "../../test/wire-client.ts";
-import { claimPorts, loopbackHost } from "./free-ports.ts";
 import { type SessionServer, startSessionServer } from "./session-server.ts";
 import { createSharedSession } from "./shared-session.ts";
 

@@ -1,8 +1,8 @@
+import { claimPorts } from "@parsec/program";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DatabasePool, openDatabasePool, runStatement } from "../node/database-pool.ts";
 import { createUsersSource } from "../node/users-source.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
-import { claimPorts } from "./free-ports.ts";
 import { createUsersDatabase, type UsersDatabase } from "./users-database.ts";
 
 const issuer = "https://idp.example";

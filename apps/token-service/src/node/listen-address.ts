@@ -1,4 +1,4 @@
-import { parsePort } from "../cli/flags.ts";
+import { parsePort } from "@parsec/program";
 import { invalidVariable } from "./environment.ts";
 
 /** Where a server listens; without host on all addresses. */

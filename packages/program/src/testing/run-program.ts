@@ -13,7 +13,7 @@ export interface RunningProgram {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts `node.js`, `start.js`, `demo.js` or another script there. Without `env` it sees only PATH. */
+/** Starts `node.js`, `start.js` or another of the programs. Without `env` it sees only PATH. */
 export function runProgram(
   name: string,
   options: {
@@ -32,6 +32,10 @@ export function runProgram(
       detached: options.detached ?? false,
     },
   );
+  // A test that failed has not come to the end of its programs.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("close", () => process.off("exit", kill));
   const chunks = { stdout: "", stderr: "" };
   child.stdout?.on("data", (chunk: Buffer) => {
     chunks.stdout += chunk.toString();

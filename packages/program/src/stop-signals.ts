@@ -11,9 +11,10 @@ const repeatWithinMs = 200;
 
 /**
  * Calls `stop` once: on SIGTERM, SIGINT or SIGHUP, or when the process that forked this one says so or has gone.
- * Calls `giveUp` on a second signal.
+ * Calls `giveUp` on a second signal. Leave it out where the supervisor sends its own signal on top of a Ctrl-C,
+ * which has reached the whole process group.
  */
-export function onStopSignal(stop: (reason: string) => void, giveUp: () => void): void {
+export function onStopSignal(stop: (reason: string) => void, giveUp: () => void = () => {}): void {
   let stoppingSinceMs: number | undefined;
   const begin = (reason: string): void => {
     if (stoppingSinceMs === undefined) {

@@ -11,6 +11,11 @@ export interface Flag {
 /** What was given on the command line; a flag without value counts as "true". */
 export type GivenFlags<Name extends string> = { readonly [name in Name]?: string };
 
+export interface FlagSyntax {
+  /** `-name` does as well as `--name`; no value may begin with a dash then. Default: false. */
+  readonly singleDash?: boolean;
+}
+
 /**
  * Reads `--name value` and `--name=value`. Throws `INVALID_ARGUMENT` for an unknown flag, naming the
  * nearest known one, for a missing value, a repetition and for anything that is no flag.
@@ -18,22 +23,25 @@ export type GivenFlags<Name extends string> = { readonly [name in Name]?: string
 export function parseFlags<Name extends string>(
   args: readonly string[],
   flags: Readonly<Record<Name, Flag>>,
+  { singleDash = false }: FlagSyntax = {},
 ): GivenFlags<Name> {
+  const pattern = singleDash ? /^--?([^-=][^=]*)(?:=(.*))?$/s : /^--([^-=][^=]*)(?:=(.*))?$/s;
+  const dash = singleDash ? "-" : "--";
   const given: Record<string, string> = {};
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     // Package managers put "--" between their own arguments and ours, and some hand it on.
     if (arg === "--") continue;
-    const [, name = "", inline] = /^--([^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
+    const [, name = "", inline] = pattern.exec(arg) ?? [];
     const flag = Object.hasOwn(flags, name) ? flags[name as Name] : undefined;
     if (flag === undefined) throw unknownArgument(arg, name, Object.keys(flags));
-    if (name in given) throw usage(`--${name} is given twice`);
+    if (Object.hasOwn(given, name)) throw usage(`--${name} is given twice`);
     if (flag.value === undefined) {
       if (inline !== undefined) throw usage(`--${name} takes no value`);
       given[name] = "true";
     } else {
       const value = inline ?? rest.shift();
-      if (value === undefined || value === "" || value.startsWith("--")) {
+      if (value === undefined || value === "" || value.startsWith(dash)) {
         throw usage(`--${name} needs a value: --${name} ${flag.value}`);
       }
       given[name] = value;

@@ -1,0 +1,12 @@
+export type { Flag, FlagSyntax, GivenFlags } from "./flags.ts";
+export { describeFlags, parseFlags, parsePort } from "./flags.ts";
+export type { ForkedNode, ForkNodeOptions } from "./fork-node.ts";
+export { forkNode } from "./fork-node.ts";
+export type { WantedPort } from "./free-ports.ts";
+export { claimPorts, loopbackHost } from "./free-ports.ts";
+export { watchLaunchers } from "./launcher-watch.ts";
+export { runMain } from "./run-main.ts";
+export { closeMessage, onStopSignal, supervisorGone } from "./stop-signals.ts";
+export type { StoppableStart, StoppableStartOptions } from "./stoppable-start.ts";
+export { startStoppable } from "./stoppable-start.ts";
+export { untilAborted } from "./until-aborted.ts";
