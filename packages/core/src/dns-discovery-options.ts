@@ -3,7 +3,7 @@ import { type Clock, createSystemClock } from "./clock.ts";
 import { type DnsSearch, systemSearch } from "./dns-search.ts";
 import { ParsecError } from "./errors.ts";
 import { isHostName } from "./node-spelling.ts";
-import { describe, numberOption } from "./option-checks.ts";
+import { describe, rangeOption, wholeOption } from "./option-checks.ts";
 
 /** Options of `createDnsDiscovery`. The same on every node. */
 export interface DnsDiscoveryOptions {
@@ -49,7 +49,7 @@ export function resolveDnsOptions(options: DnsDiscoveryOptions): ResolvedDnsOpti
     throw invalid(`the options must be an object, not ${describe(options)}`);
   }
   const name = checkName(options.name);
-  const refreshMs = within("refreshMs", options.refreshMs, [5000, 10, 24 * hourMs]);
+  const refreshMs = rangeOption("refreshMs", options.refreshMs, [5000, 10, 24 * hourMs]);
   const record = options.record ?? (name.startsWith("_") ? "srv" : "address");
   if (record !== "address" && record !== "srv") {
     throw invalid(`record must be "address" or "srv", not ${describe(record)}`);
@@ -60,14 +60,14 @@ export function resolveDnsOptions(options: DnsDiscoveryOptions): ResolvedDnsOpti
     servers: checkServers(options.servers),
     search: resolveSearch(options),
     refreshMs,
-    timeoutMs: within("timeoutMs", options.timeoutMs, [3000, 10, hourMs]),
-    maxBackoffMs: within("maxBackoffMs", options.maxBackoffMs, [
+    timeoutMs: rangeOption("timeoutMs", options.timeoutMs, [3000, 10, hourMs]),
+    maxBackoffMs: rangeOption("maxBackoffMs", options.maxBackoffMs, [
       Math.max(30_000, refreshMs),
       refreshMs,
       24 * hourMs,
     ]),
-    forgetAfter: whole("forgetAfter", options.forgetAfter, [2, 1, 1000]),
-    maxPeers: whole("maxPeers", options.maxPeers, [1000, 1, 10_000]),
+    forgetAfter: wholeOption("forgetAfter", options.forgetAfter, [2, 1, 1000]),
+    maxPeers: wholeOption("maxPeers", options.maxPeers, [1000, 1, 10_000]),
     clock: options.clock ?? createSystemClock(),
     random: options.random ?? Math.random,
   };
@@ -117,18 +117,6 @@ function isServer(server: unknown): boolean {
   const version = isIP(address.replace(/^\[(.*)\]$/, "$1"));
   const isSpelledRight = version === 4 ? !address.startsWith("[") : address.startsWith("[");
   return version !== 0 && isSpelledRight && Number(port) >= 1 && Number(port) <= 65_535;
-}
-
-type Range = readonly [fallback: number, min: number, max: number];
-
-function within(name: string, given: number | undefined, [fallback, min, max]: Range): number {
-  return numberOption(name, { given, fallback, min, max });
-}
-
-function whole(name: string, given: number | undefined, range: Range): number {
-  const value = within(name, given, range);
-  if (!Number.isInteger(value)) throw invalid(`${name} must be a whole number, not ${value}`);
-  return value;
 }
 
 function invalid(message: string): ParsecError {

@@ -58,7 +58,15 @@ export type { FrameServerOptions } from "./frame-server.ts";
 export { FrameServer } from "./frame-server.ts";
 export { Gate } from "./gate.ts";
 export type { OutgoingInvalidations, SendInvalidations } from "./invalidation-batcher.ts";
-export { choiceOption, describe, numberOption } from "./option-checks.ts";
+export type { NumberRange } from "./option-checks.ts";
+export {
+  choiceOption,
+  describe,
+  numberOption,
+  rangeOption,
+  secretsOption,
+  wholeOption,
+} from "./option-checks.ts";
 export { errorFromOwner } from "./owner-error.ts";
 export { encodeEntries } from "./peer-frame-entries.ts";
 export { encodeCancellation, encodeInvalidations } from "./peer-frame-invalidations.ts";
@@ -71,6 +79,7 @@ export type { PeerLinkOptions } from "./peer-link.ts";
 export { PeerLink } from "./peer-link.ts";
 export type { PeerPing } from "./peer-ping.ts";
 export { readPeerTrace } from "./peer-trace.ts";
+export { resolvePeerHealth } from "./resolve-peer-health.ts";
 export type { AnswerSink } from "./served-frame.ts";
 export { ServedFrame } from "./served-frame.ts";
 export type { SilenceOptions } from "./silence-watch.ts";

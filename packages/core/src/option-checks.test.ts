@@ -5,7 +5,10 @@ import {
   describe as describeValue,
   functionOption,
   numberOption,
+  rangeOption,
+  secretsOption,
   signalOption,
+  wholeOption,
 } from "./option-checks.ts";
 
 function numberOf(given: unknown): number {
@@ -29,6 +32,55 @@ describe("numberOption", () => {
         expect.objectContaining({
           code: "INVALID_ARGUMENT",
           message: expect.stringMatching(/^sizeBytes must be a number from 1 to 10, not /),
+        }),
+      );
+    },
+  );
+});
+
+describe("rangeOption and wholeOption", () => {
+  const range = [7, 1, 10] as const;
+
+  it("give the number, or the default where there is none", () => {
+    expect([1, 5.5, undefined].map((given) => rangeOption("size", given, range))).toEqual([
+      1, 5.5, 7,
+    ]);
+    expect([1, 10, undefined].map((given) => wholeOption("size", given, range))).toEqual([
+      1, 10, 7,
+    ]);
+  });
+
+  it("refuse with the name, and the limits or the kind", () => {
+    for (const option of [rangeOption, wholeOption]) {
+      expect(() => option("size", 11, range)).toThrow("size must be a number from 1 to 10, not 11");
+    }
+    expect(() => wholeOption("size", 5.5, range)).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: "size must be a whole number, not 5.5",
+      }),
+    );
+  });
+});
+
+describe("secretsOption", () => {
+  const [one, two] = ["one-secret-of-many", "another-secret-of-many"];
+
+  it("gives a list, empty where there is none", () => {
+    expect(secretsOption(undefined)).toEqual([]);
+    expect(secretsOption(one)).toEqual([one]);
+    expect(secretsOption([one, two])).toEqual([one, two]);
+  });
+
+  it.each(["", "x".repeat(15), [], [one, "short"], [one, 5], null, 5, { secret: one }])(
+    "refuses %j and does not repeat it",
+    (given) => {
+      expect(() => secretsOption(given as string)).toThrow(
+        expect.objectContaining({
+          code: "INVALID_ARGUMENT",
+          message: expect.stringMatching(
+            /^secret must (be a text, or an array with at least one|have at least 16 characters)$/,
+          ),
         }),
       );
     },

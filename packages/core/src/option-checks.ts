@@ -1,5 +1,7 @@
 import { ParsecError } from "./errors.ts";
 
+const shortestSecret = 16;
+
 /** The given number if it lies within the limits, the default if there is none; else `INVALID_ARGUMENT`. */
 export function numberOption(
   name: string,
@@ -21,6 +23,25 @@ export function numberOption(
   return given;
 }
 
+/** The default of a number, and its limits. */
+export type NumberRange = readonly [fallback: number, min: number, max: number];
+
+/** As `numberOption`, for those who have many of them. */
+export function rangeOption(
+  name: string,
+  given: number | undefined,
+  [fallback, min, max]: NumberRange,
+): number {
+  return numberOption(name, { given, fallback, min, max });
+}
+
+/** As `rangeOption`, but nothing between two whole numbers. */
+export function wholeOption(name: string, given: number | undefined, range: NumberRange): number {
+  const value = rangeOption(name, given, range);
+  if (Number.isInteger(value)) return value;
+  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a whole number, not ${value}`);
+}
+
 /** The given text if it is one of the choices, the first choice if there is none; else `INVALID_ARGUMENT`. */
 export function choiceOption<Choice extends string>(
   name: string,
@@ -33,6 +54,26 @@ export function choiceOption<Choice extends string>(
     throw new ParsecError("INVALID_ARGUMENT", `${name} must be ${listed}, not ${describe(given)}`);
   }
   return given;
+}
+
+/** Secrets that nodes share: none, one or several. Throws `INVALID_ARGUMENT` when one is too short to be any. */
+export function secretsOption(secret: string | readonly string[] | undefined): readonly string[] {
+  if (secret === undefined) return [];
+  const secrets = typeof secret === "string" ? [secret] : secret;
+  if (!Array.isArray(secrets) || secrets.length === 0) {
+    throw new ParsecError(
+      "INVALID_ARGUMENT",
+      "secret must be a text, or an array with at least one",
+    );
+  }
+  for (const one of secrets) {
+    if (typeof one === "string" && one.length >= shortestSecret) continue;
+    throw new ParsecError(
+      "INVALID_ARGUMENT",
+      `secret must have at least ${shortestSecret} characters`,
+    );
+  }
+  return secrets;
 }
 
 /** Throws `INVALID_ARGUMENT` unless the value is a function. */

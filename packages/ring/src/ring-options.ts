@@ -1,5 +1,12 @@
 import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
-import { type Clock, choiceOption, describe, numberOption, ParsecError } from "@parsec/core";
+import {
+  type Clock,
+  choiceOption,
+  describe,
+  numberOption,
+  ParsecError,
+  wholeOption,
+} from "@parsec/core";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { createMonotonicClock } from "./lease/monotonic-clock.ts";
 import type { Link } from "./link/link.ts";
@@ -122,12 +129,8 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
       min,
       max: 86_400_000,
     });
-  const whole = (name: keyof RingOptions, fallback: number, max: number): number => {
-    const given = options[name] as number | undefined;
-    const value = numberOption(name, { given, fallback, min: 1, max });
-    if (Number.isInteger(value)) return value;
-    throw new ParsecError("INVALID_ARGUMENT", `${name} must be a whole number, not ${value}`);
-  };
+  const whole = (name: keyof RingOptions, fallback: number, max: number): number =>
+    wholeOption(name, options[name] as number | undefined, [fallback, 1, max]);
   const leaseMs = duration("leaseMs", 1800, 30);
   const marginMs = numberOption("marginMs", {
     given: options.marginMs,

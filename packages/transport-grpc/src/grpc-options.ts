@@ -6,12 +6,15 @@ import {
   describe,
   discoveryOption,
   type FrameLimits,
-  numberOption,
   ParsecError,
   type PeerDiscovery,
   type PeerHealthOptions,
   type PlacementName,
+  rangeOption,
   resolveFrameLimits,
+  resolvePeerHealth,
+  secretsOption,
+  wholeOption,
 } from "@parsec/core";
 import { addressOf, checkMembership, type Membership } from "./grpc-urls.ts";
 
@@ -117,7 +120,6 @@ export interface ResolvedGrpcOptions {
   readonly sender: number;
 }
 
-const shortestSecret = 16;
 const hourMs = 3_600_000;
 
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and what it may be. */
@@ -137,15 +139,15 @@ export function resolveGrpcOptions(options: GrpcPeersOptions): ResolvedGrpcOptio
       given: options.placement,
       choices: ["slots", "groupcache"],
     }),
-    secrets: checkSecrets(options.secret),
+    secrets: secretsOption(options.secret),
     tls,
     requireClientCertificate: tls?.requireClientCertificate ?? tls?.cert !== undefined,
     insecure: trueOrAbsent("insecure", options.insecure),
     openHealth: trueOrAbsent("openHealth", options.openHealth),
     connections: resolveConnections(options.connections ?? {}),
     limits: resolveLimits(options.limits ?? {}),
-    health: resolveHealth(options.health ?? {}),
-    closeTimeoutMs: within("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
+    health: resolvePeerHealth(options.health ?? {}),
+    closeTimeoutMs: rangeOption("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
     clock: options.clock ?? createSystemClock(),
     random: options.random ?? Math.random,
     onWarning: options.onWarning ?? (() => {}),
@@ -165,10 +167,14 @@ export function checkEncryption(ids: readonly string[], tls: GrpcTlsOptions | un
 
 function resolveConnections(given: GrpcConnectionOptions): Required<GrpcConnectionOptions> {
   return {
-    maxUnanswered: whole("connections.maxUnanswered", given.maxUnanswered, [4, 1, 10_000]),
-    maxOpenFrames: whole("connections.maxOpenFrames", given.maxOpenFrames, [256, 4, 100_000]),
-    keepAliveMs: whole("connections.keepAliveMs", given.keepAliveMs, [20_000, 1000, 24 * hourMs]),
-    keepAliveTimeoutMs: whole("connections.keepAliveTimeoutMs", given.keepAliveTimeoutMs, [
+    maxUnanswered: wholeOption("connections.maxUnanswered", given.maxUnanswered, [4, 1, 10_000]),
+    maxOpenFrames: wholeOption("connections.maxOpenFrames", given.maxOpenFrames, [256, 4, 100_000]),
+    keepAliveMs: wholeOption("connections.keepAliveMs", given.keepAliveMs, [
+      20_000,
+      1000,
+      24 * hourMs,
+    ]),
+    keepAliveTimeoutMs: wholeOption("connections.keepAliveTimeoutMs", given.keepAliveTimeoutMs, [
       5000,
       1,
       hourMs,
@@ -181,47 +187,17 @@ function resolveLimits(given: Partial<GrpcLimits>): GrpcLimits {
   const fallback = Math.min(128, frames.maxLookups);
   return {
     ...frames,
-    maxLookupsSent: whole("limits.maxLookupsSent", given.maxLookupsSent, [
+    maxLookupsSent: wholeOption("limits.maxLookupsSent", given.maxLookupsSent, [
       fallback,
       1,
       frames.maxLookups,
     ]),
-    maxQueued: whole("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
-    maxRequests: whole("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
-    maxStreams: whole("limits.maxStreams", given.maxStreams, [1024, 1, 1_000_000]),
-    getTimeoutMs: within("limits.getTimeoutMs", given.getTimeoutMs, [30_000, 1, hourMs]),
-    maxClockSkewMs: within("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
+    maxQueued: wholeOption("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
+    maxRequests: wholeOption("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
+    maxStreams: wholeOption("limits.maxStreams", given.maxStreams, [1024, 1, 1_000_000]),
+    getTimeoutMs: rangeOption("limits.getTimeoutMs", given.getTimeoutMs, [30_000, 1, hourMs]),
+    maxClockSkewMs: rangeOption("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
   };
-}
-
-function resolveHealth(given: Partial<GrpcHealthOptions>): GrpcHealthOptions {
-  const minBackoffMs = within("health.minBackoffMs", given.minBackoffMs, [200, 1, hourMs]);
-  const fallback = Math.max(10_000, minBackoffMs);
-  return {
-    failures: whole("health.failures", given.failures, [3, 1, 1_000_000]),
-    minBackoffMs,
-    maxBackoffMs: within("health.maxBackoffMs", given.maxBackoffMs, [
-      fallback,
-      minBackoffMs,
-      24 * hourMs,
-    ]),
-    pingTimeoutMs: within("health.pingTimeoutMs", given.pingTimeoutMs, [1000, 1, hourMs]),
-    silenceMs: within("health.silenceMs", given.silenceMs, [1000, 1, hourMs]),
-  };
-}
-
-function checkSecrets(secret: string | readonly string[] | undefined): readonly string[] {
-  if (secret === undefined) return [];
-  const secrets = typeof secret === "string" ? [secret] : secret;
-  if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw invalid("secret must be a text, or an array with at least one");
-  }
-  for (const one of secrets) {
-    if (typeof one !== "string" || one.length < shortestSecret) {
-      throw invalid(`secret must have at least ${shortestSecret} characters`);
-    }
-  }
-  return secrets;
 }
 
 function checkTls(tls: GrpcTlsOptions | undefined): GrpcTlsOptions | undefined {
@@ -240,18 +216,6 @@ function trueOrAbsent(name: string, given: true | undefined): boolean {
     throw invalid(`${name} may only be left out or true, not ${describe(given)}`);
   }
   return given === true;
-}
-
-type Range = readonly [fallback: number, min: number, max: number];
-
-function within(name: string, given: number | undefined, [fallback, min, max]: Range): number {
-  return numberOption(name, { given, fallback, min, max });
-}
-
-function whole(name: string, given: number | undefined, range: Range): number {
-  const value = within(name, given, range);
-  if (!Number.isInteger(value)) throw invalid(`${name} must be a whole number, not ${value}`);
-  return value;
 }
 
 function invalid(message: string): ParsecError {

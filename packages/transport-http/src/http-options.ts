@@ -6,12 +6,15 @@ import {
   describe,
   discoveryOption,
   type FrameLimits,
-  numberOption,
   ParsecError,
   type PeerDiscovery,
   type PeerHealthOptions,
   type PlacementName,
+  rangeOption,
   resolveFrameLimits,
+  resolvePeerHealth,
+  secretsOption,
+  wholeOption,
 } from "@parsec/core";
 import { checkBasePath, checkMembership, type Membership } from "./http-urls.ts";
 import type { Dialect } from "./http-wire.ts";
@@ -123,7 +126,6 @@ export interface ResolvedHttpOptions {
   readonly sender: number;
 }
 
-const shortestSecret = 16;
 const hourMs = 3_600_000;
 
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and what it may be. */
@@ -146,7 +148,7 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
       given: options.placement,
       choices: ["slots", "groupcache"],
     }),
-    secrets: checkSecrets(options.secret),
+    secrets: secretsOption(options.secret),
     tls,
     requireClientCertificate: tls?.requireClientCertificate ?? tls?.cert !== undefined,
     insecure: options.insecure === true,
@@ -160,8 +162,8 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
     }),
     connections: resolveConnections(options.connections ?? {}),
     limits: resolveLimits(options.limits ?? {}),
-    health: resolveHealth(options.health ?? {}),
-    closeTimeoutMs: within("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
+    health: resolvePeerHealth(options.health ?? {}),
+    closeTimeoutMs: rangeOption("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
     clock: options.clock ?? createSystemClock(),
     random: options.random ?? Math.random,
     onWarning: options.onWarning ?? (() => {}),
@@ -171,21 +173,21 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
 }
 
 function resolveConnections(given: HttpConnectionOptions): Required<HttpConnectionOptions> {
-  const maxPerPeer = whole("connections.maxPerPeer", given.maxPerPeer, [64, 3, 10_000]);
+  const maxPerPeer = wholeOption("connections.maxPerPeer", given.maxPerPeer, [64, 3, 10_000]);
   const fallback = Math.min(4, maxPerPeer);
   return {
     maxPerPeer,
-    maxUnanswered: whole("connections.maxUnanswered", given.maxUnanswered, [
+    maxUnanswered: wholeOption("connections.maxUnanswered", given.maxUnanswered, [
       fallback,
       1,
       maxPerPeer,
     ]),
-    connectTimeoutMs: whole("connections.connectTimeoutMs", given.connectTimeoutMs, [
+    connectTimeoutMs: wholeOption("connections.connectTimeoutMs", given.connectTimeoutMs, [
       2000,
       1,
       hourMs,
     ]),
-    keepAliveMs: whole("connections.keepAliveMs", given.keepAliveMs, [4000, 1, hourMs]),
+    keepAliveMs: wholeOption("connections.keepAliveMs", given.keepAliveMs, [4000, 1, hourMs]),
   };
 }
 
@@ -194,47 +196,17 @@ function resolveLimits(given: Partial<HttpLimits>): HttpLimits {
   const fallback = Math.min(128, frames.maxLookups);
   return {
     ...frames,
-    maxLookupsSent: whole("limits.maxLookupsSent", given.maxLookupsSent, [
+    maxLookupsSent: wholeOption("limits.maxLookupsSent", given.maxLookupsSent, [
       fallback,
       1,
       frames.maxLookups,
     ]),
-    maxQueued: whole("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
-    maxRequests: whole("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
-    bodyTimeoutMs: within("limits.bodyTimeoutMs", given.bodyTimeoutMs, [5000, 1, hourMs]),
-    getTimeoutMs: within("limits.getTimeoutMs", given.getTimeoutMs, [30_000, 1, hourMs]),
-    maxClockSkewMs: within("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
+    maxQueued: wholeOption("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
+    maxRequests: wholeOption("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
+    bodyTimeoutMs: rangeOption("limits.bodyTimeoutMs", given.bodyTimeoutMs, [5000, 1, hourMs]),
+    getTimeoutMs: rangeOption("limits.getTimeoutMs", given.getTimeoutMs, [30_000, 1, hourMs]),
+    maxClockSkewMs: rangeOption("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
   };
-}
-
-function resolveHealth(given: Partial<HttpHealthOptions>): HttpHealthOptions {
-  const minBackoffMs = within("health.minBackoffMs", given.minBackoffMs, [200, 1, hourMs]);
-  const fallback = Math.max(10_000, minBackoffMs);
-  return {
-    failures: whole("health.failures", given.failures, [3, 1, 1_000_000]),
-    minBackoffMs,
-    maxBackoffMs: within("health.maxBackoffMs", given.maxBackoffMs, [
-      fallback,
-      minBackoffMs,
-      24 * hourMs,
-    ]),
-    pingTimeoutMs: within("health.pingTimeoutMs", given.pingTimeoutMs, [1000, 1, hourMs]),
-    silenceMs: within("health.silenceMs", given.silenceMs, [1000, 1, hourMs]),
-  };
-}
-
-function checkSecrets(secret: string | readonly string[] | undefined): readonly string[] {
-  if (secret === undefined) return [];
-  const secrets = typeof secret === "string" ? [secret] : secret;
-  if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw invalid("secret must be a text, or an array with at least one");
-  }
-  for (const one of secrets) {
-    if (typeof one !== "string" || one.length < shortestSecret) {
-      throw invalid(`secret must have at least ${shortestSecret} characters`);
-    }
-  }
-  return secrets;
 }
 
 function checkTls(tls: HttpTlsOptions | undefined): HttpTlsOptions | undefined {
@@ -250,18 +222,6 @@ function checkTls(tls: HttpTlsOptions | undefined): HttpTlsOptions | undefined {
     throw invalid(`tls.serverName must be a name, not ${describe(serverName)}`);
   }
   return tls;
-}
-
-type Range = readonly [fallback: number, min: number, max: number];
-
-function within(name: string, given: number | undefined, [fallback, min, max]: Range): number {
-  return numberOption(name, { given, fallback, min, max });
-}
-
-function whole(name: string, given: number | undefined, range: Range): number {
-  const value = within(name, given, range);
-  if (!Number.isInteger(value)) throw invalid(`${name} must be a whole number, not ${value}`);
-  return value;
 }
 
 function invalid(message: string): ParsecError {

@@ -7,12 +7,15 @@ import {
   describe,
   discoveryOption,
   type FrameLimits,
-  numberOption,
   ParsecError,
   type PeerDiscovery,
   type PeerHealthOptions,
   type PlacementName,
+  rangeOption,
   resolveFrameLimits,
+  resolvePeerHealth,
+  secretsOption,
+  wholeOption,
 } from "@parsec/core";
 import { type NatsServers, resolveServers } from "./nats-servers.ts";
 import { checkMembers, checkName, type NatsSubjects, natsSubjects } from "./nats-subjects.ts";
@@ -154,7 +157,6 @@ export type ResolvedMembership =
     }
   | ({ readonly kind: "kv" } & Required<NatsKvMembership>);
 
-const shortestSecret = 16;
 const hourMs = 3_600_000;
 const gibibyte = 1024 * 1024 * 1024;
 
@@ -182,11 +184,11 @@ export function resolveNatsOptions(options: NatsPeersOptions): ResolvedNatsOptio
       choices: ["slots", "groupcache"],
     }),
     membership: resolveMembership(options, { nodeId, clusterToken: subjects.cluster }),
-    secrets: checkSecrets(options.secret),
+    secrets: secretsOption(options.secret),
     insecure: options.insecure === true,
     limits: resolveLimits(options.limits ?? {}),
-    health: resolveHealth(options.health ?? {}),
-    closeTimeoutMs: within("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
+    health: resolvePeerHealth(options.health ?? {}),
+    closeTimeoutMs: rangeOption("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
     clock: options.clock ?? createSystemClock(),
     random: options.random ?? Math.random,
     onWarning: guarded(options.onWarning),
@@ -250,7 +252,11 @@ function resolveMembership(
 }
 
 function resolveKv(given: NatsKvMembership, clusterToken: string): ResolvedMembership {
-  const heartbeatMs = within("membership.kv.heartbeatMs", given.heartbeatMs, [1000, 10, hourMs]);
+  const heartbeatMs = rangeOption("membership.kv.heartbeatMs", given.heartbeatMs, [
+    1000,
+    10,
+    hourMs,
+  ]);
   const fallback = heartbeatMs * 3.5;
   // A bucket's name may not hold "=", with which some tokens begin. Keys tell clusters apart all the same.
   const bucket = given.bucket ?? `parsec_${clusterToken.replace("=", "_")}`;
@@ -261,13 +267,13 @@ function resolveKv(given: NatsKvMembership, clusterToken: string): ResolvedMembe
     kind: "kv",
     bucket,
     heartbeatMs,
-    silenceMs: within("membership.kv.silenceMs", given.silenceMs, [
+    silenceMs: rangeOption("membership.kv.silenceMs", given.silenceMs, [
       fallback,
       heartbeatMs * 2,
       hourMs * 24,
     ]),
-    joinDelayMs: within("membership.kv.joinDelayMs", given.joinDelayMs, [200, 0, hourMs]),
-    replicas: whole("membership.kv.replicas", given.replicas, [1, 1, 5]),
+    joinDelayMs: rangeOption("membership.kv.joinDelayMs", given.joinDelayMs, [200, 0, hourMs]),
+    replicas: wholeOption("membership.kv.replicas", given.replicas, [1, 1, 5]),
     storage: choiceOption("membership.kv.storage", {
       given: given.storage,
       choices: ["memory", "file"],
@@ -277,78 +283,40 @@ function resolveKv(given: NatsKvMembership, clusterToken: string): ResolvedMembe
 
 function resolveLimits(given: Partial<NatsLimits>): NatsLimits {
   const frames = resolveFrameLimits(given);
-  const maxOpen = whole("limits.maxOpen", given.maxOpen, [64, 3, 10_000]);
+  const maxOpen = wholeOption("limits.maxOpen", given.maxOpen, [64, 3, 10_000]);
   const partial = Math.max(64 * 1024 * 1024, frames.maxFrameBytes);
   return {
     ...frames,
-    maxLookupsSent: whole("limits.maxLookupsSent", given.maxLookupsSent, [
+    maxLookupsSent: wholeOption("limits.maxLookupsSent", given.maxLookupsSent, [
       Math.min(128, frames.maxLookups),
       1,
       65_535,
     ]),
-    maxQueued: whole("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
-    maxUnanswered: whole("limits.maxUnanswered", given.maxUnanswered, [
+    maxQueued: wholeOption("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
+    maxUnanswered: wholeOption("limits.maxUnanswered", given.maxUnanswered, [
       Math.min(4, maxOpen),
       1,
       maxOpen,
     ]),
     maxOpen,
-    maxRequests: whole("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
-    maxPartialBytes: whole("limits.maxPartialBytes", given.maxPartialBytes, [
+    maxRequests: wholeOption("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
+    maxPartialBytes: wholeOption("limits.maxPartialBytes", given.maxPartialBytes, [
       partial,
       frames.maxFrameBytes,
       gibibyte * 16,
     ]),
-    requestTimeoutMs: within("limits.requestTimeoutMs", given.requestTimeoutMs, [5000, 1, hourMs]),
-    answerWindowBytes: whole("limits.answerWindowBytes", given.answerWindowBytes, [
+    requestTimeoutMs: rangeOption("limits.requestTimeoutMs", given.requestTimeoutMs, [
+      5000,
+      1,
+      hourMs,
+    ]),
+    answerWindowBytes: wholeOption("limits.answerWindowBytes", given.answerWindowBytes, [
       512 * 1024,
       4096,
       gibibyte,
     ]),
-    maxClockSkewMs: within("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
+    maxClockSkewMs: rangeOption("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
   };
-}
-
-function resolveHealth(given: Partial<NatsHealthOptions>): NatsHealthOptions {
-  const minBackoffMs = within("health.minBackoffMs", given.minBackoffMs, [200, 1, hourMs]);
-  const fallback = Math.max(10_000, minBackoffMs);
-  return {
-    failures: whole("health.failures", given.failures, [3, 1, 1_000_000]),
-    minBackoffMs,
-    maxBackoffMs: within("health.maxBackoffMs", given.maxBackoffMs, [
-      fallback,
-      minBackoffMs,
-      24 * hourMs,
-    ]),
-    pingTimeoutMs: within("health.pingTimeoutMs", given.pingTimeoutMs, [1000, 1, hourMs]),
-    silenceMs: within("health.silenceMs", given.silenceMs, [1000, 1, hourMs]),
-  };
-}
-
-function checkSecrets(secret: string | readonly string[] | undefined): readonly string[] {
-  if (secret === undefined) return [];
-  const secrets = typeof secret === "string" ? [secret] : secret;
-  if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw invalid("secret must be a text, or an array with at least one");
-  }
-  for (const one of secrets) {
-    if (typeof one !== "string" || one.length < shortestSecret) {
-      throw invalid(`secret must have at least ${shortestSecret} characters`);
-    }
-  }
-  return secrets;
-}
-
-type Range = readonly [fallback: number, min: number, max: number];
-
-function within(name: string, given: number | undefined, [fallback, min, max]: Range): number {
-  return numberOption(name, { given, fallback, min, max });
-}
-
-function whole(name: string, given: number | undefined, range: Range): number {
-  const value = within(name, given, range);
-  if (!Number.isInteger(value)) throw invalid(`${name} must be a whole number, not ${value}`);
-  return value;
 }
 
 function invalid(message: string): ParsecError {
