@@ -6,7 +6,7 @@ export default defineProject({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    globalSetup: ["src/build-programs.mjs"],
+    globalSetup: ["src/build-programs.ts"],
     // Processes that start, stop and are waited for, on a machine that may be busy with other suites.
     testTimeout: 90_000,
     hookTimeout: 60_000,

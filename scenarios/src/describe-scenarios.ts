@@ -4,20 +4,13 @@ import { type Origin, startOrigin } from "./origin.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioTransport } from "./site.ts";
 
-declare module "vitest" {
-  interface ProvidedContext {
-    /** Folder with `node.js` and `origin.js`, built from the sources as they are now. */
-    readonly scenarioPrograms: string;
-  }
-}
-
 /** Declares a test for each scenario, with one origin for all of them. */
 export function describeScenarios(
   transport: ScenarioTransport,
   scenarios: readonly Scenario[],
 ): void {
   describe(transport.name, () => {
-    const programsFolder = inject("scenarioPrograms");
+    const programsFolder = inject("programs");
     let origin: Origin;
     beforeAll(async () => {
       origin = await startOrigin(programsFolder);

@@ -1,4 +1,5 @@
-import { type ChildProgram, forkProgram } from "./child-program.ts";
+import { join } from "node:path";
+import { forkProgram } from "@parsec/program/testing";
 
 /** What a test asks of the origin's process. */
 export type OriginCommand =
@@ -28,7 +29,7 @@ export interface Origin {
 }
 
 export async function startOrigin(programsFolder: string): Promise<Origin> {
-  const program: ChildProgram = forkProgram(programsFolder, { name: "origin", settings: {} });
+  const program = forkProgram(join(programsFolder, "origin.js"), { env: {} });
   const call = (command: OriginCommand): Promise<unknown> => program.call(command);
   const url = (await program.ready) as string;
   return {

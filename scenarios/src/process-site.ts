@@ -1,4 +1,5 @@
-import { type ChildProgram, forkProgram } from "./child-program.ts";
+import { join } from "node:path";
+import { type ForkedProgram, forkProgram } from "@parsec/program/testing";
 import type { NodeTransport } from "./node-settings.ts";
 import { remoteNode } from "./remote-node.ts";
 import type { SiteNode, SiteOptions } from "./site.ts";
@@ -6,7 +7,7 @@ import type { SiteNode, SiteOptions } from "./site.ts";
 /** Processes of one scenario, each a node. */
 export class NodeProcesses {
   readonly #options: SiteOptions;
-  readonly #running: Set<ChildProgram> = new Set();
+  readonly #running: Set<ForkedProgram> = new Set();
 
   constructor(options: SiteOptions) {
     this.#options = options;
@@ -23,7 +24,9 @@ export class NodeProcesses {
     const { originUrl, policy, programsFolder } = this.#options;
     const { id, transport, routes = {} } = node;
     const settings = { transport, originUrl, policy, routes };
-    const program = forkProgram(programsFolder, { name: "node", settings });
+    const program = forkProgram(join(programsFolder, "node.js"), {
+      env: { PARSEC_SCENARIO: JSON.stringify(settings) },
+    });
     this.#running.add(program);
     void program.ended.then(() => this.#running.delete(program));
     await program.ready;

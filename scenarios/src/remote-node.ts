@@ -1,8 +1,8 @@
-import type { ChildProgram } from "./child-program.ts";
+import type { ForkedProgram } from "@parsec/program/testing";
 import type { Change, LoadReport, NodeControl, NodeState, Outcome } from "./node-control.ts";
 
 /** A node in a process of its own. */
-export function remoteNode(program: ChildProgram): NodeControl {
+export function remoteNode(program: ForkedProgram): NodeControl {
   const call = (method: keyof NodeControl, argument?: unknown): Promise<unknown> =>
     program.call({ method, argument });
   return {

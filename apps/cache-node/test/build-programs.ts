@@ -2,5 +2,8 @@ import { providePrograms } from "@parsec/program/testing";
 
 export const setup: ReturnType<typeof providePrograms> = providePrograms({
   packageUrl: new URL("..", import.meta.url),
-  programs: { node: "src/node.ts", start: "src/start.ts" },
+  programs: [
+    new URL("../src/node.ts", import.meta.url),
+    new URL("../src/start.ts", import.meta.url),
+  ],
 });

@@ -2,5 +2,9 @@ import { providePrograms } from "@parsec/program/testing";
 
 export const setup: ReturnType<typeof providePrograms> = providePrograms({
   packageUrl: new URL("..", import.meta.url),
-  programs: { node: "src/node.ts", start: "src/start.ts", demo: "src/demo.ts" },
+  programs: [
+    new URL("../src/node.ts", import.meta.url),
+    new URL("../src/start.ts", import.meta.url),
+    new URL("../src/demo.ts", import.meta.url),
+  ],
 });

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
+import type { BundledPrograms } from "@parsec/program/testing";
 import { createRing, type Ring, type RingOptions } from "../src/index.ts";
 import { findFaults, type Operation } from "./history.ts";
 import { createMapState } from "./map-state.ts";
-import { type NodeProcess, type NodeProgram, startNodeProcess } from "./node-process.ts";
+import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import type { Served } from "./programs/ring-node.ts";
 import { until } from "./until.ts";
 
@@ -26,7 +27,7 @@ export interface ProcessCluster {
 }
 
 export async function startProcessCluster(
-  program: NodeProgram,
+  program: BundledPrograms,
   options: Partial<RingOptions> & { readonly servers: string },
 ): Promise<ProcessCluster> {
   const shared = { platform: `test-${randomUUID()}`, partitions: 32, leaseMs: 1200, ...options };

@@ -1,11 +1,12 @@
 import { describeOnServers, describeWithPrograms } from "@parsec/nats-fixtures";
+import type { BundledPrograms } from "@parsec/program/testing";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { buildNodeProgram, type NodeProgram } from "./node-process.ts";
+import { buildNodeProgram } from "./node-process.ts";
 import { type ProcessCluster, startProcessCluster } from "./process-cluster.ts";
 import { tamper } from "./tamper.ts";
 import { until } from "./until.ts";
 
-let program: NodeProgram;
+let program: BundledPrograms;
 let cluster: ProcessCluster;
 beforeAll(async () => {
   program = await buildNodeProgram();

@@ -9,7 +9,7 @@ import { until } from "./until.ts";
 declare module "vitest" {
   interface ProvidedContext {
     /** Folder with `node.js` and `ends-by-itself.js`, built from the sources as they are now. */
-    readonly grpcPrograms: string;
+    readonly programs: string;
   }
 }
 
@@ -26,7 +26,7 @@ interface Program {
 
 /** Starts a program and waits for what it says first. */
 async function start(name: string, args: readonly string[]): Promise<Program> {
-  const child = spawn(process.execPath, [join(inject("grpcPrograms"), `${name}.js`), ...args], {
+  const child = spawn(process.execPath, [join(inject("programs"), `${name}.js`), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {

@@ -1,19 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { describeOnServers } from "@parsec/nats-fixtures";
+import type { BundledPrograms } from "@parsec/program/testing";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
-import {
-  buildNodeProgram,
-  type NodeProcess,
-  type NodeProgram,
-  startNodeProcess,
-} from "./node-process.ts";
+import { buildNodeProgram, type NodeProcess, startNodeProcess } from "./node-process.ts";
 import { until } from "./until.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const ids = ["a", "b", "c"];
 const membership = { kv: { heartbeatMs: 200, silenceMs: 1500, joinDelayMs: 50 } };
 
-let program: NodeProgram;
+let program: BundledPrograms;
 beforeAll(async () => {
   program = await buildNodeProgram();
 });

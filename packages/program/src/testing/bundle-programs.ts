@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "tsup";
 
 /** Programs that Node can run. */
 export interface BundledPrograms {
@@ -17,18 +16,20 @@ export interface BundledPrograms {
  */
 export async function bundlePrograms(options: {
   readonly packageUrl: URL;
-  /** The source of each, from the package's folder on. */
-  readonly programs: Readonly<Record<string, string>>;
+  /** The source of each; `name.ts` becomes `name.js`. */
+  readonly programs: readonly URL[];
 }): Promise<BundledPrograms> {
+  // Here, because those that only start programs have no need to load it.
+  const { build } = await import("tsup");
   const packageFolder = fileURLToPath(options.packageUrl);
   await mkdir(join(packageFolder, "temp"), { recursive: true });
   const folder = await mkdtemp(join(packageFolder, "temp", "programs-"));
-  const entries = Object.entries(options.programs);
+  const sources = options.programs.map((url) => fileURLToPath(url));
   await build({
     config: false,
     silent: true,
     outDir: folder,
-    entry: Object.fromEntries(entries.map(([name, path]) => [name, join(packageFolder, path)])),
+    entry: Object.fromEntries(sources.map((source) => [basename(source, ".ts"), source])),
     format: ["esm"],
     target: "node20",
     noExternal: [/^@parsec\//],
@@ -37,9 +38,13 @@ export async function bundlePrograms(options: {
     esbuildOptions(esbuild) {
       esbuild.conditions = ["@parsec/source"];
     },
-    // Bundled CommonJS asks for Node's modules by require, which an ES module does not have.
+    // Bundled CommonJS asks for Node's modules by require, and for its own place, which an ES module does not have.
     banner: {
-      js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
+      js: [
+        'import { createRequire as makeRequire } from "node:module";',
+        "const require = makeRequire(import.meta.url);",
+        "const __dirname = import.meta.dirname; const __filename = import.meta.filename;",
+      ].join(" "),
     },
   });
   return { folder, delete: () => rm(folder, { recursive: true, force: true }) };
@@ -47,7 +52,7 @@ export async function bundlePrograms(options: {
 
 async function outsideDependencies(packageFolder: string): Promise<string[]> {
   const manifest = JSON.parse(await readFile(join(packageFolder, "package.json"), "utf8")) as {
-    readonly dependencies: Readonly<Record<string, string>>;
+    readonly dependencies?: Readonly<Record<string, string>>;
   };
-  return Object.keys(manifest.dependencies).filter((name) => !name.startsWith("@parsec/"));
+  return Object.keys(manifest.dependencies ?? {}).filter((name) => !name.startsWith("@parsec/"));
 }

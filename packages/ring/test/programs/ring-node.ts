@@ -1,9 +1,8 @@
 import { createRing, type RingOptions } from "../../src/index.ts";
 import { createMapState } from "../map-state.ts";
 
-/** What the test tells a node's process, and what it answers. */
+/** What the test asks of a node's process. */
 export type NodeCommand = "leave" | "state";
-export type NodeReply = { readonly number: number; readonly result: unknown };
 
 /** An answer of a node, with what the checker has to know. */
 export interface Served {
@@ -29,7 +28,7 @@ ring.handle("get", ({ key, partition, fence }) => {
   return served(state.partitions.get(partition)?.get(key) ?? "", partition, fence);
 });
 ring.subscribe((event) => {
-  if (event.type !== "table") send(-1, { ...event, node: options.node });
+  if (event.type !== "table") process.send?.({ event: { ...event, node: options.node } });
 });
 
 function served(
@@ -42,8 +41,8 @@ function served(
   return Buffer.from(JSON.stringify(answer));
 }
 
-process.on("message", ({ number, command }: { number: number; command: NodeCommand }) => {
-  if (command === "state") send(number, ring.state());
+process.on("message", ({ number, call }: { number: number; call: NodeCommand }) => {
+  if (call === "state") send(number, ring.state());
   else {
     void ring.leave().then(() => {
       send(number, "left");

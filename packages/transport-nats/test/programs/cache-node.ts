@@ -8,11 +8,6 @@ export type NodeCommand =
   | { readonly kind: "stats" }
   | { readonly kind: "close" };
 
-export interface NodeReply {
-  readonly number: number;
-  readonly result: unknown;
-}
-
 /** A node as a process of its own: options from the environment, commands from its parent. */
 const peers = createNatsPeers(JSON.parse(process.env.PARSEC_TEST_NODE ?? "{}"));
 const cache = createGroupCache({ peers });
@@ -52,9 +47,9 @@ async function perform(command: NodeCommand): Promise<unknown> {
   }
 }
 
-process.on("message", (message: { readonly number: number; readonly command: NodeCommand }) => {
-  const { number, command } = message;
-  void perform(command).then((result) => process.send?.({ number, result }));
+process.on("message", (message: { readonly number: number; readonly call: NodeCommand }) => {
+  const { number, call } = message;
+  void perform(call).then((result) => process.send?.({ number, result }));
 });
 await peers.ready();
 process.send?.({ number: 0, result: "ready" });

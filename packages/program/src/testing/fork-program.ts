@@ -1,8 +1,11 @@
 import { fork } from "node:child_process";
-import { join } from "node:path";
+import { basename } from "node:path";
 
-/** One of `src/programs` as a process of this one, which answers calls by messages. */
-export interface ChildProgram {
+/**
+ * A program in a process of its own, which answers calls by messages: to `{ number, call }` with
+ * `{ number, result }` or `{ number, error }`. Under number 0 it says that it is up.
+ */
+export interface ForkedProgram {
   /** What it says when it is up. Rejects when it ends before. */
   readonly ready: Promise<unknown>;
   /** Resolves with the exit code, or the signal's name. */
@@ -12,19 +15,25 @@ export interface ChildProgram {
   kill(signal: NodeJS.Signals): void;
 }
 
-interface Reply {
-  readonly number: number;
+interface Message {
+  /** Absent: it was not asked. */
+  readonly number?: number;
   readonly result?: unknown;
   readonly error?: string;
+  readonly event?: unknown;
 }
 
-/** The environment holds the settings and nothing else of this process but its path. */
+/** Forks a program, which dies with this process. It sees nothing of this process's environment but PATH. */
 export function forkProgram(
-  folder: string,
-  program: { readonly name: string; readonly settings: unknown },
-): ChildProgram {
-  const child = fork(join(folder, `${program.name}.js`), {
-    env: { PATH: process.env.PATH ?? "", PARSEC_SCENARIO: JSON.stringify(program.settings) },
+  file: string,
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    /** Gets what the program tells unasked, as `{ event }`. */
+    readonly onEvent?: (event: unknown) => void;
+  },
+): ForkedProgram {
+  const child = fork(file, {
+    env: { PATH: process.env.PATH ?? "", ...options.env },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const kill = (): void => void child.kill("SIGKILL");
@@ -35,27 +44,30 @@ export function forkProgram(
       resolve(signal ?? code ?? -1);
     });
   });
-  const waiting = new Map<number, (reply: Reply) => void>();
-  child.on("message", (reply: Reply) => waiting.get(reply.number)?.(reply));
-  const reply = (number: number): Promise<unknown> =>
+  const waiting = new Map<number, (message: Message) => void>();
+  child.on("message", (message: Message) => {
+    if (message.number === undefined) options.onEvent?.(message.event);
+    else waiting.get(message.number)?.(message);
+  });
+  const answer = (number: number): Promise<unknown> =>
     new Promise((resolve, reject) => {
       waiting.set(number, ({ result, error }) => {
         waiting.delete(number);
         if (error === undefined) resolve(result);
         else reject(new Error(error));
       });
-      void ended.then((end) => reject(new Error(`${program.name} has ended with ${end}`)));
+      void ended.then((end) => reject(new Error(`${basename(file)} has ended with ${end}`)));
     });
   let lastNumber = 0;
   return {
-    ready: reply(0),
+    ready: answer(0),
     ended,
     call(what) {
       const number = ++lastNumber;
-      const answer = reply(number);
+      const answered = answer(number);
       // A process that has just died is no channel any more; `ended` says so.
       child.send({ number, call: what }, () => {});
-      return answer;
+      return answered;
     },
     kill: (signal) => void child.kill(signal),
   };
