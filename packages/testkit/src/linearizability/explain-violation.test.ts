@@ -32,6 +32,24 @@ describe("what a violation says", () => {
     );
   });
 
+  it("leaves out removals that later writes hide", () => {
+    const operations = [0, 10, 20, 30].map(
+      (startedAt): RegisterOperation => ({
+        ...told,
+        kind: "delete",
+        found: undefined,
+        startedAt,
+        endedAt: startedAt + 1,
+      }),
+    );
+    const wrong: RegisterOperation[] = [
+      { ...told, kind: "set", value: "a", startedAt: 40, endedAt: 41 },
+      { ...told, kind: "get", startedAt: 50, endedAt: 51 },
+    ];
+    const [violation] = checkLinearizable([...operations, ...wrong]).violations;
+    expect(violation?.operations).toEqual(wrong);
+  });
+
   it("shows what has no answer, was refused, found nothing or was under way", () => {
     const text = (operations: RegisterOperation[]) =>
       checkLinearizable(operations).violations[0]?.text.split("\n").slice(1).join("\n");

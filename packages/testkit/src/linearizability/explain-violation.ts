@@ -12,6 +12,12 @@ export interface LinearizabilityViolation {
   readonly text: string;
 }
 
+/** Tries whether some of the operations contradict each other, for as long as it may. */
+interface Trial {
+  isViolated(tried: readonly RegisterOperation[]): boolean;
+  readonly isSpent: boolean;
+}
+
 /**
  * Finds the fewest operations of a violated key that still contradict each other, and draws them.
  * All searches for them together look at about `maxPoints` points; what they found by then must do.
@@ -20,23 +26,31 @@ export function explainViolation(
   key: string,
   { operations, maxPoints }: { operations: readonly RegisterOperation[]; maxPoints: number },
 ): LinearizabilityViolation {
-  let pointsLeft = maxPoints;
-  const isViolated = (tried: readonly RegisterOperation[]): boolean => {
-    if (pointsLeft <= 0) return false;
-    const outcome = searchLinearization(createRegisterProblem(tried), pointsLeft);
-    pointsLeft -= outcome.pointCount + tried.length;
-    return outcome.verdict === "violated";
-  };
-
-  let kept = shortestPrefix(forgetFindings(operations, isViolated), isViolated);
+  const trial = createTrial(maxPoints);
+  let kept = shortestPrefix(forgetFindings(operations, trial), trial);
   for (let before = Number.POSITIVE_INFINITY; kept.length < before; ) {
     before = kept.length;
-    kept = forgetFindings(kept, isViolated);
-    kept = removeWhile(kept, { isViolated, mayRemove: ({ kind }) => kind === "get" });
-    kept = removeWhile(kept, { isViolated, mayRemove: (one, rest) => isUnseen(one, rest) });
+    kept = forgetFindings(kept, trial);
+    kept = removeSome(kept, { trial, mayRemove: isRead });
+    kept = removeSome(kept, { trial, mayRemove: isUnseen });
   }
   kept = kept.toSorted((one, other) => one.startedAt - other.startedAt);
   return { key, operations: kept, text: describe(key, { kept, all: operations }) };
+}
+
+function createTrial(maxPoints: number): Trial {
+  let pointsLeft = maxPoints;
+  return {
+    isViolated(tried) {
+      if (pointsLeft <= 0) return false;
+      const outcome = searchLinearization(createRegisterProblem(tried), pointsLeft);
+      pointsLeft -= outcome.pointCount + tried.length;
+      return outcome.verdict === "violated";
+    },
+    get isSpent() {
+      return pointsLeft <= 0;
+    },
+  };
 }
 
 /**
@@ -45,7 +59,7 @@ export function explainViolation(
  */
 function shortestPrefix(
   operations: readonly RegisterOperation[],
-  isViolated: (tried: readonly RegisterOperation[]) => boolean,
+  trial: Trial,
 ): readonly RegisterOperation[] {
   const ends = operations
     .flatMap(({ endedAt }) => endedAt ?? [])
@@ -61,40 +75,60 @@ function shortestPrefix(
   let high = ends.length - 1;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (isViolated(until(ends[middle] ?? 0))) high = middle;
+    if (trial.isViolated(until(ends[middle] ?? 0))) high = middle;
     else low = middle + 1;
   }
   const prefix = until(ends[low] ?? 0);
-  return isViolated(prefix) ? prefix : operations;
+  return trial.isViolated(prefix) ? prefix : operations;
 }
 
 /** Leaves out as much of what may be removed as leaves a violation, in ever smaller pieces. */
-function removeWhile(
+function removeSome(
   operations: readonly RegisterOperation[],
   {
-    isViolated,
+    trial,
     mayRemove,
   }: {
-    isViolated: (tried: readonly RegisterOperation[]) => boolean;
-    mayRemove: (one: RegisterOperation, all: readonly RegisterOperation[]) => boolean;
+    trial: Trial;
+    mayRemove: (one: RegisterOperation, rest: readonly RegisterOperation[]) => boolean;
   },
 ): readonly RegisterOperation[] {
   let kept = operations;
-  const removable = operations.filter((one) => mayRemove(one, operations));
-  for (let size = removable.length; size >= 1; size = Math.floor(size / 2)) {
-    for (let start = 0; start < removable.length; start += size) {
-      const piece = new Set(removable.slice(start, start + size));
-      const rest = kept.filter((one) => !piece.has(one));
-      if (rest.length < kept.length && isViolated(rest)) kept = rest;
+  for (let size = operations.length; size >= 1; size = Math.floor(size / 2)) {
+    for (let start = 0; start < operations.length && !trial.isSpent; start += size) {
+      const rest = withoutPiece(kept, {
+        piece: new Set(operations.slice(start, start + size)),
+        mayRemove,
+      });
+      if (rest.length < kept.length && trial.isViolated(rest)) kept = rest;
     }
   }
   return kept;
 }
 
+/** All but the piece, of which those stay that must not be removed from what is left then. */
+function withoutPiece(
+  operations: readonly RegisterOperation[],
+  {
+    piece,
+    mayRemove,
+  }: {
+    piece: Set<RegisterOperation>;
+    mayRemove: (one: RegisterOperation, rest: readonly RegisterOperation[]) => boolean;
+  },
+): readonly RegisterOperation[] {
+  for (;;) {
+    const rest = operations.filter((one) => !piece.has(one));
+    const spared = operations.filter((one) => piece.has(one) && !mayRemove(one, rest));
+    if (spared.length === 0) return rest;
+    for (const one of spared) piece.delete(one);
+  }
+}
+
 /** What removals say about a value having been there is left out where nothing hangs on it. */
 function forgetFindings(
   operations: readonly RegisterOperation[],
-  isViolated: (tried: readonly RegisterOperation[]) => boolean,
+  trial: Trial,
 ): readonly RegisterOperation[] {
   let kept = operations;
   const findings = operations.filter((one) => one.kind === "delete" && one.found !== undefined);
@@ -103,23 +137,45 @@ function forgetFindings(
       const piece = new Set(findings.slice(start, start + size));
       if (!kept.some((one) => piece.has(one))) continue;
       const rest = withoutFindings(kept, piece);
-      if (isViolated(rest)) kept = rest;
+      if (trial.isViolated(rest)) kept = rest;
     }
   }
   return kept;
 }
 
+function isRead({ kind }: RegisterOperation): boolean {
+  return kind === "get";
+}
+
 /**
- * A write whose absence could only make sense of more, so that what contradicts itself without it
- * does so with it, too: nobody saw the value, or the absence, that it left.
+ * A write whose absence could only make sense of more, so that what contradicts itself without it does so
+ * with it, too: nobody among the rest saw the value that it left, or can have seen the absence.
  */
-function isUnseen(one: RegisterOperation, all: readonly RegisterOperation[]): boolean {
+function isUnseen(one: RegisterOperation, rest: readonly RegisterOperation[]): boolean {
   if (one.kind === "get") return false;
-  return !all.some((other) => {
-    if (other === one) return false;
-    if (other.kind === "delete") return other.found === (one.kind === "set");
-    return other.kind === "get" && other.value === (one.kind === "set" ? one.value : undefined);
-  });
+  const isHiddenFrom = (other: RegisterOperation): boolean =>
+    precedes(other, one) ||
+    rest.some((hiding) => isWrite(hiding) && precedes(one, hiding) && precedes(hiding, other));
+  // A value that was read keeps its writer, hidden or not: without it, it would seem made up.
+  return rest.every(
+    (other) => !couldSee(other, one) || (one.kind === "delete" && isHiddenFrom(other)),
+  );
+}
+
+/** Whether `one` says that it found what `write` leaves. */
+function couldSee(one: RegisterOperation, write: RegisterOperation): boolean {
+  if (one.kind === "set") return false;
+  if (one.kind === "delete") return one.found === (write.kind === "set");
+  return one.value === (write.kind === "set" ? write.value : undefined);
+}
+
+function isWrite(one: RegisterOperation): boolean {
+  if (one.kind === "get" || !one.ok || one.endedAt === undefined) return false;
+  return one.kind === "set" || one.found !== false;
+}
+
+function precedes(one: RegisterOperation, other: RegisterOperation): boolean {
+  return one.endedAt !== undefined && one.endedAt < other.startedAt;
 }
 
 function describe(
