@@ -44,24 +44,35 @@ function describeOn(known: KnownServer, declare: (server: SharedServer) => void)
 /** Starts a server of the test's own. */
 export type StartServer = (options?: Parameters<typeof startNatsServer>[1]) => Promise<NatsServer>;
 
-/** Declares tests that start, stop and configure servers; or one skipped test that says what is missing. */
+/** Declares tests that start, stop and configure servers, with each program; or one skipped test that says what is missing. */
 export function describeWithPrograms(declare: (start: StartServer, name: string) => void): void {
-  for (const { name, program, missing } of [systemNats, newestNats]) {
-    describe(name, () => {
-      if (program === undefined) {
-        it.skip(`needs the program of ${name}: ${missing}`);
-        return;
-      }
-      const started: NatsServer[] = [];
-      // A test that failed has not come to the end of its servers.
-      afterAll(async () => {
-        for (const server of started) await server.dispose();
-      });
-      declare(async (options) => {
-        const server = await startNatsServer(program, options);
-        started.push(server);
-        return server;
-      }, name);
+  for (const server of [systemNats, newestNats]) describeWith(server, declare);
+}
+
+/** Declares such tests for which it does not matter which server it is. */
+export function describeWithOneProgram(declare: (start: StartServer, name: string) => void): void {
+  const isThere = ({ program }: KnownServer): boolean => program !== undefined;
+  describeWith([newestNats, systemNats].find(isThere) ?? systemNats, declare);
+}
+
+function describeWith(
+  { name, program, missing }: KnownServer,
+  declare: (start: StartServer, name: string) => void,
+): void {
+  describe(name, () => {
+    if (program === undefined) {
+      it.skip(`needs the program of ${name}: ${missing}`);
+      return;
+    }
+    const started: NatsServer[] = [];
+    // A test that failed has not come to the end of its servers.
+    afterAll(async () => {
+      for (const server of started) await server.dispose();
     });
-  }
+    declare(async (options) => {
+      const server = await startNatsServer(program, options);
+      started.push(server);
+      return server;
+    }, name);
+  });
 }

@@ -2,6 +2,7 @@ export type { SharedServer, StartServer } from "./describe-on-servers.ts";
 export {
   describeOnOneServer,
   describeOnServers,
+  describeWithOneProgram,
   describeWithPrograms,
 } from "./describe-on-servers.ts";
 export type { KnownServer } from "./known-servers.ts";
