@@ -5,5 +5,6 @@ export const setup: ReturnType<typeof providePrograms> = providePrograms({
   programs: [
     new URL("../src/node.ts", import.meta.url),
     new URL("../src/start.ts", import.meta.url),
+    new URL("chaos/programs/noting-node.ts", import.meta.url),
   ],
 });

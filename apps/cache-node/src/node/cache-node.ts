@@ -30,9 +30,13 @@ export interface CacheNode {
 
 /**
  * Builds the node from its parts and listens; it joins the ring in the background. Rejects when it cannot
- * listen, or has no NATS server to embed.
+ * listen, or has no NATS server to embed. Tests have `makeRing` note what the ring does.
  */
-export async function startCacheNode(config: NodeConfig, log: Logger): Promise<CacheNode> {
+export async function startCacheNode(
+  config: NodeConfig,
+  log: Logger,
+  { makeRing = createRing }: { readonly makeRing?: typeof createRing } = {},
+): Promise<CacheNode> {
   const opened: { close(): Promise<void> }[] = [];
   const keep = <Part extends { close(): Promise<void> }>(part: Part): Part => {
     opened.unshift(part);
@@ -48,7 +52,7 @@ export async function startCacheNode(config: NodeConfig, log: Logger): Promise<C
     const { platform, node, partitions, replicas, ack } = config;
     const durable = persistent !== undefined;
     const shared = { platform, node, partitions, replicas, ack, state, durable };
-    const ring = keep(createRing({ ...shared, ...nats.options }));
+    const ring = keep(makeRing({ ...shared, ...nats.options }));
     ring.onOwn((owned) => {
       data.own(owned);
       persistent?.begin(owned);
