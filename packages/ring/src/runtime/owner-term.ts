@@ -1,13 +1,12 @@
 import { type Clock, ParsecError } from "@parsec/core";
-import { countOnMs } from "../replication/backup-desk.ts";
 import type { CopyThrottle } from "../replication/copy-throttle.ts";
-import { Follower } from "../replication/follower.ts";
 import { PartitionLog } from "../replication/partition-log.ts";
 import type { Replica } from "../replication/replica.ts";
-import { memberOf, type RingTable, type TableMember, type TablePart } from "../table/ring-table.ts";
+import { memberOf, type RingTable, type TablePart } from "../table/ring-table.ts";
 import type { TableChange } from "../table/table-keeper.ts";
 import type { RequestHead, RequestKind } from "../wire/ring-message.ts";
 import type { HookRunner } from "./hook-runner.ts";
+import { OwnerBackups } from "./owner-backups.ts";
 import type { RecoveredPart } from "./recovery.ts";
 import type { Turns } from "./turns.ts";
 
@@ -42,32 +41,22 @@ export interface OwnerTermOptions {
   readonly resync: () => void;
 }
 
-interface Follow {
-  readonly session: string;
-  readonly follower: Follower;
-}
-
-const unhurriedMs = 40;
-/** After a change of the backups that did not come about. */
-const retryMs = 100;
-
 /** The time in which this node owns a partition under one epoch: from finding the data to handing it over. */
 export class OwnerTerm {
   readonly partition: number;
   readonly epoch: number;
   readonly incarnation: string;
   readonly #options: OwnerTermOptions;
-  readonly #follows: Map<string, Follow> = new Map();
   #part: TablePart;
   #targets: readonly string[] = [];
   #phase: TermPhase = "recovering";
   #log: PartitionLog | undefined = undefined;
+  /** There when the log is. */
+  #backups: OwnerBackups | undefined = undefined;
   #started = false;
   #lost: boolean;
   #active = 0;
   #whenQuiet: (() => void) | undefined = undefined;
-  /** The backups that the table may come to list any moment. */
-  #proposed: readonly TableMember[] | undefined = undefined;
   #moving = false;
 
   constructor(options: OwnerTermOptions) {
@@ -124,8 +113,7 @@ export class OwnerTerm {
     this.#part = part;
     this.#targets = targets;
     if (this.#hasEnded) return;
-    this.#followAll();
-    this.#requireQuorums();
+    this.#backups?.update(part, targets);
     this.considerChange();
   }
 
@@ -141,22 +129,15 @@ export class OwnerTerm {
     };
   }
 
-  /** Writes that have waited too long for a backup: take it out of the table before doing without it. */
+  /** Does without backups for which writes have waited too long. */
   checkStuck(): void {
-    const { clock, replicaTimeoutMs } = this.#options;
-    const log = this.#log;
-    if (log === undefined || this.#proposed !== undefined || this.#hasEnded) return;
-    const blockers = log.blockersSince(clock.now() - replicaTimeoutMs);
-    if (blockers.length === 0) return;
-    const kept = this.#part.backups.filter((id) => !blockers.includes(id));
-    this.#options.onShrunk(this, blockers);
-    void this.#proposeBackups(kept);
+    this.#backups?.checkStuck();
   }
 
   /** Looks whether backups can be added or left out, or the partition handed over. */
   considerChange(): void {
     if (this.#hasEnded) return;
-    this.#considerBackups();
+    if (!this.#moving) this.#backups?.consider();
     this.#considerMove();
   }
 
@@ -164,8 +145,7 @@ export class OwnerTerm {
   end(reason: string): void {
     if (this.#hasEnded) return;
     this.#phase = "ended";
-    for (const { follower } of this.#follows.values()) follower.end();
-    this.#follows.clear();
+    this.#backups?.end();
     const message = `${reason}; nobody can say whether the write took place`;
     this.#log?.end(new ParsecError("PEER_UNREACHABLE", message));
     this.#whenQuiet?.();
@@ -186,18 +166,31 @@ export class OwnerTerm {
   }
 
   async #begin(lost: boolean): Promise<void> {
-    const { hooks, clock, replica, maxRetainedBytes } = this.#options;
     this.#phase = "starting";
     this.#started = true;
-    await hooks.own(this.partition, lost);
+    await this.#options.hooks.own(this.partition, lost);
     if (this.#hasEnded) return;
-    if (replica !== undefined && this.#log === undefined) {
-      const now = (): number => clock.now();
-      this.#log = new PartitionLog({ epoch: this.epoch, replica, now, maxRetainedBytes });
-    }
+    if (this.#log === undefined) this.#beginLog();
     this.#phase = "serving";
     this.#options.onServing(this);
     this.update(this.#part, this.#targets);
+  }
+
+  #beginLog(): void {
+    const { replica, clock, maxRetainedBytes } = this.#options;
+    if (replica === undefined) return;
+    const now = (): number => clock.now();
+    const log = new PartitionLog({ epoch: this.epoch, replica, now, maxRetainedBytes });
+    this.#log = log;
+    this.#backups = new OwnerBackups(this.#part, {
+      ...this.#options,
+      log,
+      replica,
+      head: (kind) => this.head(kind),
+      change: (table, change) => this.#change(table, change),
+      onProgress: () => this.considerChange(),
+      onShrunk: (ids) => this.#options.onShrunk(this, ids),
+    });
   }
 
   #isMine(part: TablePart | undefined): part is TablePart {
@@ -221,117 +214,12 @@ export class OwnerTerm {
     });
   }
 
-  #followAll(): void {
-    const table = this.#options.table();
-    const log = this.#log;
-    const { replica, clock, throttle, pieceBytes } = this.#options;
-    if (table === undefined || log === undefined || replica === undefined) return;
-    const wanted = new Set([...this.#targets, ...this.#part.backups, this.#part.next]);
-    for (const [id, { session, follower }] of this.#follows) {
-      if (wanted.has(id) && memberOf(table, id)?.session === session) continue;
-      this.#follows.delete(id);
-      follower.end();
-    }
-    for (const id of wanted) {
-      const member = memberOf(table, id);
-      if (member?.present !== true || this.#follows.has(member.id)) continue;
-      if (member.id === this.#options.selfId) continue;
-      const follower = new Follower({
-        id: member.id,
-        log,
-        replica,
-        clock,
-        throttle,
-        pieceBytes,
-        head: (kind) => this.head(kind),
-        send: (request) => this.#options.send(member.address, request),
-        onProgress: () => this.considerChange(),
-        onOvertaken: () => this.#options.resync(),
-      });
-      this.#follows.set(member.id, { session: member.session, follower });
-    }
-  }
-
-  #requireQuorums(): void {
-    const quorums = [new Set(this.#part.backups)];
-    if (this.#proposed !== undefined) quorums.push(new Set(this.#proposed.map(({ id }) => id)));
-    this.#log?.require(quorums);
-  }
-
-  #considerBackups(): void {
-    const log = this.#log;
-    if (log === undefined || this.#proposed !== undefined || this.#moving) return;
-    const { backups } = this.#part;
-    const isReady = (id: string): boolean => {
-      const follower = this.#follows.get(id)?.follower;
-      return follower !== undefined && !follower.isFailing && follower.confirmedSeq >= 0;
-    };
-    const ready = this.#targets.filter((id) => backups.includes(id) || isReady(id));
-    // Those who are too many go when those who are to stay have everything.
-    const surplus = backups.filter((id) => !ready.includes(id));
-    const next = ready.length === this.#targets.length ? ready : [...ready, ...surplus];
-    const isSame = next.length === backups.length && next.every((id) => backups.includes(id));
-    if (!isSame) void this.#proposeBackups(next);
-  }
-
-  async #proposeBackups(ids: readonly string[]): Promise<void> {
-    const table = this.#options.table();
-    if (table === undefined) return;
-    const members = ids.map((id) => memberOf(table, id)).filter((member) => member !== undefined);
-    this.#proposed = members;
-    // From now on the newcomers have to confirm as well, so what they lack can only become less.
-    this.#requireQuorums();
-    const newcomers = ids.filter((id) => !this.#part.backups.includes(id));
-    const log = this.#log as PartitionLog;
-    const askedAtMs = this.#options.clock.now();
-    // A copy that the table did not list may have been dropped in the meantime.
-    for (const id of newcomers) this.#follows.get(id)?.follower.probe();
-    const hasAll = (): boolean =>
-      newcomers.every((id) => {
-        const follower = this.#follows.get(id)?.follower;
-        if (follower === undefined || follower.heldSinceMs < askedAtMs) return false;
-        return follower.confirmedSeq >= log.committedSeq;
-      });
-    let written = false;
-    if (await this.#soon(hasAll)) {
-      const change: TableChange = (current) => {
-        const isLate = this.#options.clock.now() - askedAtMs > countOnMs;
-        if (newcomers.length > 0 && isLate) return undefined;
-        return this.#change(current, (part) => {
-          const present = members.filter(({ id, session }) => {
-            const member = memberOf(current, id);
-            return member?.present === true && member.session === session && id !== part.owner;
-          });
-          return { ...part, backups: present.map(({ id }) => id) };
-        });
-      };
-      // Nobody waits for one backup more; but for one less there may be writes that do.
-      written = await this.#options.propose(change, newcomers.length > 0 ? unhurriedMs : 0);
-    }
-    this.#proposed = undefined;
-    if (this.#hasEnded) return;
-    this.#requireQuorums();
-    if (written) this.considerChange();
-    else this.#options.clock.schedule(retryMs, () => this.considerChange());
-  }
-
-  /** Whether it comes true within the time that a backup has for its answer. */
-  async #soon(condition: () => boolean): Promise<boolean> {
-    const { clock, replicaTimeoutMs } = this.#options;
-    const until = clock.now() + replicaTimeoutMs;
-    while (!condition() && !this.#hasEnded && clock.now() < until) {
-      await new Promise<void>((resolve) => void clock.schedule(2, resolve));
-    }
-    return condition() && !this.#hasEnded;
-  }
-
   #considerMove(): void {
     const { next } = this.#part;
     if (next === undefined || this.#moving || this.#phase !== "serving") return;
-    if (this.#proposed !== undefined) return;
-    if (this.#log !== undefined && !this.#isClose(next)) return;
+    if (this.#backups?.isChanging === true || this.#backups?.isClose(next) === false) return;
     this.#moving = true;
-    // A few at a time, so that each waits for little else than itself.
+    // In turns, so that each waits for little else than itself.
     void this.#options.turns
       .run(async () => {
         if (!this.#hasEnded && this.#part.next === next) await this.#move(next);
@@ -342,17 +230,10 @@ export class OwnerTerm {
       });
   }
 
-  /** Whether what it lacks is little enough to be sent while everybody waits. */
-  #isClose(id: string): boolean {
-    const follower = this.#follows.get(id)?.follower;
-    if (follower === undefined || follower.confirmedSeq < 0 || follower.isFailing) return false;
-    return (this.#log as PartitionLog).lastSeq - follower.confirmedSeq < 10_000;
-  }
-
   /** Stops accepting, sends what is left, lets the application go, and then gives the partition away. */
   async #move(next: string): Promise<void> {
     // Before anybody has to wait: a copy that the table does not list may have been dropped meanwhile.
-    if (!(await this.#assure(next))) return;
+    if ((await this.#backups?.assure(next)) === false) return;
     this.#phase = "sealed";
     if (!(await this.#drain(next))) {
       if (this.#phase === "sealed") this.#phase = "serving";
@@ -361,36 +242,23 @@ export class OwnerTerm {
     await this.#options.hooks.release(this.partition);
     this.#started = false;
     // The hook may have taken long.
-    if (!this.#isAssured(next)) await this.#assure(next);
+    if (this.#backups?.isAssured(next) === false) await this.#backups.assure(next);
     if (this.#hasEnded) return;
-    const caughtUp = [...this.#follows].filter(([, { follower }]) => follower.isCaughtUp);
-    const holders = new Set(caughtUp.map(([id]) => id));
+    const holders = this.#backups?.holders;
     const session = memberOf(this.#options.table(), next)?.session;
     const moved = await this.#options.propose((table) => {
-      if (memberOf(table, next)?.session !== session || !this.#isAssured(next)) return undefined;
+      if (memberOf(table, next)?.session !== session || this.#backups?.isAssured(next) === false) {
+        return undefined;
+      }
       return this.#change(table, (part) => {
-        const backups = part.backups.filter((id) => id !== next && holders.has(id));
-        const kept = this.#log === undefined ? [] : [this.#options.selfId, ...backups];
+        const backups = part.backups.filter((id) => id !== next && holders?.has(id));
+        const kept = holders === undefined ? [] : [this.#options.selfId, ...backups];
         const epoch = part.epoch + 1;
         return { ...part, owner: next, backups: kept, epoch, next: undefined, lost: false };
       });
     });
     // Nobody took it: it stays here, and the application has to be told again.
     if (!moved && this.#phase === "sealed") await this.#begin(false);
-  }
-
-  /** Whether it confirmed its copy so lately that it cannot have dropped it. */
-  #isAssured(id: string): boolean {
-    if (this.#log === undefined) return true;
-    const heldSinceMs = this.#follows.get(id)?.follower.heldSinceMs ?? Number.NEGATIVE_INFINITY;
-    return this.#options.clock.now() - heldSinceMs < countOnMs;
-  }
-
-  async #assure(id: string): Promise<boolean> {
-    if (this.#log === undefined) return true;
-    const askedAtMs = this.#options.clock.now();
-    this.#follows.get(id)?.follower.probe();
-    return this.#soon(() => (this.#follows.get(id)?.follower.heldSinceMs ?? 0) >= askedAtMs);
   }
 
   /** Whether requests under way have ended and the next owner has every write. */
@@ -408,9 +276,9 @@ export class OwnerTerm {
         });
       }
       const log = this.#log;
-      const hasAll = (): boolean => this.#follows.get(next)?.follower.isCaughtUp === true;
+      const hasAll = (): boolean => this.#backups?.holders.has(next) === true;
       while (log !== undefined && !expired && !this.#hasEnded && !(log.isIdle && hasAll())) {
-        if (this.#follows.get(next)?.follower.isFailing !== false) return false;
+        if (this.#backups?.isFailing(next) === true) return false;
         await new Promise<void>((resolve) => void clock.schedule(1, resolve));
       }
       return !expired && !this.#hasEnded && this.#part.next === next;

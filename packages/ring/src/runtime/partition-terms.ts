@@ -26,7 +26,8 @@ export interface PartitionTermsOptions {
   readonly emit: (event: RingEvent) => void;
 }
 
-const handOversAtOnce = 3;
+/** Several at a time would keep each other waiting, and all their callers. */
+const handOversAtOnce = 1;
 
 /** What the table says about this node's partitions, turned into deeds: terms begun and ended, copies kept and dropped. */
 export class PartitionTerms {

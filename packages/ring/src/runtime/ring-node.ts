@@ -349,13 +349,23 @@ export class RingNode {
     if (settings.state === undefined) {
       throw new ParsecError("INVALID_ARGUMENT", "this node keeps no state in the ring");
     }
-    if (this.table.table?.incarnation === head.incarnation) await this.watch.reach(head.epoch);
+    await this.#hearOfOwner(head);
     const refused = this.#backupDesk.refuse(head);
     if (refused !== undefined) return refused;
     if (kind === "replicate") return this.#backupDesk.replicate(head, reader);
     if (kind === "copy") return this.#backupDesk.copy(head, reader);
     if (kind === "position") return this.#backupDesk.position(head);
     return this.#sendCopy(head, reader.text(tableLimits.maxAddressBytes));
+  }
+
+  /**
+   * Waits for the table that made the asker the owner. No other: while much moves there is a new one every few
+   * milliseconds, and each write would wait until this node has heard of the last.
+   */
+  async #hearOfOwner({ incarnation, epoch, partition, partEpoch }: RequestHead): Promise<void> {
+    const table = this.table.table;
+    if (table?.incarnation !== incarnation) return;
+    if (partEpoch > (table.parts[partition]?.epoch ?? 0)) await this.watch.reach(epoch);
   }
 
   /** A new owner wants what this node holds. */

@@ -24,8 +24,16 @@ export function planTable(table: RingTable, options: PlanOptions): RingTable {
   const surviving = withoutTheDead(table, { live, awaited });
   const targets = balance(surviving, live);
   const parts = withMoves(surviving, { targets, maxMoves });
-  const planned = { ...table, members: membersOf(table, { live, awaited, parts }), parts };
-  return isDeepStrictEqual(planned, table) ? table : planned;
+  const members = membersOf(table, { live, awaited, parts });
+  // Most parts are the very same objects, which need no closer look.
+  const isSame =
+    parts.every((part, number) => isSamePart(part, table.parts[number])) &&
+    isDeepStrictEqual(members, table.members);
+  return isSame ? table : { ...table, members, parts };
+}
+
+function isSamePart(part: TablePart, before: TablePart | undefined): boolean {
+  return part === before || isDeepStrictEqual(part, before);
 }
 
 /** Those who live, and those whose partitions wait for them. */
