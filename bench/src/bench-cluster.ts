@@ -27,7 +27,7 @@ export async function withTransports<T>(
   plan: Plan,
   body: (transports: readonly AvailableTransport[]) => Promise<T>,
 ): Promise<T> {
-  const nats = await startNats(plan, undefined);
+  const nats = await startNats(plan, { core: undefined });
   if (nats === undefined) plan.say("no nats-server on this machine: NATS left out");
   const transports = transportNames
     .filter((name) => name !== "NATS" || nats !== undefined)

@@ -11,6 +11,9 @@ import { invalidation } from "./suites/invalidation.ts";
 import { localHit } from "./suites/local-hit.ts";
 import { processGrowth } from "./suites/process-growth.ts";
 import { remoteHit } from "./suites/remote-hit.ts";
+import { ringKills } from "./suites/ring-kills.ts";
+import { ringLoad } from "./suites/ring-load.ts";
+import { ringMoves } from "./suites/ring-moves.ts";
 import { rollingRestart } from "./suites/rolling-restart.ts";
 import { setEviction } from "./suites/set-eviction.ts";
 import { stampede } from "./suites/stampede.ts";
@@ -26,6 +29,9 @@ const suites: Readonly<Record<string, (plan: Plan) => Promise<Row[]>>> = {
   invalidation,
   "cold-join": coldJoin,
   "rolling-restart": rollingRestart,
+  "ring-load": ringLoad,
+  "ring-moves": ringMoves,
+  "ring-kills": ringKills,
 };
 
 const usage = `usage: pnpm bench [--runs 5] [--smoke] [--out file.json] [--nats-server program] [suite …]

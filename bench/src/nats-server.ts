@@ -7,16 +7,17 @@ import type { StartedServer } from "./redis-server.ts";
 import { startPinned } from "./run-program.ts";
 import { programVersion } from "./versions.ts";
 
-/** Starts a nats-server without JetStream; undefined when there is none on this machine. */
+/** Starts a nats-server, with JetStream where it has a folder for it; undefined when there is none on this machine. */
 export async function startNats(
   plan: Plan,
-  core: number | undefined,
+  { core, storeFolder }: { readonly core: number | undefined; readonly storeFolder?: string },
 ): Promise<StartedServer | undefined> {
   const found = findNats(plan.natsProgram);
   if (found === undefined) return undefined;
   const port = await freePort();
   const options = ["--addr", "127.0.0.1", "--port", String(port), "--log", "/dev/null"];
-  const child = startPinned([found.program, ...options], core);
+  const jetStream = storeFolder === undefined ? [] : ["--jetstream", "--store_dir", storeFolder];
+  const child = startPinned([found.program, ...options, ...jetStream], core);
   await untilListening(port, found.program);
   const version = `nats-server ${found.version}`;
   return { process: child, url: `nats://127.0.0.1:${port}`, version };

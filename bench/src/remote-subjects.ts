@@ -53,7 +53,7 @@ async function startOurs(
   { plan, servers }: Starting,
 ): Promise<RemoteSubject[]> {
   const transport = await openTransport(name);
-  const nats = transport.needsNats ? await startNats(plan, plan.servingCore) : undefined;
+  const nats = transport.needsNats ? await startNats(plan, { core: plan.servingCore }) : undefined;
   if (nats !== undefined) servers.push(nats.process);
   if (transport.needsNats && nats === undefined) {
     plan.say("no nats-server on this machine: left out");

@@ -67,6 +67,19 @@ export class Tally {
   }
 }
 
+/** Adds what half of the figures, 99 in a hundred, and all of them do not exceed. */
+export function addQuantiles(tally: Tally, label: Label, figures: readonly number[]): void {
+  const sorted = [...figures].sort((a, b) => a - b);
+  for (const [name, share] of [
+    ["p50", 0.5],
+    ["p99", 0.99],
+    ["max", 1],
+  ] as const) {
+    const at = Math.min(sorted.length - 1, Math.floor(sorted.length * share));
+    tally.add({ ...label, case: `${label.case}, ${name}` }, sorted[at]);
+  }
+}
+
 /** One thing that is measured: each call is a run and returns its figure. */
 export interface Subject {
   readonly name: string;

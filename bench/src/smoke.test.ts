@@ -27,6 +27,9 @@ test("every suite runs, briefly, and leaves no process behind", { timeout: 180_0
     "invalidation on three nodes",
     "a fourth node joins three",
     "rolling restart of three nodes under load",
+    ...(withNats
+      ? ["cache node under load", "planned moves of the ring", "SIGKILL of one of three nodes"]
+      : []),
   ]);
   for (const row of rows) {
     expect(row, `${row.suite}: ${row.case}, ${row.subject}`).toMatchObject({

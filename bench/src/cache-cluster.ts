@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { request } from "undici";
+import { ChildLines } from "./child-lines.ts";
+import { startNats } from "./nats-server.ts";
+import type { Plan } from "./plan.ts";
+import type { StartedServer } from "./redis-server.ts";
+import { endProgram, startPinned } from "./run-program.ts";
+import { parsecVersion } from "./versions.ts";
+
+const manifest = createRequire(import.meta.url).resolve("@parsec/cache-node/package.json");
+const program = join(dirname(manifest), "dist", "node.js");
+const settleLimitMs = 30_000;
+
+/** What bench reads of `GET /ring`. */
+interface RingView {
+  readonly members: readonly { readonly id: string; readonly owned: number }[];
+  readonly owned: readonly number[];
+  readonly moving: readonly unknown[];
+  readonly notServing: readonly unknown[];
+  readonly underReplicated: number;
+  readonly partitions: number;
+}
+
+/** A cache node in a process of its own. */
+export interface CacheNode {
+  readonly id: string;
+  readonly url: string;
+  readonly pid: number;
+  /** Partitions that it serves. */
+  owned(): Promise<readonly number[]>;
+}
+
+/** Cache nodes that make up one ring. */
+export class CacheCluster {
+  readonly versions: string;
+  readonly #nats: StartedServer | undefined;
+  readonly #core: number | undefined;
+  readonly #nodes: Map<string, CacheNode & { readonly lines: ChildLines }> = new Map();
+
+  constructor(nats: StartedServer | undefined, core: number | undefined) {
+    this.#nats = nats;
+    this.#core = core;
+    this.versions = `${parsecVersion()}${nats === undefined ? "" : `, ${nats.version}`}`;
+  }
+
+  get urls(): string[] {
+    return [...this.#nodes.values()].map(({ url }) => url);
+  }
+
+  get pids(): number[] {
+    const natsPid = this.#nats?.process.pid;
+    const pids = [...this.#nodes.values()].map(({ pid }) => pid);
+    return natsPid === undefined ? pids : [...pids, natsPid];
+  }
+
+  /** Resolves, as all that changes the ring, when it has come to rest. */
+  async start<Ids extends readonly string[]>(
+    ...ids: Ids
+  ): Promise<{ readonly [At in keyof Ids]: CacheNode }> {
+    const nodes = await Promise.all(ids.map((id) => this.#start(id)));
+    await this.#settled();
+    return nodes as unknown as { readonly [At in keyof Ids]: CacheNode };
+  }
+
+  /** Ends a node by SIGTERM, if it has not ended yet. */
+  async leave({ id }: CacheNode): Promise<void> {
+    const lines = this.#nodes.get(id)?.lines;
+    this.#nodes.delete(id);
+    await lines?.end();
+    await this.#settled();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.#nodes.values()].map(({ lines }) => endProgram(lines.process, "SIGKILL")),
+    );
+    this.#nodes.clear();
+  }
+
+  async #start(id: string): Promise<CacheNode> {
+    const where = ["--node", id, "--http", "127.0.0.1:0", "--nats", this.#nats?.url ?? "none"];
+    const child = startPinned([process.execPath, program, ...where], this.#core);
+    const lines = new ChildLines(child, `cache node ${id}`);
+    let url = "";
+    for (let words = ""; words !== "ready"; ) {
+      const entry = JSON.parse(await lines.next()) as { readonly msg: string; port?: number };
+      words = entry.msg;
+      if (entry.port !== undefined) url = `http://127.0.0.1:${entry.port}`;
+    }
+    const node = {
+      id,
+      url,
+      pid: child.pid ?? 0,
+      lines,
+      owned: async () => (await viewOf(url)).owned,
+    };
+    this.#nodes.set(id, node);
+    return node;
+  }
+
+  /** Waits until all nodes, and nobody else, own everything, and nothing moves or lacks a copy. */
+  async #settled(): Promise<void> {
+    const end = performance.now() + settleLimitMs;
+    for (;;) {
+      const views = await Promise.all(this.urls.map((url) => viewOf(url)));
+      if (views.every((view) => this.#isSettled(view))) return;
+      if (performance.now() > end) throw new Error("the ring did not come to rest");
+      await delay(20);
+    }
+  }
+
+  #isSettled(view: RingView): boolean {
+    const owned = view.members.reduce((sum, member) => sum + member.owned, 0);
+    const idle = view.moving.length === 0 && view.notServing.length === 0;
+    const isComplete = view.members.length === this.#nodes.size && owned === view.partitions;
+    return isComplete && idle && (this.#nodes.size === 1 || view.underReplicated === 0);
+  }
+}
+
+/** Runs `body` with an empty ring over a nats-server of its own; does nothing where there is none. */
+export async function withCacheCluster(
+  plan: Plan,
+  body: (cluster: CacheCluster) => Promise<void>,
+): Promise<void> {
+  const storeFolder = await mkdtemp(join(tmpdir(), "parsec-bench-nats-"));
+  const nats = await startNats(plan, { core: plan.servingCore, storeFolder });
+  if (nats === undefined) plan.say("no nats-server on this machine: left out");
+  else {
+    const cluster = new CacheCluster(nats, plan.servingCore);
+    try {
+      await body(cluster);
+    } finally {
+      await cluster.close();
+      await endProgram(nats.process);
+    }
+  }
+  await rm(storeFolder, { recursive: true, force: true });
+}
+
+async function viewOf(url: string): Promise<RingView> {
+  const { body } = await request(`${url}/ring`);
+  return (await body.json()) as RingView;
+}

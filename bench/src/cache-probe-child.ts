@@ -1,0 +1,45 @@
+import type { CacheNode } from "./cache-cluster.ts";
+import { ChildLines } from "./child-lines.ts";
+import type {
+  CacheProbeCommand,
+  CacheProbeOutage,
+  CacheProbeReport,
+} from "./programs/cache-probe.ts";
+import { startProgram } from "./run-program.ts";
+
+/** A process that keeps asking cache nodes; see `programs/cache-probe.ts`. */
+export class CacheProbe {
+  readonly #child: ChildLines;
+
+  /** Asks these nodes, and no others. */
+  static async start(nodes: readonly CacheNode[]): Promise<CacheProbe> {
+    const child = new ChildLines(startProgram("cache-probe"), "the probe");
+    await child.ask({ do: "aim", urls: nodes.map(({ url }) => url) } satisfies CacheProbeCommand);
+    return new CacheProbe(child);
+  }
+
+  private constructor(child: ChildLines) {
+    this.#child = child;
+  }
+
+  /** Begins anew, with these partitions. */
+  async watch(partitions: readonly number[]): Promise<void> {
+    await this.#child.ask({ do: "watch", partitions } satisfies CacheProbeCommand);
+  }
+
+  async report(): Promise<CacheProbeReport> {
+    return (await this.#child.ask({
+      do: "report",
+    } satisfies CacheProbeCommand)) as CacheProbeReport;
+  }
+
+  /** Resolves when the partitions that are watched are served again. */
+  async kill({ pid }: CacheNode): Promise<CacheProbeOutage> {
+    const command: CacheProbeCommand = { do: "kill", pid };
+    return (await this.#child.ask(command)) as CacheProbeOutage;
+  }
+
+  end(): Promise<void> {
+    return this.#child.end();
+  }
+}

@@ -1,0 +1,123 @@
+import { createHash } from "node:crypto";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { type CacheClient, createCacheClient } from "../cache-client.ts";
+
+/*
+ * Asks for one key of each partition it watches, again and again, and tells how long it had to wait. Reads
+ * commands, one JSON a line, and answers each with one.
+ */
+
+export type CacheProbeCommand =
+  /** Asks these nodes from now on, and nobody else. */
+  | { readonly do: "aim"; readonly urls: readonly string[] }
+  /** Watches these partitions from now on, and forgets what was seen before. */
+  | { readonly do: "watch"; readonly partitions: readonly number[] }
+  | { readonly do: "report" }
+  /** Kills a process, and answers when each of the partitions has been read and written again. */
+  | { readonly do: "kill"; readonly pid: number };
+
+export interface CacheProbeReport {
+  /** The slowest answer of each partition, in the order of all; 0 where none was asked for. */
+  readonly slowestMs: readonly number[];
+  readonly failed: number;
+}
+
+/** Of each partition that is watched. */
+export interface CacheProbeOutage {
+  readonly readAfterMs: readonly number[];
+  readonly writtenAfterMs: readonly number[];
+}
+
+interface Watched {
+  readonly key: string;
+  slowestMs: number;
+  /** Since the last kill, of questions that were asked after it. */
+  readAfterMs?: number | undefined;
+  writtenAfterMs?: number | undefined;
+}
+
+const partitions = 64;
+/** Some hundred questions a second: what is looked for are pauses, and not what the machine can bear. */
+const pauseMs = 40;
+
+const watched = Array.from(
+  { length: partitions },
+  (_, partition): Watched => ({ key: keyOf(partition), slowestMs: 0 }),
+);
+let client: CacheClient | undefined;
+let chosen: ReadonlySet<Watched> = new Set();
+let failed = 0;
+let killedAtMs = Number.POSITIVE_INFINITY;
+for (const [at, each] of watched.entries()) {
+  void watch(each, { seen: "writtenAfterMs", startMs: (at / partitions) * pauseMs });
+  void watch(each, { seen: "readAfterMs", startMs: ((at + 0.5) / partitions) * pauseMs });
+}
+for await (const line of createInterface({ input: process.stdin })) {
+  const answer = await obey(JSON.parse(line) as CacheProbeCommand);
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+process.exit(0);
+
+async function obey(command: CacheProbeCommand): Promise<object> {
+  if (command.do === "kill") return kill(command.pid);
+  if (command.do === "aim") {
+    const before = client;
+    client = createCacheClient(command.urls, partitions * 2);
+    for (const { key } of watched) await client.set(key, "x");
+    void before?.close();
+  }
+  if (command.do === "watch") {
+    chosen = new Set(command.partitions.map((partition) => watched[partition] as Watched));
+    failed = 0;
+    for (const each of watched) each.slowestMs = 0;
+    // Each has been asked for, and connections are there, before anything happens to it.
+    await delay(2 * pauseMs);
+  }
+  return { slowestMs: watched.map(({ slowestMs }) => slowestMs), failed };
+}
+
+async function watch(
+  each: Watched,
+  how: { readonly seen: "readAfterMs" | "writtenAfterMs"; readonly startMs: number },
+): Promise<void> {
+  await delay(how.startMs);
+  for (; ; await delay(pauseMs)) {
+    if (!chosen.has(each)) continue;
+    const asked = performance.now();
+    try {
+      if (how.seen === "readAfterMs") await client?.get(each.key);
+      else await client?.set(each.key, "x");
+      if (asked > killedAtMs) each[how.seen] ??= performance.now() - killedAtMs;
+    } catch {
+      failed++;
+    }
+    each.slowestMs = Math.max(each.slowestMs, performance.now() - asked);
+  }
+}
+
+async function kill(pid: number): Promise<CacheProbeOutage> {
+  const lost = [...chosen];
+  for (const each of lost) {
+    each.readAfterMs = undefined;
+    each.writtenAfterMs = undefined;
+  }
+  process.kill(pid, "SIGKILL");
+  killedAtMs = performance.now();
+  const isBack = ({ readAfterMs, writtenAfterMs }: Watched): boolean =>
+    readAfterMs !== undefined && writtenAfterMs !== undefined;
+  while (!lost.every(isBack)) await delay(10);
+  return {
+    readAfterMs: lost.map(({ readAfterMs }) => readAfterMs ?? Number.NaN),
+    writtenAfterMs: lost.map(({ writtenAfterMs }) => writtenAfterMs ?? Number.NaN),
+  };
+}
+
+/** Some key of a partition: the first eight bytes of its SHA-256, modulo their number. */
+function keyOf(partition: number): string {
+  for (let at = 0; ; at++) {
+    const key = `probe:${at}`;
+    const hash = createHash("sha256").update(key).digest().readBigUInt64BE();
+    if (Number(hash % BigInt(partitions)) === partition) return key;
+  }
+}
