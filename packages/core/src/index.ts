@@ -79,6 +79,7 @@ export type { PeerLinkOptions } from "./peer-link.ts";
 export { PeerLink } from "./peer-link.ts";
 export type { PeerPing } from "./peer-ping.ts";
 export { readPeerTrace } from "./peer-trace.ts";
+export { ReplayGuard } from "./replay-guard.ts";
 export { resolvePeerHealth } from "./resolve-peer-health.ts";
 export type { AnswerSink } from "./served-frame.ts";
 export { ServedFrame } from "./served-frame.ts";

@@ -6,7 +6,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from "node:crypto";
-import { ReplayGuard } from "./grpc-replay.ts";
+import { ReplayGuard } from "@parsec/core";
 
 /*
  * authorization: Parsec-HMAC-SHA256 <ms since 1970>.<session>.<number>.<digest>.<mac>

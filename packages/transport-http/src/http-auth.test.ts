@@ -1,7 +1,6 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { RequestSigner, SignatureVerifier, type SignedParts, toKey } from "./http-auth.ts";
-import { ReplayGuard } from "./http-replay.ts";
 
 const receiver = "http://owner:8080";
 const parts: SignedParts = { method: "POST", target: "/_groupcache/", body: Buffer.from("frame") };
@@ -114,40 +113,5 @@ describe("a signature", () => {
   it("does not show the secret", () => {
     const { signer } = setup();
     expect(signer.sign(parts)).not.toContain("secret");
-  });
-});
-
-describe("the guard against replays", () => {
-  const accept = (guard: ReplayGuard, number: number, session = "s", now = 1000): boolean =>
-    guard.accept({ session, number, timestamp: now, now });
-
-  it("lets requests overtake each other, but none pass twice", () => {
-    const guard = new ReplayGuard({ windowMs: 1000 });
-    for (const number of [3, 1, 2, 5000, 4999, 904, 905]) {
-      expect([number, accept(guard, number)]).toEqual([number, number !== 904]);
-    }
-    for (const number of [1, 2, 3, 5000, 4999, 905]) expect(accept(guard, number)).toBe(false);
-    expect(accept(guard, 4998)).toBe(true);
-    expect(accept(guard, 100_000)).toBe(true);
-    expect(accept(guard, 5000)).toBe(false);
-    expect(accept(guard, 99_999)).toBe(true);
-  });
-
-  it("numbers askers apart", () => {
-    const guard = new ReplayGuard({ windowMs: 1000 });
-    expect(accept(guard, 1, "a")).toBe(true);
-    expect(accept(guard, 1, "b")).toBe(true);
-    expect(accept(guard, 1, "a")).toBe(false);
-  });
-
-  it("remembers a bounded number of askers, forgets those whose requests are too old anyway, and refuses new ones else", () => {
-    const guard = new ReplayGuard({ windowMs: 1000 });
-    for (let asker = 0; asker < 4096; asker++) {
-      expect(accept(guard, 1, `asker ${asker}`, 1000)).toBe(true);
-    }
-    expect(accept(guard, 1, "one more", 1900)).toBe(false);
-    expect(accept(guard, 2, "asker 7", 1900)).toBe(true);
-    expect(accept(guard, 1, "one more", 2001)).toBe(true);
-    expect(accept(guard, 2, "asker 7", 2001)).toBe(false);
   });
 });

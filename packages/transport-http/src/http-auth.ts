@@ -5,7 +5,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from "node:crypto";
-import { ReplayGuard } from "./http-replay.ts";
+import { ReplayGuard } from "@parsec/core";
 
 /*
  * Authorization: Parsec-HMAC-SHA256 <ms since 1970>.<session>.<number>.<mac>
@@ -115,6 +115,7 @@ export class SignatureVerifier {
     const genuine = this.#keys.some((key) =>
       timingSafeEqual(macOf(key, receiver, signed), claim.mac),
     );
-    return genuine && this.#replays.accept({ ...claim, now: this.#wallNow() });
+    const { session, number, timestamp: signedAt } = claim;
+    return genuine && this.#replays.accept({ session, number, signedAt, now: this.#wallNow() });
   }
 }

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
-import { ReplayGuard } from "./nats-replay.ts";
+import { ReplayGuard } from "@parsec/core";
 import { headBytes, type Message, macBytes, stampBytes } from "./nats-wire.ts";
 
 /** Where a message goes, and where it wants its answer. Both are part of what is signed. */
@@ -51,7 +51,7 @@ export class MessageVerifier {
   readonly #keys: readonly KeyObject[];
   readonly #windowMs: number;
   readonly #wallNow: () => number;
-  readonly #replays: ReplayGuard;
+  readonly #replays: ReplayGuard<number>;
 
   constructor(options: {
     readonly keys: readonly KeyObject[];
@@ -81,6 +81,11 @@ export class MessageVerifier {
     const now = this.#wallNow();
     if (!(Math.abs(now - timestamp) <= this.#windowMs)) return false;
     if (!(Number.isSafeInteger(number) && number > 0)) return false;
-    return this.#replays.accept({ session: message.session, number, timestamp, now });
+    return this.#replays.accept({
+      session: message.session,
+      number,
+      signedAt: timestamp,
+      now,
+    });
   }
 }

@@ -1,5 +1,5 @@
-/** Calls of one session that may overtake each other before the slowest is refused. */
-const windowBits = 2048;
+/** Messages of one session that may overtake each other before the slowest is refused. */
+const windowBits = 4096;
 /** Sessions remembered at once. Each is a node that knows the secret, since it or its link was started. */
 const maxSessions = 8192;
 
@@ -38,34 +38,34 @@ class UsedNumbers {
 }
 
 /**
- * Lets each signed call pass once. Those who sign number their calls, so that what must be remembered
- * is a bitmap for each instead of every call of the last minute. Ask only about signatures that hold:
- * then strangers cannot fill it.
+ * Lets each signed message pass once. Those who sign number what they send, so that what must be remembered
+ * is a bitmap for each instead of every message of the last minute. Ask only about signatures that hold,
+ * and are no older than the window: then strangers cannot fill it.
  */
-export class ReplayGuard {
+export class ReplayGuard<Session extends string | number = string> {
   readonly #windowMs: number;
-  readonly #sessions: Map<string, UsedNumbers> = new Map();
+  readonly #sessions: Map<Session, UsedNumbers> = new Map();
 
   constructor(options: { readonly windowMs: number }) {
     this.#windowMs = options.windowMs;
   }
 
-  /** False for a call that came before, and for a new session while there are too many to remember. */
-  accept(call: {
-    readonly session: string;
+  /** False for a message that came before, and for a new session while there are too many to remember. */
+  accept(message: {
+    readonly session: Session;
     readonly number: number;
     readonly signedAt: number;
     readonly now: number;
   }): boolean {
-    let numbers = this.#sessions.get(call.session);
+    let numbers = this.#sessions.get(message.session);
     if (numbers === undefined) {
-      if (this.#sessions.size >= maxSessions) this.#forgetOld(call.now);
+      if (this.#sessions.size >= maxSessions) this.#forgetOld(message.now);
       if (this.#sessions.size >= maxSessions) return false;
       numbers = new UsedNumbers();
-      this.#sessions.set(call.session, numbers);
+      this.#sessions.set(message.session, numbers);
     }
-    numbers.lastSignedAt = Math.max(numbers.lastSignedAt, call.signedAt);
-    return numbers.use(call.number);
+    numbers.lastSignedAt = Math.max(numbers.lastSignedAt, message.signedAt);
+    return numbers.use(message.number);
   }
 
   /** What was signed before the window is refused for its age; its numbers need not be known. */
