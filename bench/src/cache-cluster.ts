@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { request } from "undici";
 import { ChildLines } from "./child-lines.ts";
 import { startNats } from "./nats-server.ts";
@@ -11,8 +11,8 @@ import type { StartedServer } from "./redis-server.ts";
 import { endProgram, startPinned } from "./run-program.ts";
 import { parsecVersion } from "./versions.ts";
 
-const manifest = createRequire(import.meta.url).resolve("@parsec/cache-node/package.json");
-const program = join(dirname(manifest), "dist", "node.js");
+const manifest = import.meta.resolve("@parsec/cache-node/package.json");
+const program = fileURLToPath(new URL("dist/node.js", manifest));
 const settleLimitMs = 30_000;
 
 /** What bench reads of `GET /ring`. */

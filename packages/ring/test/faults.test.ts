@@ -46,7 +46,7 @@ describeWithPrograms((startServer) => {
     for (const { hooks } of cluster?.rings ?? []) expect(hooks.join()).not.toMatch(/release|lost/);
   }, 30_000);
 
-  it("reads the bucket anew when the server counts wrong what is pending", async () => {
+  it("reads the bucket to its end when the server counts wrong what is pending", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const [a, b] = await filled(server.url);

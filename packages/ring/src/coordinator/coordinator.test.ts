@@ -21,6 +21,8 @@ const text = (value: Uint8Array | undefined): string =>
 const bytes = (value: string): Uint8Array => Buffer.from(value);
 const timeoutMs = 2000;
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** In this order; a value may be left out when it was overwritten before it was told. */
 function expectPartOf(told: readonly string[], all: readonly string[]): void {
   expect(told).toEqual(all.filter((each) => told.includes(each)));
@@ -54,6 +56,30 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       });
       return seat;
     }
+
+    it("reads everything there is anew, each key once, however often it is overwritten meanwhile", async () => {
+      const [a, b] = (await seats(2)) as [Seat, Seat];
+      const keys = ["k1", "k2", "k3", "k4"];
+      let isReading = true;
+      const overwrite = async (key: string): Promise<void> => {
+        for (let revision = 0; isReading; await nextTurn()) {
+          const value = bytes("x".repeat(1000));
+          revision = await a.coordinator.write(key, value, { revision, timeoutMs });
+        }
+      };
+      const writing = Promise.all(keys.map(overwrite));
+      await until(() => b.told.length > keys.length * 2);
+      for (let read = 0; read < 60; read++) {
+        const before = b.stores.length;
+        b.coordinator.resync();
+        await until(() => b.stores.length > before);
+      }
+      isReading = false;
+      await writing;
+      const reads = b.told.filter((told) => told.startsWith("all ")).slice(1);
+      const read = reads.map((told) => told.match(/k\d/g)?.sort().join());
+      expect(new Set(read)).toEqual(new Set([keys.join()]));
+    });
 
     it("tells everybody what was written, in order, and all of it to whoever comes later", async () => {
       const [a, b] = (await seats(2)) as [Seat, Seat];

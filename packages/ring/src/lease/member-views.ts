@@ -68,6 +68,8 @@ export class MemberViews {
       return;
     }
     this.#leases.set(key, { record, revision, heardAtMs: nowMs });
+    // It renews, so whatever made it be missed before is over: should it be missed again, it has its time again.
+    this.#ghosts.delete(record.session);
   }
 
   removed(key: string, nowMs: number): void {

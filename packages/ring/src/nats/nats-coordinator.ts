@@ -150,6 +150,7 @@ export class NatsCoordinator implements Coordinator {
         manager,
         stream: this.#stream,
         prefix: this.#prefix,
+        subjects: new Set(Object.keys(info.state.subjects ?? {})),
         clock: this.#options.clock,
         // A bucket that was deleted and made anew has another time of birth.
         onSnapshot: (entries) => {
@@ -175,8 +176,9 @@ export class NatsCoordinator implements Coordinator {
 
   /** Finds the bucket, or makes it. */
   async #openStream(manager: JetStreamManager): Promise<StreamInfo> {
+    const subjects = { subjects_filter: `${this.#prefix}>` };
     try {
-      return await manager.streams.info(this.#stream);
+      return await manager.streams.info(this.#stream, subjects);
     } catch (error) {
       if (!isStreamMissing(error)) throw error;
     }
@@ -199,7 +201,7 @@ export class NatsCoordinator implements Coordinator {
       });
     } catch (error) {
       // Another node may have been faster; with other settings than ours, which then hold.
-      return manager.streams.info(this.#stream).catch(() => {
+      return manager.streams.info(this.#stream, subjects).catch(() => {
         throw error;
       });
     }
