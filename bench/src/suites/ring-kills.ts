@@ -1,7 +1,11 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { withCacheCluster } from "../cache-cluster.ts";
 import { CacheProbe } from "../cache-probe-child.ts";
 import { type Plan, scaled } from "../plan.ts";
 import { addQuantiles, type Row, Tally } from "../result.ts";
+
+/** A third of a lease, as the ring renews it by default. */
+const renewalMs = 600;
 
 /**
  * One of three nodes is killed, again and again: from SIGKILL to the first read and the first write of its
@@ -18,6 +22,8 @@ export async function ringKills(plan: Plan): Promise<Row[]> {
       for (let kill = 0; kill < kills; kill++) {
         const [victim] = await cluster.start("victim");
         await probe.watch(await victim.owned());
+        // At any moment between two renewals of its lease, which decides how long the others wait.
+        await delay(Math.random() * renewalMs);
         const { readAfterMs, writtenAfterMs } = await probe.kill(victim);
         afterMs["first read"].push(...readAfterMs);
         afterMs["first write"].push(...writtenAfterMs);
