@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ask, get, post, remove, set } from "../test/http-client.ts";
 import { type NodeProgram, startNodeProgram } from "../test/node-program.ts";
 
@@ -313,4 +313,20 @@ test("in a URL + stands for a blank, and what is not ASCII has to be escaped", a
 test("HEAD says the same without a body", async () => {
   const response = await fetch(`${url}/get?key=nothing-there`, { method: "HEAD" });
   expect([response.status, await response.text()]).toEqual([404, ""]);
+});
+
+test("a node that is full refuses what is new, says by what limit, and goes on with the rest", async () => {
+  const small = await startNodeProgram({ id: "small", args: ["-nats", "none", "-max-mib", "1"] });
+  onTestFinished(() => small.kill());
+  const half = "x".repeat(500 * 1024);
+  expect((await set(small.url, "a", half)).status).toBe(200);
+  expect((await set(small.url, "b", half)).status).toBe(200);
+  const full = await set(small.url, "c", half);
+  expect(full).toMatchObject(refused(503, "OVERLOADED"));
+  expect(full.body).toMatchObject({ error: expect.stringContaining("--max-mib") });
+  expect((await get(small.url, "a")).body).toMatchObject({ value: half });
+  expect((await set(small.url, "a", "short")).status).toBe(200);
+  expect((await set(small.url, "c", half)).status).toBe(200);
+  expect((await remove(small.url, "b")).body).toMatchObject({ deleted: true });
+  expect((await set(small.url, "d", half)).status).toBe(200);
 });

@@ -16,6 +16,9 @@ export interface CacheCounts {
   readonly released: number;
 }
 
+/** What an entry takes beside its key and value: an object, a place in a map, two strings' heads. */
+const entryOverheadBytes = 200;
+
 interface PartitionData {
   readonly entries: Map<string, CacheEntry>;
   withTtl: number;
@@ -31,6 +34,7 @@ export class CacheData {
   readonly #partitions: Map<number, PartitionData> = new Map();
   readonly #owned: Set<number> = new Set();
   readonly #expiry: ExpiryQueue;
+  #heldBytes = 0;
   #expired = 0;
   #released = 0;
 
@@ -55,6 +59,18 @@ export class CacheData {
     return [...this.#owned].sort((left, right) => left - right);
   }
 
+  /** About what all entries take in memory. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** About what `set` would add to that, or take away. */
+  growthBy(partition: number, { key, value }: Pick<CacheRecord, "key" | "value">): number {
+    const old = this.#partitions.get(partition)?.entries.get(key);
+    const heldNow = old === undefined ? 0 : old.sizeBytes + entryOverheadBytes;
+    return Buffer.byteLength(key) + Buffer.byteLength(value) + entryOverheadBytes - heldNow;
+  }
+
   get(partition: number, key: string): CacheEntry | undefined {
     const data = this.#partitions.get(partition);
     const entry = data?.entries.get(key);
@@ -76,6 +92,7 @@ export class CacheData {
     const entry: CacheEntry = { partition, key, value, expiresAtMs, sizeBytes };
     data.entries.set(key, entry);
     data.sizeBytes += sizeBytes;
+    this.#heldBytes += sizeBytes + entryOverheadBytes;
     if (expiresAtMs !== 0) {
       data.withTtl++;
       this.#expiry.add(entry);
@@ -142,6 +159,7 @@ export class CacheData {
     const data = this.#partitions.get(partition);
     if (data === undefined) return 0;
     this.#partitions.delete(partition);
+    this.#heldBytes -= data.sizeBytes + data.entries.size * entryOverheadBytes;
     this.#expiry.forget(data.withTtl);
     return data.entries.size;
   }
@@ -159,6 +177,7 @@ export class CacheData {
 
   #uncount(data: PartitionData, entry: CacheEntry): void {
     data.sizeBytes -= entry.sizeBytes;
+    this.#heldBytes -= entry.sizeBytes + entryOverheadBytes;
     if (entry.expiresAtMs !== 0) data.withTtl--;
   }
 }

@@ -8,6 +8,7 @@ import {
   encodeSetRequest,
 } from "./cache-messages.ts";
 import { encodeOperation } from "./cache-operation.ts";
+import type { AdmitValue } from "./memory-limit.ts";
 
 export interface CacheCallOptions {
   readonly signal?: AbortSignal;
@@ -37,13 +38,17 @@ export interface RingCache {
  * Puts the cache on a ring, before it starts. The owner of a key reads the time, and nobody else, so that a
  * lifetime begins at the same moment on all copies.
  */
-export function createRingCache(ring: Ring, now: () => number): RingCache {
+export function createRingCache(
+  ring: Ring,
+  { now, admit }: { readonly now: () => number; readonly admit: AdmitValue },
+): RingCache {
   const node = ring.nodeId;
-  ring.handle("set", async ({ key, payload, write }) => {
+  ring.handle("set", async ({ key, partition, payload, write }) => {
     const { value, ttlSeconds } = decodeSetRequest(payload);
     if (ttlSeconds > cacheLimits.maxTtlSeconds) {
       throw new ParsecError("INVALID_ARGUMENT", "the ttl is too long");
     }
+    admit(partition, { key, value });
     const expiresAtMs = ttlSeconds === 0 ? 0 : Math.ceil(now() + ttlSeconds * 1000);
     await write(encodeOperation({ kind: "set", key, value, expiresAtMs }));
     return encodeAnswer({ node, existed: false, value: "" });

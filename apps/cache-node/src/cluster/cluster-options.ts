@@ -21,8 +21,12 @@ const nodeCount = 3;
 const defaultPort = 8081;
 
 /** What can be said of all nodes at once, just as of one. */
-const { partitions, platform, replicas, ack, sync, insecure, "log-level": logLevel } = nodeFlags;
-const sharedFlags = { partitions, platform, replicas, ack, sync, insecure, "log-level": logLevel };
+const { partitions, platform, replicas, ack, sync, insecure } = nodeFlags;
+const [maxMib, logLevel] = [nodeFlags["max-mib"], nodeFlags["log-level"]];
+const sharedFlags = {
+  ...{ partitions, platform, replicas, ack, sync, insecure },
+  ...{ "max-mib": maxMib, "log-level": logLevel },
+};
 
 /** Flags of the `start` command. */
 const clusterFlags = {

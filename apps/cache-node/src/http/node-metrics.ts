@@ -154,6 +154,12 @@ function addCacheMetrics(register: Registry, data: CacheData): void {
     registers,
     collect: () => size.set(data.counts().sizeBytes),
   });
+  const held: Gauge = new Gauge({
+    name: "cache_held_bytes",
+    help: "What counts against --max-mib: the same, and 200 bytes for each entry",
+    registers,
+    collect: () => held.set(data.heldBytes),
+  });
   addCounter(register, {
     name: "cache_expired_total",
     help: "Entries that have expired while this node was their owner",

@@ -3,6 +3,7 @@ import { ParsecError } from "@parsec/core";
 import { createRing } from "@parsec/ring";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
+import { createMemoryLimit } from "../cache/memory-limit.ts";
 import { createRingCache } from "../cache/ring-cache.ts";
 import { addCacheRoutes } from "../http/cache-routes.ts";
 import { closeHttpServer, createHttpServer } from "../http/http-server.ts";
@@ -60,11 +61,12 @@ export async function startCacheNode(
     ring.onRelease((released) => data.disown(released));
     logRingEvents(ring, log);
 
+    const admit = createMemoryLimit(data, config.maxMib);
     const metrics = createNodeMetrics({ ring, data, persistent });
     let closing: Promise<void> | undefined;
     const server = createHttpServer(log, { isLeaving: () => closing !== undefined });
     keep({ close: () => closeHttpServer(server) });
-    addCacheRoutes(server, metrics.measure(createRingCache(ring, now)));
+    addCacheRoutes(server, metrics.measure(createRingCache(ring, { now, admit })));
     addStatusRoutes(server, { ring, data, metrics });
     const port = await listen(server, config.http);
 

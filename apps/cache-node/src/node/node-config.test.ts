@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { getHeapStatistics } from "node:v8";
 import { parseFlags } from "@parsec/program";
 import { expect, test } from "vitest";
 import { describeNats } from "./nats-target.ts";
@@ -21,6 +22,7 @@ test("the defaults of the Go example, copies on two nodes, nothing on disk", () 
     ack: "one-backup",
     persist: undefined,
     sync: "second",
+    maxMib: Math.floor(getHeapStatistics().heap_size_limit / 2 / 1024 ** 2),
     logLevel: "info",
   });
 });
@@ -79,6 +81,8 @@ test.each([
   ["--replicas", "9"],
   ["--ack", "none"],
   ["--sync", "never"],
+  ["--max-mib", "0"],
+  ["--max-mib", "1048577"],
   ["--log-level", "loud"],
   ["--node", "a\nb"],
   ["--node", "n".repeat(256)],

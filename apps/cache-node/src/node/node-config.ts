@@ -22,6 +22,8 @@ export interface NodeConfig {
   /** Folder for the data; undefined: in memory only. */
   readonly persist: string | undefined;
   readonly sync: SyncPolicy;
+  /** What keys and values may take in memory, in MiB. */
+  readonly maxMib: number;
   readonly logLevel: string;
 }
 
@@ -30,6 +32,8 @@ const syncPolicies = ["second", "always"] as const;
 const maxPartitions = 4096;
 const maxReplicas = 8;
 const maxNameBytes = 255;
+/** A tebibyte, which is more than V8 can hold. */
+const maxMaxMib = 1_048_576;
 
 /** Takes each setting from the flags, else from its variable, else its default. Throws `INVALID_ARGUMENT` naming it. */
 export function resolveNodeConfig(
@@ -58,6 +62,7 @@ export function resolveNodeConfig(
     ack: read("ack", choiceOf(acks)),
     persist: read("persist", (_source, text) => (text === "" ? undefined : resolve(text))),
     sync: read("sync", choiceOf(syncPolicies)),
+    maxMib: read("max-mib", countUpTo(maxMaxMib)),
     logLevel: read("log-level", choiceOf(logLevels)),
   };
 }

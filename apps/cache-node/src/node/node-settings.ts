@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import type { Flag } from "@parsec/program";
 
 /** What can be set by a flag or a variable. */
@@ -11,6 +12,7 @@ export type SettingName =
   | "ack"
   | "persist"
   | "sync"
+  | "max-mib"
   | "log-level"
   | "insecure";
 
@@ -29,6 +31,9 @@ export const logLevels: readonly string[] = [
   "debug",
   "trace",
 ];
+
+/** Half of what V8 allows this process: the rest is for requests under way, and for copies that move. */
+const defaultMaxMib = Math.floor(getHeapStatistics().heap_size_limit / 2 / 1024 / 1024);
 
 export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
   node: {
@@ -84,6 +89,12 @@ export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
     help: "with --persist: force the disk each second, or always before a write is done",
     variable: "PARSEC_SYNC",
     fallback: "second",
+  },
+  "max-mib": {
+    value: "<count>",
+    help: "MiB that keys and values may take here; then new values are refused",
+    variable: "PARSEC_MAX_MIB",
+    fallback: String(defaultMaxMib),
   },
   "log-level": {
     value: "<level>",
