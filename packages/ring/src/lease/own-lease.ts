@@ -42,6 +42,8 @@ export class OwnLease {
   #session: string = randomUUID();
   #status: LeaseStatus = "active";
   #beat = 0;
+  /** Whether a write of this process was ever acknowledged. */
+  #hasHeld = false;
   #replaced = 0;
   #revision = 0;
   #deadline = Number.NEGATIVE_INFINITY;
@@ -118,7 +120,7 @@ export class OwnLease {
     this.#revision = revision;
     this.#replaced = session === undefined ? 0 : revision;
     const { clock, leaseMs } = this.#options;
-    if (session !== undefined && (begun || clock.now() < this.#yieldUntil)) {
+    if (session !== undefined && (this.#hasHeld || clock.now() < this.#yieldUntil)) {
       // Two processes under one name must not take it from each other for ever: the older one waits.
       this.#yieldUntil = clock.now() + 2 * leaseMs;
     }
@@ -205,6 +207,7 @@ export class OwnLease {
       if (session !== this.#session) return;
       this.#revision = Math.max(this.#revision, revision);
       this.#ackedRevision = revision;
+      this.#hasHeld = true;
       if (this.#status === "gone") return;
       this.#deadline = Math.max(this.#deadline, sentAt + leaseMs - marginMs);
       this.#wallDeadline = wallSentAt + leaseMs - marginMs;
