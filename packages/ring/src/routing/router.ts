@@ -73,6 +73,7 @@ export class Router {
     let sentOn = 0;
     let reason = "nobody owns the partition";
     for (let attempt = 0; ; attempt++) {
+      const asked = this.#options.table();
       if (signal?.aborted) throw aborted(signal);
       const timeoutMs = deadline - clock.now();
       if (timeoutMs <= 0) {
@@ -97,6 +98,12 @@ export class Router {
           throw new ParsecError("PEER_UNREACHABLE", message);
         }
         if (answer.epoch > (this.#options.table()?.epoch ?? 0)) await whenTable(answer.epoch);
+      }
+      // There is somebody else to ask already.
+      if (!isSameOwnership(partition, [asked, this.#options.table()])) {
+        attempt = 0;
+        sentOn = redirects;
+        continue;
       }
       // Whoever is sent elsewhere waits for the table that says where.
       const isRedirected = redirects > sentOn;
@@ -186,6 +193,14 @@ export class Router {
       signal?.addEventListener("abort", done, { once: true });
     });
   }
+}
+
+function isSameOwnership(
+  partition: number,
+  [one, other]: readonly [RingTable | undefined, RingTable | undefined],
+): boolean {
+  const isSameRing = one?.incarnation === other?.incarnation;
+  return isSameRing && one?.parts[partition]?.epoch === other?.parts[partition]?.epoch;
 }
 
 function aborted(signal: AbortSignal | undefined): ParsecError {
