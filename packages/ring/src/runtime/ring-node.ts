@@ -1,20 +1,16 @@
-import { isParsecError, ParsecError } from "@parsec/core";
+import type { ParsecError } from "@parsec/core";
 import type { Coordinator, CoordinatorEntry } from "../coordinator/coordinator.ts";
 import { OwnLease } from "../lease/own-lease.ts";
 import type { Link } from "../link/link.ts";
-import { BackupDesk, checkPartition } from "../replication/backup-desk.ts";
-import { sendCopy } from "../replication/copy-sender.ts";
+import { BackupDesk } from "../replication/backup-desk.ts";
 import type { RingEvent } from "../ring-events.ts";
 import type { RingSettings } from "../ring-options.ts";
 import { OwnerDesk, type RingHandler } from "../routing/owner-desk.ts";
-import { decodeRequest, type OwnerRequest } from "../routing/request-body.ts";
 import { memberOf, type RingTable } from "../table/ring-table.ts";
 import { TableKeeper, tableKey } from "../table/table-keeper.ts";
-import { tableLimits } from "../table/table-limits.ts";
-import { FieldReader } from "../wire/field-reader.ts";
-import { type Answer, encodeAnswer, type RequestHead, readHead } from "../wire/ring-message.ts";
 import { Membership } from "./membership.ts";
 import { PartitionTerms } from "./partition-terms.ts";
+import { RequestDesk } from "./request-desk.ts";
 import { TableWatch } from "./table-watch.ts";
 
 export interface RingNodeOptions {
@@ -41,12 +37,12 @@ export class RingNode {
   readonly watch: TableWatch;
   readonly #options: RingNodeOptions;
   readonly #backupDesk: BackupDesk;
+  readonly #requestDesk: RequestDesk;
   #store: string | undefined = undefined;
   #incarnationSeenAtMs = 0;
   #members: ReadonlySet<string> = new Set();
   #addresses: ReadonlySet<string> = new Set();
   #judged = "";
-  #copies = 0;
   #lastError: ParsecError | undefined = undefined;
   #cancelTick: (() => void) | undefined = undefined;
   #cancelPlan: (() => void) | undefined = undefined;
@@ -128,6 +124,16 @@ export class RingNode {
       clock,
       copyIdleMs: Math.max(10_000, settings.replicaTimeoutMs * 2),
     });
+    this.#requestDesk = new RequestDesk({
+      settings,
+      link,
+      pieceBytes,
+      table,
+      watch: this.watch,
+      terms: this.terms,
+      ownerDesk: this.ownerDesk,
+      backupDesk: this.#backupDesk,
+    });
   }
 
   get lastError(): ParsecError | undefined {
@@ -141,7 +147,7 @@ export class RingNode {
   }
 
   start(): void {
-    this.#options.link.serve((request) => this.#answer(request));
+    this.#options.link.serve((request) => this.#requestDesk.answer(request));
     this.#options.coordinator.start({
       snapshot: (entries, store) => this.#snapshot(entries, store),
       changed: (entry) => this.#changed(entry),
@@ -155,6 +161,7 @@ export class RingNode {
   stop(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#requestDesk.close();
     this.#cancelTick?.();
     this.#cancelPlan?.();
     this.lease.fence(reason);
@@ -316,72 +323,5 @@ export class RingNode {
     this.terms.tick();
     const nextMs = Math.min(tickMs, Math.max(5, this.membership.nextChangeMs));
     this.#cancelTick = clock.schedule(nextMs, () => this.#tick());
-  }
-
-  async #answer(request: Uint8Array): Promise<Uint8Array> {
-    try {
-      const answer = await this.#serve(request);
-      const { maxPayloadBytes } = this.#options.settings;
-      if (answer.outcome !== "done" || answer.body.length <= maxPayloadBytes) {
-        return encodeAnswer(answer);
-      }
-      const message = `an answer of ${answer.body.length} bytes, ${maxPayloadBytes} allowed`;
-      throw new ParsecError("VALUE_TOO_LARGE", message);
-    } catch (error) {
-      const failed = isParsecError(error)
-        ? error
-        : new ParsecError("ORIGIN_FAILED", "the node failed to answer", { cause: error });
-      return encodeAnswer({ outcome: "failed", error: failed });
-    }
-  }
-
-  async #serve(request: Uint8Array): Promise<Answer> {
-    const { settings } = this.#options;
-    const reader = new FieldReader(request);
-    const head = readHead(reader);
-    checkPartition(head.partition, settings.partitions);
-    if (this.#closed) return { outcome: "refused", refusal: "not-owner", epoch: 0 };
-    const { kind } = head;
-    if (kind === "call" || kind === "write" || kind === "read") {
-      const owned: OwnerRequest = decodeRequest(kind, reader, settings);
-      return this.ownerDesk.serve(head, owned);
-    }
-    if (settings.state === undefined) {
-      throw new ParsecError("INVALID_ARGUMENT", "this node keeps no state in the ring");
-    }
-    await this.#hearOfOwner(head);
-    const refused = this.#backupDesk.refuse(head);
-    if (refused !== undefined) return refused;
-    if (kind === "replicate") return this.#backupDesk.replicate(head, reader);
-    if (kind === "copy") return this.#backupDesk.copy(head, reader);
-    if (kind === "position") return this.#backupDesk.position(head);
-    return this.#sendCopy(head, reader.text(tableLimits.maxAddressBytes));
-  }
-
-  /**
-   * Waits for the table that made the asker the owner. No other: while much moves there is a new one every few
-   * milliseconds, and each write would wait until this node has heard of the last.
-   */
-  async #hearOfOwner({ incarnation, epoch, partition, partEpoch }: RequestHead): Promise<void> {
-    const table = this.table.table;
-    if (table?.incarnation !== incarnation) return;
-    if (partEpoch > (table.parts[partition]?.epoch ?? 0)) await this.watch.reach(epoch);
-  }
-
-  /** A new owner wants what this node holds. */
-  async #sendCopy(head: RequestHead, address: string): Promise<Answer> {
-    const { link, settings } = this.#options;
-    const { throttle } = this.terms;
-    await throttle.run(() =>
-      sendCopy({
-        replica: this.terms.replicaOf(head.partition),
-        head: () => ({ ...head, kind: "copy" }),
-        copy: ++this.#copies,
-        pieceBytes,
-        send: (piece) => link.request(address, piece, { timeoutMs: settings.replicaTimeoutMs }),
-        throttle: (bytes) => throttle.pace(bytes),
-      }),
-    );
-    return { outcome: "done", body: new Uint8Array() };
   }
 }
