@@ -83,7 +83,8 @@ async function launch(program: string, file: string): Promise<ChildProcess> {
   return child;
 }
 
-function freePort(): Promise<number> {
+/** A loopback port that nobody listens on at the moment. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);
