@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { getHeapStatistics } from "node:v8";
 import { ParsecError } from "@parsec/core";
 import type { GivenFlags } from "@parsec/program";
 import type { WriteAck } from "@parsec/ring";
@@ -62,7 +63,7 @@ export function resolveNodeConfig(
     ack: read("ack", choiceOf(acks)),
     persist: read("persist", (_source, text) => (text === "" ? undefined : resolve(text))),
     sync: read("sync", choiceOf(syncPolicies)),
-    maxMib: read("max-mib", countUpTo(maxMaxMib)),
+    maxMib: read("max-mib", parseMaxMib),
     logLevel: read("log-level", choiceOf(logLevels)),
   };
 }
@@ -78,6 +79,12 @@ function countUpTo(max: number): (source: string, text: string) => number {
     if (count >= 1 && count <= max) return count;
     throw invalid(source, `must be a whole number from 1 to ${max}, not ${JSON.stringify(text)}`);
   };
+}
+
+function parseMaxMib(source: string, text: string): number {
+  if (text !== "auto") return countUpTo(maxMaxMib)(source, text);
+  // The rest is for requests under way, and for copies that move.
+  return Math.floor(getHeapStatistics().heap_size_limit / 2 / 1024 / 1024);
 }
 
 function choiceOf<Choice extends string>(

@@ -1,4 +1,3 @@
-import { getHeapStatistics } from "node:v8";
 import type { Flag } from "@parsec/program";
 
 /** What can be set by a flag or a variable. */
@@ -31,9 +30,6 @@ export const logLevels: readonly string[] = [
   "debug",
   "trace",
 ];
-
-/** Half of what V8 allows this process: the rest is for requests under way, and for copies that move. */
-const defaultMaxMib = Math.floor(getHeapStatistics().heap_size_limit / 2 / 1024 / 1024);
 
 export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
   node: {
@@ -92,9 +88,9 @@ export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
   },
   "max-mib": {
     value: "<count>",
-    help: "MiB that keys and values may take here; then new values are refused",
+    help: "MiB that keys and values may take; then new values are refused; auto: half of V8's heap",
     variable: "PARSEC_MAX_MIB",
-    fallback: String(defaultMaxMib),
+    fallback: "auto",
   },
   "log-level": {
     value: "<level>",
