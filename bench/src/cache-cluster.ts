@@ -11,8 +11,8 @@ import type { StartedServer } from "./redis-server.ts";
 import { endProgram, startPinned } from "./run-program.ts";
 import { parsecVersion } from "./versions.ts";
 
-const manifest = import.meta.resolve("@parsec/cache-node/package.json");
-const program = fileURLToPath(new URL("dist/node.js", manifest));
+// Not a dependency: before it is built, its program could not be linked, and every install would say so.
+const program = fileURLToPath(new URL("../../apps/cache-node/dist/node.js", import.meta.url));
 const settleLimitMs = 30_000;
 
 /** What bench reads of `GET /ring`. */
