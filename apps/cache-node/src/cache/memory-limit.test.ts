@@ -32,6 +32,17 @@ test("what has expired makes room", () => {
   expect(data.heldBytes).toBe(0);
 });
 
+test("a value that has expired itself is no room for the next under its key", () => {
+  let nowMs = 0;
+  const data = new CacheData(() => nowMs);
+  const admit = createMemoryLimit(data, 1);
+  data.set(0, { key: "a", value: half, expiresAtMs: 10 });
+  data.set(0, { key: "b", value: half, expiresAtMs: 0 });
+  nowMs = 10;
+  expect(() => admit(0, { key: "a", value: "x".repeat(600 * 1024) })).toThrow(refused);
+  admit(0, { key: "a", value: half });
+});
+
 test("what is held is counted up and down, whichever way entries come and go", () => {
   let nowMs = 0;
   const data = new CacheData(() => nowMs);

@@ -16,8 +16,10 @@ export type AdmitValue = (partition: number, record: Pick<CacheRecord, "key" | "
  */
 export function createMemoryLimit(data: CacheData, maxMib: number): AdmitValue {
   return (partition, record) => {
-    const growth = data.growthBy(partition, record);
-    const isFull = (): boolean => growth > 0 && data.heldBytes + growth > maxMib * mib;
+    const isFull = (): boolean => {
+      const growth = data.growthBy(partition, record);
+      return growth > 0 && data.heldBytes + growth > maxMib * mib;
+    };
     if (!isFull()) return;
     data.sweep(sweepLimit);
     if (!isFull()) return;
