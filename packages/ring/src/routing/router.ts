@@ -70,10 +70,10 @@ export class Router {
     const { signal } = route;
     const deadline = clock.now() + route.timeoutMs;
     let redirects = 0;
-    let sentOn = 0;
     let reason = "nobody owns the partition";
     for (let attempt = 0; ; attempt++) {
       const asked = this.#options.table();
+      const redirectsBefore = redirects;
       if (signal?.aborted) throw aborted(signal);
       const timeoutMs = deadline - clock.now();
       if (timeoutMs <= 0) {
@@ -102,12 +102,10 @@ export class Router {
       // There is somebody else to ask already.
       if (!isSameOwnership(partition, [asked, this.#options.table()])) {
         attempt = 0;
-        sentOn = redirects;
         continue;
       }
       // Whoever is sent elsewhere waits for the table that says where.
-      const isRedirected = redirects > sentOn;
-      sentOn = redirects;
+      const isRedirected = redirects > redirectsBefore;
       const backoffMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(attempt, 10));
       await this.#pause(isRedirected ? redirectPauseMs * redirects : backoffMs, {
         deadline,
