@@ -51,12 +51,6 @@ export class CacheCluster {
     return [...this.#nodes.values()].map(({ url }) => url);
   }
 
-  get pids(): number[] {
-    const natsPid = this.#nats?.process.pid;
-    const pids = [...this.#nodes.values()].map(({ pid }) => pid);
-    return natsPid === undefined ? pids : [...pids, natsPid];
-  }
-
   /** Resolves, as all that changes the ring, when it has come to rest. */
   async start<Ids extends readonly string[]>(
     ...ids: Ids
@@ -127,9 +121,12 @@ export async function withCacheCluster(
   body: (cluster: CacheCluster) => Promise<void>,
 ): Promise<void> {
   const storeFolder = await mkdtemp(join(tmpdir(), "parsec-bench-nats-"));
-  const nats = await startNats(plan, { core: plan.servingCore, storeFolder });
-  if (nats === undefined) plan.say("no nats-server on this machine: left out");
-  else {
+  try {
+    const nats = await startNats(plan, { core: plan.servingCore, storeFolder });
+    if (nats === undefined) {
+      plan.say("no nats-server on this machine: left out");
+      return;
+    }
     const cluster = new CacheCluster(nats, plan.servingCore);
     try {
       await body(cluster);
@@ -137,8 +134,9 @@ export async function withCacheCluster(
       await cluster.close();
       await endProgram(nats.process);
     }
+  } finally {
+    await rm(storeFolder, { recursive: true, force: true });
   }
-  await rm(storeFolder, { recursive: true, force: true });
 }
 
 async function viewOf(url: string): Promise<RingView> {

@@ -66,7 +66,7 @@ async function startOurs(
   const natsVersion = nats === undefined ? "" : `, ${nats.version}`;
   const serve = async (task: RemoteServerTask): Promise<{ at: string; pids: number[] }> => {
     const args = [JSON.stringify(task)];
-    const child = startProgram("remote-server", withCore(plan.servingCore, args));
+    const child = startProgram("remote-server", { args, core: plan.servingCore });
     servers.push(child);
     const at = await firstLineOf(child, `the ${task.role} of ${name}`);
     return { at, pids: [child.pid ?? 0, ...natsPids] };
@@ -158,16 +158,9 @@ type WithoutKeyCount<Task> = Task extends unknown ? Omit<Task, "keyCount"> : nev
 
 function asking(plan: Plan, task: WithoutKeyCount<RemoteClientTask>): () => ChildProcess {
   const args = [JSON.stringify({ ...task, keyCount: keyCount(plan) })];
-  return () => startProgram("remote-client", withCore(plan.askingCore, args));
+  return () => startProgram("remote-client", { args, core: plan.askingCore });
 }
 
 function keyCount(plan: Plan): number {
   return plan.smoke ? 500 : 10_000;
-}
-
-function withCore(
-  core: number | undefined,
-  args: readonly string[],
-): { readonly args: readonly string[]; readonly core?: number } {
-  return core === undefined ? { args } : { args, core };
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 /** Where `pnpm bench` pins its programs: one core each side, so that a figure is a figure per core. */
 export interface Pinned {
-  readonly core?: number;
+  readonly core?: number | undefined;
   readonly nodeArgs?: readonly string[];
   readonly args?: readonly string[];
 }

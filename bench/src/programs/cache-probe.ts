@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { partitionOf } from "../../../packages/ring/src/table/partition-hash.ts";
 import { type CacheClient, createCacheClient } from "../cache-client.ts";
 
 /*
@@ -113,11 +113,10 @@ async function kill(pid: number): Promise<CacheProbeOutage> {
   };
 }
 
-/** Some key of a partition: the first eight bytes of its SHA-256, modulo their number. */
+/** Some key of a partition. */
 function keyOf(partition: number): string {
   for (let at = 0; ; at++) {
     const key = `probe:${at}`;
-    const hash = createHash("sha256").update(key).digest().readBigUInt64BE();
-    if (Number(hash % BigInt(partitions)) === partition) return key;
+    if (partitionOf(key, partitions) === partition) return key;
   }
 }

@@ -25,7 +25,7 @@ export async function ringLoad(plan: Plan): Promise<Row[]> {
   const tally = new Tally("cache node under load");
   await withCacheCluster(plan, async (cluster) => {
     const alone = new CacheCluster(undefined, plan.servingCore);
-    const bare = startProgram("bare-cache", withCore(plan.servingCore));
+    const bare = startProgram("bare-cache", { core: plan.servingCore });
     const redis = await startRedis(plan.servingCore);
     const subjects: Subject[] = [];
     const add = async (
@@ -87,10 +87,6 @@ async function measureAll(
 
 function startAsking(plan: Plan, task: CacheLoadTask): ChildLines {
   const args = [JSON.stringify(task)];
-  const child = startProgram("cache-load", { args, ...withCore(plan.askingCore) });
+  const child = startProgram("cache-load", { args, core: plan.askingCore });
   return new ChildLines(child, `who asks ${task.subject}`);
-}
-
-function withCore(core: number | undefined): { readonly core?: number } {
-  return core === undefined ? {} : { core };
 }
