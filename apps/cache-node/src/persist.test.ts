@@ -20,6 +20,15 @@ describeOnOneServer((server) => {
     await cluster.settled();
   }
 
+  async function startOnDisk(): Promise<void> {
+    const folder = await temporaryFolder();
+    cluster = createNodeCluster({
+      natsUrl: server.url,
+      args: (id) => ["--persist", join(folder, id)],
+    });
+    await startAll();
+  }
+
   test.each([
     [
       "killed all at once",
@@ -30,12 +39,7 @@ describeOnOneServer((server) => {
       (all: NodeCluster) => [...all.nodes.values()].map((node) => node.leave()),
     ],
   ])("nodes that are %s have everything when they are started again", async (_how, end) => {
-    const folder = await temporaryFolder();
-    cluster = createNodeCluster({
-      natsUrl: server.url,
-      args: (id) => ["--persist", join(folder, id)],
-    });
-    await startAll();
+    await startOnDisk();
     await cluster.fill(300);
     for (let round = 0; round < 2; round++) {
       await Promise.all(end(cluster));
@@ -50,12 +54,7 @@ describeOnOneServer((server) => {
   });
 
   test("under load, a node is killed and comes back, then all are, and no acknowledged write is lost", async () => {
-    const folder = await temporaryFolder();
-    cluster = createNodeCluster({
-      natsUrl: server.url,
-      args: (id) => ["--persist", join(folder, id)],
-    });
-    await startAll();
+    await startOnDisk();
     const load = startHttpLoad(cluster, 24);
     for (const id of ["a", "b"]) {
       await load.acknowledged(300);
@@ -71,12 +70,7 @@ describeOnOneServer((server) => {
   });
 
   test("nodes that are stopped one after the other, and started the other way round", async () => {
-    const folder = await temporaryFolder();
-    cluster = createNodeCluster({
-      natsUrl: server.url,
-      args: (id) => ["--persist", join(folder, id)],
-    });
-    await startAll();
+    await startOnDisk();
     await cluster.fill(300);
     for (const id of ids) expect(await cluster.nodes.get(id)?.leave()).toBe(0);
     // The last one that went has everything; the others wait for it.

@@ -22,10 +22,15 @@ const defaultPort = 8081;
 
 /** What can be said of all nodes at once, just as of one. */
 const { partitions, platform, replicas, ack, sync, insecure } = nodeFlags;
-const [maxMib, logLevel] = [nodeFlags["max-mib"], nodeFlags["log-level"]];
 const sharedFlags = {
-  ...{ partitions, platform, replicas, ack, sync, insecure },
-  ...{ "max-mib": maxMib, "log-level": logLevel },
+  partitions,
+  platform,
+  replicas,
+  ack,
+  sync,
+  insecure,
+  "max-mib": nodeFlags["max-mib"],
+  "log-level": nodeFlags["log-level"],
 };
 
 /** Flags of the `start` command. */

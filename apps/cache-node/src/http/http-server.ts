@@ -20,9 +20,8 @@ const closeGraceMs = 5_000;
  */
 export function createHttpServer(
   log: Logger,
-  options: { readonly isLeaving?: () => boolean } = {},
+  { isLeaving }: { readonly isLeaving: () => boolean },
 ): FastifyInstance {
-  const { isLeaving = () => false } = options;
   const server = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
