@@ -1,7 +1,7 @@
 import { createGroupCache } from "@parsec/core";
 import { LRUCache } from "lru-cache";
 // The store is no public API; it is what `set` of another cache compares with.
-import { ByteStore } from "../../../packages/core/src/byte-store.ts";
+import { ByteStore } from "../../../packages/core/src/memory/byte-store.ts";
 import { type Plan, scaled } from "../plan.ts";
 import { compare, type Row, type Subject } from "../result.ts";
 import { parsecVersion, versionOf } from "../versions.ts";

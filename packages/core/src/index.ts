@@ -1,35 +1,35 @@
 // What users of a cache need.
 
+export type { CachePolicy, HotPolicy } from "./cache-policy.ts";
 export type { Clock } from "./clock.ts";
 export { createSystemClock } from "./clock.ts";
-export type { ClusterConfig } from "./cluster-config.ts";
-export { clusterConfigFromEnv } from "./cluster-config.ts";
-export type { Codec } from "./codec.ts";
-export { bytesCodec, jsonCodec, textCodec } from "./codec.ts";
-export { createPlacement } from "./create-placement.ts";
-export type { DataSource } from "./data-source.ts";
-export type { DnsDiscovery, DnsDiscoveryStats } from "./dns-discovery.ts";
-export { createDnsDiscovery } from "./dns-discovery.ts";
-export type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
+export type { ClusterConfig } from "./discovery/cluster-config.ts";
+export { clusterConfigFromEnv } from "./discovery/cluster-config.ts";
+export type { DnsDiscovery, DnsDiscoveryStats } from "./discovery/dns-discovery.ts";
+export { createDnsDiscovery } from "./discovery/dns-discovery.ts";
+export type { DnsDiscoveryOptions } from "./discovery/dns-discovery-options.ts";
+export type { DiscoveringNode, PeerDiscovery } from "./discovery/peer-discovery.ts";
 export type { ParsecErrorCode } from "./errors.ts";
 export { isParsecError, ParsecError } from "./errors.ts";
-export type { Group, GroupCache, GroupLoader, GroupOptions } from "./group-cache.ts";
-export { createGroupCache } from "./group-cache.ts";
-export type { NodeOptions } from "./group-directory.ts";
-export type { CachePolicy, HotPolicy } from "./group-options.ts";
 export type { CacheStats, GroupStats } from "./group-stats.ts";
-export type { InvalidationResult } from "./invalidation.ts";
+export type { InvalidationResult } from "./invalidation/invalidation.ts";
 export { keyFromBytes, keyToBytes } from "./key-bytes.ts";
-export type { DiscoveringNode, PeerDiscovery } from "./peer-discovery.ts";
-export type { Placement, PlacementName } from "./placement.ts";
+export { createPlacement } from "./placement/create-placement.ts";
+export type { Placement, PlacementName } from "./placement/placement.ts";
+export type { Codec } from "./registry/codec.ts";
+export { bytesCodec, jsonCodec, textCodec } from "./registry/codec.ts";
+export type { DataSource } from "./registry/data-source.ts";
+export type { Group, GroupCache, GroupLoader, GroupOptions } from "./registry/group-cache.ts";
+export { createGroupCache } from "./registry/group-cache.ts";
+export type { NodeOptions } from "./registry/node.ts";
 export type {
   ClusterStats,
   DataSourceHandle,
   DataSourceOptions,
   DataSourceRegistry,
-} from "./registry.ts";
-export { createDataSourceClusterRegistry, createDataSourceRegistry } from "./registry.ts";
-export type { SourceCoding } from "./source-origin.ts";
+} from "./registry/registry.ts";
+export { createDataSourceClusterRegistry, createDataSourceRegistry } from "./registry/registry.ts";
+export type { SourceCoding } from "./registry/source-origin.ts";
 
 // The contract between a node and its peers, for authors of transports.
 
@@ -50,14 +50,7 @@ export type {
 
 // Frames, batches and health: what transports share.
 
-export { readTakenOver } from "./applied-outcome.ts";
-export { discoveryOption, FollowedPeers } from "./followed-peers.ts";
-export type { FrameChannel, FrameExchange } from "./frame-in-flight.ts";
-export { FrameInFlight } from "./frame-in-flight.ts";
-export type { FrameServerOptions } from "./frame-server.ts";
-export { FrameServer } from "./frame-server.ts";
-export { Gate } from "./gate.ts";
-export type { OutgoingInvalidations, SendInvalidations } from "./invalidation-batcher.ts";
+export { discoveryOption, FollowedPeers } from "./discovery/followed-peers.ts";
 export type { NumberRange } from "./option-checks.ts";
 export {
   choiceOption,
@@ -67,21 +60,31 @@ export {
   secretsOption,
   wholeOption,
 } from "./option-checks.ts";
-export { errorFromOwner } from "./owner-error.ts";
-export { encodeEntries } from "./peer-frame-entries.ts";
-export { encodeCancellation, encodeInvalidations } from "./peer-frame-invalidations.ts";
-export { isErrorCode, requestKind } from "./peer-frame-layout.ts";
-export type { FrameLimits } from "./peer-frame-limits.ts";
-export { resolveFrameLimits } from "./peer-frame-limits.ts";
-export type { PeerHealthChange, PeerHealthOptions } from "./peer-health.ts";
-export { PeerHealth } from "./peer-health.ts";
-export type { PeerLinkOptions } from "./peer-link.ts";
-export { PeerLink } from "./peer-link.ts";
-export type { PeerPing } from "./peer-ping.ts";
-export { readPeerTrace } from "./peer-trace.ts";
-export { ReplayGuard } from "./replay-guard.ts";
-export { resolvePeerHealth } from "./resolve-peer-health.ts";
-export type { AnswerSink } from "./served-frame.ts";
-export { ServedFrame } from "./served-frame.ts";
-export type { SilenceOptions } from "./silence-watch.ts";
-export { SilenceWatch } from "./silence-watch.ts";
+export { Gate } from "./semaphore.ts";
+export { ReplayGuard } from "./transport/auth/replay-guard.ts";
+export type { PeerHealthChange, PeerHealthOptions } from "./transport/health/peer-health.ts";
+export { PeerHealth } from "./transport/health/peer-health.ts";
+export type { PeerPing } from "./transport/health/peer-ping.ts";
+export { resolvePeerHealth } from "./transport/health/resolve-peer-health.ts";
+export type { SilenceOptions } from "./transport/health/silence-watch.ts";
+export { SilenceWatch } from "./transport/health/silence-watch.ts";
+export type { FrameChannel, FrameExchange } from "./transport/link/frame-in-flight.ts";
+export { FrameInFlight } from "./transport/link/frame-in-flight.ts";
+export type {
+  OutgoingInvalidations,
+  SendInvalidations,
+} from "./transport/link/invalidation-batcher.ts";
+export { errorFromOwner } from "./transport/link/owner-error.ts";
+export type { PeerLinkOptions } from "./transport/link/peer-link.ts";
+export { PeerLink } from "./transport/link/peer-link.ts";
+export type { FrameServerOptions } from "./transport/server/frame-server.ts";
+export { FrameServer } from "./transport/server/frame-server.ts";
+export type { AnswerSink } from "./transport/server/served-frame.ts";
+export { ServedFrame } from "./transport/server/served-frame.ts";
+export { readTakenOver } from "./transport/wire/applied-outcome.ts";
+export { encodeEntries } from "./transport/wire/entries.ts";
+export { encodeCancellation, encodeInvalidations } from "./transport/wire/invalidations.ts";
+export { isErrorCode, requestKind } from "./transport/wire/layout.ts";
+export type { FrameLimits } from "./transport/wire/limits.ts";
+export { resolveFrameLimits } from "./transport/wire/limits.ts";
+export { readPeerTrace } from "./transport/wire/trace-context.ts";

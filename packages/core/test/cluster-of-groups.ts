@@ -3,7 +3,7 @@ import {
   type Group,
   type GroupCache,
   type GroupOptions,
-} from "../src/group-cache.ts";
+} from "../src/registry/group-cache.ts";
 import { DirectNetwork, type DirectNetworkOptions } from "./direct-peers.ts";
 import { SteppedClock } from "./stepped-clock.ts";
 import { WaitingLoader } from "./waiting-loader.ts";

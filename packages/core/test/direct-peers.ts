@@ -1,5 +1,5 @@
 import { ParsecError } from "../src/errors.ts";
-import { abortError } from "../src/flight.ts";
+import { abortError } from "../src/group/singleflight.ts";
 import type {
   Peer,
   PeerHandOver,

@@ -1,10 +1,14 @@
 import { ParsecError } from "../src/errors.ts";
-import type { FrameChannel, FrameExchange, FrameInFlight } from "../src/frame-in-flight.ts";
-import { FrameServer } from "../src/frame-server.ts";
 import type { PeerHost } from "../src/peer.ts";
-import { encodeCancellation } from "../src/peer-frame-invalidations.ts";
-import { resolveFrameLimits } from "../src/peer-frame-limits.ts";
-import type { ServedFrame } from "../src/served-frame.ts";
+import type {
+  FrameChannel,
+  FrameExchange,
+  FrameInFlight,
+} from "../src/transport/link/frame-in-flight.ts";
+import { FrameServer } from "../src/transport/server/frame-server.ts";
+import type { ServedFrame } from "../src/transport/server/served-frame.ts";
+import { encodeCancellation } from "../src/transport/wire/invalidations.ts";
+import { resolveFrameLimits } from "../src/transport/wire/limits.ts";
 
 /** A transport within one process: frames reach a `FrameServer`, its answers come back, both in later turns. */
 export class LoopbackChannel implements FrameChannel {

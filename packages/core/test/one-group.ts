@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { createGroupCache, type Group, type GroupOptions } from "../src/group-cache.ts";
 import type { GroupStats } from "../src/group-stats.ts";
+import { createGroupCache, type Group, type GroupOptions } from "../src/registry/group-cache.ts";
 import { SteppedClock } from "./stepped-clock.ts";
 import { WaitingLoader } from "./waiting-loader.ts";
 

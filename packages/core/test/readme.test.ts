@@ -63,7 +63,7 @@ it("names every option, counter and error code that there is", async () => {
     return [...source.matchAll(pattern)].map(([, name]) => name as string);
   };
   const names = [
-    ...(await namesIn("group-options.ts", /^ {2}readonly (\w+)\?:/gm)),
+    ...(await namesIn("cache-policy.ts", /^ {2}readonly (\w+)\?:/gm)),
     ...(await namesIn("source-origin.ts", /^ {2}readonly (\w+)\?:/gm)),
     ...(await namesIn("group-stats.ts", /^ {2}readonly (\w+):/gm)),
     ...(await namesIn("errors.ts", /^ {2}\| "(\w+)"/gm)),

@@ -1,4 +1,4 @@
-import type { DataSource } from "../src/data-source.ts";
+import type { DataSource } from "../src/registry/data-source.ts";
 
 export interface User {
   readonly id: string;

@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest";
+import { type CachePolicy, resolvePolicy } from "./cache-policy.ts";
+
+const mebibyte = 2 ** 20;
+
+describe("resolvePolicy", () => {
+  it("fills in the documented defaults", () => {
+    expect(resolvePolicy({})).toEqual({
+      maxBytes: 64 * mebibyte,
+      ttlMs: Number.POSITIVE_INFINITY,
+      ttlJitter: 0.1,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
+      negativeTtlMs: 0,
+      timeoutMs: 10_000,
+      hotFromRatePerMinute: 10,
+      onPeerFailure: "load",
+      maxFallbackLoads: 64,
+      maxKeyBytes: 1024,
+      maxValueBytes: 16 * mebibyte,
+    });
+  });
+
+  it("takes what it is given, up to each limit", () => {
+    const lowest: CachePolicy = {
+      maxBytes: 0,
+      ttlMs: 0,
+      ttlJitter: 0,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
+      negativeTtlMs: 0,
+      timeoutMs: 1,
+      hot: { minRatePerMinute: 0 },
+      onPeerFailure: "fail",
+      maxFallbackLoads: 1,
+      maxKeyBytes: 1,
+      maxValueBytes: 0,
+    };
+    const { hot, ...same } = lowest;
+    expect(hot).toBeDefined();
+    expect(resolvePolicy(lowest)).toEqual({ ...same, hotFromRatePerMinute: 0 });
+    const highest: CachePolicy = {
+      maxBytes: 16 * 1024 * mebibyte,
+      ttlMs: Number.POSITIVE_INFINITY,
+      ttlJitter: 1,
+      staleWhileRevalidateMs: Number.POSITIVE_INFINITY,
+      staleIfErrorMs: Number.POSITIVE_INFINITY,
+      negativeTtlMs: Number.POSITIVE_INFINITY,
+      timeoutMs: 366 * 24 * 3600 * 1000,
+      maxFallbackLoads: 1_000_000,
+      maxKeyBytes: 65_535,
+      maxValueBytes: 512 * mebibyte,
+    };
+    expect(resolvePolicy(highest)).toMatchObject(highest);
+  });
+
+  it("has no hot cache for false, and the default rate for an empty object", () => {
+    expect(resolvePolicy({ hot: false }).hotFromRatePerMinute).toBe(Number.POSITIVE_INFINITY);
+    expect(resolvePolicy({ hot: {} }).hotFromRatePerMinute).toBe(10);
+  });
+
+  it.each([
+    ["maxBytes", [-1, 16 * 1024 * mebibyte + 1, Number.POSITIVE_INFINITY], "from 0 to 17179869184"],
+    ["ttlMs", [-1], "from 0 to Infinity"],
+    ["ttlJitter", [-0.1, 1.01], "from 0 to 1"],
+    ["staleWhileRevalidateMs", [-1], "from 0 to Infinity"],
+    ["staleIfErrorMs", [-1], "from 0 to Infinity"],
+    ["negativeTtlMs", [-1], "from 0 to Infinity"],
+    ["timeoutMs", [0, -1, Number.POSITIVE_INFINITY], "from 1 to 31622400000"],
+    ["maxFallbackLoads", [0, -1, 1_000_001], "from 1 to 1000000"],
+    ["maxKeyBytes", [0, 65_536], "from 1 to 65535"],
+    ["maxValueBytes", [-1, 512 * mebibyte + 1], "from 0 to 536870912"],
+  ] as const)(
+    "names %s and its limits when it is out of range or no number",
+    (field, outside, limits) => {
+      for (const given of [...outside, Number.NaN, "1", null, {}]) {
+        expect(() => resolvePolicy({ [field]: given })).toThrow(
+          expect.objectContaining({
+            code: "INVALID_ARGUMENT",
+            message: expect.stringContaining(`${field} must be a number ${limits}, not `),
+          }),
+        );
+      }
+    },
+  );
+
+  it.each([
+    [{ hot: true }, "hot must be false or an object, not true"],
+    [{ hot: null }, "hot must be false or an object, not null"],
+    [
+      { hot: { minRatePerMinute: -1 } },
+      "hot.minRatePerMinute must be a number from 0 to Infinity, not -1",
+    ],
+    [
+      { hot: { minRatePerMinute: "5" } },
+      'hot.minRatePerMinute must be a number from 0 to Infinity, not "5"',
+    ],
+    [{ onPeerFailure: "retry" }, 'onPeerFailure must be "load" or "fail", not "retry"'],
+    [null, "options must be an object, not null"],
+    ["fast", 'options must be an object, not "fast"'],
+  ])("refuses %j in plain words", (policy, message) => {
+    expect(() => resolvePolicy(policy as CachePolicy)).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
+    );
+  });
+});

@@ -1,0 +1,124 @@
+import { isIP } from "node:net";
+import { type Clock, createSystemClock } from "../clock.ts";
+import { ParsecError } from "../errors.ts";
+import { describe, rangeOption, wholeOption } from "../option-checks.ts";
+import { type DnsSearch, systemSearch } from "./dns-search.ts";
+import { isHostName } from "./node-id.ts";
+
+/** Options of `createDnsDiscovery`. The same on every node. */
+export interface DnsDiscoveryOptions {
+  /** What to look up, such as a headless service. A dot at its end says that it is complete. */
+  readonly name: string;
+  /**
+   * `"address"`: A records, or AAAA where this node's own address is IPv6; all nodes have the port of this
+   * one. `"srv"`: SRV records with a port each; priority and weight mean nothing here. Defaults to `"srv"`
+   * for names that begin with `_`, such as `_http._tcp.parsec`, else to `"address"`.
+   */
+  readonly record?: "address" | "srv";
+  /** DNS servers to ask, as `address` or `address:port`. Defaults to those of the system. */
+  readonly servers?: readonly string[];
+  /** Domains that may complete the name, tried before the name alone. Defaults to what `/etc/resolv.conf` says, none with `servers`. */
+  readonly searchDomains?: readonly string[];
+  /** How often DNS is asked. Defaults to 5,000; each time up to a tenth more or less. */
+  readonly refreshMs?: number;
+  /** How long an answer may take. Defaults to 3,000. */
+  readonly timeoutMs?: number;
+  /** While DNS fails it is asked ever less often, down to this. Defaults to 30,000, at least `refreshMs`. */
+  readonly maxBackoffMs?: number;
+  /** A node that this many answers in a row do not list is dropped. Defaults to 2; 1 drops it at once. */
+  readonly forgetAfter?: number;
+  /** An answer that lists more nodes is refused. Defaults to 1,000. */
+  readonly maxPeers?: number;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+/** Every option with its value. */
+export interface ResolvedDnsOptions
+  extends Required<Omit<DnsDiscoveryOptions, "servers" | "searchDomains">> {
+  readonly servers: readonly string[] | undefined;
+  /** Asked each time, because the machine's own answer may change. */
+  readonly search: () => Promise<DnsSearch>;
+}
+
+const hourMs = 3_600_000;
+
+/** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and what it may be. */
+export function resolveDnsOptions(options: DnsDiscoveryOptions): ResolvedDnsOptions {
+  if (typeof options !== "object" || options === null) {
+    throw invalid(`the options must be an object, not ${describe(options)}`);
+  }
+  const name = checkName(options.name);
+  const refreshMs = rangeOption("refreshMs", options.refreshMs, [5000, 10, 24 * hourMs]);
+  const record = options.record ?? (name.startsWith("_") ? "srv" : "address");
+  if (record !== "address" && record !== "srv") {
+    throw invalid(`record must be "address" or "srv", not ${describe(record)}`);
+  }
+  return {
+    name,
+    record,
+    servers: checkServers(options.servers),
+    search: resolveSearch(options),
+    refreshMs,
+    timeoutMs: rangeOption("timeoutMs", options.timeoutMs, [3000, 10, hourMs]),
+    maxBackoffMs: rangeOption("maxBackoffMs", options.maxBackoffMs, [
+      Math.max(30_000, refreshMs),
+      refreshMs,
+      24 * hourMs,
+    ]),
+    forgetAfter: wholeOption("forgetAfter", options.forgetAfter, [2, 1, 1000]),
+    maxPeers: wholeOption("maxPeers", options.maxPeers, [1000, 1, 10_000]),
+    clock: options.clock ?? createSystemClock(),
+    random: options.random ?? Math.random,
+  };
+}
+
+function checkName(name: unknown): string {
+  if (isDnsName(name)) return name;
+  throw invalid(
+    `name must be a DNS name such as "parsec-peers", without scheme and port, not ${describe(name)}`,
+  );
+}
+
+function isDnsName(name: unknown): name is string {
+  return typeof name === "string" && isIP(name) === 0 && isHostName(name);
+}
+
+function resolveSearch(options: DnsDiscoveryOptions): () => Promise<DnsSearch> {
+  const { servers, searchDomains } = options;
+  if (searchDomains === undefined && servers === undefined) return systemSearch;
+  const domains = searchDomains ?? [];
+  const valid = Array.isArray(domains) && domains.every(isDnsName);
+  if (!valid) {
+    throw invalid('searchDomains must be an array of DNS names such as "svc.cluster.local"');
+  }
+  const search = { domains, ndots: Number.POSITIVE_INFINITY };
+  return async () => search;
+}
+
+function checkServers(servers: unknown): readonly string[] | undefined {
+  if (servers === undefined) return undefined;
+  if (!Array.isArray(servers) || servers.length === 0) {
+    throw invalid("servers must be an array of addresses, with at least one");
+  }
+  for (const server of servers) {
+    if (isServer(server)) continue;
+    throw invalid(
+      `servers must be addresses such as "10.0.0.2", "10.0.0.2:53" or "[fd00::2]:53", not ${describe(server)}`,
+    );
+  }
+  return servers;
+}
+
+function isServer(server: unknown): boolean {
+  if (typeof server !== "string") return false;
+  if (isIP(server) !== 0) return true;
+  const [, address = "", port] = /^(.*?):(\d{1,5})$/.exec(server) ?? [];
+  const version = isIP(address.replace(/^\[(.*)\]$/, "$1"));
+  const isSpelledRight = version === 4 ? !address.startsWith("[") : address.startsWith("[");
+  return version !== 0 && isSpelledRight && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
+function invalid(message: string): ParsecError {
+  return new ParsecError("INVALID_ARGUMENT", message);
+}

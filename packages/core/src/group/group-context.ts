@@ -1,0 +1,34 @@
+import type { ResolvedPolicy } from "../cache-policy.ts";
+import type { Clock } from "../clock.ts";
+import type { GroupCounters } from "../group-stats.ts";
+import type { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
+import type { Sweeps } from "../invalidation/recent-sweeps.ts";
+import type { GroupMemory } from "../memory/group-memory.ts";
+import type { PeerPicker } from "../peer.ts";
+import type { WarmUp } from "../rebalance/warm-up.ts";
+import type { SharedSignals } from "../shared-signals.ts";
+import type { GroupLimits } from "./group-limits.ts";
+import type { Origin } from "./origin.ts";
+
+/** What a node brings to each of its groups. */
+export interface NodeContext {
+  readonly picker: PeerPicker;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly warmUp: WarmUp;
+  readonly missed: MissedInvalidations;
+  /** The callers' signals. */
+  readonly signals: SharedSignals;
+}
+
+/** What the parts of one group share. */
+export interface GroupParts<Input, T> {
+  readonly name: string;
+  readonly policy: ResolvedPolicy;
+  readonly limits: GroupLimits;
+  readonly origin: Origin<Input, T>;
+  readonly node: NodeContext;
+  readonly memory: GroupMemory<T>;
+  readonly counters: GroupCounters;
+  readonly sweeps: Sweeps;
+}

@@ -1,0 +1,389 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { hashKey } from "../key-hash.ts";
+import { ByteStore, entryCharge, entryOverheadBytes } from "./byte-store.ts";
+
+interface ModelEntry {
+  readonly value: Uint8Array | undefined;
+  readonly freshUntil: number;
+  watched: boolean;
+  charge: number;
+}
+
+/** The store as its contract reads, with two Maps whose order is the order of use. */
+class ModelStore {
+  readonly #maxBytes: number;
+  readonly main: Map<string, ModelEntry> = new Map();
+  readonly hot: Map<string, ModelEntry> = new Map();
+  readonly reported: string[] = [];
+  readonly evictions: { main: number; hot: number } = { main: 0, hot: 0 };
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  static bytes(list: Map<string, ModelEntry>): number {
+    let bytes = 0;
+    for (const entry of list.values()) bytes += entry.charge;
+    return bytes;
+  }
+
+  get bytes(): number {
+    return ModelStore.bytes(this.main) + ModelStore.bytes(this.hot);
+  }
+
+  get contents(): string {
+    const found: string[] = [];
+    for (const key of keys) {
+      const entry = this.find(key);
+      if (entry !== undefined) found.push(entryText(key, { ...entry, hot: this.hot.has(key) }));
+    }
+    return found.join("\n");
+  }
+
+  find(key: string): ModelEntry | undefined {
+    return this.main.get(key) ?? this.hot.get(key);
+  }
+
+  touch(key: string): void {
+    const list = this.main.has(key) ? this.main : this.hot;
+    const entry = list.get(key) as ModelEntry;
+    list.delete(key);
+    list.set(key, entry);
+  }
+
+  put(key: string, entry: ModelEntry, hot: boolean): boolean {
+    this.delete(key);
+    if (entry.charge > this.#maxBytes) return false;
+    while (this.bytes + entry.charge > this.#maxBytes) this.#evict(undefined);
+    (hot ? this.hot : this.main).set(key, entry);
+    return true;
+  }
+
+  watch(key: string, extraBytes: number): boolean {
+    const entry = this.find(key) as ModelEntry;
+    if (entry.charge + extraBytes > this.#maxBytes) return false;
+    entry.charge += extraBytes;
+    entry.watched = true;
+    while (this.bytes > this.#maxBytes) this.#evict(key);
+    return true;
+  }
+
+  delete(key: string): void {
+    const entry = this.find(key);
+    if (entry?.watched) this.reported.push(key);
+    this.main.delete(key);
+    this.hot.delete(key);
+  }
+
+  clear(): void {
+    for (const key of [...this.main.keys(), ...this.hot.keys()]) this.delete(key);
+  }
+
+  #evict(spared: string | undefined): void {
+    const hotFirst = ModelStore.bytes(this.hot) > ModelStore.bytes(this.main) / 8;
+    for (const name of hotFirst ? (["hot", "main"] as const) : (["main", "hot"] as const)) {
+      const victim = [...this[name].keys()].find((key) => key !== spared);
+      if (victim === undefined) continue;
+      this.evictions[name]++;
+      this.delete(victim);
+      return;
+    }
+    throw new Error("the model found nothing to evict");
+  }
+}
+
+const keys = [
+  "",
+  "a",
+  "user:1",
+  "é",
+  "ÿÿ",
+  "日本",
+  "日",
+  "e\u0301",
+  "\ud83d\ude00",
+  "\ud83d",
+  "\udcff\udcfe",
+  "x".repeat(300),
+  "日".repeat(150),
+  ...Array.from({ length: 20 }, (_, index) => `key ${index}`),
+];
+
+/** An entry as text, so that all of them are compared at once. */
+function entryText(
+  key: string,
+  entry: { hot: boolean; freshUntil: number; value: Uint8Array | undefined },
+): string {
+  const value = entry.value === undefined ? "none" : Buffer.from(entry.value).toString("base64");
+  return `${JSON.stringify(key)} ${entry.hot} ${entry.freshUntil} ${value}`;
+}
+
+function contentsOf(store: ByteStore): string {
+  const found: string[] = [];
+  for (const key of keys) {
+    const slot = store.find(key);
+    if (slot < 0) continue;
+    const entry = {
+      hot: store.isHot(slot),
+      freshUntil: store.freshUntil(slot),
+      value: store.value(slot),
+    };
+    found.push(entryText(store.key(slot), entry));
+  }
+  return found.join("\n");
+}
+
+function recordBytes(key: string, value: Uint8Array | undefined): number {
+  const wide = [...key].some((character) => (character.codePointAt(0) as number) > 0xff);
+  return key.length * (wide ? 2 : 1) + (value?.length ?? 0);
+}
+
+const anyStep = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      kind: fc.constant("put" as const),
+      key: fc.constantFrom(...keys),
+      // Lengths around the block sizes, and some that alone exceed the budget.
+      value: fc.option(
+        fc.oneof(
+          { weight: 8, arbitrary: fc.uint8Array({ maxLength: 100 }) },
+          { weight: 1, arbitrary: fc.uint8Array({ minLength: 0, maxLength: 5000 }) },
+        ),
+        { nil: undefined, freq: 8 },
+      ),
+      hot: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
+      freshUntil: fc.oneof(fc.double({ noNaN: true }), fc.constant(Number.POSITIVE_INFINITY)),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("touch" as const, "delete" as const),
+      key: fc.constantFrom(...keys),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("watch" as const),
+      key: fc.constantFrom(...keys),
+      extraBytes: fc.nat(900),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("clear" as const) }) },
+);
+
+function storeOf(maxBytes: number): { store: ByteStore; reported: string[] } {
+  const reported: string[] = [];
+  return { store: new ByteStore({ maxBytes, onRemove: (key) => reported.push(key) }), reported };
+}
+
+function put(store: ByteStore, key: string, value: Uint8Array | undefined, hot = false): number {
+  return store.put(key, value, { freshUntil: 1, hot });
+}
+
+describe("ByteStore", () => {
+  it("I3 holds what two plain LRU lists under one budget would hold, after every step", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 5000 }),
+        fc.array(anyStep, { maxLength: 120, size: "max" }),
+        (maxBytes, steps) => {
+          const { store, reported } = storeOf(maxBytes);
+          const model = new ModelStore(maxBytes);
+          for (const step of steps) {
+            if (step.kind === "put") {
+              const { key, value, hot, freshUntil } = step;
+              const charge = entryCharge(recordBytes(key, value));
+              const kept = model.put(key, { value, freshUntil, watched: false, charge }, hot);
+              expect(store.put(key, value, { freshUntil, hot }) >= 0).toBe(kept);
+            } else if (step.kind === "clear") {
+              store.clear();
+              model.clear();
+            } else {
+              const slot = store.find(step.key);
+              expect(slot >= 0).toBe(model.find(step.key) !== undefined);
+              if (slot >= 0) {
+                if (step.kind === "touch") {
+                  store.touch(slot);
+                  model.touch(step.key);
+                } else if (step.kind === "watch") {
+                  const fits = store.watch(slot, step.extraBytes);
+                  expect(fits).toBe(model.watch(step.key, step.extraBytes));
+                } else {
+                  expect(store.delete(step.key)).toBe(true);
+                  model.delete(step.key);
+                }
+              }
+            }
+            expect(store.main.bytes).toBe(ModelStore.bytes(model.main));
+            expect(store.hot.bytes).toBe(ModelStore.bytes(model.hot));
+            expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+            expect(store.main.items).toBe(model.main.size);
+            expect(store.hot.items).toBe(model.hot.size);
+            expect(store.main.evictions).toBe(model.evictions.main);
+            expect(store.hot.evictions).toBe(model.evictions.hot);
+            expect(reported).toEqual(model.reported);
+            expect(contentsOf(store)).toBe(model.contents);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("I3 charges the block that key and value take, and the overhead", () => {
+    const { store } = storeOf(10_000);
+    put(store, "k", Buffer.alloc(20));
+    expect(store.bytes).toBe(32 + entryOverheadBytes);
+    put(store, "日", Buffer.alloc(31));
+    expect(store.bytes).toBe(32 + 48 + 2 * entryOverheadBytes);
+  });
+
+  it("I3 counts a replaced key once", () => {
+    const { store } = storeOf(10_000);
+    for (let round = 0; round < 100; round++) put(store, "k", Buffer.alloc(100 + round));
+    expect(store.items).toBe(1);
+    expect(store.bytes).toBe(entryCharge(1 + 199));
+    put(store, "k", Buffer.alloc(5), true);
+    expect(store.main).toMatchObject({ items: 0, bytes: 0, evictions: 0 });
+    expect(store.hot).toMatchObject({ items: 1, bytes: entryCharge(6) });
+  });
+
+  it("I3 takes an entry that fills the budget exactly, and refuses one that is larger by a block", () => {
+    const { store } = storeOf(entryCharge(256));
+    expect(put(store, "k", Buffer.alloc(255))).toBeGreaterThanOrEqual(0);
+    expect(store.bytes).toBe(entryCharge(256));
+    expect(put(store, "other", Buffer.alloc(255))).toBe(-1);
+    expect(store.find("k")).toBeGreaterThanOrEqual(0);
+    expect(store.find("other")).toBe(-1);
+  });
+
+  it("drops only the key itself when its new value is larger than the budget", () => {
+    const { store } = storeOf(2000);
+    put(store, "a", Buffer.alloc(50));
+    put(store, "b", Buffer.alloc(50));
+    expect(put(store, "b", Buffer.alloc(5000))).toBe(-1);
+    expect(store.find("b")).toBe(-1);
+    expect(store.find("a")).toBeGreaterThanOrEqual(0);
+    expect(store.bytes).toBe(entryCharge(51));
+    expect(store.main.evictions).toBe(0);
+  });
+
+  it("evicts from the hot list once it exceeds an eighth of the main one, else from the main list", () => {
+    const charge = entryCharge(101);
+    const { store } = storeOf(20 * charge);
+    for (let index = 0; index < 18; index++)
+      put(store, String.fromCharCode(97 + index), Buffer.alloc(100));
+    put(store, "y", Buffer.alloc(100), true);
+    put(store, "z", Buffer.alloc(100), true);
+    // 2 hot entries for 18 main ones are within the eighth: the oldest main entry goes.
+    put(store, "A", Buffer.alloc(100), true);
+    expect(store.main.evictions).toBe(1);
+    expect(store.find("a")).toBe(-1);
+    // 3 for 17 are not: the oldest hot entry goes.
+    put(store, "B", Buffer.alloc(100));
+    expect(store.hot.evictions).toBe(1);
+    expect(store.find("y")).toBe(-1);
+    expect(store.find("b")).toBeGreaterThanOrEqual(0);
+  });
+
+  it("keeps apart keys whose hashes are the same", () => {
+    const [one, other] = ["user:162789", "user:379192"];
+    expect(hashKey(one)).toBe(hashKey(other));
+    const { store } = storeOf(10_000);
+    put(store, one, Buffer.from("1"));
+    expect(store.find(other)).toBe(-1);
+    put(store, other, Buffer.from("2"));
+    expect(store.value(store.find(one))?.toString()).toBe("1");
+    expect(store.value(store.find(other))?.toString()).toBe("2");
+    store.delete(one);
+    expect(store.find(one)).toBe(-1);
+    expect(store.value(store.find(other))?.toString()).toBe("2");
+  });
+
+  it("tells an empty value from a negative entry", () => {
+    const { store } = storeOf(1000);
+    const empty = put(store, "empty", new Uint8Array());
+    const negative = put(store, "negative", undefined);
+    expect(store.value(empty)?.length).toBe(0);
+    expect(store.value(negative)).toBeUndefined();
+  });
+
+  it("keeps a copy: later changes of the given bytes do not show", () => {
+    const { store } = storeOf(1000);
+    const given = Buffer.from("before");
+    const slot = put(store, "k", given);
+    given.fill("x");
+    expect(store.value(slot)?.toString()).toBe("before");
+  });
+
+  it("finds every key of thousands while it grows, shrinks and grows again", () => {
+    const { store } = storeOf(2 ** 24);
+    const textOf = (index: number): string => `value of ${index}`.repeat((index % 7) + 1);
+    const keyOf = (index: number): string =>
+      index % 3 === 0 ? `schlüssel:${index}` : `鍵:${index}`;
+    const count = 20_000;
+    for (let index = 0; index < count; index++)
+      put(store, keyOf(index), Buffer.from(textOf(index)));
+    for (let index = 0; index < count; index += 2) expect(store.delete(keyOf(index))).toBe(true);
+    expect(store.items).toBe(count / 2);
+    for (let index = 0; index < count; index += 4) put(store, keyOf(index), Buffer.from("again"));
+    for (let index = 0; index < count; index++) {
+      const slot = store.find(keyOf(index));
+      if (index % 2 === 0 && index % 4 !== 0) expect(slot).toBe(-1);
+      else {
+        const value = store.value(slot)?.toString();
+        expect(value).toBe(index % 4 === 0 ? "again" : textOf(index));
+      }
+    }
+    store.clear();
+    expect(store.bytes).toBe(0);
+    expect(store.items).toBe(0);
+    expect(store.find(keyOf(1))).toBe(-1);
+    expect(store.main.evictions).toBe(0);
+    put(store, "k", Buffer.from("v"));
+    expect(store.value(store.find("k"))?.toString()).toBe("v");
+  });
+
+  it("reports a watched entry once, however it goes", () => {
+    const { store, reported } = storeOf(3 * entryCharge(101));
+    const watched = (key: string): void => {
+      expect(store.watch(put(store, key, Buffer.alloc(100)), 0)).toBe(true);
+    };
+    watched("replaced");
+    put(store, "replaced", Buffer.alloc(100));
+    watched("deleted");
+    store.delete("deleted");
+    store.delete("deleted");
+    watched("evicted");
+    for (const key of ["a", "b", "c"]) put(store, key, Buffer.alloc(100));
+    watched("cleared");
+    store.clear();
+    store.clear();
+    expect(reported).toEqual(["replaced", "deleted", "evicted", "cleared"]);
+  });
+
+  it("I3 changes nothing when what is kept beside an entry would not fit", () => {
+    const { store, reported } = storeOf(1000);
+    const other = put(store, "other", Buffer.alloc(10));
+    const slot = put(store, "k", Buffer.alloc(10));
+    const before = store.bytes;
+    expect(store.watch(slot, 1000)).toBe(false);
+    expect(store.bytes).toBe(before);
+    store.delete("k");
+    expect(reported).toEqual([]);
+    expect(store.find("other")).toBe(other);
+  });
+  it("I3 refuses to charge an entry more than its counter can hold", () => {
+    const { store } = storeOf(2 ** 34);
+    const slot = put(store, "k", Buffer.alloc(10));
+    expect(store.watch(slot, 2 ** 31)).toBe(false);
+    expect(store.watch(slot, 2 ** 31 - 1 - store.bytes)).toBe(true);
+    expect(store.bytes).toBe(2 ** 31 - 1);
+    store.delete("k");
+    expect(store.bytes).toBe(0);
+  });
+});

@@ -1,0 +1,368 @@
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { SteppedClock } from "../../test/stepped-clock.ts";
+import { type CachePolicy, resolvePolicy } from "../cache-policy.ts";
+import { GroupCounters } from "../group-stats.ts";
+import { type Decoder, GroupMemory } from "./group-memory.ts";
+
+interface Data {
+  readonly name: string;
+  readonly list: number[];
+}
+
+const json: Decoder<Data> = {
+  decode: (bytes) => JSON.parse(Buffer.from(bytes).toString("utf8")) as Data,
+  shared: true,
+};
+
+const copies: Decoder<Data> = { decode: json.decode, shared: false };
+
+function newMemory(policy: CachePolicy = {}, decoder: Decoder<Data> = json) {
+  const clock = new SteppedClock();
+  const counters = new GroupCounters();
+  const memory = new GroupMemory({ policy: resolvePolicy(policy), clock, decoder, counters });
+  const store = (
+    key: string,
+    value: unknown,
+    entry: { ttlMs?: number; hot?: boolean; tags?: readonly string[] } = {},
+  ): void => {
+    memory.store(key, {
+      value: value === undefined ? undefined : Buffer.from(JSON.stringify(value)),
+      freshUntil: clock.now() + (entry.ttlMs ?? Number.POSITIVE_INFINITY),
+      hot: entry.hot ?? false,
+      tags: entry.tags ?? [],
+    });
+  };
+  return { memory, clock, counters, store };
+}
+
+const alice = { name: "alice", list: [1, 2] };
+
+describe("GroupMemory", () => {
+  it("gives every reader the same frozen data and the same promise, decoded once", async () => {
+    const decode = vi.fn(json.decode);
+    const { memory, store } = newMemory({}, { decode, shared: true });
+    store("k", alice);
+    const first = memory.hit("k");
+    expect(memory.hit("k")).toBe(first);
+    const data = await first;
+    expect(data).toEqual(alice);
+    expect(memory.peek("k")).toBe(data);
+    expect(() => data?.list.push(3)).toThrow(TypeError);
+    expect(decode).toHaveBeenCalledTimes(1);
+  });
+
+  it("decodes anew for each reader when the decoder says so", async () => {
+    const { memory, store } = newMemory({}, copies);
+    store("k", alice);
+    const one = await memory.hit("k");
+    one?.list.push(3);
+    expect(await memory.hit("k")).toEqual(alice);
+    expect(memory.peek("k")).toEqual(alice);
+  });
+
+  it("decodes anew for each reader what freezing does not protect", () => {
+    const { memory, store } = newMemory(
+      {},
+      { decode: () => new Map() as unknown as Data, shared: true },
+    );
+    store("k", alice);
+    expect(memory.peek("k")).not.toBe(memory.peek("k"));
+  });
+
+  it("remembers that there is none, apart from knowing nothing", async () => {
+    const { memory, store } = newMemory();
+    store("none", undefined);
+    expect(memory.hit("unknown")).toBeUndefined();
+    expect(await memory.hit("none")).toBeUndefined();
+    expect(memory.hit("none")).toBeInstanceOf(Promise);
+    expect(memory.peek("none")).toBeUndefined();
+    expect(memory.hits).toBe(3);
+  });
+
+  it("gives nothing once the time is up, to the millisecond", async () => {
+    const { memory, clock, store } = newMemory();
+    store("k", alice, { ttlMs: 100 });
+    store("read", alice, { ttlMs: 100 });
+    expect(memory.peek("read")).toEqual(alice);
+    await clock.advance(99);
+    expect(memory.peek("k")).toEqual(alice);
+    expect(memory.peek("read")).toEqual(alice);
+    await clock.advance(1);
+    for (const key of ["k", "read"]) {
+      expect(memory.peek(key)).toBeUndefined();
+      expect(memory.hit(key)).toBeUndefined();
+      expect(memory.copyForPeer(key)).toBeUndefined();
+      expect(memory.staleHit(key)).toBeUndefined();
+      expect(memory.copyOnError(key)).toBeUndefined();
+    }
+  });
+
+  it("forgets the decoded data with the entry: dropped, replaced, cleared or evicted", () => {
+    const { memory, store } = newMemory({ maxBytes: 2000 });
+    const later = { name: "later", list: [] };
+    store("k", alice);
+    expect(memory.peek("k")).toEqual(alice);
+    store("k", later);
+    expect(memory.peek("k")).toEqual(later);
+    memory.drop("k");
+    expect(memory.peek("k")).toBeUndefined();
+    store("k", alice);
+    expect(memory.peek("k")).toEqual(alice);
+    memory.clear();
+    expect(memory.peek("k")).toBeUndefined();
+    store("k", alice);
+    expect(memory.peek("k")).toEqual(alice);
+    for (let index = 0; index < 50; index++) store(`other ${index}`, alice);
+    expect(memory.peek("k")).toBeUndefined();
+    expect(memory.stats().main.evictions).toBeGreaterThan(0);
+  });
+
+  it("counts a hit in the cache that had the entry", () => {
+    const { memory, store } = newMemory();
+    store("main", alice);
+    store("hot", alice, { hot: true });
+    for (let read = 0; read < 3; read++) memory.peek("main");
+    for (let read = 0; read < 2; read++) void memory.hit("hot");
+    memory.copyForPeer("main");
+    memory.peek("unknown");
+    expect(memory.stats()).toMatchObject({
+      main: { hits: 4, items: 1 },
+      hot: { hits: 2, items: 1 },
+    });
+    expect(memory.hits).toBe(6);
+  });
+
+  it("I3 charges the decoded data it keeps, and gives the charge back with the entry", () => {
+    const { memory, store } = newMemory();
+    store("k", alice);
+    const undecoded = memory.stats().main.bytes;
+    memory.peek("k");
+    const decoded = memory.stats().main.bytes;
+    expect(decoded).toBeGreaterThan(undecoded + 300);
+    memory.peek("k");
+    expect(memory.stats().main.bytes).toBe(decoded);
+    memory.drop("k");
+    expect(memory.stats().main).toMatchObject({ bytes: 0, items: 0 });
+  });
+
+  it("I3 decodes at each read what would not fit beside its bytes", () => {
+    const decode = vi.fn(json.decode);
+    const { memory, store } = newMemory({ maxBytes: 200 }, { decode, shared: true });
+    store("k", alice);
+    expect(memory.peek("k")).toEqual(alice);
+    expect(memory.peek("k")).toEqual(alice);
+    expect(decode).toHaveBeenCalledTimes(2);
+    expect(memory.stats().main.bytes).toBeLessThanOrEqual(200);
+  });
+
+  it("I3 stays within the budget whatever is stored, read and dropped", () => {
+    const step = fc.record({
+      kind: fc.constantFrom("store", "store", "hit", "peek", "drop", "tag", "copy"),
+      key: fc.nat(12).map((index) => `key ${index}`),
+      size: fc.nat(400),
+      hot: fc.boolean(),
+      tags: fc.subarray(["a", "b"]),
+    });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 6000 }),
+        fc.array(step, { maxLength: 150, size: "max" }),
+        (maxBytes, steps) => {
+          const { memory, store } = newMemory({ maxBytes });
+          for (const { kind, key, size, hot, tags } of steps) {
+            if (kind === "store") store(key, { name: "x".repeat(size), list: [] }, { hot, tags });
+            else if (kind === "hit") void memory.hit(key);
+            else if (kind === "peek") memory.peek(key);
+            else if (kind === "drop") memory.drop(key);
+            else if (kind === "copy") memory.copyForPeer(key);
+            else memory.dropTagged(tags[0] ?? "a");
+            const { main, hot: copied } = memory.stats();
+            expect(main.bytes + copied.bytes).toBeLessThanOrEqual(maxBytes);
+            expect(main.bytes).toBeGreaterThanOrEqual(0);
+            expect(copied.bytes).toBeGreaterThanOrEqual(0);
+          }
+          memory.clear();
+          const { main, hot } = memory.stats();
+          expect([main.bytes, main.items, hot.bytes, hot.items]).toEqual([0, 0, 0, 0]);
+        },
+      ),
+    );
+  });
+
+  describe("what is stale", () => {
+    it("is served within staleWhileRevalidateMs, frozen and decoded once", async () => {
+      const decode = vi.fn(json.decode);
+      const policy = { staleWhileRevalidateMs: 50 };
+      const { memory, clock, counters, store } = newMemory(policy, { decode, shared: true });
+      store("k", alice, { ttlMs: 100 });
+      await clock.advance(149);
+      const data = await memory.staleHit("k");
+      expect(data).toEqual(alice);
+      expect(() => data?.list.push(3)).toThrow(TypeError);
+      expect(await memory.staleHit("k")).toBe(data);
+      expect(decode).toHaveBeenCalledTimes(1);
+      expect(counters.staleHits).toBe(2);
+      expect(memory.hits).toBe(2);
+      await clock.advance(1);
+      expect(memory.staleHit("k")).toBeUndefined();
+    });
+
+    it("is copied for a peer within staleWhileRevalidateMs, with no time left", async () => {
+      const { memory, clock, store } = newMemory({ staleWhileRevalidateMs: 50 });
+      store("k", alice, { ttlMs: 100 });
+      expect(memory.copyForPeer("k")?.remainingMs).toBe(100);
+      await clock.advance(120);
+      expect(memory.copyForPeer("k")?.remainingMs).toBe(-20);
+    });
+
+    it("is given on an error within staleIfErrorMs", async () => {
+      const { memory, clock, counters, store } = newMemory({ staleIfErrorMs: 50 });
+      store("k", alice, { ttlMs: 100 });
+      await clock.advance(149);
+      expect(memory.staleHit("k")).toBeUndefined();
+      expect(JSON.parse(String(memory.copyOnError("k")?.value))).toEqual(alice);
+      expect(counters.staleHits).toBe(1);
+      await clock.advance(1);
+      expect(memory.copyOnError("k")).toBeUndefined();
+    });
+
+    it("is never a `there is none`", async () => {
+      const { memory, clock, store } = newMemory({
+        staleWhileRevalidateMs: 50,
+        staleIfErrorMs: 50,
+      });
+      store("k", undefined, { ttlMs: 100 });
+      await clock.advance(100);
+      expect(memory.staleHit("k")).toBeUndefined();
+      expect(memory.copyOnError("k")).toBeUndefined();
+    });
+
+    it("I7 is never a copy of what another node owns", async () => {
+      const { memory, clock, store } = newMemory({
+        staleWhileRevalidateMs: 50,
+        staleIfErrorMs: 50,
+      });
+      store("k", alice, { ttlMs: 100, hot: true });
+      await clock.advance(100);
+      expect(memory.staleHit("k")).toBeUndefined();
+      expect(memory.copyForPeer("k")).toBeUndefined();
+      expect(memory.copyOnError("k")).toBeUndefined();
+    });
+  });
+
+  it("gives a peer a private copy of the bytes", () => {
+    const { memory, store } = newMemory();
+    store("k", alice);
+    memory.copyForPeer("k")?.value?.fill(0);
+    expect(memory.peek("k")).toEqual(alice);
+    expect(memory.copyForPeer("k")?.remainingMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  describe("tags", () => {
+    it("drop what carries them, and nothing else", () => {
+      const { memory, store } = newMemory();
+      store("both", alice, { tags: ["a", "b"] });
+      store("a", alice, { tags: ["a"] });
+      store("b", alice, { tags: ["b"] });
+      store("plain", alice);
+      memory.dropTagged("a");
+      const left = ["both", "a", "b", "plain"].filter((key) => memory.peek(key) !== undefined);
+      expect(left).toEqual(["b", "plain"]);
+    });
+
+    it("are those of the value that is there now", () => {
+      const { memory, store } = newMemory();
+      store("k", alice, { tags: ["old"] });
+      store("k", alice, { tags: ["new"] });
+      memory.dropTagged("old");
+      expect(memory.peek("k")).toEqual(alice);
+      memory.dropTagged("new");
+      expect(memory.peek("k")).toBeUndefined();
+    });
+
+    it("are dropped with data that were decoded", () => {
+      const { memory, store } = newMemory();
+      store("k", alice, { tags: ["a"] });
+      memory.peek("k");
+      memory.dropTagged("a");
+      expect(memory.peek("k")).toBeUndefined();
+      expect(memory.stats().main).toMatchObject({ bytes: 0, items: 0 });
+    });
+
+    it("keep an entry out of memory that has no room for them", () => {
+      const { memory, store } = newMemory({ maxBytes: 400 });
+      store("k", alice, { tags: ["a".repeat(1000)] });
+      expect(memory.peek("k")).toBeUndefined();
+      expect(memory.stats().main).toMatchObject({ bytes: 0, items: 0 });
+    });
+  });
+
+  describe("a codec that misbehaves", () => {
+    it("I8 rejects readers by its error and leaves the entry to the others", async () => {
+      let broken = true;
+      const decode = (bytes: Uint8Array): Data => {
+        if (broken) throw new Error("cannot read this");
+        return json.decode(bytes);
+      };
+      const { memory, store } = newMemory({}, { decode, shared: true });
+      store("k", alice);
+      await expect(memory.hit("k")).rejects.toThrow("cannot read this");
+      expect(() => memory.peek("k")).toThrow("cannot read this");
+      broken = false;
+      expect(await memory.hit("k")).toEqual(alice);
+    });
+
+    it("I8 may empty the memory while it decodes: its reader has the data, the memory is whole", async () => {
+      const emptying: Decoder<Data> = {
+        decode: (bytes) => {
+          const data = json.decode(bytes);
+          broken.memory.clear();
+          return data;
+        },
+        shared: true,
+      };
+      const broken = newMemory({}, emptying);
+      for (const key of ["a", "b", "c"]) broken.store(key, alice);
+      expect(await broken.memory.hit("b")).toEqual(alice);
+      expect(broken.memory.stats().main).toMatchObject({ items: 0, bytes: 0 });
+      broken.store("d", alice);
+      expect(broken.memory.peek("d")).toEqual(alice);
+      for (const key of ["a", "b", "c", "d"]) expect(broken.memory.hit(key)).toBeUndefined();
+      broken.memory.clear();
+      expect(broken.memory.stats().main).toMatchObject({ items: 0, bytes: 0 });
+    });
+  });
+
+  it("gives away what is fresh, with its tags and its end, and counts no use of it", async () => {
+    const { memory, clock, store } = newMemory();
+    store("own", alice, { ttlMs: 100, tags: ["t"] });
+    store("copy", alice, { hot: true });
+    store("none", undefined, { ttlMs: 100 });
+    const value = Buffer.from(JSON.stringify(alice));
+    const freshUntil = clock.now() + 100;
+    expect(memory.copyToGive("own")).toEqual({ value, freshUntil, tags: ["t"] });
+    expect(memory.copyToGive("copy")).toMatchObject({
+      value,
+      freshUntil: Number.POSITIVE_INFINITY,
+    });
+    expect(memory.copyToGive("none")).toEqual({ value: undefined, freshUntil, tags: [] });
+    expect(memory.copyToGive("nobody's")).toBeUndefined();
+    expect([memory.has("own"), memory.has("nobody's")]).toEqual([true, false]);
+    await clock.advance(100);
+    expect(memory.copyToGive("own")).toBeUndefined();
+    expect(memory.has("own")).toBe(false);
+    expect(memory.hits).toBe(0);
+  });
+
+  it("lists what it owns, what was used last first", () => {
+    const { memory, store } = newMemory();
+    for (const key of ["a", "b", "c"]) store(key, alice);
+    store("copy", alice, { hot: true });
+    memory.peek("a");
+    memory.copyToGive("b");
+    expect(memory.ownedKeys()).toEqual(["a", "c", "b"]);
+    memory.clear();
+    expect(memory.ownedKeys()).toEqual([]);
+  });
+});

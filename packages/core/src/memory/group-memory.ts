@@ -1,0 +1,287 @@
+import type { ResolvedPolicy } from "../cache-policy.ts";
+import type { Clock } from "../clock.ts";
+import type { CacheStats, GroupCounters } from "../group-stats.ts";
+import { FenceTable } from "../invalidation/fences.ts";
+import { absentTag, TagIndex } from "../invalidation/tag-index.ts";
+import { ByteStore, type ListTotals } from "./byte-store.ts";
+import { freezeDeep } from "./frozen-value.ts";
+import type { RecencyLinks } from "./lru-lists.ts";
+
+/** Makes what callers get out of what is stored. */
+export interface Decoder<T> {
+  /** Throws a `ParsecError` of code `CODEC_FAILED`. */
+  decode(bytes: Uint8Array): T;
+  /** Whether one decoded value may serve many callers, if it can be frozen. */
+  readonly shared: boolean;
+}
+
+/** A decoded, frozen value kept beside an entry that was read more than once, with the promise that is handed out. */
+class Memo<T> {
+  readonly value: T;
+  readonly promise: Promise<T>;
+  readonly slot: number;
+  readonly freshUntil: number;
+  readonly totals: ListTotals;
+
+  constructor(value: T, at: { slot: number; freshUntil: number; totals: ListTotals }) {
+    this.value = value;
+    this.promise = Promise.resolve(value);
+    this.slot = at.slot;
+    this.freshUntil = at.freshUntil;
+    this.totals = at.totals;
+  }
+}
+
+/** Heap a memo takes beside its value and the text of its key: map slot, object, promise, string header. */
+const memoOverheadBytes = 224;
+
+/**
+ * What lies on the heap is charged half as much again: the collector comes round late, and until
+ * then evicted copies are there as well.
+ */
+const heapChargeFactor = 1.5;
+
+/** Copied out of memory, so that it stays good whatever the memory does next. */
+export interface StoredCopy {
+  readonly value: Uint8Array | undefined;
+  /** How much longer it is fresh; 0 or less when it is stale. */
+  readonly remainingMs: number;
+}
+
+/** A copy for a node that takes this one's place. */
+export interface GivenCopy {
+  readonly value: Uint8Array | undefined;
+  readonly freshUntil: number;
+  readonly tags: readonly string[];
+}
+
+/**
+ * What one node remembers of one group: entries as bytes, decoded copies of those read again, tags
+ * and fences. Knows nothing of loading.
+ */
+export class GroupMemory<T> {
+  readonly fences: FenceTable = new FenceTable();
+  readonly #policy: ResolvedPolicy;
+  readonly #clock: Clock;
+  readonly #decoder: Decoder<T>;
+  readonly #counters: GroupCounters;
+  readonly #store: ByteStore;
+  readonly #links: RecencyLinks;
+  readonly #memos: Map<string, Memo<T>> = new Map();
+  readonly #tags: TagIndex = new TagIndex();
+  readonly #absent: Promise<undefined> = Promise.resolve(undefined);
+
+  constructor(parts: {
+    readonly policy: ResolvedPolicy;
+    readonly clock: Clock;
+    readonly decoder: Decoder<T>;
+    readonly counters: GroupCounters;
+  }) {
+    this.#policy = parts.policy;
+    this.#clock = parts.clock;
+    this.#decoder = parts.decoder;
+    this.#counters = parts.counters;
+    this.#store = new ByteStore({
+      maxBytes: parts.policy.maxBytes,
+      onRemove: (key) => {
+        this.#memos.delete(key);
+        this.#tags.remove(key);
+      },
+    });
+    this.#links = this.#store.links;
+  }
+
+  get hits(): number {
+    return this.#store.main.hits + this.#store.hot.hits;
+  }
+
+  /** A fresh answer, counted as a hit, or undefined. This is the path that must be fast. */
+  hit(key: string): Promise<T | undefined> | undefined {
+    const memo = this.#memos.get(key);
+    if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
+      memo.totals.hits++;
+      this.#links.touch(memo.slot, memo.totals.list);
+      return memo.promise;
+    }
+    const slot = this.#findFresh(key);
+    if (slot < 0) return undefined;
+    this.#store.totalsOf(slot).hits++;
+    return this.#open(key, slot);
+  }
+
+  /** Like {@link hit} without waiting, for callers that only want what is in memory. */
+  peek(key: string): T | undefined {
+    const memo = this.#memos.get(key);
+    if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
+      memo.totals.hits++;
+      this.#links.touch(memo.slot, memo.totals.list);
+      return memo.value;
+    }
+    const slot = this.#findFresh(key);
+    if (slot < 0) return undefined;
+    this.#store.totalsOf(slot).hits++;
+    const bytes = this.#store.value(slot);
+    return bytes === undefined ? undefined : this.#decodeAndKeep(key, { slot, bytes });
+  }
+
+  /** A value past its ttl but within `staleWhileRevalidateMs`, counted as a stale hit, or undefined. */
+  staleHit(key: string): Promise<T | undefined> | undefined {
+    const slot = this.#findStale(key, this.#policy.staleWhileRevalidateMs);
+    if (slot < 0) return undefined;
+    this.#store.main.hits++;
+    this.#counters.staleHits++;
+    this.#store.touch(slot);
+    return this.#memos.get(key)?.promise ?? this.#open(key, slot);
+  }
+
+  /** The bytes for a peer, counted as a hit: fresh, or stale within `staleWhileRevalidateMs`. */
+  copyForPeer(key: string): StoredCopy | undefined {
+    let slot = this.#findFresh(key);
+    if (slot < 0) {
+      slot = this.#findStale(key, this.#policy.staleWhileRevalidateMs);
+      if (slot < 0) return undefined;
+      this.#counters.staleHits++;
+    }
+    this.#store.totalsOf(slot).hits++;
+    return this.#copy(slot);
+  }
+
+  /** What may be served because the origin failed: within `staleIfErrorMs`, counted as a stale answer. */
+  copyOnError(key: string): StoredCopy | undefined {
+    const window = Math.max(this.#policy.staleIfErrorMs, this.#policy.staleWhileRevalidateMs);
+    const slot = this.#findStale(key, window);
+    if (slot < 0) return undefined;
+    this.#counters.staleHits++;
+    return this.#copy(slot);
+  }
+
+  /** Whether there is a fresh entry. Counts nothing. */
+  has(key: string): boolean {
+    return this.#findFresh(key) >= 0;
+  }
+
+  /** The keys this node owns, the most recently used first, as they are now. */
+  ownedKeys(): string[] {
+    return this.#store.mainKeys();
+  }
+
+  /** A fresh entry for another node to own. It says nothing about use here, so it counts nothing. */
+  copyToGive(key: string): GivenCopy | undefined {
+    const slot = this.#findFresh(key);
+    if (slot < 0) return undefined;
+    const value = this.#store.value(slot);
+    return {
+      value: value === undefined ? undefined : Buffer.from(value),
+      freshUntil: this.#store.freshUntil(slot),
+      tags: this.#tags.of(key),
+    };
+  }
+
+  /** Keeps a value; `hot` when another node owns the key. Entries larger than the budget are not kept. */
+  store(
+    key: string,
+    entry: {
+      readonly value: Uint8Array | undefined;
+      readonly freshUntil: number;
+      readonly hot: boolean;
+      readonly tags: readonly string[];
+    },
+  ): void {
+    const slot = this.#store.put(key, entry.value, entry);
+    if (slot < 0 || entry.tags.length === 0) return;
+    // An entry that could not be found by its tags must not stay.
+    if (this.#store.watch(slot, TagIndex.cost(key, entry.tags))) this.#tags.add(key, entry.tags);
+    else this.#store.delete(key);
+  }
+
+  drop(key: string): void {
+    this.#store.delete(key);
+  }
+
+  dropTagged(tag: string): void {
+    for (const carried of [tag, absentTag]) {
+      for (const key of this.#tags.keys(carried)) this.#store.delete(key);
+    }
+  }
+
+  clear(): void {
+    this.#store.clear();
+  }
+
+  stats(): { main: CacheStats; hot: CacheStats } {
+    const { main, hot } = this.#store;
+    return {
+      main: {
+        bytes: main.bytes,
+        items: main.items,
+        hits: main.hits,
+        evictions: main.evictions,
+      },
+      hot: {
+        bytes: hot.bytes,
+        items: hot.items,
+        hits: hot.hits,
+        evictions: hot.evictions,
+      },
+    };
+  }
+
+  #findFresh(key: string): number {
+    // Callers in plain JavaScript may ask for anything; the engine says what is wrong with it.
+    if (typeof key !== "string") return -1;
+    const slot = this.#store.find(key);
+    return slot >= 0 && this.#store.freshUntil(slot) > this.#clock.now() ? slot : -1;
+  }
+
+  /** An owned value (never a copy, invariant I7, nor a "there is none") past its ttl by less than `windowMs`. */
+  #findStale(key: string, windowMs: number): number {
+    const slot = this.#store.find(key);
+    if (slot < 0) return -1;
+    const age = this.#clock.now() - this.#store.freshUntil(slot);
+    const usable = age < windowMs && !this.#store.isHot(slot);
+    return usable && this.#store.value(slot) !== undefined ? slot : -1;
+  }
+
+  #copy(slot: number): StoredCopy {
+    this.#store.touch(slot);
+    const value = this.#store.value(slot);
+    return {
+      value: value === undefined ? undefined : Buffer.from(value),
+      remainingMs: this.#store.freshUntil(slot) - this.#clock.now(),
+    };
+  }
+
+  #open(key: string, slot: number): Promise<T | undefined> {
+    const bytes = this.#store.value(slot);
+    if (bytes === undefined) {
+      this.#store.touch(slot);
+      return this.#absent;
+    }
+    try {
+      const value = this.#decodeAndKeep(key, { slot, bytes });
+      return this.#memos.get(key)?.promise ?? Promise.resolve(value);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #decodeAndKeep(key: string, entry: { readonly slot: number; readonly bytes: Buffer }): T {
+    const totals = this.#store.totalsOf(entry.slot);
+    this.#links.touch(entry.slot, totals.list);
+    const value = this.#decoder.decode(entry.bytes);
+    if (!this.#decoder.shared) return value;
+    // A codec is the user's code: had it dropped the entry, the slot would be another's by now.
+    if (this.#store.find(key) !== entry.slot) return value;
+    const heapBytes = freezeDeep(value);
+    if (heapBytes < 0) return value;
+    const freshUntil = this.#store.freshUntil(entry.slot);
+    const charge = (heapBytes + memoOverheadBytes + key.length) * heapChargeFactor;
+    if (this.#store.watch(entry.slot, Math.ceil(charge))) {
+      this.#memos.set(
+        this.#store.key(entry.slot),
+        new Memo(value, { slot: entry.slot, freshUntil, totals }),
+      );
+    }
+    return value;
+  }
+}

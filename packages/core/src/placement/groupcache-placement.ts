@@ -1,0 +1,36 @@
+import { keyToBytes } from "../key-bytes.ts";
+import { crc32 } from "./crc32.ts";
+import type { Placement } from "./placement.ts";
+
+/** Points per node, as golang/groupcache's HTTPPool has it by default. */
+const pointsPerNode = 50;
+
+/**
+ * golang/groupcache's ring: node n has points crc32("0" + n) … crc32("49" + n), and a key belongs
+ * to the first point at or after its own crc32, around the end to the start. When points collide
+ * the node listed last has it, as in Go, so list the nodes in the order the Go side does.
+ */
+export function createGroupcachePlacement(ids: readonly string[]): Placement {
+  const ownerByPoint = new Map<number, string>();
+  for (const id of ids) {
+    for (let index = 0; index < pointsPerNode; index++) {
+      ownerByPoint.set(crc32(Buffer.from(`${index}${id}`, "utf8")), id);
+    }
+  }
+  const points = Uint32Array.from(ownerByPoint.keys()).sort();
+  const owners = Array.from(points, (point) => ownerByPoint.get(point) as string);
+  return {
+    ownerOf: (key) => owners[firstAtOrAfter(points, crc32(keyToBytes(key)))] as string,
+  };
+}
+
+function firstAtOrAfter(points: Uint32Array, hash: number): number {
+  let low = 0;
+  let high = points.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((points[middle] as number) < hash) low = middle + 1;
+    else high = middle;
+  }
+  return low === points.length ? 0 : low;
+}

@@ -1,0 +1,148 @@
+import type { ResolvedPolicy } from "../cache-policy.ts";
+import { type Clock, createSystemClock } from "../clock.ts";
+import { ParsecError } from "../errors.ts";
+import type { NodeContext } from "../group/group-context.ts";
+import { GroupEngine } from "../group/group-engine.ts";
+import type { Origin } from "../group/origin.ts";
+import type { GroupStats } from "../group-stats.ts";
+import { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
+import { describe, numberOption } from "../option-checks.ts";
+import type {
+  PeerAnswer,
+  PeerCallOptions,
+  PeerHandOver,
+  PeerHost,
+  PeerInvalidation,
+  PeerLookup,
+  PeerPicker,
+} from "../peer.ts";
+import { handOver } from "../rebalance/hand-over.ts";
+import { WarmUp } from "../rebalance/warm-up.ts";
+import { SharedSignals } from "../shared-signals.ts";
+import { createLocalPicker } from "./local-picker.ts";
+
+/** What a cache or registry stands on. */
+export interface NodeOptions {
+  /** Reaches the other nodes, such as `createHttpPeers({ … })`. Without it this node owns every key. */
+  readonly peers?: PeerPicker;
+  /** How long closing may spend on giving this node's entries to its peers. Defaults to 2,000; 0 for not at all. */
+  readonly handOverMs?: number;
+  /** For tests; defaults to the process's monotonic clock. */
+  readonly clock?: Clock;
+  /** Numbers from 0 up to 1, for jitter and fences. For tests; defaults to `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** The groups of one node by name, and what its peers may ask of them. */
+export class GroupDirectory implements PeerHost {
+  readonly node: NodeContext;
+  readonly #groups: Map<string, GroupEngine<never, unknown>> = new Map();
+  readonly #handOverMs: number;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: NodeOptions = {}) {
+    const picker = options.peers ?? createLocalPicker();
+    const clock = options.clock ?? createSystemClock();
+    this.node = {
+      picker,
+      clock,
+      random: options.random ?? Math.random,
+      warmUp: new WarmUp(clock, picker),
+      missed: new MissedInvalidations({
+        picker,
+        clock,
+        repeat: (invalidation, options) =>
+          this.#group(invalidation.group).spread(invalidation, options),
+      }),
+      signals: new SharedSignals(),
+    };
+    this.#handOverMs = numberOption("handOverMs", {
+      given: options.handOverMs,
+      fallback: 2_000,
+      min: 0,
+      max: 600_000,
+    });
+    picker.attach(this);
+  }
+
+  add<Input, T>(
+    name: string,
+    parts: { readonly policy: ResolvedPolicy; readonly origin: Origin<Input, T> },
+  ): GroupEngine<Input, T> {
+    if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > 255) {
+      throw new ParsecError(
+        "INVALID_ARGUMENT",
+        `a name must be text of 1 to 255 bytes, not ${describe(name)}`,
+      );
+    }
+    if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
+    if (this.#groups.has(name)) {
+      throw new ParsecError("DUPLICATE_NAME", `a group named ${describe(name)} exists already`);
+    }
+    const engine = new GroupEngine<Input, T>(name, { ...parts, node: this.node });
+    this.#groups.set(name, engine as unknown as GroupEngine<never, unknown>);
+    return engine;
+  }
+
+  updatePeers(ids: readonly string[]): void {
+    const { missed, picker } = this.node;
+    missed.noteMembers();
+    picker.updatePeers(ids);
+  }
+
+  names(): string[] {
+    return [...this.#groups.keys()];
+  }
+
+  stats(): Record<string, GroupStats> {
+    return Object.fromEntries([...this.#groups].map(([name, group]) => [name, group.stats()]));
+  }
+
+  lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer> {
+    return this.#group(lookup.group).answer(lookup, options);
+  }
+
+  invalidate(invalidation: PeerInvalidation): void {
+    this.#group(invalidation.group).apply(invalidation);
+  }
+
+  takeOver(part: PeerHandOver): number {
+    const group = this.#group(part.group);
+    // What comes now would be lost with this node; the leaving one learns it at once.
+    if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
+    return group.takeOver(part);
+  }
+
+  rejoined(): void {
+    for (const group of this.#groups.values()) group.forget();
+    this.node.warmUp.restart();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { picker, clock, missed } = this.node;
+    missed.close();
+    // Then the peers: what they still wait for may finish, and nobody new comes in.
+    try {
+      if (picker.peers().length > 0 && this.#handOverMs > 0) {
+        const groups = this.#groups.values();
+        await handOver(groups, { picker, clock, timeoutMs: this.#handOverMs });
+      }
+      await picker.close();
+    } finally {
+      for (const group of this.#groups.values()) group.close();
+    }
+  }
+
+  #group(name: string): GroupEngine<never, unknown> {
+    const group = this.#groups.get(name);
+    if (group === undefined) {
+      throw new ParsecError("NO_SUCH_GROUP", `no such group: ${describe(name)}`);
+    }
+    return group;
+  }
+}

@@ -1,0 +1,118 @@
+import { expect, it } from "vitest";
+import { SteppedClock } from "../../../test/stepped-clock.ts";
+import { ParsecError } from "../../errors.ts";
+import { PeerHealth } from "./peer-health.ts";
+
+const lost = new ParsecError("PEER_UNREACHABLE", "connection refused");
+
+function setup(random: () => number = () => 1) {
+  const clock = new SteppedClock();
+  const pingedAt: number[] = [];
+  const changes: string[] = [];
+  const peer = { answers: false, hangs: false };
+  const health = new PeerHealth("http://owner", {
+    failures: 3,
+    minBackoffMs: 100,
+    maxBackoffMs: 1000,
+    pingTimeoutMs: 50,
+    clock,
+    random,
+    ping: async (signal) => {
+      pingedAt.push(clock.now() - 1000);
+      if (peer.hangs) await new Promise((_, reject) => signal.addEventListener("abort", reject));
+      if (!peer.answers) throw lost;
+    },
+    onChange: (change) => changes.push(change.state),
+  });
+  return { clock, pingedAt, changes, peer, health };
+}
+
+it("leaves a peer out after three failures in a row, not after three with a success between", () => {
+  const { health, changes } = setup();
+  health.failed(lost);
+  health.failed(lost);
+  health.succeeded();
+  health.failed(lost);
+  health.failed(lost);
+  expect(health.out).toBeUndefined();
+  health.failed(lost);
+  expect(health.out).toMatchObject({ code: "PEER_UNREACHABLE", cause: lost });
+  health.failed(lost);
+  expect(changes).toEqual(["out"]);
+  health.close();
+});
+
+it("probes at doubling distances up to the longest, and takes the peer back when it answers", async () => {
+  const { clock, health, pingedAt, peer, changes } = setup();
+  health.leaveOut(lost);
+  await clock.advance(4000);
+  expect(pingedAt).toEqual([100, 300, 700, 1500, 2500, 3500]);
+  peer.answers = true;
+  await clock.advance(500);
+  expect(health.out).toBeUndefined();
+  expect(changes).toEqual(["out", "in"]);
+  expect(clock.pendingCount).toBe(0);
+});
+
+it("spreads the probes at random over half their distance", async () => {
+  const { clock, health, pingedAt } = setup(() => 0);
+  health.leaveOut(lost);
+  await clock.advance(149);
+  expect(pingedAt).toEqual([50]);
+  await clock.advance(1);
+  expect(pingedAt).toEqual([50, 150]);
+  health.close();
+});
+
+it("does not wait for a probe longer than its time", async () => {
+  const { clock, health, pingedAt, peer } = setup();
+  peer.hangs = true;
+  health.leaveOut(lost);
+  await clock.advance(400);
+  expect(pingedAt).toEqual([100, 350]);
+  health.close();
+});
+
+it("takes the peer back at once when an older request succeeds", () => {
+  const { health, clock } = setup();
+  health.leaveOut(lost);
+  health.succeeded();
+  expect(health.out).toBeUndefined();
+  expect(clock.pendingCount).toBe(0);
+});
+
+it("probes at once when told that the peer may be back, and no more than once at a time", async () => {
+  const { clock, health, pingedAt, peer, changes } = setup();
+  health.probe();
+  health.leaveOut(lost);
+  await clock.advance(310);
+  health.probe();
+  await clock.advance(0);
+  expect(pingedAt).toEqual([100, 300, 310]);
+  peer.hangs = true;
+  health.probe();
+  health.probe();
+  await clock.advance(0);
+  expect(pingedAt).toEqual([100, 300, 310, 310]);
+  peer.hangs = false;
+  peer.answers = true;
+  await clock.advance(50);
+  health.probe();
+  await clock.advance(0);
+  expect(changes).toEqual(["out", "in"]);
+  health.probe();
+  await clock.advance(10_000);
+  expect(pingedAt).toHaveLength(5);
+  expect(clock.pendingCount).toBe(0);
+});
+
+it("leaves no timer and no probe behind when it is closed", async () => {
+  const { clock, health, peer, changes } = setup();
+  peer.hangs = true;
+  health.leaveOut(lost);
+  await clock.advance(100);
+  health.close();
+  await clock.advance(10_000);
+  expect(clock.pendingCount).toBe(0);
+  expect(changes).toEqual(["out"]);
+});

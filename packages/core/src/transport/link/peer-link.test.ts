@@ -1,0 +1,166 @@
+import { expect, it } from "vitest";
+import { connectionLost, LoopbackChannel } from "../../../test/loopback-channel.ts";
+import { SteppedClock, settled } from "../../../test/stepped-clock.ts";
+import { isParsecError, ParsecError } from "../../errors.ts";
+import type { PeerAnswer, PeerHost } from "../../peer.ts";
+import { FrameServer } from "../server/frame-server.ts";
+import { resolveFrameLimits } from "../wire/limits.ts";
+import { PeerLink } from "./peer-link.ts";
+
+const answer: PeerAnswer = { value: Buffer.from("v"), ttlMs: 1, fence: 0, ratePerMinute: 0 };
+
+function setup(host: PeerHost = { lookup: () => answer, invalidate: () => {} }) {
+  const channel = new LoopbackChannel(host);
+  const clock = new SteppedClock();
+  const changes: string[] = [];
+  const peer = { stopped: false };
+  const server = new FrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
+  const link = new PeerLink({
+    peerId: "http://owner",
+    channel,
+    async tell({ bytes, timeoutMs, signal }, read) {
+      if (peer.stopped) {
+        await new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+          clock.schedule(timeoutMs, () => reject(new ParsecError("TIMEOUT", "too late")));
+        });
+      }
+      return read(server.invalidations(bytes));
+    },
+    ping: async () => {
+      if (peer.stopped) await new Promise(() => {});
+      if (channel.broken !== undefined) throw channel.broken;
+    },
+    clock,
+    random: () => 1,
+    sender: 1,
+    limits: resolveFrameLimits(),
+    maxLookupsPerFrame: 100,
+    maxQueued: 100,
+    maxUnheardFrames: 4,
+    maxOpenFrames: 16,
+    health: {
+      failures: 3,
+      minBackoffMs: 100,
+      maxBackoffMs: 1000,
+      pingTimeoutMs: 1000,
+      silenceMs: 1000,
+    },
+    onChange: (change) => changes.push(change.state),
+  });
+  const ask = (timeoutMs = 60_000) =>
+    link.lookup({ group: "g", key: "k", input: undefined, fence: 0, timeoutMs }, undefined).then(
+      () => "ok",
+      (error: unknown) => (isParsecError(error) ? error.code : "foreign"),
+    );
+  const tell = (timeoutMs = 60_000) =>
+    link.invalidate({ group: "g", target: { kind: "all" }, fence: 1 }, { timeoutMs }).then(
+      () => "applied",
+      (error: unknown) => (isParsecError(error) ? error.code : "foreign"),
+    );
+  return { channel, clock, changes, peer, link, ask, tell };
+}
+
+it("stops asking a peer that fails, and asks again once it answers a probe", async () => {
+  const { channel, clock, changes, ask, link } = setup();
+  channel.broken = connectionLost;
+  for (let times = 0; times < 3; times++) expect(await ask()).toBe("PEER_UNREACHABLE");
+  expect(await ask()).toBe("PEER_UNREACHABLE");
+  expect(channel.sent).toHaveLength(3);
+  channel.broken = undefined;
+  await clock.advance(100);
+  expect(await ask()).toBe("ok");
+  expect(changes).toEqual(["out", "in"]);
+  await link.close(0);
+  await clock.advance(60_000);
+  expect(clock.pendingCount).toBe(0);
+});
+
+it("does not leave out a peer for being overloaded, and lets its callers know", async () => {
+  const { channel, changes, ask, link } = setup();
+  channel.broken = new ParsecError("OVERLOADED", "busy");
+  for (let times = 0; times < 5; times++) expect(await ask()).toBe("OVERLOADED");
+  channel.broken = undefined;
+  expect(await ask()).toBe("ok");
+  expect(changes).toEqual([]);
+  await link.close(0);
+});
+
+it("rejects the callers of a stopped peer in two seconds, whatever their timeout, and later ones at once", async () => {
+  const { channel, clock, peer, ask, link } = setup();
+  expect(await ask()).toBe("ok");
+  channel.deaf = true;
+  peer.stopped = true;
+  const waiting = Promise.all([ask(), ask()]);
+  await clock.advance(2000);
+  expect(await waiting).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+  expect(await ask()).toBe("PEER_UNREACHABLE");
+  await link.close(0);
+});
+
+it("notices a stopped peer even when no caller waits that long", async () => {
+  const { channel, clock, peer, ask, changes, link } = setup();
+  channel.deaf = true;
+  peer.stopped = true;
+  for (let times = 0; times < 10; times++) {
+    const late = ask(100);
+    await clock.advance(200);
+    await late;
+  }
+  expect(changes).toEqual(["out"]);
+  await link.close(0);
+});
+
+it("rejects invalidations of a stopped peer in two seconds, and tries later ones as long as a ping may take", async () => {
+  const { channel, changes, clock, peer, tell, link } = setup();
+  expect(await tell()).toBe("applied");
+  channel.deaf = true;
+  peer.stopped = true;
+  const waiting = Promise.all([tell(), tell()]);
+  await clock.advance(2000);
+  expect(await waiting).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+  expect(changes).toEqual(["out"]);
+  const later = tell();
+  await clock.advance(1000);
+  expect(await later).toBe("TIMEOUT");
+  peer.stopped = false;
+  expect(await tell()).toBe("applied");
+  await link.close(0);
+});
+
+it("pings nobody who has applied what it was told", async () => {
+  const { clock, tell, link } = setup();
+  expect(await tell()).toBe("applied");
+  await clock.advance(10_000);
+  await link.close(0);
+  expect(clock.pendingCount).toBe(0);
+});
+
+it("waits for a live peer whose origin is slow until the caller's own deadline", async () => {
+  const { clock, ask, link, changes } = setup({
+    lookup: () => new Promise(() => {}),
+    invalidate: () => {},
+  });
+  const slow = ask(10_000);
+  await clock.advance(9000);
+  expect(changes).toEqual([]);
+  await clock.advance(1010);
+  expect(await slow).toBe("TIMEOUT");
+  await link.close(0);
+});
+
+it("cuts callers short that are still waiting when the time to drain is over", async () => {
+  const { clock, ask, link, channel } = setup({
+    lookup: () => new Promise(() => {}),
+    invalidate: () => {},
+  });
+  const slow = ask();
+  await settled();
+  const closing = link.close(500);
+  await clock.advance(500);
+  expect(await slow).toBe("CLOSED");
+  await closing;
+  await link.close(500);
+  expect(clock.pendingCount).toBe(0);
+  expect(channel.cancelled).toBe(1);
+});

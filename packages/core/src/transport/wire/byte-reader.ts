@@ -1,0 +1,77 @@
+import { ParsecError } from "../../errors.ts";
+import { keyFromBytes } from "../../key-bytes.ts";
+
+/**
+ * Reads what `ByteWriter` wrote from bytes nobody has checked yet. Call {@link need} before any field;
+ * that is the only place that finds a frame too short.
+ */
+export class ByteReader {
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Throws `MALFORMED_FRAME` unless `byteCount` more bytes are there. `field` names what they would be. */
+  need(byteCount: number, field: string): void {
+    if (this.#offset + byteCount > this.#bytes.length) {
+      throw new ParsecError(
+        "MALFORMED_FRAME",
+        `the frame ends inside ${field}: ${this.#offset + byteCount} bytes needed, ${this.#bytes.length} there`,
+      );
+    }
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#offset++);
+  }
+
+  u16(): number {
+    const value = this.#view.getUint16(this.#offset, true);
+    this.#offset += 2;
+    return value;
+  }
+
+  u32(): number {
+    const value = this.#view.getUint32(this.#offset, true);
+    this.#offset += 4;
+    return value;
+  }
+
+  f64(): number {
+    const value = this.#view.getFloat64(this.#offset, true);
+    this.#offset += 8;
+    return value;
+  }
+
+  /** A view: keeps the whole frame alive for as long as it is kept. */
+  bytes(length: number): Buffer {
+    const start = this.#offset;
+    this.#offset = start + length;
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  key(length: number): string {
+    const bytes = this.#bytes;
+    const start = this.#offset;
+    const end = start + length;
+    let union = 0;
+    for (let index = start; index < end; index++) union |= bytes[index] as number;
+    if (union > 0x7f) return keyFromBytes(this.bytes(length));
+    this.#offset = end;
+    return bytes.toString("latin1", start, end);
+  }
+
+  /** Throws `MALFORMED_FRAME` when bytes are left over. */
+  end(): void {
+    const left = this.#bytes.length - this.#offset;
+    if (left !== 0) {
+      throw new ParsecError("MALFORMED_FRAME", `${left} bytes follow the end of the frame`);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { ParsecError } from "../../errors.ts";
+import { largestCount } from "./layout.ts";
+
+/** What a node accepts from a peer, and how far it goes itself. Checked before anything is allocated. */
+export interface FrameLimits {
+  /** Bytes of a request frame. Defaults to 4 MiB; at least what the longest key and input take. */
+  readonly maxFrameBytes: number;
+  /** Lookups in one frame. Defaults to 1,024; at most 65,535. */
+  readonly maxLookups: number;
+  /** Bytes of a group's name. Defaults to 1,024. */
+  readonly maxGroupBytes: number;
+  /** Bytes of a key or a tag. Defaults to 64 KiB. */
+  readonly maxKeyBytes: number;
+  /** Bytes of a data source's encoded input. Defaults to 1 MiB. */
+  readonly maxInputBytes: number;
+  /** Bytes of a value. Defaults to 16 MiB. */
+  readonly maxValueBytes: number;
+  /** Keys that one frame invalidates. Defaults to 10,000; at most 65,535. */
+  readonly maxInvalidationKeys: number;
+}
+
+const defaults: FrameLimits = {
+  maxFrameBytes: 4 * 1024 * 1024,
+  maxLookups: 1024,
+  maxGroupBytes: 1024,
+  maxKeyBytes: 64 * 1024,
+  maxInputBytes: 1024 * 1024,
+  maxValueBytes: 16 * 1024 * 1024,
+  maxInvalidationKeys: 10_000,
+};
+
+const largestFrameBytes = 1024 * 1024 * 1024;
+
+/** Headers of a frame and of one lookup, generously. Its trace is left out where there is no room for it. */
+const headersBytes = 64;
+
+/** Fills in the defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
+export function resolveFrameLimits(limits: Partial<FrameLimits> = {}): FrameLimits {
+  const resolved = {
+    maxFrameBytes: within(limits, "maxFrameBytes", largestFrameBytes),
+    maxLookups: within(limits, "maxLookups", largestCount),
+    maxGroupBytes: within(limits, "maxGroupBytes", largestCount),
+    maxKeyBytes: within(limits, "maxKeyBytes", largestFrameBytes),
+    maxInputBytes: within(limits, "maxInputBytes", largestFrameBytes),
+    maxValueBytes: within(limits, "maxValueBytes", largestFrameBytes),
+    maxInvalidationKeys: within(limits, "maxInvalidationKeys", largestCount),
+  };
+  const smallest =
+    resolved.maxGroupBytes + resolved.maxKeyBytes + resolved.maxInputBytes + headersBytes;
+  if (resolved.maxFrameBytes < smallest) {
+    throw new ParsecError(
+      "INVALID_ARGUMENT",
+      `limits.maxFrameBytes is ${resolved.maxFrameBytes}; one lookup at the other limits takes ${smallest}`,
+    );
+  }
+  return resolved;
+}
+
+function within(limits: Partial<FrameLimits>, field: keyof FrameLimits, largest: number): number {
+  const value = limits[field] ?? defaults[field];
+  if (!(Number.isInteger(value) && value >= 1 && value <= largest)) {
+    throw new ParsecError(
+      "INVALID_ARGUMENT",
+      `limits.${field} must be a whole number from 1 to ${largest}, got ${String(value)}`,
+    );
+  }
+  return value;
+}
