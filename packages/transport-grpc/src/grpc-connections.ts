@@ -129,7 +129,8 @@ export class GrpcConnections {
         // Cancelled from here: that says nothing of the connection.
         if (!this.#unaryCalls.has(close)) return;
         if (error !== null) {
-          if (wasConnectionLost(error)) this.#discard(connection);
+          // gRPC's own deadline may end the call before the timer above does.
+          if (wasConnectionLost(error) || !connection.isReady) this.#discard(connection);
           end(errorFromCall(this.#peerId, error));
         } else if (answer === undefined || signed?.provesAnswer(answerMac, answer) === false) {
           end(unreachable(this.#peerId, "its answer is not proved by the secret"));

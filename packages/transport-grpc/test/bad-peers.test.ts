@@ -7,7 +7,13 @@ import {
   type sendUnaryData,
   status,
 } from "@grpc/grpc-js";
-import { isParsecError, type Peer, type PeerLookup } from "@parsec/core";
+import {
+  type Clock,
+  createSystemClock,
+  isParsecError,
+  type Peer,
+  type PeerLookup,
+} from "@parsec/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { encodeAnswerMessage, messageMethods } from "../src/grpc-wire.ts";
 import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
@@ -495,10 +501,15 @@ describe("a peer behind a network that", () => {
     expect(works).toBe(2);
   });
 
-  it("loses an invalidation carries the next one over a new connection", async () => {
+  // Two timers end a call: the one of the peer's clock and gRPC's own. Either may be the first.
+  const stopped: Clock = { now: () => 0, schedule: () => () => {} };
+  it.each([
+    ["whichever timer ends the call", createSystemClock()],
+    ["when gRPC's own deadline ends the call", stopped],
+  ])("loses an invalidation carries the next one over a new connection, %s", async (_, clock) => {
     const target = await impostor({ invalidate: (request) => appliedFrame(idOf(request)) });
     const { port, cut, mend } = await network(target);
-    const { invalidate } = peerAt(port);
+    const { invalidate } = peerAt(port, { clock });
     cut();
     expect(await invalidate(50)).toBe("TIMEOUT");
     mend();
