@@ -13,18 +13,21 @@ const lingerMs = 3_000;
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, capture?: boolean, shell?: boolean, signal?: AbortSignal }} [options]
- *   `capture` keeps the output instead of showing it
+ * @param {{ env?: NodeJS.ProcessEnv, capture?: boolean, shell?: boolean, interactive?: boolean, signal?: AbortSignal }} [options]
+ *   `capture` keeps the output instead of showing it; `interactive` lets the command read the keyboard
  * @returns {Promise<{ code: number, output: string, leftBehind: string[] }>}
  *   `leftBehind` has the command lines of what outlived it and was ended; rejects when the command cannot be started
  */
 export async function runChildGroup(command, args, options = {}) {
-  const { env = process.env, capture = false, shell = false, signal } = options;
+  const { env = process.env, capture = false, shell = false, interactive = false } = options;
+  const { signal } = options;
   const child = spawn(command, [...args], {
     env,
     shell,
     detached: true,
-    stdio: capture ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
+    stdio: capture
+      ? ["ignore", "pipe", "pipe"]
+      : [interactive ? "inherit" : "ignore", "inherit", "inherit"],
   });
   /** @type {Buffer[]} */
   const chunks = [];

@@ -1,3 +1,5 @@
+import { slowestFileLines } from "./slowest-files.mjs";
+
 /**
  * @typedef {object} TestResults
  * @property {number} passed
@@ -5,23 +7,22 @@
  * @property {number} skipped
  * @property {string[]} skipReasons one for each skipped test that gave one
  * @property {number} errorsOutsideTests files that did not load, hooks that threw, unhandled rejections
+ * @property {{ path: string, durationMs: number }[]} files
+ * @property {{ test: string, text: string }[]} figures what tests have annotated
  */
 
 /**
- * The last lines of a test run: why tests were skipped, and then one line that any CI can read.
- * A run that ended badly never claims "0 failed", whatever it managed to count.
+ * The last lines of a test run: the slowest files, why tests were skipped, and then one line that any
+ * CI can read. A run that failed never claims "0 failed", even when no test was counted as failed.
  *
  * @param {TestResults | undefined} results undefined when the run ended before it could say
  * @param {number} exitCode vitest's
  * @returns {string[]}
  */
 export function closingLines(results, exitCode) {
-  const { passed, failed, skipped, skipReasons, errorsOutsideTests } = results ?? {
-    passed: 0,
-    failed: 0,
-    skipped: 0,
-    skipReasons: [],
-    errorsOutsideTests: 0,
+  const { passed, failed, skipped, skipReasons, errorsOutsideTests, files } = results ?? {
+    ...{ passed: 0, failed: 0, skipped: 0, skipReasons: [], errorsOutsideTests: 0 },
+    files: [],
   };
   const allFailed = failed + errorsOutsideTests;
   const lines = [...countReasons(skipReasons)].map(
@@ -30,7 +31,7 @@ export function closingLines(results, exitCode) {
   if (exitCode !== 0 && allFailed === 0) lines.push(`vitest ended with exit code ${exitCode}`);
   const shownFailed = exitCode !== 0 ? Math.max(1, allFailed) : allFailed;
   const tail = skipped > 0 ? `, ${skipped} skipped` : "";
-  return [...lines, `${passed} passed, ${shownFailed} failed${tail}`];
+  return [...slowestFileLines(files), ...lines, `${passed} passed, ${shownFailed} failed${tail}`];
 }
 
 /** @param {readonly string[]} reasons */

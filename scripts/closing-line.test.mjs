@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { closingLines } from "./closing-line.mjs";
 
-const none = { passed: 0, failed: 0, skipped: 0, skipReasons: [], errorsOutsideTests: 0 };
+const none = {
+  ...{ passed: 0, failed: 0, skipped: 0, skipReasons: [], errorsOutsideTests: 0 },
+  files: [],
+  figures: [],
+};
 
 test("a good run ends with its counts, and nothing about skipped tests when there are none", () => {
   expect(closingLines({ ...none, passed: 7 }, 0)).toEqual(["7 passed, 0 failed"]);
@@ -14,6 +18,13 @@ test("each reason for skipping is told once, before the counts", () => {
     "skipped 1: no Redis",
     "1 passed, 0 failed, 3 skipped",
   ]);
+});
+
+test("the slowest files of a long run come before the counts", () => {
+  const files = Array.from({ length: 11 }, (_, index) => ({ path: `${index}`, durationMs: index }));
+  const lines = closingLines({ ...none, passed: 11, files }, 0);
+  expect(lines[0]).toContain("slowest of 11 files");
+  expect(lines.at(-1)).toBe("11 passed, 0 failed");
 });
 
 test("a file that does not load counts as failed", () => {

@@ -1,9 +1,10 @@
 import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
 
 /** @import { Reporter, TestModule } from "vitest/node" */
 
 /**
- * Writes what came of the tests to the file named by PARSEC_TEST_RESULTS, for the closing line.
+ * Writes the results of a run to the file named by PARSEC_TEST_RESULTS, for the closing lines.
  * Vitest's own JSON reporter leaves out why a test was skipped, and errors outside of tests.
  *
  * @implements {Reporter}
@@ -15,9 +16,16 @@ export default class TestResultsReporter {
    */
   onTestRunEnd(modules, unhandledErrors) {
     /** @type {import("./closing-line.mjs").TestResults} */
-    const results = { passed: 0, failed: 0, skipped: 0, skipReasons: [], errorsOutsideTests: 0 };
+    const results = {
+      ...{ passed: 0, failed: 0, skipped: 0, skipReasons: [], errorsOutsideTests: 0 },
+      files: [],
+      figures: [],
+    };
     for (const module of modules) {
+      results.files.push({ path: pathOf(module), durationMs: durationOf(module) });
       for (const test of module.children.allTests()) {
+        for (const { type, message } of test.annotations())
+          if (type === "notice") results.figures.push({ test: test.fullName, text: message });
         const result = test.result();
         if (result.state === "passed") results.passed++;
         else if (result.state === "failed") results.failed++;
@@ -35,4 +43,15 @@ export default class TestResultsReporter {
     const file = process.env.PARSEC_TEST_RESULTS;
     if (file) writeFileSync(file, JSON.stringify(results));
   }
+}
+
+/** @param {TestModule} module */
+function pathOf(module) {
+  return relative(process.cwd(), module.moduleId);
+}
+
+/** @param {TestModule} module */
+function durationOf(module) {
+  const { duration, collectDuration, setupDuration, prepareDuration } = module.diagnostic();
+  return duration + collectDuration + setupDuration + prepareDuration;
 }

@@ -1,18 +1,21 @@
-// Runs the tests: starts the servers they ask for, builds what the end-to-end tests run, calls
-// vitest, and leaves nothing behind. Arguments go to vitest: `pnpm test packages/core`.
+// Runs the tests: starts the servers they ask for, builds the programs they run, calls vitest, and
+// leaves nothing behind. Arguments go to vitest: `pnpm test packages/core`, `pnpm test --watch flight`.
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChildGroup } from "./child-group.mjs";
 import { closingLines } from "./closing-line.mjs";
+import { neededBuilds } from "./needed-builds.mjs";
 import { buildQuietly } from "./quiet-build.mjs";
 import { allServers } from "./servers/all-servers.mjs";
 import { neededServers } from "./servers/needed-servers.mjs";
 import { startServer } from "./servers/start-server.mjs";
+import { parseTestArguments } from "./test-arguments.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const args = process.argv.slice(2);
+const { filters, isWatching } = await parseTestArguments(args);
 
 const interrupt = new AbortController();
 const { signal } = interrupt;
@@ -32,7 +35,7 @@ await chmod(folder, 0o711);
 
 try {
   process.chdir(root);
-  const building = buildQuietly({ signal });
+  const building = build();
   const environment = await startServers().finally(() => building);
   const built = await building;
   if (signal.aborted) console.log("Interrupted.");
@@ -43,13 +46,17 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
+/** @returns {Promise<boolean>} whether everything is built that the selected tests run */
+async function build() {
+  const packages = await neededBuilds(root, filters);
+  return packages.length === 0 || buildQuietly({ signal, packages });
+}
+
 /**
  * @returns {Promise<Record<string, string>>} for each server its URL and in `…_PROGRAM` what runs, or in
  *   `…_MISSING` why there is none
  */
 async function startServers() {
-  // A value that belongs to a flag looks like a filter, so flags mean: start for all tests.
-  const filters = args.some((arg) => arg.startsWith("-")) ? [] : args;
   const servers = await neededServers(allServers, { root, filters });
   /** @type {Record<string, string>} */
   const environment = {};
@@ -77,8 +84,17 @@ async function runVitest(environment) {
   const resultsFile = join(folder, "results.json");
   const { code, leftBehind } = await runChildGroup(
     process.execPath,
-    [join(root, "node_modules/vitest/vitest.mjs"), "run", ...args, ...reporters()],
-    { env: { ...process.env, ...environment, PARSEC_TEST_RESULTS: resultsFile }, signal },
+    [
+      join(root, "node_modules/vitest/vitest.mjs"),
+      ...(isWatching ? [] : ["run"]),
+      ...args,
+      ...reporters(),
+    ],
+    {
+      env: { ...process.env, ...environment, PARSEC_TEST_RESULTS: resultsFile },
+      interactive: isWatching,
+      signal,
+    },
   );
   if (signal.aborted) {
     console.log("Interrupted.");
