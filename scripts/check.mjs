@@ -1,6 +1,12 @@
-// Runs every check that is no test, goes on after a failure, and shows the output of those that failed.
+// Runs every check:* script of package.json, two at once, goes on after a failure, and shows the output
+// of those that failed.
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { runChildGroup } from "./child-group.mjs";
+import { orderedRun } from "./ordered-run.mjs";
+
+/** What reads `dist`: turbo builds once for all of them. */
+const needsBuild = new Set(["check:packages", "check:api", "check:size", "check:consumers"]);
 
 const interrupt = new AbortController();
 const { signal } = interrupt;
@@ -9,21 +15,30 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => inter
 process.chdir(new URL("..", import.meta.url).pathname);
 /** @type {{ scripts: Record<string, string> }} */
 const { scripts } = JSON.parse(await readFile("package.json", "utf8"));
-const checks = Object.keys(scripts).filter((name) => name.startsWith("check:"));
+const checks = Object.keys(scripts).filter((name) => /^check:[\w-]+$/.test(name));
 
 /** @type {string[]} */
 const failed = [];
-for (const name of checks) {
+await orderedRun(checks, {
+  first: ["check:build"],
+  follows: (name) => (needsBuild.has(name) ? "check:build" : undefined),
+  limit: Math.min(2, availableParallelism()),
+  run: runCheck,
+});
+
+/** @param {string} name */
+async function runCheck(name) {
+  if (signal.aborted) return;
   const startedMs = performance.now();
   const { code, output } = await runChildGroup(scripts[name] ?? "", [], {
     shell: true,
     capture: true,
     signal,
   });
-  if (signal.aborted) break;
+  if (signal.aborted) return;
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(`${code === 0 ? "ok    " : "FAILED"} ${name.padEnd(16)} ${seconds.padStart(6)} s`);
-  if (code === 0) continue;
+  if (code === 0) return;
   failed.push(name);
   process.stdout.write(`\n${output.trimEnd()}\n\n`);
 }

@@ -13,7 +13,7 @@ import { join, relative, resolve } from "node:path";
 
 const memberFolders = ["packages", "apps", "examples"];
 /** Members that lie at the root. */
-const rootMembers = ["scenarios", "bench", "scripts"];
+const rootMembers = ["scenarios", "nats-fixtures", "bench", "scripts"];
 const skipped = /(^|\/)(node_modules|dist|temp|coverage)(\/|$)/;
 const testFile = /\.test\.[cm]?[jt]sx?$/;
 
@@ -44,8 +44,12 @@ export function isTestFile(path) {
   return testFile.test(path);
 }
 
-/** @param {string} root */
-async function listMembers(root) {
+/**
+ * The folders of the workspace, and `scripts`.
+ *
+ * @param {string} root
+ */
+export async function listMembers(root) {
   const lists = memberFolders.map(async (folder) => {
     const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => []);
     return entries.filter((entry) => entry.isDirectory()).map((entry) => `${folder}/${entry.name}`);

@@ -1,0 +1,37 @@
+// Checks the types of every workspace folder with TypeScript's native compiler, as many at once as there
+// are cores. `pnpm typecheck` does the same with the compiler that writes the declaration files.
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { runChildGroup } from "./child-group.mjs";
+import { listMembers } from "./selected-tests.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const compiler = fileURLToPath(
+  new URL("bin/tsc", import.meta.resolve("@typescript/native/package.json")),
+);
+const interrupt = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interrupt.abort());
+
+process.chdir(root);
+const named = process.argv.slice(2);
+const members = named.length > 0 ? named : await listMembers(root);
+const folders = members.filter((folder) => existsSync(`${folder}/tsconfig.json`));
+const left = [...folders];
+await Promise.all(Array.from({ length: availableParallelism() }, checkNext));
+
+async function checkNext() {
+  for (let folder = left.shift(); folder !== undefined; folder = left.shift()) {
+    const { code, output } = await runChildGroup(process.execPath, [compiler, "-p", folder], {
+      capture: true,
+      signal: interrupt.signal,
+    });
+    if (interrupt.signal.aborted) {
+      process.exitCode = 130;
+      return;
+    }
+    if (code === 0) continue;
+    process.exitCode = 1;
+    process.stdout.write(output);
+  }
+}
