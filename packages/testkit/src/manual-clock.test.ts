@@ -78,3 +78,15 @@ it("lets promises react between the timers of a run", async () => {
   expect(seen).toEqual(["step 1 at 10", "step 2 at 20", "step 3 at 30"]);
   await walking;
 });
+
+it("runs until a promise has settled, and stands still again", async () => {
+  const clock = createManualClock();
+  const dueLater = new Promise<string>((resolve) => void clock.schedule(35, () => resolve("due")));
+  expect(await clock.runUntil(dueLater)).toBe("due");
+  const stoppedAt = clock.now();
+  expect(stoppedAt).toBeGreaterThanOrEqual(35);
+  await expect(clock.runUntil(Promise.reject(new Error("no")))).rejects.toThrow("no");
+  const turn = new Promise<void>((resolve) => void setTimeout(resolve, 5));
+  await turn;
+  expect(clock.now()).toBe(stoppedAt);
+});

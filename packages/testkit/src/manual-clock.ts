@@ -13,6 +13,12 @@ export interface ManualClock extends Clock {
   advanceToNextTimer(): boolean;
   /** Like `advance`, but lets all promise reactions happen before, between and after the timers. */
   run(byMs: number): Promise<void>;
+  /**
+   * Moves on by 10 ms about every millisecond while `outcome` is pending, then stands still again. For
+   * tests with real connections: a time limit passes only where the test waits for it, however slow
+   * the machine is.
+   */
+  runUntil<T>(outcome: Promise<T>): Promise<T>;
 }
 
 interface Timer {
@@ -48,6 +54,12 @@ export function createManualClock(options: { readonly startMs?: number } = {}): 
     return true;
   };
 
+  const advance = (byMs: number): void => {
+    const target = now + byMs;
+    while (fireNext(target));
+    now = target;
+  };
+
   return {
     now: () => now,
     schedule(delayMs, task) {
@@ -62,17 +74,21 @@ export function createManualClock(options: { readonly startMs?: number } = {}): 
       return timers.length;
     },
     nextTimerAt: () => timers[0]?.dueAt,
-    advance(byMs) {
-      const target = now + byMs;
-      while (fireNext(target));
-      now = target;
-    },
+    advance,
     advanceToNextTimer: () => fireNext(Number.MAX_VALUE),
     async run(byMs) {
       const target = now + byMs;
       await settlePromises();
       while (fireNext(target)) await settlePromises();
       now = target;
+    },
+    async runUntil(outcome) {
+      const ticks = setInterval(() => advance(10), 1);
+      try {
+        return await outcome;
+      } finally {
+        clearInterval(ticks);
+      }
     },
   };
 }

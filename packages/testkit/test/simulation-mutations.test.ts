@@ -1,11 +1,11 @@
 import type * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ByteStore } from "../../core/src/memory/byte-store.ts";
-import { FenceTable } from "../../core/src/invalidation/fences.ts";
-import { Flight, Flights } from "../../core/src/group/singleflight.ts";
 import { GroupEngine } from "../../core/src/group/group-engine.ts";
-import { GroupMemory } from "../../core/src/memory/group-memory.ts";
+import { Flight, Flights } from "../../core/src/group/singleflight.ts";
+import { FenceTable } from "../../core/src/invalidation/fences.ts";
 import type { invalidateEverywhere } from "../../core/src/invalidation/invalidation.ts";
+import { ByteStore } from "../../core/src/memory/byte-store.ts";
+import { GroupMemory } from "../../core/src/memory/group-memory.ts";
 import { calmPlans, stormyPlans } from "../src/simulation-arbitrary.ts";
 import { runCampaign } from "../src/simulation-campaign.ts";
 import type { InvariantName } from "../src/simulation-history.ts";

@@ -14,6 +14,7 @@ import {
   type Peer,
   type PeerLookup,
 } from "@parsec/core";
+import { createManualClock } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { encodeAnswerMessage, messageMethods } from "../src/grpc-wire.ts";
 import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
@@ -43,7 +44,8 @@ function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
     onWarning: (warning) => warnings.push(warning),
     closeTimeoutMs: 1,
     ...options,
-    health: { failures: 1000, ...options.health },
+    // Only tests about silence and deadlines have short ones: elsewhere neither may stand for the answer.
+    health: { failures: 1000, silenceMs: 600_000, ...options.health },
   });
   cleanups.push(() => peers.close());
   const [peer] = peers.peers();
@@ -54,12 +56,19 @@ function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
     peer,
     warnings,
     ask(over = {}, signal = undefined) {
-      const lookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 4000, ...over };
+      const lookup = {
+        group: "g",
+        key: "k",
+        input: undefined,
+        fence: 0,
+        timeoutMs: 600_000,
+        ...over,
+      };
       return outcome(
         peer.lookup(lookup, { signal }).then((answer) => String(Buffer.from(answer.value ?? []))),
       );
     },
-    invalidate(timeoutMs = 4000) {
+    invalidate(timeoutMs = 600_000) {
       const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
       return outcome(peer.invalidate(invalidation, { timeoutMs }).then(() => "applied"));
     },
@@ -72,7 +81,7 @@ type Stream = ServerDuplexStream<Buffer, Buffer>;
 async function impostor(
   answering: {
     readonly exchange?: (call: Stream) => void;
-    readonly ping?: () => Buffer | undefined;
+    readonly ping?: () => Buffer | "fails";
     readonly invalidate?: (request: Buffer) => Buffer;
   },
   port = 0,
@@ -90,8 +99,9 @@ async function impostor(
         answering.exchange?.(call);
       },
       ping: (_call: unknown, callback: sendUnaryData<Buffer>) => {
-        const answer = answering.ping === undefined ? Buffer.alloc(0) : answering.ping();
-        if (answer !== undefined) callback(null, answer);
+        const answer = answering.ping?.() ?? Buffer.alloc(0);
+        if (answer === "fails") callback({ code: status.INTERNAL, details: "broken" });
+        else callback(null, answer);
       },
       invalidate: (call: { readonly request: Buffer }, callback: sendUnaryData<Buffer>) =>
         callback(null, answering.invalidate?.(call.request) ?? Buffer.alloc(0)),
@@ -355,7 +365,7 @@ describe("a peer that hangs", () => {
         }
       }),
     });
-    const { ask } = peerAt(port, { health: { silenceMs: 20, pingTimeoutMs: 2000 } });
+    const { ask } = peerAt(port, { health: { silenceMs: 20, pingTimeoutMs: 600_000 } });
     const leaving = new AbortController();
     const outcomes = [ask({ timeoutMs: 50 }), ask({}, leaving.signal)];
     await until(() => frames === 1);
@@ -409,13 +419,13 @@ describe("a peer that fails", () => {
   it("is left out after a few times, probed, and taken back", async () => {
     let works = false;
     const port = await impostor({
-      ping: () => (works ? Buffer.alloc(0) : undefined),
+      ping: () => (works ? Buffer.alloc(0) : "fails"),
       exchange: (call) => {
         if (works) onFrames((frame, stream) => stream.write(answerFrame(idOf(frame))))(call);
         else call.emit("error", { code: status.INTERNAL, details: "broken" });
       },
     });
-    const health = { failures: 3, minBackoffMs: 20, maxBackoffMs: 40, pingTimeoutMs: 20 };
+    const health = { failures: 3, minBackoffMs: 20, maxBackoffMs: 40 };
     const { ask, warnings } = peerAt(port, { health });
     for (let times = 0; times < 3; times++) expect(await ask()).toBe("PEER_UNREACHABLE");
     expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
@@ -486,17 +496,18 @@ describe("a peer behind a network that", () => {
       }),
     });
     const { port, cut, mend } = await network(target);
-    const health = { silenceMs: 30, pingTimeoutMs: 300, minBackoffMs: 10, maxBackoffMs: 10 };
-    const { ask, invalidate, warnings } = peerAt(port, { health });
+    const clock = createManualClock();
+    const health = { silenceMs: 1000, pingTimeoutMs: 3000 };
+    const { ask, invalidate, warnings } = peerAt(port, { clock, health });
     expect(await ask()).toBe("v");
     // So that there is a connection for signs of life, too.
     expect(await invalidate()).toBe("PEER_UNREACHABLE");
     cut();
-    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    expect(await clock.runUntil(ask())).toBe("PEER_UNREACHABLE");
     expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
-    expect(await invalidate(100)).toBe("TIMEOUT");
+    expect(await clock.runUntil(invalidate(100))).toBe("TIMEOUT");
     mend();
-    await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+    await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-taken-back"));
     expect(await ask()).toBe("v");
     expect(works).toBe(2);
   });

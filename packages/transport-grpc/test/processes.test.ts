@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createGroupCache, type Group } from "@parsec/core";
+import { createManualClock } from "@parsec/testkit";
 import { afterEach, expect, inject, it } from "vitest";
 import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
 import { freePorts } from "./free-ports.ts";
@@ -137,16 +138,19 @@ it("a process that ends in good order under load fails no request here, and leav
 });
 
 it("a process that is stopped does not make its askers wait for their deadlines, and is taken back when it goes on", async () => {
-  const health = { silenceMs: 100, pingTimeoutMs: 200 };
-  const { group, warnings, selfUrl, otherUrl, startOther, nextKey } = await startPair({ health });
+  const clock = createManualClock();
+  const { group, warnings, selfUrl, otherUrl, startOther, nextKey } = await startPair({
+    clock,
+    health: { pingTimeoutMs: 3000 },
+  });
   const other = await startOther();
   expect(await sourceOf(group, nextKey())).toBe(otherUrl);
   other.child.kill("SIGSTOP");
-  const [one, another] = [sourceOf(group, nextKey()), sourceOf(group, nextKey())];
-  expect([await one, await another]).toEqual([selfUrl, selfUrl]);
+  const sources = Promise.all([sourceOf(group, nextKey()), sourceOf(group, nextKey())]);
+  expect(await clock.runUntil(sources)).toEqual([selfUrl, selfUrl]);
   expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
   other.child.kill("SIGCONT");
-  await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+  await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-taken-back"));
   expect(await sourceOf(group, nextKey())).toBe(otherUrl);
 });
 

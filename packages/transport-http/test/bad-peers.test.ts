@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
 import { isParsecError, type Peer, type PeerLookup } from "@parsec/core";
+import { createManualClock } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { createHttpPeers, type HttpPeersOptions, type HttpPeersWarning } from "../src/index.ts";
 import { listen, startServer, until } from "./http-cluster.ts";
@@ -27,7 +28,8 @@ function peerAt(port: number, options: Partial<HttpPeersOptions> = {}): Asked {
     peerUrls: [selfUrl, `http://127.0.0.1:${port}`],
     onWarning: (warning) => warnings.push(warning),
     ...options,
-    health: { failures: 1000, ...options.health },
+    // Only tests about silence and deadlines have short ones: elsewhere neither may stand for the answer.
+    health: { failures: 1000, silenceMs: 600_000, ...options.health },
   });
   cleanups.push(() => peers.close());
   const [peer] = peers.peers();
@@ -35,7 +37,7 @@ function peerAt(port: number, options: Partial<HttpPeersOptions> = {}): Asked {
   const ask = (over: Partial<PeerLookup> = {}, signal?: AbortSignal): Promise<string> =>
     peer
       .lookup(
-        { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 3000, ...over },
+        { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 600_000, ...over },
         { signal },
       )
       .then(
@@ -105,7 +107,7 @@ describe("over frames, a peer that", () => {
     const { ask, peer } = peerAt(server.port);
     expect(await ask()).toBe("PEER_UNREACHABLE");
     const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
-    await expect(peer.invalidate(invalidation, { timeoutMs: 2000 })).rejects.toMatchObject({
+    await expect(peer.invalidate(invalidation, { timeoutMs: 600_000 })).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
     });
   });
@@ -175,8 +177,11 @@ describe("over frames, a peer that", () => {
       if (request > 1) socket.write(withLength(hex(found.replace("01000000", "02000000"))));
       else late = () => socket.write(withLength(hex(found)));
     });
-    const { ask } = peerAt(server.port);
-    expect(await ask({ timeoutMs: 20 })).toBe("TIMEOUT");
+    const clock = createManualClock();
+    const { ask } = peerAt(server.port, { clock });
+    const first = ask({ timeoutMs: 20 });
+    await until(() => server.requests() === 1);
+    expect(await clock.runUntil(first)).toBe("TIMEOUT");
     late();
     expect(await ask()).toBe("answered");
   });
@@ -203,7 +208,7 @@ describe("over frames, a peer that", () => {
       answer = () => response.end(hex(found));
     });
     cleanups.push(() => server.close());
-    const { ask } = peerAt(server.port, { health: { silenceMs: 20, pingTimeoutMs: 2000 } });
+    const { ask } = peerAt(server.port, { health: { silenceMs: 20, pingTimeoutMs: 600_000 } });
     const outcome = ask({ timeoutMs: 600_000 });
     await until(() => pings >= 3);
     answer();
@@ -252,14 +257,15 @@ describe("over frames, a peer that", () => {
       await exited;
     });
     const [line] = (await once(child.stdout, "data")) as [Buffer];
-    const health = { silenceMs: 100, pingTimeoutMs: 200, minBackoffMs: 20, maxBackoffMs: 50 };
-    const { ask, warnings } = peerAt(Number(line.toString()), { health });
+    const clock = createManualClock();
+    const health = { silenceMs: 1000, pingTimeoutMs: 3000 };
+    const { ask, warnings } = peerAt(Number(line), { clock, health });
     expect(await ask()).toBe("answered");
     child.kill("SIGSTOP");
-    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
-    expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
+    expect(await clock.runUntil(ask())).toBe("PEER_UNREACHABLE");
+    expect(await ask()).toBe("PEER_UNREACHABLE");
     child.kill("SIGCONT");
-    await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+    await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-taken-back"));
     expect(await ask()).toBe("answered");
   });
 });

@@ -8,6 +8,7 @@ import {
   resolveFrameLimits,
 } from "@parsec/core";
 import { describeOnServers } from "@parsec/nats-fixtures";
+import { createManualClock, type ManualClock } from "@parsec/testkit";
 import { afterEach, expect, it } from "vitest";
 import { createNatsPeers, type NatsPeers } from "../src/index.ts";
 import { bodyOffset, type MessageKind, MessageWriter, readMessage } from "../src/nats-wire.ts";
@@ -18,7 +19,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-const lookup: PeerLookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 20_000 };
+const lookup: PeerLookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 600_000 };
 
 interface Question {
   readonly kind: MessageKind;
@@ -35,6 +36,8 @@ interface Question {
 }
 
 interface Stage {
+  /** Time passes only while a test lets it: elsewhere no deadline and no silence stands for the answer. */
+  readonly clock: ManualClock;
   readonly peers: NatsPeers;
   readonly peer: Peer;
   readonly questions: Question[];
@@ -45,7 +48,7 @@ interface Stage {
 async function stage(
   url: string,
   respond: (question: Question, number: number) => void,
-  answersPings = true,
+  { answersPings = true, pingTimeoutMs = 600_000 } = {},
 ): Promise<Stage> {
   const cluster = randomUUID();
   const client = await clientOf(url);
@@ -62,20 +65,22 @@ async function stage(
     },
   });
   await client.flush();
+  const clock = createManualClock();
   const peers = createNatsPeers({
     servers: url,
     cluster,
     nodeId: "node",
     membership: { static: ["node", "odd"] },
-    health: { failures: 1000, silenceMs: 150, pingTimeoutMs: 150 },
+    health: { failures: 1000, pingTimeoutMs },
     limits: { maxValueBytes: 1000 },
-    closeTimeoutMs: 100,
+    clock,
   });
   cleanups.push(() => peers.close());
   await peers.ready();
   const [peer] = peers.peers();
   if (peer === undefined) throw new Error("no peer");
   return {
+    clock,
     peers,
     peer,
     questions,
@@ -186,7 +191,7 @@ describeOnServers((server) => {
   ])("takes no invalidation for applied when the peer answers %s", async (_, respond) => {
     const { peer } = await stage(server.url, respond);
     const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
-    await expect(peer.invalidate(invalidation, { timeoutMs: 20_000 })).rejects.toMatchObject({
+    await expect(peer.invalidate(invalidation, { timeoutMs: 600_000 })).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
     });
   });
@@ -208,33 +213,38 @@ describeOnServers((server) => {
   });
 
   it("waits for a peer that has not forgotten the question, until the caller's own deadline", async () => {
-    const { ask } = await stage(server.url, () => {});
-    expect(await ask({ timeoutMs: 1000 })).toBe("TIMEOUT");
+    const { ask, clock, questions } = await stage(server.url, () => {});
+    const outcome = ask({ timeoutMs: 5000 });
+    await until(() => questions.length === 1);
+    expect(await clock.runUntil(outcome)).toBe("TIMEOUT");
   });
 
   it("gives up at once on questions that the peer has lost, and on no others", async () => {
     const lost: Question[] = [];
-    const { ask, questions } = await stage(
+    const { ask, clock, questions } = await stage(
       server.url,
       (question) => {
         if (question.kind === "ask") {
           if (question.body.includes("lost")) lost.push(question);
         } else question.answer(question.body.subarray(0, 8), { kind: "pong" });
       },
-      false,
+      { answersPings: false },
     );
     const losing = ask({ key: "lost" });
     await until(() => lost.length === 1);
     const keeping = ask({ key: "kept" });
-    expect(await losing).toBe("PEER_UNREACHABLE");
+    expect(await clock.runUntil(losing)).toBe("PEER_UNREACHABLE");
     const kept = questions.find(({ kind, body }) => kind === "ask" && body.includes("kept"));
     kept?.answer(kept.sound);
     expect(await keeping).toBe("value kept");
   });
 
   it("gives up on a peer that answers neither questions nor pings", async () => {
-    const { ask, peers } = await stage(server.url, () => {}, false);
-    expect(await ask()).toBe("PEER_UNREACHABLE");
+    const { ask, clock, peers } = await stage(server.url, () => {}, {
+      answersPings: false,
+      pingTimeoutMs: 1000,
+    });
+    expect(await clock.runUntil(ask())).toBe("PEER_UNREACHABLE");
     const again = await ask();
     expect(again).toBe("PEER_UNREACHABLE");
     expect(peers.stats().connected).toBe(true);
@@ -242,7 +252,7 @@ describeOnServers((server) => {
 
   it("takes no answer that comes too late for another's", async () => {
     const held: Question[] = [];
-    const { ask } = await stage(server.url, (question, number) => {
+    const { ask, clock } = await stage(server.url, (question, number) => {
       if (number === 1) held.push(question);
       else {
         const [first] = held;
@@ -250,7 +260,9 @@ describeOnServers((server) => {
         question.answer(question.sound);
       }
     });
-    expect(await ask({ key: "first", timeoutMs: 60 })).toBe("TIMEOUT");
+    const first = ask({ key: "first", timeoutMs: 60 });
+    await until(() => held.length === 1);
+    expect(await clock.runUntil(first)).toBe("TIMEOUT");
     expect(await ask({ key: "second" })).toBe("value second");
   });
 
@@ -260,7 +272,7 @@ describeOnServers((server) => {
     });
     const call = peer.invalidate(
       { group: "g", target: { kind: "all" }, fence: 1 },
-      { timeoutMs: 20_000 },
+      { timeoutMs: 600_000 },
     );
     await expect(call).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
   });

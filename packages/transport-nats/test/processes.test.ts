@@ -26,7 +26,6 @@ async function start(url: string, cluster: string, id: string): Promise<NodeProc
     cluster,
     nodeId: id,
     membership,
-    health: { silenceMs: 300, pingTimeoutMs: 300 },
   });
   running.push(node);
   return node;
