@@ -8,5 +8,9 @@ export default defineConfig({
   dts: true,
   clean: true,
   sourcemap: true,
+  // The sources are published beside the build: maps name them and need not contain them.
+  esbuildOptions: (options) => {
+    options.sourcesContent = false;
+  },
   target: "node20",
 });

@@ -1,6 +1,7 @@
 import { keyToBytes } from "../key-bytes.ts";
 import { crc32 } from "./crc32.ts";
 import type { Placement } from "./placement.ts";
+import { ownerAt } from "./ring-points.ts";
 
 /** Points per node, as golang/groupcache's HTTPPool has it by default. */
 const pointsPerNode = 50;
@@ -19,18 +20,8 @@ export function createGroupcachePlacement(ids: readonly string[]): Placement {
   }
   const points = Uint32Array.from(ownerByPoint.keys()).sort();
   const owners = Array.from(points, (point) => ownerByPoint.get(point) as string);
+  const ring = { points, owners };
   return {
-    ownerOf: (key) => owners[firstAtOrAfter(points, crc32(keyToBytes(key)))] as string,
+    ownerOf: (key) => ownerAt(ring, crc32(keyToBytes(key))),
   };
-}
-
-function firstAtOrAfter(points: Uint32Array, hash: number): number {
-  let low = 0;
-  let high = points.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((points[middle] as number) < hash) low = middle + 1;
-    else high = middle;
-  }
-  return low === points.length ? 0 : low;
 }

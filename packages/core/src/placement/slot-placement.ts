@@ -1,6 +1,5 @@
-/// <reference path="./hashring.d.ts" />
-import HashRing from "hashring";
 import { hashKey } from "../key-hash.ts";
+import { createKetamaRing } from "./ketama-ring.ts";
 import type { Placement } from "./placement.ts";
 
 /** Enough that a node's share of slots is its share of the ring, and little to recompute: about 10 ms. */
@@ -12,10 +11,9 @@ const slotCount = 4096;
  */
 export function createSlotPlacement(ids: readonly string[]): Placement {
   const nodes = [...new Set(ids)].sort();
-  // Its cache is of no use here: every slot is asked for once.
-  const ring = new HashRing(nodes, "md5", { "vnode count": 80, "max cache size": 1 });
+  const ownerOnRing = createKetamaRing(nodes);
   const owners: string[] = [];
-  for (let slot = 0; slot < slotCount; slot++) owners.push(ring.get(`slot-${slot}`));
+  for (let slot = 0; slot < slotCount; slot++) owners.push(ownerOnRing(`slot-${slot}`));
   return {
     ownerOf: (key) => owners[hashKey(key) & (slotCount - 1)] as string,
   };

@@ -1,4 +1,4 @@
-/** The part of npm `hashring` that placement uses; the package brings no types. */
+/** The part of npm `hashring` that the ring is compared with; the package has no types of its own. */
 declare module "hashring" {
   export default class HashRing {
     constructor(
