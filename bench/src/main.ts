@@ -105,6 +105,7 @@ if (file !== undefined) {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, await withOthers(file));
   console.log(`rows written to ${file}`);
+  if (file === results) console.log("pnpm bench:plot draws them into the README");
 }
 // Some peers leave handles open; everything measured is done.
 process.exit(0);
