@@ -1,5 +1,6 @@
 import { type Clock, ParsecError, type PeerTrace } from "@parsec/core";
-import { type Dispatcher, Pool } from "undici";
+// By its file: Bun replaces the bare name by a stub that sends nothing.
+import { type Dispatcher, Pool } from "undici/index.js";
 import { RequestSigner, toKey } from "./http-auth.ts";
 import type { FailedResponse } from "./http-errors.ts";
 import { unreachable } from "./http-errors.ts";
@@ -30,6 +31,15 @@ export interface CollectedRequest extends PeerRequest {
   readonly maxBodyBytes: number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Throws `INVALID_ARGUMENT` where a runtime or a bundler has put a stub in the place of undici. */
+export function checkHttpClient(): void {
+  if (typeof Pool.prototype?.dispatch === "function") return;
+  throw new ParsecError(
+    "INVALID_ARGUMENT",
+    "createHttpPeers needs the npm package undici, which this runtime replaces by a stub: install it, or use createGrpcPeers of @parsec/transport-grpc",
+  );
 }
 
 /** The connections to one peer: bounded, kept alive, signed if there is a secret. */

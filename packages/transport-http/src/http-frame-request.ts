@@ -1,5 +1,5 @@
 import { type FrameExchange, type FrameInFlight, isParsecError, ParsecError } from "@parsec/core";
-import type { Dispatcher } from "undici";
+import type { Dispatcher } from "undici/index.js";
 import type { HttpConnections } from "./http-connections.ts";
 import {
   type FailedResponse,

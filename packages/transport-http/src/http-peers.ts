@@ -1,4 +1,5 @@
 import { FollowedPeers, type PeerHost, type PeerPicker } from "@parsec/core";
+import { checkHttpClient } from "./http-connections.ts";
 import { HttpHandler, type HttpPeersHandler } from "./http-handler.ts";
 import {
   type HttpPeersOptions,
@@ -18,6 +19,7 @@ export interface HttpPeers extends PeerPicker {
  * Throws `INVALID_ARGUMENT` when the options do not fit together, such as a `selfUrl` that is not among `peerUrls`.
  */
 export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
+  checkHttpClient();
   const resolved = resolveHttpOptions(options);
   checkSchemes(resolved.membership.ids, resolved);
   const handler = new HttpHandler(resolved);
