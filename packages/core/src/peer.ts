@@ -1,5 +1,10 @@
 import type { ParsecError } from "./errors.ts";
 
+// Empty, and merged with the interface of `@types/node` or the DOM: with neither, declarations still compile.
+declare global {
+  interface AbortSignal {}
+}
+
 /** What a call is part of, as the two headers of W3C's trace context say it. Read it by `readPeerTrace`. */
 export interface PeerTrace {
   /** 55 characters: version, trace, the caller's span, flags. */
