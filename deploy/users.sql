@@ -1,4 +1,4 @@
--- What the token service selects from: see PARSEC_USERS_TABLE. A view with these columns does as well.
+-- The users of the token service (PARSEC_USERS_TABLE): a table, or a view with these columns.
 CREATE TABLE users (
   issuer text NOT NULL,
   subject text NOT NULL,

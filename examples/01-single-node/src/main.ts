@@ -1,16 +1,13 @@
 import { createDataSourceRegistry, isParsecError } from "@parsec/core";
 
-/*
- * One process. Each user is read from the database once, kept in memory, and dropped the moment it
- * changes.
- */
+/* One process: each user is read from the database once, kept in memory, and dropped when it changes. */
 
 interface User {
   readonly name: string;
   readonly role: string;
 }
 
-// Stands in for your database; it counts what it is asked.
+// Stands in for your database, and counts its queries.
 const rows = new Map<string, User>([["alice", { name: "Alice", role: "reader" }]]);
 let queries = 0;
 
@@ -33,21 +30,21 @@ const users = registry.register(
 
 const requests = Array.from({ length: 100 }, () => users.get("alice"));
 await Promise.all(requests);
-console.log(`${requests.length} requests at once made ${queries} query`);
+console.log(`${requests.length} concurrent requests made ${queries} query`);
 
-console.log(`peek answers from memory, without waiting: ${users.peek("alice")?.role}`);
+console.log(`peek reads from memory synchronously: ${users.peek("alice")?.role}`);
 
 rows.set("alice", { name: "Alice", role: "admin" });
 await users.invalidate("alice");
-console.log(`after the change alice is ${(await users.get("alice"))?.role}`);
+console.log(`role of alice after the change: ${(await users.get("alice"))?.role}`);
 
-const [alice, nobody] = await users.getMany(["alice", "nobody"]);
-console.log(`several at once: ${alice?.name} and ${nobody}, which is remembered as well`);
+const [alice, missing] = await users.getMany(["alice", "unknown"]);
+console.log(`getMany returned ${alice?.name} and ${missing}; both are cached`);
 
 try {
   await users.get("mallory");
 } catch (error) {
-  if (isParsecError(error)) console.log(`the origin's errors are typed: ${error.code}`);
+  if (isParsecError(error)) console.log(`an origin that fails rejects with ${error.code}`);
 }
 
 const { gets, cacheHits, main } = users.stats();

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { User } from "./node.ts";
 
-/* Starts three nodes and an origin that counts what it is asked, and tells what happens. */
+/* Starts three nodes and an origin that counts its queries, and prints each result. */
 
 let role = "reader";
 let queries = 0;
@@ -27,23 +27,27 @@ const nodes = peerUrls.map((selfUrl) =>
   }),
 );
 await Promise.all(nodes.map((node) => once(node, "message")));
-console.log(`${nodes.length} nodes are up`);
+console.log(`${nodes.length} nodes are ready`);
 
 const requests = peerUrls.flatMap((url) => Array.from({ length: 100 }, () => getAlice(url)));
 await Promise.all(requests);
-console.log(`${requests.length} requests at once, 100 to each node: ${queries} query`);
+console.log(`${requests.length} concurrent requests, 100 to each node: ${queries} query`);
 
 role = "admin";
 const response = await fetch(`${peerUrls[0]}/alice`, { method: "DELETE" });
 const { acknowledged } = (await response.json()) as { readonly acknowledged: readonly string[] };
-console.log(`alice became an admin: ${acknowledged.length} nodes have dropped what they knew`);
+console.log(`alice became an admin: invalidated on ${acknowledged.length} nodes`);
 
 const answers = await Promise.all(peerUrls.map(getAlice));
-console.log(`they say: ${answers.map((user) => user.role).join(", ")}; ${queries} queries so far`);
+console.log(
+  `the nodes return ${answers.map((user) => user.role).join(", ")}; ${queries} queries so far`,
+);
 
 nodes[0]?.kill("SIGKILL");
 const others = await Promise.all(peerUrls.slice(1).map(getAlice));
-console.log(`one node was killed, the others say: ${others.map((user) => user.role).join(", ")}`);
+console.log(
+  `after one node was killed, the others return ${others.map((user) => user.role).join(", ")}`,
+);
 
 for (const node of nodes.slice(1)) node.kill("SIGTERM");
 origin.close();
@@ -53,7 +57,7 @@ async function getAlice(nodeUrl: string): Promise<User> {
   return (await answer.json()) as User;
 }
 
-/** URLs at which nobody listens at the moment. */
+/** URLs with free ports. */
 async function freeUrls(count: number): Promise<string[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));

@@ -3,8 +3,8 @@ import { clusterConfigFromEnv, createDataSourceClusterRegistry } from "@parsec/c
 import { createHttpPeers } from "@parsec/transport-http";
 
 /*
- * One node of an application that shows users. Every node runs this, with its own PARSEC_SELF_URL and
- * the same PARSEC_PEER_URLS, PEER_SECRET and ORIGIN_URL.
+ * One node of an application that serves users. All nodes run this program with the same PARSEC_PEER_URLS,
+ * PEER_SECRET and ORIGIN_URL; PARSEC_SELF_URL differs.
  */
 
 export interface User {
@@ -31,14 +31,14 @@ const users = registry.register(
   { ttlMs: 300_000 },
 );
 
-// Peers and users come to the same port: the handler takes what is its own.
+// Peers and users share one port: the handler serves peers and passes all other requests on.
 const server = createServer((request, response) => {
   peers.handler(request, response, () => {
     answer(request, response).catch(() => response.writeHead(503).end());
   });
 });
 
-/** GET /alice shows a user; DELETE /alice drops her from every node's memory. */
+/** GET /alice returns a user; DELETE /alice invalidates the user on every node. */
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const id = decodeURIComponent(request.url?.slice(1) ?? "");
   const isChange = request.method === "DELETE";
@@ -52,7 +52,7 @@ async function stop(): Promise<void> {
   process.exit();
 }
 process.once("SIGTERM", stop);
-process.once("disconnect", stop); // whoever forked this process has gone
+process.once("disconnect", stop); // the parent process has ended
 
 const { hostname, port } = new URL(selfUrl);
 server.listen(Number(port), hostname, () => process.send?.("ready"));

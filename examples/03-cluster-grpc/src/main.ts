@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/* Starts three nodes and an origin that counts what it is asked, and tells what happens. */
+/* Starts three nodes and an origin that counts its queries, and prints each result. */
 
 let queries = 0;
 const origin = createServer((request, response) => {
@@ -25,32 +25,33 @@ const nodes = peerUrls.map((selfUrl) =>
   }),
 );
 await Promise.all(nodes.map((node) => once(node, "message")));
-console.log(`${nodes.length} nodes are up`);
+console.log(`${nodes.length} nodes are ready`);
 
 const ids = Array.from({ length: 100 }, (_, index) => String(index));
 await Promise.all(nodes.map((node) => getMany(node, ids)));
-console.log(`each was asked for the same ${ids.length} users: ${queries} queries`);
+console.log(`getMany of the same ${ids.length} users on each node: ${queries} queries`);
 
 await Promise.all(nodes.map((node) => getMany(node, ids)));
-console.log(`and once more: still ${queries}`);
+console.log(`the same again: still ${queries} queries`);
 
 const [victim, ...others] = nodes;
 victim?.kill("SIGKILL");
 const found = await Promise.all(others.map((node) => getMany(node, ids)));
-console.log(`one was killed, the others find ${found.map((names) => names.length).join(" and ")}`);
-console.log(`the last of them is ${found[0]?.at(-1)}`);
+const counts = found.map((names) => names.length).join(" and ");
+console.log(`after one node was killed, the others return ${counts} users`);
+console.log(`the last user is ${found[0]?.at(-1)}`);
 
 for (const node of others) node.kill("SIGTERM");
 origin.close();
 
-/** The names that a node finds. */
+/** The names of the users that a node returns. */
 async function getMany(node: ChildProcess, wanted: readonly string[]): Promise<readonly string[]> {
   node.send(wanted);
   const [names] = (await once(node, "message")) as [(string | null)[]];
   return names.filter((name) => name !== null);
 }
 
-/** URLs at which nobody listens at the moment. */
+/** URLs with free ports. */
 async function freeUrls(count: number): Promise<string[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));

@@ -2,8 +2,8 @@ import { clusterConfigFromEnv, createDataSourceClusterRegistry } from "@parsec/c
 import { createGrpcPeers } from "@parsec/transport-grpc";
 
 /*
- * One node. It differs from the one of the HTTP example in the lines that make its peers; its work
- * comes by messages of the process that forked it.
+ * One node. It differs from the node of the HTTP example in the lines that create its peers. The parent process
+ * sends it the ids to look up.
  */
 
 const { selfUrl, peerUrls } = clusterConfigFromEnv();
@@ -24,7 +24,7 @@ const users = registry.register(
   { ttlMs: 300_000 },
 );
 
-// Many at once travel in one frame per owner; all frames to a peer share one stream.
+// Concurrent lookups share one frame per owner; all frames to a peer share one stream.
 process.on("message", async (ids: readonly string[]) => {
   const found = await users.getMany(ids);
   process.send?.(found.map((user) => user?.name));
@@ -35,7 +35,7 @@ async function stop(): Promise<void> {
   process.exit();
 }
 process.once("SIGTERM", stop);
-process.once("disconnect", stop); // whoever forked this process has gone
+process.once("disconnect", stop); // the parent process has ended
 
 await peers.listen();
 process.send?.("ready");

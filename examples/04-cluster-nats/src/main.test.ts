@@ -18,17 +18,17 @@ test("prints what the README shows, and leaves no process behind", {
   expect(await readFile(`${folder}README.md`, "utf8")).toContain(`\`\`\`\n${output}\`\`\`\n`);
 });
 
-test("says so when there is no NATS, and ends", { timeout: 30_000 }, async () => {
+test("prints an error and exits with 1 when NATS is unreachable", { timeout: 30_000 }, async () => {
   const { errors, code } = await runExample("nats://127.0.0.1:1");
   expect(code).toBe(1);
-  expect(errors).toMatch(/^node-1 found no NATS with JetStream: .+\n$/);
+  expect(errors).toMatch(/^node-1 cannot reach a NATS server with JetStream: .+\n$/);
 });
 
 async function runExample(url: string) {
   const child = spawn(process.execPath, ["dist/main.js"], {
     cwd: folder,
     env: { ...process.env, NATS_URL: url },
-    detached: true, // leads a group that all its nodes are in
+    detached: true, // leads a process group with all its nodes
     stdio: ["ignore", "pipe", "pipe"],
   });
   const group = -(child.pid ?? Number.NaN);

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 
-/* Starts nodes one after the other and an origin that counts what it is asked, and tells what happens. */
+/* Starts nodes one after the other and an origin that counts its queries, and prints each result. */
 
 const { NATS_URL = "nats://127.0.0.1:4222" } = process.env;
 
@@ -23,12 +23,12 @@ await agreeOn("node-1, node-2", [first, second]);
 
 const ids = Array.from({ length: 100 }, (_, index) => String(index));
 await Promise.all([ask(first, ids), ask(second, ids)]);
-console.log(`both were asked for the same ${ids.length} users: ${queries} queries`);
+console.log(`getMany of the same ${ids.length} users on both nodes: ${queries} queries`);
 
 const third = await startNode("node-3");
 await agreeOn("node-1, node-2, node-3", [first, second, third]);
 const { found } = await ask(third, ids);
-console.log(`the new node finds ${found} users`);
+console.log(`getMany on the new node: ${found} users`);
 
 second.kill("SIGTERM");
 await agreeOn("node-1, node-3", [first, third]);
@@ -45,7 +45,7 @@ async function startNode(id: string): Promise<ChildProcess> {
       ORIGIN_URL: `http://127.0.0.1:${port}`,
     },
   });
-  node.once("exit", (code) => code !== 0 && process.exit(1)); // it has said why
+  node.once("exit", (code) => code !== 0 && process.exit(1)); // the node has printed the reason
   await once(node, "message");
   return node;
 }
@@ -61,10 +61,10 @@ async function ask(node: ChildProcess, wanted: readonly string[]): Promise<Answe
   return answer;
 }
 
-/** Waits until each of the nodes sees these members. */
+/** Waits until each node sees exactly these members. */
 async function agreeOn(members: string, nodes: readonly ChildProcess[]): Promise<void> {
   for (const node of nodes) {
     while ((await ask(node, [])).members.join(", ") !== members) await wait(50);
   }
-  console.log(`the members are ${members}`);
+  console.log(`members: ${members}`);
 }

@@ -2,8 +2,8 @@ import { createDataSourceClusterRegistry } from "@parsec/core";
 import { createNatsPeers } from "@parsec/transport-nats";
 
 /*
- * One node. It knows its own name and where NATS is; who else there is it learns from NATS. Its work
- * comes by messages of the process that forked it.
+ * One node. It is configured with its own name and the URL of a NATS server, and discovers the other nodes over
+ * NATS. The parent process sends it the ids to look up.
  */
 
 const { NODE_ID = "", NATS_URL = "", ORIGIN_URL = "", PEER_SECRET = "" } = process.env;
@@ -34,17 +34,17 @@ process.on("message", async (ids: readonly string[]) => {
 });
 
 async function stop(): Promise<void> {
-  await registry.close(); // tells the others that this node leaves
+  await registry.close(); // announces to the others that this node leaves
   process.exit();
 }
 process.once("SIGTERM", stop);
-process.once("disconnect", stop); // whoever forked this process has gone
+process.once("disconnect", stop); // the parent process has ended
 
-// Would wait for a server that is away as long as it takes; nobody wants that here.
+// Without a signal, `ready` waits until the server is reachable, however long that takes.
 try {
   await peers.ready({ signal: AbortSignal.timeout(5_000) });
 } catch {
-  console.error(`${NODE_ID} found no NATS with JetStream: ${peers.stats().lastError}`);
+  console.error(`${NODE_ID} cannot reach a NATS server with JetStream: ${peers.stats().lastError}`);
   process.exit(1);
 }
 process.send?.("ready");

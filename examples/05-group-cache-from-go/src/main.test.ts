@@ -12,7 +12,7 @@ test("prints what the README shows, and leaves no process behind", {
 }, async () => {
   const child = spawn(process.execPath, ["dist/main.js"], {
     cwd: folder,
-    detached: true, // leads a group that all its nodes are in
+    detached: true, // leads a process group with all its nodes
     stdio: ["ignore", "pipe", "inherit"],
   });
   const group = -(child.pid ?? Number.NaN);

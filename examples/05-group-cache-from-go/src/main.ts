@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { GroupStats } from "@parsec/core";
 
-/* Starts three nodes, asks them, and shows what they count and what a Go node would see. */
+/* Starts three nodes, sends requests, and prints the counters of the nodes and the answer to a Go node. */
 
 const peerUrls = await freeUrls(3);
 const nodes = peerUrls.map((selfUrl) =>
@@ -27,10 +27,10 @@ const stats = await Promise.all(
 const loads = stats.reduce((sum, { localLoads }) => sum + localLoads, 0);
 console.log(`${requests.length} gets on ${nodes.length} nodes, loaded ${loads} time`);
 
-// What a Go node sends to a peer, and the protobuf message that it gets: tag, length, value, rate.
+// The request of a Go node to a peer; the answer is a protobuf message: tag, length, value, rate.
 const response = await fetch(`${peerUrls[0]}/_groupcache/factors/${number}`);
 const [, length = 0, ...rest] = Buffer.from(await response.arrayBuffer());
-console.log(`a Go node that asks gets ${Buffer.from(rest.slice(0, length))}`);
+console.log(`answer to a Go node: ${Buffer.from(rest.slice(0, length))}`);
 
 for (const node of nodes) node.kill("SIGTERM");
 
@@ -38,7 +38,7 @@ async function get(url: string): Promise<string> {
   return await (await fetch(url)).text();
 }
 
-/** URLs at which nobody listens at the moment. */
+/** URLs with free ports. */
 async function freeUrls(count: number): Promise<string[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { clusterConfigFromEnv, createGroupCache } from "@parsec/core";
 import { createHttpPeers } from "@parsec/transport-http";
 
-/* One node. The README shows the same program with Go's groupcache beside it. */
+/* One node. The README compares this program with one for Go's groupcache. */
 
 const { selfUrl, peerUrls } = clusterConfigFromEnv();
 const peers = createHttpPeers({ selfUrl, peerUrls, placement: "groupcache" });
@@ -12,7 +12,7 @@ const factors = cache.group("factors", {
   load: (key) => factorize(Number(key)),
 });
 
-// What peers send is the handler's; GET /360 and GET /stats are the application's own.
+// The handler serves peers; GET /360 and GET /stats belong to the application.
 const server = createServer((request, response) => {
   peers.handler(request, response, () => {
     answer(request.url?.slice(1) ?? "").then(
@@ -26,7 +26,7 @@ async function answer(path: string): Promise<Uint8Array | string | undefined> {
   return path === "stats" ? JSON.stringify(factors.stats()) : await factors.get(path);
 }
 
-/** "360" is "2 2 2 3 3 5": slow enough for large numbers to be worth a cache. */
+/** "360" becomes "2 2 2 3 3 5". Slow enough for large numbers to be worth caching. */
 function factorize(number: number): string {
   const found: number[] = [];
   let rest = number;
@@ -42,7 +42,7 @@ async function stop(): Promise<void> {
   process.exit();
 }
 process.once("SIGTERM", stop);
-process.once("disconnect", stop); // whoever forked this process has gone
+process.once("disconnect", stop); // the parent process has ended
 
 const { hostname, port } = new URL(selfUrl);
 server.listen(Number(port), hostname, () => process.send?.("ready"));

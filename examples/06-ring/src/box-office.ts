@@ -6,7 +6,7 @@ import { type Seat, type SeatAnswer, type SeatChange, SeatPlan, showOf } from ".
 
 export interface BoxOffice {
   readonly ring: Ring;
-  /** Keeps a seat for a buyer who has yet to pay. */
+  /** Reserves a seat for a buyer for `forMs`, until it is paid. */
   hold(seat: string, buyer: string, forMs: number): Promise<SeatAnswer>;
   pay(seat: string, buyer: string): Promise<SeatAnswer>;
   /** The seats of a show that are not free. */
@@ -14,27 +14,27 @@ export interface BoxOffice {
 }
 
 /**
- * One node. It may be asked for any show, and decides for those that it owns: there it has the only
- * clock that runs, and its handlers are the only ones that serve.
+ * One node. It accepts requests for all shows. For the shows that it owns, its timers and its handlers are the
+ * only ones that run.
  */
 export function createBoxOffice(options: Omit<RingOptions, "state">): BoxOffice {
   const plan = new SeatPlan();
   const ring = createRing({ ...options, state: plan });
-  const clocks = new Map<number, AbortController>();
+  const timers = new Map<number, AbortController>();
 
-  // The seats are here by now: from the last owner, or as a backup's copy of them.
+  // The seats are already here, from the last owner or from a backup.
   ring.onOwn((partitions, { lost }) => {
     if (lost) console.log(`${ring.nodeId}: all copies of partitions ${partitions} are lost`);
     for (const partition of partitions) {
       const stop = new AbortController();
-      clocks.set(partition, stop);
-      freeInTime(partition, stop.signal).catch(() => {}); // it was stopped
+      timers.set(partition, stop);
+      freeInTime(partition, stop.signal).catch(() => {}); // ends with an abort error
     }
   });
 
-  // In a planned move nobody serves the partition until this has ended.
+  // In a planned move the partition is not served until this callback has returned.
   ring.onRelease((partitions) => {
-    for (const partition of partitions) clocks.get(partition)?.abort();
+    for (const partition of partitions) timers.get(partition)?.abort();
   });
 
   async function freeInTime(partition: number, signal: AbortSignal): Promise<void> {
@@ -43,7 +43,7 @@ export function createBoxOffice(options: Omit<RingOptions, "state">): BoxOffice 
         const change: SeatChange = { do: "expire", ...held };
         return ring.write(showOf(held.seat), toBytes(change), { signal });
       });
-      await Promise.allSettled(writes); // what failed is due in the next round as well
+      await Promise.allSettled(writes); // a failed write is repeated in the next round
     }
   }
 
@@ -52,7 +52,7 @@ export function createBoxOffice(options: Omit<RingOptions, "state">): BoxOffice 
       payload,
     );
     const change: SeatChange = { do: "hold", seat, buyer, untilMs: Date.now() + forMs };
-    return write(toBytes(change)); // answered when another node has it too
+    return write(toBytes(change)); // resolves once another node has a copy
   });
 
   async function ask<Answer>(request: () => Promise<Uint8Array>): Promise<Answer> {
@@ -60,8 +60,8 @@ export function createBoxOffice(options: Omit<RingOptions, "state">): BoxOffice 
       try {
         return fromBytes<Answer>(await request());
       } catch (error) {
-        // The owner went while it was asked, and nobody can say whether it came to it. All that is asked
-        // here may be asked again; what may not (to charge a card) takes a number that is remembered.
+        // The owner became unreachable during the request, so the outcome is unknown. The requests here are
+        // idempotent and can be retried. One that is not (charging a card) needs an idempotency key.
         const isUnknown = isParsecError(error) && error.code === "PEER_UNREACHABLE";
         if (!isUnknown || attempt === 10) throw error;
       }

@@ -1,4 +1,4 @@
-/* The ring carries bytes; what they mean is the application's own affair. */
+/* The ring carries bytes; this application encodes them as JSON. */
 
 export const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 

@@ -19,9 +19,9 @@ test("prints the same over NATS", { timeout }, async ({ skip }) => {
   await expectWhatTheReadmeShows(await runExample("--nats", natsUrl));
 });
 
-test("says so when there is no NATS, and ends", { timeout }, async () => {
+test("prints an error and exits with 1 when NATS is unreachable", { timeout }, async () => {
   const { output, errors, code } = await runExample("--nats", "nats://127.0.0.1:1");
-  expect(errors).toMatch(/^node-1 found no ring: .+\n$/);
+  expect(errors).toMatch(/^node-1 cannot join the ring: .+\n$/);
   expect(output).toBe("");
   expect(code).toBe(1);
 });

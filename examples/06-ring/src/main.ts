@@ -5,15 +5,15 @@ import { createMemoryHub } from "@parsec/ring";
 import { type BoxOffice, createBoxOffice } from "./box-office.ts";
 import { showOf } from "./seat-plan.ts";
 
-/* Box offices that open and close while they sell. Whatever happens, no seat is sold twice and no sale is forgotten. */
+/* Box offices that join and leave during the sale. No seat is sold twice, and no sale is lost. */
 
 const { nats } = parseArgs({ options: { nats: { type: "string" } } }).values;
 const hub = createMemoryHub();
-const platform = `box-office-${randomUUID()}`; // each run a ring of its own
+const platform = `box-office-${randomUUID()}`; // one ring per run
 const deadline = AbortSignal.timeout(60_000);
 const partitions = 12;
 const seatsPerShow = 10;
-/** What customers were told: whose the seat is. */
+/** The tickets that customers got: the buyer of each seat. */
 const tickets = new Map<string, string>();
 
 const first = await open("node-1");
@@ -31,19 +31,17 @@ await share([first, third, fourth]);
 const held = Array.from({ length: 500 }, (_, number) => `matinee-${number}/1`)
   .filter((seat) => third.ring.ownsKey(showOf(seat)))
   .slice(0, 10);
-for (const seat of held) await first.hold(seat, "a dreamer", 2000);
+for (const seat of held) await first.hold(seat, "a buyer who never pays", 2000);
 const crash = wait(200).then(() => third.ring.close());
 await Promise.all([crash, sell("concert", [first, fourth])]);
-console.log("node-3 was closed without handing over");
+console.log("node-3 was closed without a hand-over");
 await share([first, fourth]);
 
 for (const seat of held) {
-  await until(async () => (await first.hold(seat, "a latecomer", 60_000)) === "held");
-  await pay(seat, "a latecomer", first);
+  await until(async () => (await first.hold(seat, "the next buyer", 60_000)) === "held");
+  await pay(seat, "the next buyer", first);
 }
-console.log(
-  `${held.length} seats that node-3 kept for dreamers became free in time, and were sold`,
-);
+console.log(`${held.length} seats held on node-3 expired on time and were sold`);
 
 const books = new Map<string, string>();
 for (const show of new Set([...tickets.keys()].map(showOf))) {
@@ -61,16 +59,16 @@ async function open(node: string): Promise<BoxOffice> {
     nats === undefined ? hub.seat() : ({ servers: nats, bucketStorage: "memory" } as const);
   const office = createBoxOffice({ platform, node, partitions, ...meeting });
   try {
-    // Would wait for a server that is away as long as it takes; nobody wants that here.
+    // Without a signal, `start` waits until the server is reachable, however long that takes.
     await office.ring.start({ signal: AbortSignal.timeout(10_000) });
   } catch {
-    console.error(`${node} found no ring: ${office.ring.state().lastError}`);
+    console.error(`${node} cannot join the ring: ${office.ring.state().lastError}`);
     process.exit(1);
   }
   return office;
 }
 
-/** At each office, a customer for each seat of 40 shows. One of them gets it and pays. */
+/** One customer per office for each seat of 40 shows. One of them gets the seat and pays. */
 async function sell(name: string, offices: readonly BoxOffice[]): Promise<void> {
   let turnedAway = 0;
   let sold = 0;
@@ -99,7 +97,7 @@ async function pay(seat: string, buyer: string, office: BoxOffice): Promise<void
   tickets.set(seat, buyer);
 }
 
-/** Waits until each has its share, and each partition its backup. */
+/** Waits until each office owns its share and each partition has its backup. */
 async function share(offices: readonly BoxOffice[]): Promise<void> {
   const due = partitions / offices.length;
   await until(() =>

@@ -3,7 +3,7 @@ import { fromBytes, toBytes } from "./json-bytes.ts";
 
 export interface Seat {
   readonly buyer: string;
-  /** Held until then, by the time of day; without it the seat is paid for. */
+  /** The seat is held until this time, in Unix milliseconds. Absent once it is paid. */
   readonly untilMs?: number;
 }
 
@@ -14,14 +14,14 @@ export type SeatChange =
 
 export type SeatAnswer = "held" | "sold" | "taken" | "free";
 
-/** Seats are called show/number. All seats of a show have the same owner. */
+/** Seats are named show/number. All seats of a show have the same owner. */
 export const showOf = (seat: string): string => seat.slice(0, seat.indexOf("/"));
 
-/** Who has which seat, partition by partition: what the ring copies, moves and recovers. */
+/** The buyer of each seat, by partition: the state that the ring copies, moves and recovers. */
 export class SeatPlan implements PartitionState {
   readonly #partitions: Map<number, Map<string, Seat>> = new Map();
 
-  /** On the owner and on each backup alike, so it looks at no clock: times come with the change. */
+  /** Runs on the owner and on each backup, so it must not read a clock: the change carries the time. */
   apply(op: Uint8Array, { partition }: ApplyContext): Uint8Array {
     return toBytes(changeSeat(this.#seats(partition), fromBytes<SeatChange>(op)));
   }
@@ -63,7 +63,7 @@ export class SeatPlan implements PartitionState {
   }
 }
 
-/** Each change may come twice, because somebody asked again: the second time it does no harm. */
+/** Changes are idempotent, because a retry may apply one twice. */
 function changeSeat(seats: Map<string, Seat>, change: SeatChange): SeatAnswer {
   const { seat } = change;
   const now = seats.get(seat);
@@ -74,7 +74,7 @@ function changeSeat(seats: Map<string, Seat>, change: SeatChange): SeatAnswer {
   const { buyer } = change;
   if (now !== undefined && now.buyer !== buyer) return "taken";
   if (change.do === "pay") {
-    if (now === undefined) return "free"; // it was held for too long
+    if (now === undefined) return "free"; // the hold has expired
     seats.set(seat, { buyer });
     return "sold";
   }
