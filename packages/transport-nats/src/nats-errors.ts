@@ -1,4 +1,5 @@
 import { isErrorCode, isParsecError, ParsecError } from "@parsec/core";
+import { causedBy, describeError } from "@parsec/nats";
 
 /** As much of a refusal's text as is repeated in an error here. */
 const maxQuoted = 200;
@@ -70,66 +71,8 @@ export function refusedBy(peerId: string, text: string): ParsecError {
   return new ParsecError("PEER_UNREACHABLE", said, { cause });
 }
 
-/** Why there is no connection to a server; `UNAUTHENTICATED` when it does not accept who we are. */
-export function connectionFailed(cause: unknown): ParsecError {
-  if (isParsecError(cause)) return cause;
-  const code =
-    chainHas(cause, "AuthorizationError") || chainHas(cause, "UserAuthenticationExpiredError")
-      ? "UNAUTHENTICATED"
-      : "PEER_UNREACHABLE";
-  return new ParsecError(code, `NATS: ${describeError(cause)}`, { cause });
-}
-
-/** The server's `-ERR` about something this node did; undefined when it concerns nobody here. */
-export function serverComplaint(cause: unknown): ParsecError {
-  const code = chainHas(cause, "PermissionViolationError") ? "UNAUTHENTICATED" : "PEER_UNREACHABLE";
-  return new ParsecError(code, `NATS: ${describeError(cause)}`, { cause });
-}
-
-/** Why the bucket with the members cannot be used. */
-export function bucketFailed(cause: unknown): ParsecError {
-  if (isParsecError(cause)) return cause;
-  return new ParsecError("PEER_UNREACHABLE", `the membership bucket: ${describeError(cause)}`, {
-    cause,
-  });
-}
-
-/** There is no JetStream where the members are to be kept. */
-export function withoutJetStream(cause: unknown): ParsecError {
-  return new ParsecError(
-    "INVALID_ARGUMENT",
-    'membership "kv" keeps the members in a JetStream bucket, but the NATS server or account has no JetStream: ' +
-      "enable it, or list the nodes by membership: { static: [ids] }",
-    { cause },
-  );
-}
-
-/** Whether nobody at all answers for JetStream, be it for good or while servers elect a leader. */
-export function isWithoutJetStream(error: unknown): boolean {
-  return chainHas(error, "JetStreamNotEnabled") || chainHas(error, "NoResponders");
-}
-
-/** Whether the bucket is not there, such as after it was deleted or the server lost its memory. */
-export function isBucketGone(error: unknown): boolean {
-  return isWithoutJetStream(error) || chainHas(error, "StreamNotFoundError");
-}
-
-function chainHas(error: unknown, name: string): boolean {
-  for (let link = error, depth = 0; link instanceof Error && depth < 8; depth++) {
-    if (link.name === name) return true;
-    link = link.cause;
-  }
-  return false;
-}
-
 function nameOf(error: unknown): string {
   if (isParsecError(error)) return error.code;
-  for (const name of Object.keys(reasons)) if (chainHas(error, name)) return name;
+  for (const name of Object.keys(reasons)) if (causedBy(error, name)) return name;
   return "";
-}
-
-function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return "it failed";
-  const detail = error.message === "" ? error.name : error.message;
-  return detail.replaceAll("\n", " ").slice(0, maxQuoted);
 }

@@ -1,8 +1,8 @@
 import type { Msg } from "@nats-io/transport-node";
 import { FrameServer, isParsecError, ParsecError, type PeerHost, requestKind } from "@parsec/core";
+import type { NatsUplink } from "@parsec/nats";
 import { MessageSigner, type MessageVerifier, toKey } from "./nats-auth.ts";
 import { PartialRequests } from "./nats-body.ts";
-import type { NatsUplink } from "./nats-connection.ts";
 import { refusalText } from "./nats-errors.ts";
 import { AnswerStream } from "./nats-frame-endpoint.ts";
 import type { ResolvedNatsOptions } from "./nats-options.ts";
@@ -54,7 +54,7 @@ export class NatsHandler {
     this.#subject = subjects.askOf(nodeId);
     // No queue group: every node has a subject of its own, and two that share one would be noticed.
     this.#subscription = uplink.subscribe(this.#subject, (message) => this.#receive(message));
-    uplink.listen({ up: () => {}, down: () => this.#abandonAll() });
+    uplink.listen({ down: () => this.#abandonAll() });
   }
 
   attach(host: PeerHost): void {

@@ -1,7 +1,7 @@
 import type { Msg } from "@nats-io/transport-node";
 import type { Clock, ParsecError } from "@parsec/core";
+import type { NatsUplink } from "@parsec/nats";
 import type { MessageVerifier } from "./nats-auth.ts";
-import type { NatsUplink } from "./nats-connection.ts";
 import { lost, noResponders, notConnected, refusedBy, unreachable } from "./nats-errors.ts";
 import type { NatsSubjects } from "./nats-subjects.ts";
 import { type Message, readMessage } from "./nats-wire.ts";
@@ -63,7 +63,7 @@ export class NatsInbox {
     this.#subscription = this.#uplink.subscribe(`${this.#base}*`, (message) => {
       this.#receive(message);
     });
-    this.#uplink.listen({ up: () => {}, down: () => this.#failAll() });
+    this.#uplink.listen({ down: () => this.#failAll() });
   }
 
   /** Awaits answers for `exchange` until it is closed, or fails. */

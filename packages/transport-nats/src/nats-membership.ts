@@ -1,10 +1,18 @@
 import type { KeyObject } from "node:crypto";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { ParsecError } from "@parsec/core";
+import {
+  type Bucket,
+  type BucketEntry,
+  type BucketWatch,
+  isBucketGone,
+  isWithoutJetStream,
+  type NatsUplink,
+  natsFailed,
+  openBucket,
+  withoutJetStream,
+} from "@parsec/nats";
 import { toKey } from "./nats-auth.ts";
-import { type Bucket, type BucketEntry, openBucket } from "./nats-bucket.ts";
-import type { NatsUplink } from "./nats-connection.ts";
-import { bucketFailed, isBucketGone, isWithoutJetStream, withoutJetStream } from "./nats-errors.ts";
 import { decodeRecord, encodeRecord, type MemberRecord } from "./nats-member-record.ts";
 import { Members } from "./nats-members.ts";
 import type { ResolvedMembership, ResolvedNatsOptions } from "./nats-options.ts";
@@ -14,13 +22,17 @@ const firstRetryMs = 200;
 const longestRetryMs = 5000;
 /** Nobody asks for records that old. */
 const shortestMaxAgeMs = 60_000;
+const kvNeedsJetStream = {
+  need: 'membership "kv" keeps the members in a JetStream bucket',
+  remedy: "enable it, or list the nodes by membership: { static: [ids] }",
+};
 
 export type KvMembership = Extract<ResolvedMembership, { kind: "kv" }>;
 
 /** An opened bucket with the watch of it. */
 interface View {
   readonly bucket: Bucket;
-  readonly stopWatch: () => void;
+  readonly watch: BucketWatch;
 }
 
 /**
@@ -104,7 +116,7 @@ export class NatsMembership {
     if (view === undefined) return;
     if (this.#uplink.connected && this.#ownRevision > 0) {
       // Should it fail, others will notice the silence. A newer record under this name stays.
-      await view.bucket.remove(this.#ownKey, this.#ownRevision).catch(() => {});
+      await view.bucket.remove(this.#ownKey, { revision: this.#ownRevision }).catch(() => {});
     }
     this.#leaveView();
   }
@@ -113,7 +125,7 @@ export class NatsMembership {
     this.#generation++;
     this.#cancelTick?.();
     this.#cancelRetry?.();
-    this.#view?.stopWatch();
+    this.#view?.watch.stop();
     this.#view = undefined;
   }
 
@@ -127,26 +139,30 @@ export class NatsMembership {
     try {
       const bucket = await openBucket(client, {
         name,
+        description: "members of a Parsec cluster",
         replicas,
         storage,
+        clock: this.#options.clock,
         maxAgeMs: Math.max(shortestMaxAgeMs, silenceMs * 10),
         timeoutMs: Math.max(1000, heartbeatMs * 2),
       });
       // Before the watch: entries come oldest first, so that all others were read when this one is.
       await this.#put(bucket);
-      const watched = await bucket.watch(`${this.#options.subjects.cluster}.*`, {
-        entry: (entry) => {
-          if (generation === this.#generation) this.#read(entry);
-        },
+      const read = (entry: BucketEntry): void => {
+        if (generation === this.#generation) this.#read(entry);
+      };
+      const watch = await bucket.watch(`${this.#options.subjects.cluster}.*`, {
+        snapshot: ({ entries }) => entries.forEach(read),
+        changed: read,
         ended: () => {
           if (generation === this.#generation) this.#reopen(client);
         },
       });
       if (generation !== this.#generation) {
-        watched();
+        watch.stop();
         return;
       }
-      this.#view = { bucket, stopWatch: watched };
+      this.#view = { bucket, watch };
       this.#openedAt = this.#options.clock.now();
       this.#failedAttempts = 0;
       this.#tickLater(client);
@@ -158,7 +174,9 @@ export class NatsMembership {
   #openFailed(client: NatsConnection, cause: unknown): void {
     // A server that has JetStream may be without for a moment, while several elect a leader.
     const hopeless = isWithoutJetStream(cause) && client.info?.jetstream !== true;
-    const error = hopeless ? withoutJetStream(cause) : bucketFailed(cause);
+    const error = hopeless
+      ? withoutJetStream(kvNeedsJetStream, cause)
+      : natsFailed("the membership bucket", cause);
     this.#uplink.noteError(error);
     this.#onFailure(error);
     const { clock, random } = this.#options;
@@ -188,7 +206,7 @@ export class NatsMembership {
     this.#putting ??= this.#put(view.bucket)
       .catch((error: unknown) => {
         if (generation !== this.#generation) return;
-        this.#uplink.noteError(bucketFailed(error));
+        this.#uplink.noteError(natsFailed("the membership bucket", error));
         if (isBucketGone(error)) this.#reopen(client);
       })
       .finally(() => {
@@ -231,10 +249,10 @@ export class NatsMembership {
   }
 
   #read(entry: BucketEntry): void {
-    const record = entry.removed ? undefined : this.#decode(entry);
+    const record = entry.value === undefined ? undefined : this.#decode(entry.key, entry.value);
     if (entry.key === this.#ownKey) {
       if (record !== undefined) this.#readOwn(record);
-    } else if (entry.removed) {
+    } else if (entry.value === undefined) {
       this.#left(entry.key);
     } else if (record !== undefined) {
       if (record.placement !== this.#options.placement) this.#tellPlacement(record);
@@ -259,15 +277,15 @@ export class NatsMembership {
     if (id !== undefined) this.#members.left(id);
   }
 
-  #decode(entry: BucketEntry): MemberRecord | undefined {
+  #decode(key: string, value: Uint8Array): MemberRecord | undefined {
     try {
-      const record = decodeRecord(entry.value, {
-        bucketKey: entry.key,
+      const record = decodeRecord(value, {
+        bucketKey: key,
         keys: this.#keys,
         windowMs: this.#options.limits.maxClockSkewMs,
         wallNow: Date.now(),
       });
-      if (this.#keyOf(record.id) === entry.key) return record;
+      if (this.#keyOf(record.id) === key) return record;
       this.#onRefused("a member's record stands under another's key");
     } catch (error) {
       this.#onRefused(error instanceof ParsecError ? error.message : "a member's record is broken");

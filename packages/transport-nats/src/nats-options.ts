@@ -17,7 +17,7 @@ import {
   secretsOption,
   wholeOption,
 } from "@parsec/core";
-import { type NatsServers, resolveServers } from "./nats-servers.ts";
+import { type NatsServers, resolveServers } from "@parsec/nats";
 import { checkMembers, checkName, type NatsSubjects, natsSubjects } from "./nats-subjects.ts";
 
 /** Something an operator should know. Never holds a secret, a key or an input. */

@@ -17,9 +17,9 @@ import {
   type PeerLookup,
   readTakenOver,
 } from "@parsec/core";
+import type { NatsUplink } from "@parsec/nats";
 import { MessageSigner, toKey } from "./nats-auth.ts";
 import { type CallOptions, type CallWay, callPeer } from "./nats-call.ts";
-import type { NatsUplink } from "./nats-connection.ts";
 import { noMember, notConnected, unreachable } from "./nats-errors.ts";
 import { FrameRequest } from "./nats-frame-request.ts";
 import type { NatsInbox } from "./nats-inbox.ts";

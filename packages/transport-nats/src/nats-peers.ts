@@ -1,6 +1,5 @@
 import { FollowedPeers, type PeerCallOptions, type PeerHost, type PeerPicker } from "@parsec/core";
 import { MessageVerifier, toKey } from "./nats-auth.ts";
-import { NatsUplink } from "./nats-connection.ts";
 import { NatsHandler } from "./nats-handler.ts";
 import { NatsInbox } from "./nats-inbox.ts";
 import { NatsMembership } from "./nats-membership.ts";
@@ -8,6 +7,7 @@ import { type NatsPeersOptions, resolveNatsOptions } from "./nats-options.ts";
 import { NatsPicker } from "./nats-picker.ts";
 import { Readiness } from "./nats-readiness.ts";
 import { Refusals } from "./nats-refusals.ts";
+import { createPeersUplink } from "./nats-uplink.ts";
 
 /** How a node stands with NATS at the moment. */
 export interface NatsPeersStats {
@@ -48,7 +48,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
   const { membership, secrets, limits, clock } = resolved;
   const readiness = new Readiness();
   const refusals = new Refusals(resolved);
-  const uplink = new NatsUplink(resolved, (error) => {
+  const uplink = createPeersUplink(resolved, (error) => {
     if (error.code === "UNAUTHENTICATED") readiness.fail(error);
   });
   const verifier =
@@ -85,7 +85,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
       onRefused: (reason) => refusals.note(reason),
       onRejoined: () => handler.rejoined(),
     });
-  } else uplink.listen({ up: () => readiness.succeed(), down: () => {} });
+  } else uplink.listen({ up: () => readiness.succeed() });
   const followed = new FollowedPeers(picker, {
     discovery: membership.kind === "static" ? membership.discovery : undefined,
     onWarning: (message) =>
@@ -114,8 +114,8 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
     ready: (waiting) => readiness.wait(waiting?.signal),
     stats: () => ({
       connected: uplink.connected,
-      server: uplink.server?.address,
-      serverVersion: uplink.server?.version,
+      server: uplink.client?.getServer(),
+      serverVersion: uplink.client?.info?.version,
       reconnects: uplink.reconnects,
       ready: readiness.isReady,
       members: [picker.selfId, ...picker.peers().map(({ id }) => id)].sort(),

@@ -6,7 +6,7 @@ import {
   type PeerPicker,
   type Placement,
 } from "@parsec/core";
-import type { NatsUplink } from "./nats-connection.ts";
+import type { NatsUplink } from "@parsec/nats";
 import type { NatsInbox } from "./nats-inbox.ts";
 import type { ResolvedNatsOptions } from "./nats-options.ts";
 import { NatsPeer } from "./nats-peer.ts";
@@ -37,7 +37,7 @@ export class NatsPicker implements Omit<PeerPicker, "attach"> {
     this.#placement = createPlacement(options.placement, ids);
     this.#connect(ids);
     // A peer that was left out may have been back for long when this node is.
-    this.#uplink.listen({ up: () => this.#probeAll(), down: () => {} });
+    this.#uplink.listen({ up: () => this.#probeAll() });
   }
 
   peers(): readonly Peer[] {

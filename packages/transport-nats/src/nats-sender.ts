@@ -1,6 +1,8 @@
+import type { NatsConnection } from "@nats-io/transport-node";
 import { ParsecError } from "@parsec/core";
+import type { NatsUplink } from "@parsec/nats";
 import type { Addressed, MessageSigner } from "./nats-auth.ts";
-import type { NatsUplink } from "./nats-connection.ts";
+import { notConnected } from "./nats-errors.ts";
 import {
   bodyOffset,
   type MessageHead,
@@ -37,14 +39,14 @@ export class MessageSender {
     this.#bodyOffset = bodyOffset(signed);
   }
 
-  /** Bytes that fit into one message beside its head; nothing sensible while there is no connection. */
+  /** Bytes that fit into one message beside its head; negative while disconnected. */
   get room(): number {
-    return this.#uplink.maxPayload - this.#bodyOffset;
+    return (this.#uplink.client?.info?.max_payload ?? 0) - this.#bodyOffset;
   }
 
-  /** The same. Throws `PEER_UNREACHABLE` without a connection, or when it is too little to send anything in. */
+  /** The same. Throws `PEER_UNREACHABLE` while disconnected, or when it is too little to send anything in. */
   roomFor(to: { readonly peerId: string }): number {
-    this.#uplink.demandConnection(to.peerId);
+    this.#clientFor(to);
     const { room } = this;
     if (room >= smallestRoom) return room;
     const message = `${to.peerId} cannot be asked: messages to NATS have room for ${Math.max(room, 0)} bytes`;
@@ -56,7 +58,9 @@ export class MessageSender {
     const bytes = this.#writer.begin(head, body.length);
     bytes.set(body, this.#bodyOffset);
     this.#signer?.sign(bytes, { subject: to.subject, reply: to.reply ?? "" });
-    this.#uplink.publish(to.subject, bytes, to);
+    const client = this.#clientFor(to);
+    if (to.reply === undefined) client.publish(to.subject, bytes);
+    else client.publish(to.subject, bytes, { reply: to.reply });
   }
 
   /** Sends what fits into one message. */
@@ -81,5 +85,11 @@ export class MessageSender {
       sent += part.length;
       this.send({ kind: "ask", piece, last: sent === frame.length }, part, to);
     }
+  }
+
+  #clientFor({ peerId }: { readonly peerId: string }): NatsConnection {
+    const { client, lastError } = this.#uplink;
+    if (client === undefined) throw notConnected(peerId, lastError);
+    return client;
   }
 }

@@ -411,8 +411,8 @@ describeWithPrograms((startServer) => {
     const user = (node: string): string => `{
       user: "${node}", password: "pw", permissions: {
         publish: ["parsec.prod.*.ask", "parsec.prod.*.reply.>", "$KV.parsec_prod.prod.${node}",
-          "$JS.API.INFO", "$JS.API.STREAM.INFO.KV_parsec_prod", "$JS.API.STREAM.CREATE.KV_parsec_prod",
-          "$JS.API.CONSUMER.CREATE.KV_parsec_prod.>", "$JS.API.CONSUMER.DELETE.KV_parsec_prod.>", "$JS.FC.>"],
+          "$JS.API.STREAM.INFO.KV_parsec_prod", "$JS.API.STREAM.CREATE.KV_parsec_prod",
+          "$JS.API.CONSUMER.CREATE.KV_parsec_prod.>", "$JS.API.CONSUMER.DELETE.KV_parsec_prod.>"],
         subscribe: ["parsec.prod.${node}.>", "_INBOX.>"]
       } }`;
     const server = await startServer({

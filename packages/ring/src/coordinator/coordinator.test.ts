@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { createUplink, type NatsUplink, resolveServers } from "@parsec/nats";
 import { describeOnServers } from "@parsec/nats-fixtures";
 import { afterEach, describe, expect, it } from "vitest";
 import { until } from "../../test/until.ts";
 import { createMonotonicClock } from "../lease/monotonic-clock.ts";
 import { NatsCoordinator } from "../nats/nats-coordinator.ts";
-import { resolveNatsServers } from "../nats/nats-servers.ts";
-import { NatsUplink } from "../nats/nats-uplink.ts";
 import { type Coordinator, type CoordinatorEntry, WriteConflict } from "./coordinator.ts";
 import { createMemoryHub } from "./memory-hub.ts";
 
@@ -153,15 +152,20 @@ describeOnServers((server) => {
   describeContract("the coordinator over NATS", () => {
     const bucket = `parsec_ring_${randomUUID()}`;
     const clock = createMonotonicClock();
+    const uplinks: NatsUplink[] = [];
+    afterEach(() => Promise.all(uplinks.splice(0).map((uplink) => uplink.close())));
     return () => {
-      const uplink = new NatsUplink({
+      const uplink = createUplink({
         name: "test",
-        servers: resolveNatsServers({ servers: server.url }),
+        servers: resolveServers(server.url, undefined),
         connection: undefined,
-        insecure: false,
+        refuse: () => undefined,
+        retry: { firstMs: 250, longestMs: 250 },
+        pingIntervalMs: 1000,
         clock,
         random: Math.random,
       });
+      uplinks.push(uplink);
       return new NatsCoordinator({ uplink, bucket, replicas: 1, storage: "file", clock });
     };
   });

@@ -1,25 +1,37 @@
 import { randomBytes } from "node:crypto";
 import { choiceOption, numberOption } from "@parsec/core";
+import { createUplink, resolveServers, unprotectedReason } from "@parsec/nats";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import type { Link } from "../link/link.ts";
 import type { RingOptions, RingSettings } from "../ring-options.ts";
 import { NatsCoordinator } from "./nats-coordinator.ts";
 import { linkLimit, NatsLink } from "./nats-link.ts";
 import { bucketName, nodeSubject } from "./nats-names.ts";
-import { resolveNatsServers } from "./nats-servers.ts";
-import { NatsUplink } from "./nats-uplink.ts";
 
-/** Has the nodes agree, and reach each other, by way of NATS. Throws `INVALID_ARGUMENT`. */
+/** Nothing is served while the server is away, so reconnects are attempted often. */
+const retry = { firstMs: 250, longestMs: 250 };
+const pingIntervalMs = 1000;
+
+/** Creates the coordinator and the link of a node over one connection to NATS. Throws `INVALID_ARGUMENT`. */
 export function createNatsBackend(
   settings: RingSettings,
   options: RingOptions,
 ): { readonly coordinator: Coordinator; readonly link: Link } {
   const { platform, node, clock, random, maxPayloadBytes } = settings;
-  const uplink = new NatsUplink({
+  const { connection } = options;
+  const servers = resolveServers(options.servers, options.connectionOptions);
+  const rules = {
+    isProtected: options.insecure === true,
+    identified: servers.identified || connection !== undefined,
+    remedy: "or set insecure: true",
+  };
+  const uplink = createUplink({
     name: `parsec ring ${platform} ${node}`,
-    servers: resolveNatsServers(options),
-    connection: options.connection,
-    insecure: options.insecure === true,
+    servers,
+    connection,
+    refuse: (client) => unprotectedReason(client, rules),
+    retry,
+    pingIntervalMs,
     clock,
     random,
   });

@@ -1,30 +1,23 @@
-import {
-  DiscardPolicy,
-  type JetStreamClient,
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-  RetentionPolicy,
-  StorageType,
-  type StreamInfo,
-} from "@nats-io/jetstream";
-import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { type Clock, ParsecError } from "@parsec/core";
-import type {
-  Coordinator,
-  CoordinatorListener,
-  CoordinatorWrite,
-} from "../coordinator/coordinator.ts";
-import { type BucketWatch, watchBucket } from "./bucket-watch.ts";
 import {
-  isNobodyThere,
-  isStreamMissing,
+  type Bucket,
+  type BucketWatch,
+  isBucketGone,
   isWithoutJetStream,
+  isWriteConflict,
+  type NatsUplink,
   natsFailed,
+  openBucket,
   withoutJetStream,
-  writeFailed,
-} from "./nats-errors.ts";
-import type { NatsUplink } from "./nats-uplink.ts";
+} from "@parsec/nats";
+import {
+  type Coordinator,
+  type CoordinatorListener,
+  type CoordinatorWrite,
+  WriteConflict,
+} from "../coordinator/coordinator.ts";
+import { serverWarnings } from "./server-warnings.ts";
 
 export interface NatsCoordinatorOptions {
   readonly uplink: NatsUplink;
@@ -36,22 +29,23 @@ export interface NatsCoordinatorOptions {
 
 const openTimeoutMs = 2000;
 const retryMs = 100;
-const copiesForSafety = 3;
+const ringNeedsJetStream = {
+  need: "the ring keeps its table in JetStream",
+  remedy: "enable it",
+};
 
 /**
- * Where nodes agree, in a JetStream key-value bucket. Works on servers from 2.9 on alike: nothing expires
- * there, nothing is read by direct get, every write is a compare-and-set, and the watch reports its gaps.
+ * Coordinates nodes through a JetStream key-value bucket. Works on servers from 2.9 on alike: no entry
+ * expires, every write is a compare-and-set, and the watch reports its gaps.
  */
 export class NatsCoordinator implements Coordinator {
-  /** Somebody may delete the bucket, or the server lose its disk. */
+  /** A user may delete the bucket, or the server lose its disk. */
   readonly mayForget = true;
   readonly #options: NatsCoordinatorOptions;
-  readonly #prefix: string;
-  readonly #stream: string;
   #listener: CoordinatorListener | undefined = undefined;
-  #publisher: JetStreamClient | undefined = undefined;
+  #bucket: Bucket | undefined = undefined;
   #watch: BucketWatch | undefined = undefined;
-  /** Raised whenever what is under way has been overtaken. */
+  /** Incremented whenever work under way is obsolete. */
   #generation = 0;
   #opening = false;
   #warned = false;
@@ -60,35 +54,36 @@ export class NatsCoordinator implements Coordinator {
 
   constructor(options: NatsCoordinatorOptions) {
     this.#options = options;
-    this.#prefix = `$KV.${options.bucket}.`;
-    this.#stream = `KV_${options.bucket}`;
   }
 
   start(listener: CoordinatorListener): void {
+    const { uplink } = this.#options;
     this.#listener = listener;
-    this.#options.uplink.listen({
+    const lost = (reason: ParsecError): void => {
+      this.#leave();
+      if (!this.#closed) listener.lost(reason);
+    };
+    uplink.listen({
       up: (client) => this.#reopen(client),
-      down: (reason) => {
-        this.#leave();
-        if (!this.#closed) listener.lost(reason);
+      down: lost,
+      failed: (error) => {
+        if (!uplink.connected) lost(error);
       },
     });
-    this.#options.uplink.start();
+    uplink.start();
   }
 
   write(key: string, value: Uint8Array, options: CoordinatorWrite): Promise<number> {
-    return this.#publish(key, { value, headers: undefined, ...options });
+    return this.#write(key, (bucket) => bucket.put(key, value, options));
   }
 
   remove(key: string, options: CoordinatorWrite): Promise<number> {
-    const marker = headers();
-    marker.set("KV-Operation", "DEL");
-    return this.#publish(key, { value: new Uint8Array(), headers: marker, ...options });
+    return this.#write(key, (bucket) => bucket.remove(key, options));
   }
 
   resync(): void {
     const { client } = this.#options.uplink;
-    // What is being read already is new enough.
+    // A read that is under way is recent enough.
     if (client !== undefined && !this.#opening) this.#reopen(client);
   }
 
@@ -96,30 +91,21 @@ export class NatsCoordinator implements Coordinator {
     if (this.#closed) return;
     this.#closed = true;
     this.#leave();
-    if (this.#listener !== undefined) await this.#options.uplink.release();
   }
 
-  async #publish(
-    key: string,
-    write: CoordinatorWrite & { readonly value: Uint8Array; readonly headers: MsgHdrs | undefined },
-  ): Promise<number> {
-    const { uplink } = this.#options;
-    const publisher = this.#publisher;
-    // While it is away, the client would keep the message and send it who knows when.
-    if (publisher === undefined || uplink.client === undefined) {
+  async #write(key: string, attempt: (bucket: Bucket) => Promise<number>): Promise<number> {
+    if (this.#closed) throw new ParsecError("CLOSED", "the coordinator was closed");
+    const bucket = this.#bucket;
+    // While disconnected, the client would keep the message and send it at an unknown time.
+    if (bucket === undefined || !this.#options.uplink.connected) {
       throw new ParsecError("PEER_UNREACHABLE", "there is no connection to NATS");
     }
     try {
-      const { seq } = await publisher.publish(this.#prefix + key, write.value, {
-        expect: { lastSubjectSequence: write.revision },
-        timeout: Math.ceil(write.timeoutMs),
-        retries: 0,
-        ...(write.headers === undefined ? {} : { headers: write.headers }),
-      });
-      return seq;
+      return await attempt(bucket);
     } catch (error) {
-      if (isNobodyThere(error)) this.resync();
-      throw writeFailed(key, error);
+      if (isWriteConflict(error)) throw new WriteConflict(key);
+      if (isBucketGone(error)) this.resync();
+      throw natsFailed(`NATS did not store ${key}`, error);
     }
   }
 
@@ -137,31 +123,31 @@ export class NatsCoordinator implements Coordinator {
   }
 
   async #open(client: NatsConnection, generation: number): Promise<void> {
+    const { bucket: name, replicas, storage, clock } = this.#options;
     const isCurrent = (): boolean => generation === this.#generation && !this.#closed;
     this.#opening = true;
     try {
-      const manager = await jetstreamManager(client, { timeout: openTimeoutMs, checkAPI: false });
-      this.#publisher = jetstream(client, { timeout: openTimeoutMs });
-      const info = await this.#openStream(manager);
+      const bucket = await openBucket(client, {
+        name,
+        description: "table and leases of a Parsec ring",
+        replicas,
+        storage,
+        timeoutMs: openTimeoutMs,
+        clock,
+      });
       if (!isCurrent()) return;
-      this.#warn(client, info);
-      const watch = await watchBucket({
-        client,
-        manager,
-        stream: this.#stream,
-        prefix: this.#prefix,
-        subjects: new Set(Object.keys(info.state.subjects ?? {})),
-        clock: this.#options.clock,
-        // A bucket that was deleted and made anew has another time of birth.
-        onSnapshot: (entries) => {
+      this.#bucket = bucket;
+      this.#warn(client, bucket);
+      const watch = await bucket.watch(">", {
+        snapshot: ({ entries, createdAt }) => {
           if (!isCurrent()) return;
           this.#opening = false;
-          this.#listener?.snapshot(entries, String(info.created));
+          this.#listener?.snapshot(entries, createdAt);
         },
-        onEntry: (entry) => {
+        changed: (entry) => {
           if (isCurrent()) this.#listener?.changed(entry);
         },
-        onGap: () => {
+        ended: () => {
           if (isCurrent()) this.#reopen(client);
         },
       });
@@ -174,70 +160,24 @@ export class NatsCoordinator implements Coordinator {
     }
   }
 
-  /** Finds the bucket, or makes it. */
-  async #openStream(manager: JetStreamManager): Promise<StreamInfo> {
-    const subjects = { subjects_filter: `${this.#prefix}>` };
-    try {
-      return await manager.streams.info(this.#stream, subjects);
-    } catch (error) {
-      if (!isStreamMissing(error)) throw error;
-    }
-    const { replicas, storage } = this.#options;
-    try {
-      return await manager.streams.add({
-        name: this.#stream,
-        description: "table and leases of a Parsec ring",
-        subjects: [`${this.#prefix}>`],
-        retention: RetentionPolicy.Limits,
-        storage: storage === "file" ? StorageType.File : StorageType.Memory,
-        num_replicas: replicas,
-        max_msgs_per_subject: 1,
-        discard: DiscardPolicy.New,
-        allow_rollup_hdrs: true,
-        deny_delete: true,
-        deny_purge: false,
-        // A direct get may be answered by a replica that is behind; no decision rests on one.
-        allow_direct: false,
-      });
-    } catch (error) {
-      // Another node may have been faster; with other settings than ours, which then hold.
-      return manager.streams.info(this.#stream, subjects).catch(() => {
-        throw error;
-      });
-    }
-  }
-
   #openFailed(client: NatsConnection, cause: unknown): void {
-    // A server that has JetStream may be without for a moment, while several elect a leader.
-    const hopeless = isWithoutJetStream(cause) && client.info?.jetstream !== true;
-    const error = hopeless ? withoutJetStream(cause) : natsFailed("the ring's bucket", cause);
+    // A server with JetStream may lack it for a moment, while several elect a leader.
+    const isDisabled = isWithoutJetStream(cause) && client.info?.jetstream !== true;
+    const error = isDisabled
+      ? withoutJetStream(ringNeedsJetStream, cause)
+      : natsFailed("the ring's bucket", cause);
     this.#listener?.lost(error);
     this.#cancelRetry = this.#options.clock.schedule(retryMs, () => {
       if (!client.isClosed()) this.#reopen(client);
     });
   }
 
-  #warn(client: NatsConnection, info: StreamInfo): void {
+  #warn(client: NatsConnection, { replicas }: Bucket): void {
     if (this.#warned) return;
     this.#warned = true;
-    const replicas = info.config.num_replicas;
-    if (client.info?.cluster !== undefined && replicas < copiesForSafety) {
-      this.#listener?.warning(
-        `the bucket ${this.#options.bucket} has ${replicas} of the ${copiesForSafety} copies that outlast a NATS server of the cluster`,
-      );
-    }
-    const version = client.info?.version ?? "";
-    const [major = 0, minor = 0, patch = 0] = version
-      .split(".")
-      .map((part) => Number.parseInt(part, 10));
-    if (major === 2 && minor < 9) {
-      this.#listener?.warning(
-        `nats-server ${version} is older than 2.9, the oldest that was tried`,
-      );
-    } else if (major === 2 && minor === 10 && patch < 23) {
-      this.#listener?.warning(
-        `nats-server ${version} can lose a whole stream at a crash: use 2.10.23 or newer`,
-      );
+    const { bucket } = this.#options;
+    for (const message of serverWarnings(client, { bucket, replicas })) {
+      this.#listener?.warning(message);
     }
   }
 }

@@ -1,12 +1,12 @@
-import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
+import type { Msg } from "@nats-io/transport-node";
 import { type Clock, ParsecError } from "@parsec/core";
+import type { NatsUplink } from "@parsec/nats";
 import type { Link, LinkHandler, LinkRequest } from "../link/link.ts";
 import { LinkError } from "../link/link-error.ts";
 import { type LinkItem, packItems, unpackItems } from "../link/link-frame.ts";
 import { type PendingRequest, PendingRequests } from "../link/pending-requests.ts";
 import { Reassembly } from "../link/reassembly.ts";
 import { isNodeSubject } from "./nats-names.ts";
-import type { NatsUplink } from "./nats-uplink.ts";
 
 /*
  * <address>              requests to this process, and answers to its own
@@ -40,7 +40,6 @@ export class NatsLink implements Link {
   readonly #outgoing: Map<string, Outgoing> = new Map();
   readonly #reassembly: Reassembly;
   #handler: LinkHandler | undefined = undefined;
-  #subscriptions: readonly Subscription[] = [];
   #flushing = false;
   #closed = false;
 
@@ -49,10 +48,9 @@ export class NatsLink implements Link {
     this.address = options.address;
     const { clock, maxBytes } = options;
     this.#reassembly = new Reassembly({ clock, maxBytes, maxTotalBytes: maxBytes * 16 });
-    options.uplink.listen({
-      up: (client) => this.#subscribe(client),
-      down: (reason) => this.#failAll(reason.message),
-    });
+    options.uplink.listen({ down: (reason) => this.#failAll(reason.message) });
+    this.#subscribe(this.address, (message) => this.#receive(message));
+    this.#subscribe(`${this.address}.none.*.*`, (message) => this.#receiveNoResponders(message));
   }
 
   serve(handler: LinkHandler): void {
@@ -90,29 +88,18 @@ export class NatsLink implements Link {
     this.#closed = true;
     this.#flush();
     this.#failAll("the link was closed");
-    for (const subscription of this.#subscriptions) {
-      if (!subscription.isClosed()) subscription.unsubscribe();
-    }
-    await this.#options.uplink.release();
+    await this.#options.uplink.close();
   }
 
-  #subscribe(client: NatsConnection): void {
-    if (this.#closed || this.#subscriptions.some((subscription) => !subscription.isClosed()))
-      return;
-    const callback = (receive: (message: Msg) => void) => (error: Error | null, message: Msg) => {
-      if (error !== null || this.#closed) return;
+  #subscribe(subject: string, receive: (message: Msg) => void): void {
+    this.#options.uplink.subscribe(subject, (message) => {
+      if (this.#closed) return;
       try {
         receive(message);
       } catch {
-        // Bytes that nobody can read: whoever sent them gets no answer. An exception would end the client.
+        // A malformed message is dropped: its sender gets no answer.
       }
-    };
-    this.#subscriptions = [
-      client.subscribe(this.address, { callback: callback((message) => this.#receive(message)) }),
-      client.subscribe(`${this.address}.none.*.*`, {
-        callback: callback((message) => this.#foundNobody(message)),
-      }),
-    ];
+    });
   }
 
   #outgoingTo(address: string): Outgoing {
@@ -178,7 +165,7 @@ export class NatsLink implements Link {
   }
 
   /** The server's word that nobody serves where these requests were sent. */
-  #foundNobody(message: Msg): void {
+  #receiveNoResponders(message: Msg): void {
     if (message.headers?.code !== 503) return;
     const [last = 0, first = 0] = message.subject.split(".").reverse().map(Number);
     // Numbers begin anew one day.

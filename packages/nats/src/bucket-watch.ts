@@ -2,22 +2,28 @@ import { randomUUID } from "node:crypto";
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, type Msg, type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Clock } from "@parsec/core";
-import type { CoordinatorEntry } from "../coordinator/coordinator.ts";
 
-export interface BucketWatchOptions {
-  readonly client: NatsConnection;
-  readonly manager: JetStreamManager;
-  readonly stream: string;
-  /** What the subjects of all keys begin with. */
-  readonly prefix: string;
-  /** All that had an entry, be it a mark of deletion, before the watch was begun. */
-  readonly subjects: ReadonlySet<string>;
-  readonly clock: Clock;
-  /** The latest entry of each of `subjects`, and what else came before the last of them. */
-  readonly onSnapshot: (entries: readonly CoordinatorEntry[]) => void;
-  readonly onEntry: (entry: CoordinatorEntry) => void;
-  /** Something was missed, or the server fell silent: the watch is of no use any more. */
-  readonly onGap: (reason: string) => void;
+/** The latest state of one key of a bucket. */
+export interface BucketEntry {
+  readonly key: string;
+  /** Undefined when the key was deleted or has expired. */
+  readonly value: Uint8Array | undefined;
+  readonly revision: number;
+}
+
+/** What a bucket held when a watch began, in order of revision. */
+export interface BucketSnapshot {
+  readonly entries: readonly BucketEntry[];
+  /** When the bucket was created: another time after it was deleted and created anew. */
+  readonly createdAt: string;
+}
+
+export interface BucketWatcher {
+  /** Called once, before any `changed`. */
+  snapshot(snapshot: BucketSnapshot): void;
+  changed(entry: BucketEntry): void;
+  /** Entries were missed or the server fell silent: the watch is over, and a new one is needed. */
+  ended(reason: string): void;
 }
 
 export interface BucketWatch {
@@ -27,29 +33,43 @@ export interface BucketWatch {
 const heartbeatMs = 500;
 const silenceMs = 4 * heartbeatMs;
 const inactiveMs = 10_000;
-/** How long the first read of a few kilobytes may take, such as when somebody purged a subject meanwhile. */
+/** The time limit of the first read, which never ends when a subject is purged in the meantime. */
 const firstReadMs = 2_000;
 
-/** What the reply subject of a delivered message says. */
+/** The position of a delivered message, from its reply subject. */
 interface Delivered {
   readonly revision: number;
   readonly number: number;
 }
 
 /**
- * Follows a bucket by a consumer of its own that notices everything it missed: gaps in the numbers, a
- * server that falls silent. It mends nothing by itself, since a decision must never rest on half a view.
+ * Watches the keys of a bucket that match `filter`, with a consumer of its own that detects everything it
+ * missed: gaps in the numbers, and a server that falls silent. It repairs nothing by itself, since a
+ * decision must never rest on an incomplete view.
  *
- * The first read ends when every subject has come. What the server says is pending tells nothing: a key that
- * is overwritten while the consumer is made is skipped, and comes after the count was 0 (seen with 2.9.10
- * and 2.15.2); and the count may stay one too high for the life of a consumer (2.9.10).
+ * The first read ends when every subject has arrived. The server's count of pending messages is no
+ * help: a key that is overwritten while the consumer is created is skipped, and arrives after the count was 0
+ * (seen with 2.9.10 and 2.15.2); and the count may stay one too high for the life of a consumer (2.9.10).
  */
-export async function watchBucket(options: BucketWatchOptions): Promise<BucketWatch> {
-  const { client, manager, stream, prefix, clock, onSnapshot, onEntry, onGap } = options;
+export async function watchBucket(
+  place: {
+    readonly client: NatsConnection;
+    readonly manager: JetStreamManager;
+    readonly stream: string;
+    /** What the subjects of all keys begin with. */
+    readonly prefix: string;
+    readonly filter: string;
+    readonly clock: Clock;
+  },
+  watcher: BucketWatcher,
+): Promise<BucketWatch> {
+  const { client, manager, stream, prefix, clock } = place;
+  const subject = prefix + place.filter;
+  const info = await manager.streams.info(stream, { subjects_filter: subject });
   const inbox = createInbox();
-  /** By key: what has been overwritten since it came is of no interest. */
-  let initial: Map<string, CoordinatorEntry> | undefined = new Map();
-  const missing = new Set(options.subjects);
+  /** By key: an entry that was overwritten since it arrived is dropped. */
+  let initial: Map<string, BucketEntry> | undefined = new Map();
+  const missing = new Set(Object.keys(info.state.subjects ?? {}));
   let delivered = 0;
   const startedAtMs = clock.now();
   let heardAtMs = startedAtMs;
@@ -60,7 +80,7 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
     ended = true;
     cancelCheck();
     if (!client.isClosed()) subscription.unsubscribe();
-    if (reason !== undefined) onGap(reason);
+    if (reason !== undefined) watcher.ended(reason);
   };
 
   const receive = (message: Msg): void => {
@@ -72,26 +92,26 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
       return;
     }
     if (headers !== undefined && headers.code >= 400) {
-      end(`the watch was ended: ${headers.description}`);
+      end(`the server ended the watch: ${headers.description}`);
       return;
     }
-    const place = placeOf(message.reply);
-    if (place === undefined || !message.subject.startsWith(prefix)) return;
-    if (place.number !== delivered + 1) {
+    const position = positionOf(message.reply);
+    if (position === undefined || !message.subject.startsWith(prefix)) return;
+    if (position.number !== delivered + 1) {
       end("entries were missed");
       return;
     }
-    delivered = place.number;
-    // Deletion by a user's tool, by expiry, or by us: whatever has an operation is no value.
+    delivered = position.number;
+    // A deletion by a user's tool, by expiry, or by this package has an operation and no value.
     const operation = headers?.get("KV-Operation") ?? "";
     const marker = headers?.get("Nats-Marker-Reason") ?? "";
-    const entry: CoordinatorEntry = {
+    const entry: BucketEntry = {
       key: message.subject.slice(prefix.length),
       value: operation === "" && marker === "" ? message.data : undefined,
-      revision: place.revision,
+      revision: position.revision,
     };
     if (initial === undefined) {
-      onEntry(entry);
+      watcher.changed(entry);
       return;
     }
     initial.set(entry.key, entry);
@@ -100,9 +120,10 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
   };
 
   const finish = (): void => {
-    const entries = initial;
+    if (initial === undefined) return;
+    const entries = [...initial.values()].sort((a, b) => a.revision - b.revision);
     initial = undefined;
-    if (entries !== undefined) onSnapshot([...entries.values()]);
+    watcher.snapshot({ entries, createdAt: String(info.created) });
   };
 
   const subscription = client.subscribe(inbox, {
@@ -121,13 +142,13 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
   };
   let cancelCheck = clock.schedule(heartbeatMs, check);
   try {
-    const info = await manager.consumers.add(stream, {
+    const consumer = await manager.consumers.add(stream, {
       // Named, so that permissions for this bucket alone are enough.
-      name: `ring_${randomUUID()}`,
+      name: `parsec_${randomUUID()}`,
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.LastPerSubject,
       ack_policy: AckPolicy.None,
-      filter_subject: `${prefix}>`,
+      filter_subject: subject,
       idle_heartbeat: nanos(heartbeatMs),
       inactive_threshold: nanos(inactiveMs),
       max_deliver: 1,
@@ -135,12 +156,12 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
       num_replicas: 1,
     });
     heardAtMs = clock.now();
-    // Nothing was there, so no message will say that it was the last one.
+    // An empty bucket delivers no message that could end the first read.
     if (missing.size === 0) finish();
     return {
       stop() {
         end(undefined);
-        manager.consumers.delete(stream, info.name).catch(() => {});
+        manager.consumers.delete(stream, consumer.name).catch(() => {});
       },
     };
   } catch (error) {
@@ -150,7 +171,7 @@ export async function watchBucket(options: BucketWatchOptions): Promise<BucketWa
 }
 
 /** $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>, or the longer form with a domain. */
-function placeOf(reply: string | undefined): Delivered | undefined {
+function positionOf(reply: string | undefined): Delivered | undefined {
   const tokens = reply?.split(".") ?? [];
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return undefined;
   const at = tokens.length > 9 ? 7 : 5;

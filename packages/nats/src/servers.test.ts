@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { resolveServers } from "./nats-servers.ts";
+import { resolveServers } from "./servers.ts";
 
 it("connects to the client's default without a word", () => {
   expect(resolveServers(undefined, undefined)).toEqual({

@@ -1,0 +1,28 @@
+export type { AdmissionRules } from "./admission.ts";
+export { isOpenToNetwork, unprotectedReason } from "./admission.ts";
+export type { Bucket, BucketOptions, BucketWrite } from "./bucket.ts";
+export { openBucket } from "./bucket.ts";
+export type {
+  BucketEntry,
+  BucketSnapshot,
+  BucketWatch,
+  BucketWatcher,
+} from "./bucket-watch.ts";
+export {
+  causedBy,
+  describeError,
+  isBucketGone,
+  isWithoutJetStream,
+  isWriteConflict,
+  natsFailed,
+  withoutJetStream,
+} from "./nats-errors.ts";
+export type { NatsServers } from "./servers.ts";
+export { resolveServers } from "./servers.ts";
+export type {
+  NatsUplink,
+  UplinkListener,
+  UplinkOptions,
+  UplinkSubscription,
+} from "./uplink.ts";
+export { createUplink } from "./uplink.ts";
