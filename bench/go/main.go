@@ -1,5 +1,5 @@
-// The peer that Parsec is measured against: golang/groupcache over HTTP, one process that owns the
-// keys and one that asks, with connections tuned as its users tune them.
+// The counterpart of Parsec in the bench: golang/groupcache over HTTP, with one process that owns the keys and
+// one client, and with connection limits as its users set them.
 package main
 
 import (
@@ -43,7 +43,7 @@ func serve(client string) {
 	check(http.Serve(listener, pool))
 }
 
-// A load, and what came of it: see RemoteLoad and RemoteFigures in src/programs/remote-client.ts.
+// A load and its figures: see RemoteLoad and RemoteFigures in src/programs/remote-client.ts.
 type load struct {
 	Callers       int     `json:"callers"`
 	Batch         int     `json:"batch"`
@@ -52,19 +52,19 @@ type load struct {
 }
 
 type figures struct {
-	PerSecond    float64  `json:"perSecond"`
-	P50Us        float64  `json:"p50Us"`
-	AskingCPUUs  float64  `json:"askingCpuUs"`
-	ServingCPUUs *float64 `json:"servingCpuUs,omitempty"`
+	PerSecond   float64  `json:"perSecond"`
+	P50Us       float64  `json:"p50Us"`
+	ClientCPUUs float64  `json:"clientCpuUs"`
+	ServerCPUUs *float64 `json:"serverCpuUs,omitempty"`
 }
 
 type getter struct {
-	keys       []string
-	get        func(string)
-	servingPid int
+	keys      []string
+	get       func(string)
+	serverPid int
 }
 
-func ask(server, self string, keyCount, servingPid int) {
+func ask(server, self string, keyCount, serverPid int) {
 	pool := groupcache.NewHTTPPoolOpts(self, nil)
 	transport := &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024}
 	pool.Transport = func(context.Context) http.RoundTripper { return transport }
@@ -73,18 +73,18 @@ func ask(server, self string, keyCount, servingPid int) {
 		func(_ context.Context, key string, _ groupcache.Sink) error {
 			return fmt.Errorf("not the owner of %s", key)
 		}))
-	asker := getter{servingPid: servingPid, get: func(key string) {
+	client := getter{serverPid: serverPid, get: func(key string) {
 		var value []byte
 		check(group.Get(context.Background(), key, groupcache.AllocatingByteSliceSink(&value)))
 	}}
-	for index := 0; len(asker.keys) < keyCount; index++ {
+	for index := 0; len(client.keys) < keyCount; index++ {
 		key := "user:" + strconv.Itoa(index)
 		if _, remote := pool.PickPeer(key); remote {
-			asker.keys = append(asker.keys, key)
+			client.keys = append(client.keys, key)
 		}
 	}
-	for _, key := range asker.keys {
-		asker.get(key)
+	for _, key := range client.keys {
+		client.get(key)
 	}
 	fmt.Println("ready")
 	loads := json.NewDecoder(os.Stdin)
@@ -95,32 +95,32 @@ func ask(server, self string, keyCount, servingPid int) {
 		} else {
 			check(err)
 		}
-		asker.measure(next, next.WarmUpSeconds)
-		check(json.NewEncoder(os.Stdout).Encode(asker.measure(next, next.Seconds)))
+		client.measure(next, next.WarmUpSeconds)
+		check(json.NewEncoder(os.Stdout).Encode(client.measure(next, next.Seconds)))
 	}
 }
 
-func (asker getter) measure(wanted load, seconds float64) figures {
-	servingBefore, known := cpuOf(asker.servingPid)
+func (client getter) measure(wanted load, seconds float64) figures {
+	serverBefore, known := cpuOf(client.serverPid)
 	before, _ := cpuOf(os.Getpid())
 	start := time.Now()
-	answered, p50 := asker.run(wanted, start.Add(time.Duration(seconds*float64(time.Second))))
+	answered, p50 := client.run(wanted, start.Add(time.Duration(seconds*float64(time.Second))))
 	elapsed := time.Since(start).Seconds()
 	after, _ := cpuOf(os.Getpid())
-	servingAfter, _ := cpuOf(asker.servingPid)
+	serverAfter, _ := cpuOf(client.serverPid)
 	result := figures{
 		PerSecond:   float64(answered) / elapsed,
 		P50Us:       p50,
-		AskingCPUUs: (after - before) / float64(answered),
+		ClientCPUUs: (after - before) / float64(answered),
 	}
 	if known {
-		serving := (servingAfter - servingBefore) / float64(answered)
-		result.ServingCPUUs = &serving
+		serving := (serverAfter - serverBefore) / float64(answered)
+		result.ServerCPUUs = &serving
 	}
 	return result
 }
 
-func (asker getter) run(wanted load, end time.Time) (int, float64) {
+func (client getter) run(wanted load, end time.Time) (int, float64) {
 	counts := make([]int, wanted.Callers)
 	var times []time.Duration
 	var callers sync.WaitGroup
@@ -133,7 +133,7 @@ func (asker getter) run(wanted load, end time.Time) (int, float64) {
 				if asked.After(end) {
 					return
 				}
-				asker.getBatch(index, wanted.Batch)
+				client.getBatch(index, wanted.Batch)
 				counts[caller] += wanted.Batch
 				if wanted.Callers == 1 && wanted.Batch == 1 {
 					times = append(times, time.Since(asked))
@@ -153,10 +153,10 @@ func (asker getter) run(wanted load, end time.Time) (int, float64) {
 	return total, float64(times[len(times)/2].Nanoseconds()) / 1000
 }
 
-// groupcache has no call for several keys: a goroutine each is what its users write.
-func (asker getter) getBatch(first, count int) {
+// groupcache cannot get several keys in one call; its users start one goroutine per key.
+func (client getter) getBatch(first, count int) {
 	if count == 1 {
-		asker.get(asker.keys[first%len(asker.keys)])
+		client.get(client.keys[first%len(client.keys)])
 		return
 	}
 	var batch sync.WaitGroup
@@ -164,13 +164,13 @@ func (asker getter) getBatch(first, count int) {
 	for index := first; index < first+count; index++ {
 		go func(key string) {
 			defer batch.Done()
-			asker.get(key)
-		}(asker.keys[index%len(asker.keys)])
+			client.get(key)
+		}(client.keys[index%len(client.keys)])
 	}
 	batch.Wait()
 }
 
-// Microseconds of CPU, user and system, that a process has taken; see src/process-cpu.ts.
+// The CPU time (user and system) of a process in microseconds; see src/process-cpu.ts.
 func cpuOf(pid int) (float64, bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -12,23 +12,23 @@ import type { TransportName } from "./transports/bench-transport.ts";
 import { openTransport, transportNames } from "./transports/open-transport.ts";
 import { parsecVersion } from "./versions.ts";
 
-/** How the nodes of a cluster are to be; see `ClusterNodeTask`. */
+/** Settings of the nodes of a cluster; see `ClusterNodeTask`. */
 export type NodeSettings = Omit<ClusterNodeTask, "transport" | "place">;
 
-/** A transport that can be had on this machine. */
+/** A transport that can be measured on this machine. */
 export interface AvailableTransport {
   readonly name: TransportName;
   readonly natsUrl: string;
   readonly versions: string;
 }
 
-/** Runs `body` with all transports there are, NATS with a server of its own. */
+/** Runs `body` with all available transports; NATS gets its own server. */
 export async function withTransports<T>(
   plan: Plan,
   body: (transports: readonly AvailableTransport[]) => Promise<T>,
 ): Promise<T> {
   const nats = await startNats(plan, { core: undefined });
-  if (nats === undefined) plan.say("no nats-server on this machine: NATS left out");
+  if (nats === undefined) plan.say("nats-server is not installed: NATS is left out");
   const transports = transportNames
     .filter((name) => name !== "NATS" || nats !== undefined)
     .map((name) => {
@@ -42,7 +42,7 @@ export async function withTransports<T>(
   }
 }
 
-/** Each transport with each way; in a smoke run each way once, with the transports in turn. */
+/** Pairs each transport with each way; in a smoke run each way once, with the transports in turn. */
 export function pairsOf<Way>(
   transports: readonly AvailableTransport[],
   { ways, plan }: { readonly ways: readonly Way[]; readonly plan: Plan },
@@ -63,18 +63,18 @@ export class ClusterNode {
 
   constructor(id: string, process: ChildProcess) {
     this.id = id;
-    this.#lines = new ChildLines(process, `the node ${id}`);
+    this.#lines = new ChildLines(process, `node ${id}`);
   }
 
   async ready(): Promise<void> {
     await this.#lines.next();
   }
 
-  async tell(command: ClusterNodeCommand): Promise<ClusterNodeReport> {
+  async send(command: ClusterNodeCommand): Promise<ClusterNodeReport> {
     return (await this.#lines.ask(command)) as ClusterNodeReport;
   }
 
-  /** Lets it close in good order, and returns its last report. */
+  /** Shuts the node down gracefully and returns its last report. */
   async leave(): Promise<ClusterNodeReport> {
     this.#lines.process.kill("SIGTERM");
     const report = JSON.parse(await this.#lines.next()) as ClusterNodeReport;
@@ -82,13 +82,13 @@ export class ClusterNode {
     return report;
   }
 
-  /** Ends it at once. */
+  /** Ends the node by SIGKILL. */
   async kill(): Promise<void> {
     await endProgram(this.#lines.process, "SIGKILL");
   }
 }
 
-/** Processes that ask each other over one transport. */
+/** A cluster of processes over one transport. */
 export class BenchCluster {
   readonly #transport: AvailableTransport;
   readonly #nodes: Map<string, ClusterNode> = new Map();
@@ -102,7 +102,7 @@ export class BenchCluster {
     return [...this.#nodes.values()];
   }
 
-  /** Names for nodes to be started. */
+  /** Ids for nodes that are not started yet. */
   async newIds(count: number): Promise<string[]> {
     const transport = await openTransport(this.#transport.name);
     const ids: string[] = [];
@@ -113,7 +113,7 @@ export class BenchCluster {
     return ids;
   }
 
-  /** Starts a node, or starts it again. */
+  /** Starts or restarts a node. */
   async start(
     id: string,
     how: NodeSettings & { readonly members: readonly string[] },
@@ -140,18 +140,18 @@ export class BenchCluster {
     return members;
   }
 
-  /** Lets a node close in good order, and returns its last report. */
+  /** Shuts a node down gracefully and returns its last report. */
   async leave(id: string): Promise<ClusterNodeReport> {
     const node = this.#nodes.get(id);
-    if (node === undefined) throw new Error(`there is no node ${id}`);
+    if (node === undefined) throw new Error(`node ${id} is not running`);
     const report = await node.leave();
     this.#nodes.delete(id);
     return report;
   }
 
-  /** The same command to all, at once. */
-  tellAll(command: ClusterNodeCommand): Promise<ClusterNodeReport[]> {
-    return Promise.all(this.nodes.map((node) => node.tell(command)));
+  /** Sends the same command to all nodes in parallel. */
+  sendAll(command: ClusterNodeCommand): Promise<ClusterNodeReport[]> {
+    return Promise.all(this.nodes.map((node) => node.send(command)));
   }
 
   async close(): Promise<void> {
@@ -159,7 +159,7 @@ export class BenchCluster {
   }
 }
 
-/** What all of them have fetched from the origin. */
+/** The sum of all nodes' fetches from the origin. */
 export function fetchesOf(reports: readonly ClusterNodeReport[]): number {
   return reports.reduce((sum, report) => sum + report.fetches, 0);
 }

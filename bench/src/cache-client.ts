@@ -1,8 +1,8 @@
 import { Pool } from "undici";
 
-/** Asks cache nodes, or whatever answers like one. */
+/** A client of cache nodes, or of a server with the same endpoints. */
 export interface CacheClient {
-  /** Rejects unless the answer is 200. */
+  /** Rejects unless the status is 200. */
   set(key: string, value: string): Promise<void>;
   get(key: string): Promise<void>;
   close(): Promise<void>;
@@ -10,7 +10,7 @@ export interface CacheClient {
 
 const headers = { "content-type": "application/json" };
 
-/** Asks all `urls` in turn, each by `connections` at the most. */
+/** Sends requests to all `urls` in turn, over at most `connections` connections to each. */
 export function createCacheClient(urls: readonly string[], connections: number): CacheClient {
   const pools = urls.map((url) => new Pool(url, { connections }));
   let turn = 0;

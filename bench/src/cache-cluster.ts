@@ -11,11 +11,11 @@ import type { StartedServer } from "./redis-server.ts";
 import { endProgram, startPinned } from "./run-program.ts";
 import { parsecVersion } from "./versions.ts";
 
-// Not a dependency: before it is built, its program could not be linked, and every install would say so.
+// Found by path, because a dependency would make every install before the first build warn of a missing program.
 const program = fileURLToPath(new URL("../../apps/cache-node/dist/node.js", import.meta.url));
 const settleLimitMs = 30_000;
 
-/** What bench reads of `GET /ring`. */
+/** The part of `GET /ring` that the bench reads. */
 interface RingView {
   readonly members: readonly { readonly id: string; readonly owned: number }[];
   readonly owned: readonly number[];
@@ -30,7 +30,7 @@ export interface CacheNode {
   readonly id: string;
   readonly url: string;
   readonly pid: number;
-  /** Partitions that it serves. */
+  /** The partitions that this node serves. */
   owned(): Promise<readonly number[]>;
 }
 
@@ -51,7 +51,7 @@ export class CacheCluster {
     return [...this.#nodes.values()].map(({ url }) => url);
   }
 
-  /** Resolves, as all that changes the ring, when it has come to rest. */
+  /** Starts nodes; resolves, like every change of the ring, once the ring has settled. */
   async start<Ids extends readonly string[]>(
     ...ids: Ids
   ): Promise<{ readonly [At in keyof Ids]: CacheNode }> {
@@ -60,7 +60,7 @@ export class CacheCluster {
     return nodes as unknown as { readonly [At in keyof Ids]: CacheNode };
   }
 
-  /** Ends a node by SIGTERM, if it has not ended yet. */
+  /** Ends a node by SIGTERM unless it has ended already. */
   async leave({ id }: CacheNode): Promise<void> {
     const lines = this.#nodes.get(id)?.lines;
     this.#nodes.delete(id);
@@ -80,9 +80,9 @@ export class CacheCluster {
     const child = startPinned([process.execPath, program, ...where], this.#core);
     const lines = new ChildLines(child, `cache node ${id}`);
     let url = "";
-    for (let words = ""; words !== "ready"; ) {
+    for (let message = ""; message !== "ready"; ) {
       const entry = JSON.parse(await lines.next()) as { readonly msg: string; port?: number };
-      words = entry.msg;
+      message = entry.msg;
       if (entry.port !== undefined) url = `http://127.0.0.1:${entry.port}`;
     }
     const node = {
@@ -96,13 +96,14 @@ export class CacheCluster {
     return node;
   }
 
-  /** Waits until all nodes, and nobody else, own everything, and nothing moves or lacks a copy. */
+  /** Waits until the nodes of this cluster own all partitions, nothing moves and no copy is missing. */
   async #settled(): Promise<void> {
     const end = performance.now() + settleLimitMs;
     for (;;) {
       const views = await Promise.all(this.urls.map((url) => viewOf(url)));
       if (views.every((view) => this.#isSettled(view))) return;
-      if (performance.now() > end) throw new Error("the ring did not come to rest");
+      if (performance.now() > end)
+        throw new Error(`the ring did not settle within ${settleLimitMs / 1000} s`);
       await delay(20);
     }
   }
@@ -115,19 +116,19 @@ export class CacheCluster {
   }
 }
 
-/** Runs `body` with an empty ring over a nats-server of its own; does nothing where there is none. */
+/** Runs `body` with an empty ring over its own nats-server; does nothing when nats-server is not installed. */
 export async function withCacheCluster(
   plan: Plan,
   body: (cluster: CacheCluster) => Promise<void>,
 ): Promise<void> {
   const storeFolder = await mkdtemp(join(tmpdir(), "parsec-bench-nats-"));
   try {
-    const nats = await startNats(plan, { core: plan.servingCore, storeFolder });
+    const nats = await startNats(plan, { core: plan.serverCore, storeFolder });
     if (nats === undefined) {
-      plan.say("no nats-server on this machine: left out");
+      plan.say("nats-server is not installed: this suite is left out");
       return;
     }
-    const cluster = new CacheCluster(nats, plan.servingCore);
+    const cluster = new CacheCluster(nats, plan.serverCore);
     try {
       await body(cluster);
     } finally {

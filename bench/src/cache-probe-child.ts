@@ -7,11 +7,11 @@ import type {
 } from "./programs/cache-probe.ts";
 import { startProgram } from "./run-program.ts";
 
-/** A process that keeps asking cache nodes; see `programs/cache-probe.ts`. */
+/** A process that sends requests to cache nodes in a loop; see `programs/cache-probe.ts`. */
 export class CacheProbe {
   readonly #child: ChildLines;
 
-  /** Asks these nodes, and no others. */
+  /** Starts a probe that sends requests to these nodes only. */
   static async start(nodes: readonly CacheNode[]): Promise<CacheProbe> {
     const child = new ChildLines(startProgram("cache-probe"), "the probe");
     await child.ask({ do: "aim", urls: nodes.map(({ url }) => url) } satisfies CacheProbeCommand);
@@ -22,7 +22,7 @@ export class CacheProbe {
     this.#child = child;
   }
 
-  /** Begins anew, with these partitions. */
+  /** Discards earlier measurements and watches these partitions. */
   async watch(partitions: readonly number[]): Promise<void> {
     await this.#child.ask({ do: "watch", partitions } satisfies CacheProbeCommand);
   }
@@ -33,7 +33,7 @@ export class CacheProbe {
     } satisfies CacheProbeCommand)) as CacheProbeReport;
   }
 
-  /** Resolves when the partitions that are watched are served again. */
+  /** Kills the node; resolves once the watched partitions are served again. */
   async kill({ pid }: CacheNode): Promise<CacheProbeOutage> {
     const command: CacheProbeCommand = { do: "kill", pid };
     return (await this.#child.ask(command)) as CacheProbeOutage;

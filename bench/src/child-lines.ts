@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { endProgram } from "./run-program.ts";
 
-/** A child that is spoken to line by line. */
+/** Exchanges lines with a child process. */
 export class ChildLines {
   readonly process: ChildProcess;
   readonly #name: string;
@@ -15,14 +15,14 @@ export class ChildLines {
     this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Rejects when the child ends instead. */
+  /** Resolves with the next line; rejects when the child ends first. */
   async next(): Promise<string> {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error(`${this.#name} ended early`);
     return value;
   }
 
-  /** Sends one line of JSON and waits for one. */
+  /** Sends one line of JSON and resolves with the parsed line that answers it. */
   async ask(question: object): Promise<unknown> {
     this.process.stdin?.write(`${JSON.stringify(question)}\n`);
     return JSON.parse(await this.next());

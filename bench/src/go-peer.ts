@@ -10,7 +10,7 @@ export interface GoPeer {
   readonly version: string;
 }
 
-/** Builds `bench/go`; undefined when there is no Go here or its module cannot be had. */
+/** Builds `bench/go`; returns undefined when Go is not installed or the module cannot be downloaded. */
 export function buildGoPeer(): GoPeer | undefined {
   const program = join(tmpdir(), `parsec-bench-groupcache-${process.pid}`);
   const directory = fileURLToPath(new URL("../go", import.meta.url));

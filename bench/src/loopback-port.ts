@@ -1,11 +1,11 @@
 import { connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Systems lend ports to connections from 32,768 upwards: one from below is still free when it is bound later, and again. */
+/** Below the range that systems use for outgoing connections (from 32,768), so that a port stays free until it is bound. */
 const lowest = 20_000;
 const highest = 32_000;
 
-/** A loopback port for a program that must know it before it starts. */
+/** A free loopback port, for a program that must know its port before it starts. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest));
@@ -14,7 +14,7 @@ export async function freePort(): Promise<number> {
   throw new Error("no free port found");
 }
 
-/** Waits until somebody listens on the port, for at most 10 s. */
+/** Waits at most 10 s until a program listens on the port. */
 export async function untilListening(port: number, program: string): Promise<void> {
   const end = performance.now() + 10_000;
   while (!(await answers(port))) {

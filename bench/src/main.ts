@@ -37,9 +37,9 @@ const suites: Readonly<Record<string, (plan: Plan) => Promise<Row[]>>> = {
 const usage = `usage: pnpm bench [--runs 5] [--smoke] [--out file.json] [--nats-server program] [suite …]
 
 suites: ${Object.keys(suites).join(", ")}
-A part of a name stands for all that begin with it, such as remote-hit.`;
+The beginning of a name selects all suites that start with it, such as remote-hit.`;
 
-/** What is asked for; undefined when the command line makes no sense. */
+/** The parsed command line; undefined when it is invalid. */
 function readCommandLine() {
   try {
     const { values, positionals } = parseArgs({
@@ -80,7 +80,7 @@ const machine = [
 ].join(", ");
 console.log(`${machine}\n`);
 
-// A smoke run shares its machine with other tests, and may have been given other cores than these.
+// A smoke run shares its machine with other tests, and may not be allowed to use these cores.
 const isPinned = !smoke && availableParallelism() > 1;
 const rows: Row[] = [];
 for (const name of names) {
@@ -90,8 +90,8 @@ for (const name of names) {
       smoke,
       seconds: smoke ? 0.05 : 2,
       warmUpSeconds: smoke ? 0.02 : 0.5,
-      servingCore: isPinned ? 0 : undefined,
-      askingCore: isPinned ? 1 : undefined,
+      serverCore: isPinned ? 0 : undefined,
+      clientCore: isPinned ? 1 : undefined,
       natsProgram: wanted["nats-server"],
       say: (line) => console.log(`${name}: ${line}`),
     })) ?? [];
@@ -107,10 +107,10 @@ if (file !== undefined) {
   console.log(`rows written to ${file}`);
   if (file === results) console.log("pnpm bench:plot draws them into the README");
 }
-// Some peers leave handles open; everything measured is done.
+// Some peers leave handles open after the last measurement.
 process.exit(0);
 
-/** The file's new text: rows of suites that were not run now stay, each with the machine it is from. */
+/** The new text of the results file; rows of suites that were not run stay as they are. */
 async function withOthers(path: string): Promise<string> {
   const measured = new Set(rows.map(({ suite }) => suite));
   const measuredOn = new Date().toISOString().slice(0, 10);

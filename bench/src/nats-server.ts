@@ -7,7 +7,7 @@ import type { StartedServer } from "./redis-server.ts";
 import { startPinned } from "./run-program.ts";
 import { programVersion } from "./versions.ts";
 
-/** Starts a nats-server, with JetStream where it has a folder for it; undefined when there is none on this machine. */
+/** Starts a nats-server, with JetStream if `storeFolder` is given. Resolves with undefined when it is not installed. */
 export async function startNats(
   plan: Plan,
   { core, storeFolder }: { readonly core: number | undefined; readonly storeFolder?: string },
@@ -23,7 +23,7 @@ export async function startNats(
   return { process: child, url: `nats://127.0.0.1:${port}`, version };
 }
 
-/** The one named, else the newest that the tests have built into the user's cache, else the system's. */
+/** The named program, else the newest that the tests built into the user's cache, else the system's. */
 function findNats(
   named: string | undefined,
 ): { readonly program: string; readonly version: string } | undefined {
@@ -33,7 +33,8 @@ function findNats(
     const version = programVersion(program, ["--version"]);
     if (version !== undefined) return { program, version };
   }
-  if (named !== undefined) throw new Error(`${named} is no nats-server`);
+  if (named !== undefined)
+    throw new Error(`--nats-server must name a nats-server program, got ${named}`);
   return undefined;
 }
 

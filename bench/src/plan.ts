@@ -1,21 +1,21 @@
-/** What the command line asks of every suite. */
+/** The settings of a run, which every suite gets. */
 export interface Plan {
   readonly runs: number;
-  /** How long one load is timed. */
+  /** Measured duration of one load. */
   readonly seconds: number;
-  /** How long the same load runs before that, so that V8 has compiled what it needs. */
+  /** Duration of the same load before the measurement, so that V8 has compiled the hot code. */
   readonly warmUpSeconds: number;
-  /** Everything once and very briefly: shows that the bench works, and its figures are worth nothing. */
+  /** Runs everything once and very briefly: a check that the bench works, without meaningful figures. */
   readonly smoke: boolean;
-  /** One core each side, so that a figure is a figure per core; undefined where nothing is pinned. */
-  readonly askingCore: number | undefined;
-  readonly servingCore: number | undefined;
-  /** A nats-server to take instead of the one that is found. */
+  /** Client and server are pinned to one core each, so that a figure is a figure per core; undefined: not pinned. */
+  readonly clientCore: number | undefined;
+  readonly serverCore: number | undefined;
+  /** A nats-server to use instead of the one that is found. */
   readonly natsProgram: string | undefined;
   readonly say: (line: string) => void;
 }
 
-/** How often something is done: a hundredth of `count` in a smoke run. */
+/** `count`, or a hundredth of it in a smoke run. */
 export function scaled(plan: Plan, count: number): number {
   return plan.smoke ? Math.ceil(count / 100) : count;
 }

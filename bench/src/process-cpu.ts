@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 
-/** Linux counts in hundredths of a second, whatever the kernel's own clock is. */
+/** Linux reports CPU time in hundredths of a second on every kernel. */
 const tickUs = 10_000;
 
 /**
- * The CPU time a process has taken, user and system, with all its threads; undefined where there is
- * no /proc. Unlike `process.cpuUsage`, it can be asked of a server in any language.
+ * The CPU time (user and system, all threads) of a process; undefined on systems without /proc. Unlike
+ * `process.cpuUsage`, it works for a server in any language.
  */
 export function cpuUsOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The second field is the program's name in brackets, and may hold anything.
+    // The second field is the program's name in brackets, which may contain any character.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return (Number(fields[11]) + Number(fields[12])) * tickUs;
   } catch {

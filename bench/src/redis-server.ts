@@ -3,14 +3,14 @@ import { freePort, untilListening } from "./loopback-port.ts";
 import { startPinned } from "./run-program.ts";
 import { programVersion } from "./versions.ts";
 
-/** A server that bench started, and ends. */
+/** A server process that the bench started and must end. */
 export interface StartedServer {
   readonly process: ChildProcess;
   readonly url: string;
   readonly version: string;
 }
 
-/** Starts a Redis that keeps nothing on disk; undefined when there is none on this machine. */
+/** Starts a Redis without persistence; resolves with undefined when it is not installed. */
 export async function startRedis(core: number | undefined): Promise<StartedServer | undefined> {
   const version = programVersion("redis-server", ["--version"]);
   if (version === undefined) return undefined;

@@ -10,17 +10,17 @@ import type { TransportName } from "./transports/bench-transport.ts";
 import { openTransport } from "./transports/open-transport.ts";
 import { parsecVersion, versionOf } from "./versions.ts";
 
-/** Somebody who has the keys in memory, and how to ask for them from another process. */
+/** A server that has the keys in memory, and a way to start a client for it in another process. */
 export interface RemoteSubject {
   readonly name: string;
-  /** What answers for several keys at once. */
+  /** The name for requests of several keys at once. */
   readonly nameOfBatch: string;
   readonly versions: string;
-  /** Starts what is described in `programs/remote-client.ts`. */
-  startAsking(): ChildProcess;
+  /** Starts a client as described in `programs/remote-client.ts`. */
+  startClient(): ChildProcess;
 }
 
-/** What answers, for all runs of a suite: Parsec, the bare transport, Redis and golang/groupcache. */
+/** Starts the servers for all runs of a suite: Parsec, the bare transport, Redis and golang/groupcache. */
 export async function startRemoteSubjects(
   transport: TransportName,
   plan: Plan,
@@ -44,7 +44,7 @@ export async function startRemoteSubjects(
 
 interface Starting {
   readonly plan: Plan;
-  /** Whatever is started is put here, to be ended by whoever called. */
+  /** Collects every started process; the caller ends them. */
   readonly servers: ChildProcess[];
 }
 
@@ -53,27 +53,27 @@ async function startOurs(
   { plan, servers }: Starting,
 ): Promise<RemoteSubject[]> {
   const transport = await openTransport(name);
-  const nats = transport.needsNats ? await startNats(plan, { core: plan.servingCore }) : undefined;
+  const nats = transport.needsNats ? await startNats(plan, { core: plan.serverCore }) : undefined;
   if (nats !== undefined) servers.push(nats.process);
   if (transport.needsNats && nats === undefined) {
-    plan.say("no nats-server on this machine: left out");
+    plan.say("nats-server is not installed: NATS is left out");
     return [];
   }
   const natsUrl = nats?.url ?? "";
   const natsPids = nats?.process.pid === undefined ? [] : [nats.process.pid];
-  // The asker has a core to itself; whoever answers shares the other with what lies between them.
+  // The client has its own core; the server shares the other with the nats-server.
   const place = nats === undefined ? "" : " (nats-server on the owner's core)";
   const natsVersion = nats === undefined ? "" : `, ${nats.version}`;
   const serve = async (task: RemoteServerTask): Promise<{ at: string; pids: number[] }> => {
     const args = [JSON.stringify(task)];
-    const child = startProgram("remote-server", { args, core: plan.servingCore });
+    const child = startProgram("remote-server", { args, core: plan.serverCore });
     servers.push(child);
     const at = await firstLineOf(child, `the ${task.role} of ${name}`);
     return { at, pids: [child.pid ?? 0, ...natsPids] };
   };
 
-  const [ownerId, askerId] = [await transport.newId(1), await transport.newId(2)];
-  const members = [ownerId, askerId];
+  const [ownerId, clientId] = [await transport.newId(1), await transport.newId(2)];
+  const members = [ownerId, clientId];
   const owner = await serve({
     role: "owner",
     transport: name,
@@ -86,31 +86,31 @@ async function startOurs(
       name: `parsec${place}`,
       nameOfBatch: `parsec getMany${place}`,
       versions: `${parsecVersion()}, ${versionOf(library)}${natsVersion}`,
-      startAsking: asking(plan, {
+      startClient: startingClient(plan, {
         subject: "parsec",
         transport: name,
-        place: { id: askerId, members, natsUrl },
-        servingPids: owner.pids,
+        place: { id: clientId, members, natsUrl },
+        serverPids: owner.pids,
       }),
     },
     {
       name: `${transport.bareName}${place}`,
       nameOfBatch: `${transport.bareName}, 100 at once${place}`,
       versions: `${versionOf(library)}${natsVersion}`,
-      startAsking: asking(plan, {
+      startClient: startingClient(plan, {
         subject: "bare",
         transport: name,
         target: bare.at,
-        servingPids: bare.pids,
+        serverPids: bare.pids,
       }),
     },
   ];
 }
 
 async function startRedisPeer({ plan, servers }: Starting): Promise<RemoteSubject[]> {
-  const redis = await startRedis(plan.servingCore);
+  const redis = await startRedis(plan.serverCore);
   if (redis === undefined) {
-    plan.say("no redis-server on this machine: left out");
+    plan.say("redis-server is not installed: Redis is left out");
     return [];
   }
   servers.push(redis.process);
@@ -119,10 +119,10 @@ async function startRedisPeer({ plan, servers }: Starting): Promise<RemoteSubjec
       name: "Redis GET, ioredis with auto-pipelining",
       nameOfBatch: "Redis MGET, ioredis",
       versions: `${versionOf("ioredis")}, ${redis.version}`,
-      startAsking: asking(plan, {
+      startClient: startingClient(plan, {
         subject: "redis",
         target: redis.url,
-        servingPids: [redis.process.pid ?? 0],
+        serverPids: [redis.process.pid ?? 0],
       }),
     },
   ];
@@ -130,17 +130,17 @@ async function startRedisPeer({ plan, servers }: Starting): Promise<RemoteSubjec
 
 async function startGroupcache({ plan, servers }: Starting): Promise<RemoteSubject[]> {
   if (plan.smoke) {
-    plan.say("golang/groupcache left out, because its build alone may take a minute");
+    plan.say("golang/groupcache is left out, because its build may take a minute");
     return [];
   }
   const go = buildGoPeer();
   if (go === undefined) {
-    plan.say("no Go toolchain or no module proxy: golang/groupcache left out");
+    plan.say("Go or its module proxy is not available: golang/groupcache is left out");
     return [];
   }
-  /** In the ring as the asking node; nobody listens there, and its own keys are not asked for. */
+  /** The client's place in the ring; no server listens there, and the client never requests its own keys. */
   const selfUrl = "http://127.0.0.1:1";
-  const server = startPinned([go.program, "server", selfUrl], plan.servingCore);
+  const server = startPinned([go.program, "server", selfUrl], plan.serverCore);
   servers.push(server);
   const url = await firstLineOf(server, "golang/groupcache");
   const args = ["client", url, selfUrl, String(keyCount(plan)), String(server.pid)];
@@ -149,16 +149,16 @@ async function startGroupcache({ plan, servers }: Starting): Promise<RemoteSubje
       name: "golang/groupcache over HTTP",
       nameOfBatch: "golang/groupcache over HTTP, 100 at once",
       versions: go.version,
-      startAsking: () => startPinned([go.program, ...args], plan.askingCore),
+      startClient: () => startPinned([go.program, ...args], plan.clientCore),
     },
   ];
 }
 
 type WithoutKeyCount<Task> = Task extends unknown ? Omit<Task, "keyCount"> : never;
 
-function asking(plan: Plan, task: WithoutKeyCount<RemoteClientTask>): () => ChildProcess {
+function startingClient(plan: Plan, task: WithoutKeyCount<RemoteClientTask>): () => ChildProcess {
   const args = [JSON.stringify({ ...task, keyCount: keyCount(plan) })];
-  return () => startProgram("remote-client", { args, core: plan.askingCore });
+  return () => startProgram("remote-client", { args, core: plan.clientCore });
 }
 
 function keyCount(plan: Plan): number {

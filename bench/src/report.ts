@@ -1,6 +1,6 @@
 import type { Row } from "./result.ts";
 
-/** The rows for people: each case with its subjects, and every median against the first subject's. */
+/** Formats rows as text: each case with its subjects, and every median relative to the first subject's. */
 export function tableOf(rows: readonly Row[]): string {
   const lines: string[] = [];
   const width = Math.max(...rows.map((row) => row.subject.length));
@@ -24,7 +24,7 @@ export function tableOf(rows: readonly Row[]): string {
 
 function ratioOf(row: Row, first: Row): string {
   if (row === first) return "1.00 x";
-  // Nothing is a multiple of nothing, such as no origin loads at all.
+  // A median of 0, such as no origin loads, cannot be a divisor.
   return first.median === 0 ? "" : `${(row.median / first.median).toFixed(2)} x`;
 }
 

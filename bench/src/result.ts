@@ -1,12 +1,12 @@
 import type { Plan } from "./plan.ts";
 
-/** A subject's figure in a case, over several runs. */
+/** The figure of one subject in one case, over several runs. */
 export interface Row {
   readonly suite: string;
   readonly case: string;
   readonly unit: string;
   readonly subject: string;
-  /** Of whatever the subject is made of. */
+  /** The versions of everything the subject consists of. */
   readonly versions: string;
   readonly min: number;
   readonly median: number;
@@ -14,7 +14,7 @@ export interface Row {
   readonly runs: number;
 }
 
-/** What a figure is of. */
+/** Names a figure: case, unit, subject and versions. */
 export interface Label {
   readonly case: string;
   readonly unit: string;
@@ -22,7 +22,7 @@ export interface Label {
   readonly versions: string;
 }
 
-/** Gathers the figures of a suite, in whatever order its runs bring them. */
+/** Collects the figures of a suite, in any order. */
 export class Tally {
   readonly #suite: string;
   readonly #entries: Map<string, { readonly label: Label; readonly figures: number[] }> = new Map();
@@ -31,7 +31,7 @@ export class Tally {
     this.#suite = suite;
   }
 
-  /** One run's figure. What could not be measured here, undefined, is left out. */
+  /** Adds the figure of one run; ignores undefined, which means that it cannot be measured on this machine. */
   add(label: Label, figure: number | undefined): void {
     if (figure === undefined) return;
     const name = JSON.stringify([label.case, label.unit, label.subject]);
@@ -40,7 +40,7 @@ export class Tally {
     else entry.figures.push(figure);
   }
 
-  /** Case by case, each with its subjects. */
+  /** The rows of all cases, in the order in which they were first added. */
   rows(): Row[] {
     const entries = [...this.#entries.values()];
     const titles = [...new Set(entries.map(({ label }) => titleOf(label)))];
@@ -67,7 +67,7 @@ export class Tally {
   }
 }
 
-/** Adds what half of the figures, 99 in a hundred, and all of them do not exceed. */
+/** Adds p50, p99 and the maximum of the figures. */
 export function addQuantiles(tally: Tally, label: Label, figures: readonly number[]): void {
   const sorted = [...figures].sort((a, b) => a - b);
   for (const [name, share] of [
@@ -80,14 +80,14 @@ export function addQuantiles(tally: Tally, label: Label, figures: readonly numbe
   }
 }
 
-/** One thing that is measured: each call is a run and returns its figure. */
+/** A program or library that is measured: each call of `run` is one run and returns its figure. */
 export interface Subject {
   readonly name: string;
   readonly versions: string;
   run(): Promise<number> | number;
 }
 
-/** Lets the subjects of a case take turns, so that a slow minute of the machine hits all alike. */
+/** Measures the subjects of a case in turns, so that a slow minute of the machine affects all of them. */
 export async function compare(
   label: { readonly suite: string; readonly case: string; readonly unit: string },
   how: { readonly subjects: readonly Subject[]; readonly plan: Plan },

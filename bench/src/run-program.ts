@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** Where `pnpm bench` pins its programs: one core each side, so that a figure is a figure per core. */
+/** Options of a program; `core` pins it to one core, so that a figure is a figure per core. */
 export interface Pinned {
   readonly core?: number | undefined;
   readonly nodeArgs?: readonly string[];
   readonly args?: readonly string[];
 }
 
-/** Runs one of `src/programs` to its end and returns what it printed. Rejects when it fails. */
+/** Runs one of `src/programs` to its end and resolves with its output. Rejects when it fails. */
 export function runProgram(name: string, how: Pinned = {}): Promise<string> {
   return outputOf(startProgram(name, how), name);
 }
@@ -21,7 +21,7 @@ export function startProgram(name: string, how: Pinned = {}): ChildProcess {
   return startPinned(command, how.core);
 }
 
-/** Starts any command, on one core where the system has `taskset`. */
+/** Starts a command, pinned to one core if the system has `taskset`. */
 export function startPinned(command: readonly string[], core: number | undefined): ChildProcess {
   const pin =
     core !== undefined && existsSync("/usr/bin/taskset") ? ["taskset", "-c", String(core)] : [];
@@ -29,7 +29,7 @@ export function startPinned(command: readonly string[], core: number | undefined
   return spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
 }
 
-/** All that a child prints until it ends. Rejects when it ends badly. */
+/** The complete output of a child. Rejects when it exits with an error. */
 function outputOf(child: ChildProcess, name: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
@@ -44,7 +44,7 @@ function outputOf(child: ChildProcess, name: string): Promise<string> {
   });
 }
 
-/** The first line a child prints, such as where it listens. */
+/** The first line that a child prints, such as its URL. */
 export function firstLineOf(child: ChildProcess, name: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
@@ -60,7 +60,7 @@ export function firstLineOf(child: ChildProcess, name: string): Promise<string> 
   });
 }
 
-/** Ends a child this program started and waits for it. */
+/** Sends a signal to a child process and waits until it has ended. */
 export async function endProgram(
   child: ChildProcess,
   signal: NodeJS.Signals = "SIGTERM",

@@ -10,12 +10,14 @@ import type { Row } from "./result.ts";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
 
-test("every suite runs, briefly, and leaves no process behind", { timeout: 180_000 }, async () => {
+test("a smoke run runs every suite once and leaves no process behind", {
+  timeout: 180_000,
+}, async () => {
   const out = join(await temporaryFolder(), "rows.json");
   const { output, errors, code } = await runBench("--smoke", "--out", out);
   expect(code, errors).toBe(0);
   const { rows } = JSON.parse(await readFile(out, "utf8")) as { readonly rows: readonly Row[] };
-  const withNats = !output.includes("no nats-server on this machine");
+  const withNats = !output.includes("nats-server is not installed");
   expect([...new Set(rows.map(({ suite }) => suite))]).toEqual([
     "local hit",
     "set with eviction",
@@ -44,17 +46,17 @@ test("every suite runs, briefly, and leaves no process behind", { timeout: 180_0
     const ours = rows.filter(
       ({ suite, subject }) => suite === `remote hit over ${name}` && subject.startsWith("parsec"),
     );
-    // Four loads, each with a rate or a time, and the CPU of the asking side.
+    // Four loads, each with a rate or a time, and the CPU time of the client.
     expect(ours.filter(({ median }) => median > 0).length).toBeGreaterThanOrEqual(8);
   }
-  const failed = rows.filter(({ case: name }) => name === "requests that failed");
+  const failed = rows.filter(({ case: name }) => name === "failed requests");
   expect(
     failed.map(({ max }) => max),
     errors,
   ).toEqual(withNats ? [0, 0, 0, 0] : [0, 0]);
 });
 
-test("rows of suites that were not run stay in the file", { timeout: 60_000 }, async () => {
+test("keeps the rows of suites that were not run", { timeout: 60_000 }, async () => {
   const out = join(await temporaryFolder(), "rows.json");
   for (const suite of ["local-hit", "set", "local-hit"]) {
     expect(await runBench("--smoke", "--out", out, suite)).toMatchObject({ code: 0 });
@@ -65,7 +67,7 @@ test("rows of suites that were not run stay in the file", { timeout: 60_000 }, a
 });
 
 test.each([["--runs", "0"], ["--runs", "many"], ["remote-hat"], ["--fast"]])(
-  "says how it is used when it is given %s %s",
+  "prints its usage for the invalid arguments %s %s",
   async (...args) => {
     const { errors, code } = await runBench(...args);
     expect(code).toBe(2);
@@ -82,7 +84,7 @@ async function temporaryFolder(): Promise<string> {
 async function runBench(...args: readonly string[]) {
   const child = spawn(process.execPath, ["dist/main.js", ...args], {
     cwd: folder,
-    detached: true, // leads a group that all it starts are in
+    detached: true, // leads a process group with all its children
     stdio: ["ignore", "pipe", "pipe"],
   });
   const group = -(child.pid ?? Number.NaN);

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = new URL("../", import.meta.url);
 
-/** Such as `"lru-cache 11.5.3"`, of packages that bench depends on, which it does by exact versions. */
+/** The versions of dependencies of the bench, such as `"lru-cache 11.5.3"`; the bench pins exact versions. */
 export function versionOf(...names: readonly string[]): string {
   const { dependencies } = readJson("package.json") as {
     readonly dependencies: Readonly<Record<string, string>>;
@@ -12,7 +12,7 @@ export function versionOf(...names: readonly string[]): string {
   return names.map((name) => `${name} ${dependencies[name] ?? "unknown"}`).join(", ");
 }
 
-/** Parsec's own, with the commit it is at. */
+/** The version of Parsec with its commit. */
 export function parsecVersion(): string {
   const { version } = readJson("../packages/core/package.json") as { readonly version: string };
   const git = spawnSync("git", ["describe", "--always", "--dirty"], { cwd: fileURLToPath(folder) });
@@ -20,7 +20,7 @@ export function parsecVersion(): string {
   return `parsec ${version}${commit}`;
 }
 
-/** What a program prints of itself; undefined when it is not there or fails. */
+/** The version that a program prints; undefined when it is not installed or fails. */
 export function programVersion(program: string, args: readonly string[]): string | undefined {
   const asked = spawnSync(program, args);
   if (asked.status !== 0) return undefined;

@@ -121,7 +121,7 @@ function stampede(rows: MeasuredRows): Draft {
       return rows.bar(`Parsec over ${name}`, {
         ...at,
         subject,
-        unit: `ms for the slowest caller, origin: ${originMs}`,
+        unit: `ms for the slowest caller, with an origin of ${originMs} ms`,
         ...(fetches !== undefined && { note: `${fetches} ${fetches === 1 ? "fetch" : "fetches"}` }),
       });
     }),
@@ -137,10 +137,10 @@ function failover(rows: MeasuredRows): Draft {
   return {
     name: "failover",
     title: "Failover: the longest wait for a key",
-    subtitle: "ms, p99 over the moved partitions of a ring; shorter is better",
+    subtitle: "ms, p99 over the partitions of a ring; shorter is better",
     unit: "ms",
     groups: [
-      planned("while nothing changes", "nothing happens"),
+      planned("while nothing changes", "no change"),
       ours([
         ...planned("while a node leaves (SIGTERM)", "leave"),
         ...planned("while a node joins", "join"),

@@ -21,7 +21,12 @@ const threeRuns = [
   measured({ ...atOnce, suite: "remote hit over gRPC", subject: "Redis GET" }, [300, 310, 320]),
   measured({ ...atOnce, suite: "remote hit over NATS", subject: "Redis GET" }, [200, 210, 220]),
   measured(
-    { suite: "cache node under load", case: "get, 512 at once", unit: "/s", subject: "Redis" },
+    {
+      suite: "cache node under load",
+      case: "get, 512 at once",
+      unit: "requests/s",
+      subject: "Redis",
+    },
     [5000, 6000, 7000],
   ),
 ];

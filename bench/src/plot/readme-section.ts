@@ -34,13 +34,13 @@ function cacheNodeTable(rows: readonly MeasuredRow[]): string[] {
       suite,
       case: `${operation}, 512 at once`,
       subject,
-      unit: "/s",
+      unit: "requests/s",
     })[0];
     return bar === undefined ? "" : formatFigure(bar.value);
   };
   const subjects = {
     "Parsec, through any of three nodes": "parsec, three nodes",
-    "Parsec, one node": "parsec, a node alone",
+    "Parsec, one node": "parsec, one node",
     "node:http with a Map": "bare node:http",
     "Redis by ioredis, auto-pipelined": "Redis",
   };

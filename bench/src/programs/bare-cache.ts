@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /*
- * The floor under a cache node: node:http and a Map, in one process that shares nothing with anybody.
- * Prints where it is; ends on SIGTERM.
+ * The lower bound for a cache node: node:http and a Map in one process, without replication.
+ * Prints its URL; ends on SIGTERM.
  */
 
 const values = new Map<string, string>();

@@ -3,8 +3,9 @@ import { Redis } from "ioredis";
 import { type CacheClient, createCacheClient } from "../cache-client.ts";
 
 /*
- * Sets and gets of 256 bytes. Prints "ready" once all keys are set; reads loads, one JSON a line, and prints
- * the figures of each: so many callers, each asking again as soon as it is answered, for so many seconds.
+ * Sets and gets of 256 bytes. Prints "ready" once all keys are set. Then it reads loads from standard input,
+ * one JSON per line, and prints the figures of each: `callers` run in parallel for `seconds`, and each sends
+ * its next request as soon as the previous one is answered.
  */
 
 export type CacheLoadTask =

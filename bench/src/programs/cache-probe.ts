@@ -4,26 +4,26 @@ import { partitionOf } from "../../../packages/ring/src/table/partition-hash.ts"
 import { type CacheClient, createCacheClient } from "../cache-client.ts";
 
 /*
- * Asks for one key of each partition it watches, again and again, and tells how long it had to wait. Reads
- * commands, one JSON a line, and answers each with one.
+ * Reads and writes one key of each watched partition in a loop, and measures how long each request takes.
+ * Reads commands from standard input, one JSON per line, and answers each with one line of JSON.
  */
 
 export type CacheProbeCommand =
-  /** Asks these nodes from now on, and nobody else. */
+  /** Sends all following requests to these nodes only. */
   | { readonly do: "aim"; readonly urls: readonly string[] }
-  /** Watches these partitions from now on, and forgets what was seen before. */
+  /** Watches these partitions from now on, and discards earlier measurements. */
   | { readonly do: "watch"; readonly partitions: readonly number[] }
   | { readonly do: "report" }
-  /** Kills a process, and answers when each of the partitions has been read and written again. */
+  /** Kills a process, and answers once each watched partition has been read and written again. */
   | { readonly do: "kill"; readonly pid: number };
 
 export interface CacheProbeReport {
-  /** The slowest answer of each partition, in the order of all; 0 where none was asked for. */
+  /** The slowest answer of each partition, by partition number; 0 for a partition that is not watched. */
   readonly slowestMs: readonly number[];
   readonly failed: number;
 }
 
-/** Of each partition that is watched. */
+/** One figure per watched partition. */
 export interface CacheProbeOutage {
   readonly readAfterMs: readonly number[];
   readonly writtenAfterMs: readonly number[];
@@ -32,13 +32,13 @@ export interface CacheProbeOutage {
 interface Watched {
   readonly key: string;
   slowestMs: number;
-  /** Since the last kill, of questions that were asked after it. */
+  /** Time from the last kill to the first answer of a request that was sent after it. */
   readAfterMs?: number | undefined;
   writtenAfterMs?: number | undefined;
 }
 
 const partitions = 64;
-/** Some hundred questions a second: what is looked for are pauses, and not what the machine can bear. */
+/** A few hundred requests per second in total: the probe looks for pauses, not for the maximum throughput. */
 const pauseMs = 40;
 
 const watched = Array.from(
@@ -54,12 +54,12 @@ for (const [at, each] of watched.entries()) {
   void watch(each, { seen: "readAfterMs", startMs: ((at + 0.5) / partitions) * pauseMs });
 }
 for await (const line of createInterface({ input: process.stdin })) {
-  const answer = await obey(JSON.parse(line) as CacheProbeCommand);
+  const answer = await carryOut(JSON.parse(line) as CacheProbeCommand);
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 process.exit(0);
 
-async function obey(command: CacheProbeCommand): Promise<object> {
+async function carryOut(command: CacheProbeCommand): Promise<object> {
   if (command.do === "kill") return kill(command.pid);
   if (command.do === "aim") {
     const before = client;
@@ -71,7 +71,7 @@ async function obey(command: CacheProbeCommand): Promise<object> {
     chosen = new Set(command.partitions.map((partition) => watched[partition] as Watched));
     failed = 0;
     for (const each of watched) each.slowestMs = 0;
-    // Each has been asked for, and connections are there, before anything happens to it.
+    // By then each partition has been requested and the connections are open.
     await delay(2 * pauseMs);
   }
   return { slowestMs: watched.map(({ slowestMs }) => slowestMs), failed };
@@ -113,7 +113,7 @@ async function kill(pid: number): Promise<CacheProbeOutage> {
   };
 }
 
-/** Some key of a partition. */
+/** The first key `probe:N` that belongs to the partition. */
 function keyOf(partition: number): string {
   for (let at = 0; ; at++) {
     const key = `probe:${at}`;

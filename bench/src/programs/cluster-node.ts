@@ -5,21 +5,21 @@ import type { NodePlace, TransportName } from "../transports/bench-transport.ts"
 import { openTransport } from "../transports/open-transport.ts";
 
 /*
- * One node of a cluster, whose origin counts what is fetched. Prints "ready"; reads commands, one JSON
- * a line, and answers each with a `ClusterNodeReport`. On SIGTERM it closes in good order and prints
- * its last report.
+ * One node of a cluster, whose origin counts its fetches. Prints "ready", then reads commands from standard
+ * input, one JSON per line, and answers each with a `ClusterNodeReport`. On SIGTERM it shuts down gracefully
+ * and prints its last report.
  */
 
 export interface ClusterNodeTask {
   readonly transport: TransportName;
   readonly place: NodePlace;
-  /** The keys `user:0` and so on. */
+  /** The keys are `user:0` to `user:{keyCount - 1}`. */
   readonly keyCount: number;
-  /** How long the origin takes. */
+  /** Duration of one fetch from the origin. */
   readonly originMs: number;
-  /** Whether a node keeps copies of all that it asked others for; otherwise it asks each time. */
+  /** Whether a node keeps a hot copy of every key it looks up on another node. */
   readonly keepsCopies: boolean;
-  /** Whether it asks former owners before it goes to the origin. */
+  /** Whether it asks the former owner of a key before the origin. */
   readonly warmJoin: boolean;
   readonly handOverMs?: number;
 }
@@ -28,27 +28,27 @@ export type ClusterNodeCommand =
   | { readonly do: "report" }
   /** Reads all keys once. */
   | { readonly do: "read" }
-  /** Waits until this node asks the other one for what it owns, as after a restart. */
+  /** Waits until this node reaches the other one again, as after a restart. */
   | { readonly do: "reach"; readonly id: string }
-  /** Reads all keys again and again, so many at once, until the node ends. */
+  /** Starts `callers` loops that read all keys until the node ends. */
   | { readonly do: "load"; readonly callers: number }
   | { readonly do: "members"; readonly members: readonly string[] }
-  /** Invalidates all keys, so many at once. */
+  /** Invalidates all keys, `callers` of them at a time. */
   | { readonly do: "invalidate"; readonly callers: number }
   | { readonly do: "stampede"; readonly key: string; readonly callers: number };
 
 export interface ClusterNodeReport {
   /** Fetches from the origin since the node started. */
   readonly fetches: number;
-  /** How many of the keys it owns. */
+  /** Number of keys that this node owns. */
   readonly owned: number;
-  /** How many of the keys it has in memory. */
+  /** Number of keys that this node has in memory. */
   readonly held: number;
   /** Reads that were rejected. */
   readonly failed: number;
-  /** What the command took in all. */
+  /** Duration of the command. */
   readonly elapsedMs: number;
-  /** What each of the invalidations took. */
+  /** Duration of each invalidation. */
   readonly timesMs: readonly number[];
 }
 
@@ -79,7 +79,7 @@ process.stdout.write("ready\n");
 for await (const line of createInterface({ input: process.stdin })) {
   const start = performance.now();
   const timesMs = await carryOut(JSON.parse(line) as ClusterNodeCommand);
-  tell({ elapsedMs: performance.now() - start, timesMs });
+  printReport({ elapsedMs: performance.now() - start, timesMs });
 }
 
 async function carryOut(command: ClusterNodeCommand): Promise<readonly number[]> {
@@ -118,7 +118,7 @@ async function read(key: string): Promise<void> {
 async function readOn(caller: number): Promise<void> {
   for (let index = caller * 101; !isLeaving; index++) {
     await read(keys[index % keys.length] as string);
-    // Memory answers at once: other work must have its turn.
+    // A hit in memory never yields to the event loop, so this loop must.
     if (index % 64 === 0) await delay(1);
   }
 }
@@ -156,7 +156,7 @@ async function invalidateAll(callers: number): Promise<readonly number[]> {
   return timesMs;
 }
 
-/** So many callers share the keys; each takes the next when it is done. */
+/** Runs `callers` loops that share the keys: each takes the next key when it is done with one. */
 async function eachKey(callers: number, use: (key: string) => Promise<void>): Promise<void> {
   const left = keys.values();
   const caller = async (): Promise<void> => {
@@ -165,7 +165,7 @@ async function eachKey(callers: number, use: (key: string) => Promise<void>): Pr
   await Promise.all(Array.from({ length: callers }, caller));
 }
 
-/** As if this node had joined with nobody before it: all that it does not have is the origin's. */
+/** Hides former owners, so that every miss goes to the origin. */
 function withoutFormerOwners(picker: PeerPicker): PeerPicker {
   return {
     ...picker,
@@ -173,7 +173,10 @@ function withoutFormerOwners(picker: PeerPicker): PeerPicker {
   };
 }
 
-function tell(took: { readonly elapsedMs: number; readonly timesMs: readonly number[] }): void {
+function printReport(took: {
+  readonly elapsedMs: number;
+  readonly timesMs: readonly number[];
+}): void {
   const report: ClusterNodeReport = {
     ...counters,
     owned: keys.filter((key) => peers.pick(key) === undefined).length,
@@ -184,11 +187,11 @@ function tell(took: { readonly elapsedMs: number; readonly timesMs: readonly num
 }
 
 async function close(): Promise<void> {
-  // As a server does: nobody new comes in, who is inside is answered, and then the cache may go.
+  // The order of a server's shutdown: accept no new requests, answer those in flight, close the cache.
   isLeaving = true;
   await Promise.all(reading);
   const start = performance.now();
   await registry.close();
-  tell({ elapsedMs: performance.now() - start, timesMs: [] });
+  printReport({ elapsedMs: performance.now() - start, timesMs: [] });
   process.exit(0);
 }

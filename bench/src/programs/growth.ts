@@ -3,9 +3,9 @@ import { createDataSourceRegistry } from "@parsec/core";
 import { LRUCache } from "lru-cache";
 
 /*
- * Fills one 64 MiB cache with 256-byte values and prints by how much the process grew, as a multiple
- * of the budget. Before that it does the same work on a tiny cache: what V8's young generation and
- * compiled code take is the price of running at all, not of what is cached.
+ * Fills one 64 MiB cache with 256-byte values and prints how much the process grew, as a multiple of the
+ * budget. First it does the same work on a tiny cache, so that V8's young generation and compiled code are
+ * not counted as growth.
  */
 
 const maxBytes = 64 * 2 ** 20;
@@ -43,7 +43,7 @@ await fill(cache);
 collect();
 const growth = (process.memoryUsage().rss - before) / maxBytes;
 process.stdout.write(`${JSON.stringify({ growth })}\n`);
-// The cache must live until here.
+// Keeps the cache reachable until the memory has been measured.
 await cache.get("last");
 process.exit(0);
 

@@ -6,14 +6,14 @@ import type { NodePlace, TransportName } from "../transports/bench-transport.ts"
 import { openTransport } from "../transports/open-transport.ts";
 
 /*
- * The side that asks. Prints "ready" once all keys are in the memory of the other side; reads loads,
- * one JSON a line, and prints the figures of each: so many callers at once, each asking again as soon
- * as it is answered, for so many seconds.
+ * The client of a remote hit. Prints "ready" once the server has all keys in memory. Then it reads loads from
+ * standard input, one JSON per line, and prints the figures of each: `callers` run in parallel for `seconds`,
+ * and each sends its next request as soon as the previous one is answered.
  */
 
 export type RemoteClientTask = {
-  /** Whose CPU time is counted beside our own: all processes that take part in an answer. */
-  readonly servingPids: readonly number[];
+  /** All processes that take part in an answer; their CPU time is counted as the server's. */
+  readonly serverPids: readonly number[];
   readonly keyCount: number;
 } & (
   | { readonly subject: "parsec"; readonly transport: TransportName; readonly place: NodePlace }
@@ -23,20 +23,20 @@ export type RemoteClientTask = {
 
 export interface RemoteLoad {
   readonly callers: number;
-  /** Keys in one question; 1 is a plain get. */
+  /** Number of keys per request; 1 is a plain get. */
   readonly batch: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
 }
 
-/** CPU times are user and system together, for one key. */
+/** CPU times are user plus system time per key. */
 export interface RemoteFigures {
   readonly perSecond: number;
-  /** 0 where more than one caller asks. */
+  /** 0 for more than one caller. */
   readonly p50Us: number;
-  readonly askingCpuUs: number;
-  /** Absent where the system does not tell. */
-  readonly servingCpuUs?: number;
+  readonly clientCpuUs: number;
+  /** Absent on systems without /proc. */
+  readonly serverCpuUs?: number;
 }
 
 interface Connection {
@@ -62,20 +62,20 @@ await connection.close();
 process.exit(0);
 
 async function measure(load: RemoteLoad, seconds: number): Promise<RemoteFigures> {
-  const servingBefore = servingCpuUs();
+  const serverBefore = serverCpuUs();
   const before = process.cpuUsage();
   const start = performance.now();
   const { answered, times } = await ask(load, start + seconds * 1000);
   const elapsed = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(before);
-  const servingAfter = servingCpuUs();
+  const serverAfter = serverCpuUs();
   times.sort((a, b) => a - b);
   return {
     perSecond: answered / elapsed,
     p50Us: (times[times.length >> 1] ?? 0) * 1000,
-    askingCpuUs: (user + system) / answered,
-    ...(servingBefore !== undefined &&
-      servingAfter !== undefined && { servingCpuUs: (servingAfter - servingBefore) / answered }),
+    clientCpuUs: (user + system) / answered,
+    ...(serverBefore !== undefined &&
+      serverAfter !== undefined && { serverCpuUs: (serverAfter - serverBefore) / answered }),
   };
 }
 
@@ -98,7 +98,7 @@ async function ask(
     for (let index = first; ; index++) {
       await connection.get(keys[index % keys.length] as string);
       answered++;
-      // Reading the clock for every answer would cost more than the answer.
+      // Reading the clock after every answer would cost more than the answer.
       if ((index & 31) === 0 && performance.now() > end) return;
     }
   };
@@ -114,9 +114,9 @@ async function ask(
   return { answered, times };
 }
 
-function servingCpuUs(): number | undefined {
+function serverCpuUs(): number | undefined {
   let total = 0;
-  for (const pid of task.servingPids) {
+  for (const pid of task.serverPids) {
     const cpuUs = cpuUsOf(pid);
     if (cpuUs === undefined) return undefined;
     total += cpuUs;
@@ -142,7 +142,7 @@ async function connectParsec({
 }: RemoteClientTask & { readonly subject: "parsec" }): Promise<Connection> {
   const peers = await (await openTransport(transport)).connect(place);
   const registry = createDataSourceClusterRegistry({ peers, handOverMs: 0 });
-  // Without a hot cache, so that every question goes over the wire.
+  // No hot cache, so that every lookup goes over the wire.
   const values = registry.register<string, string>(
     {
       name: "values",

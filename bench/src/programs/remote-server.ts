@@ -3,8 +3,8 @@ import type { NodePlace, TransportName } from "../transports/bench-transport.ts"
 import { openTransport } from "../transports/open-transport.ts";
 
 /*
- * The side that answers: the owner of all keys, or the bare echo. Prints where it is once it can be
- * asked; ends on SIGTERM.
+ * The server of a remote hit: the owner of all keys, or the bare echo. Prints its address once it accepts
+ * requests; ends on SIGTERM.
  */
 
 export type RemoteServerTask =

@@ -11,8 +11,8 @@ import { type Row, Tally } from "../result.ts";
 const originMs = 2;
 
 /**
- * What the origin is asked when a fourth node joins three that hold everything: with the look into
- * the memories of those who owned its keys, and as if there were none.
+ * Counts the origin loads when a fourth node joins three that hold all keys: with a warm join, in which it asks
+ * the former owners of its keys, and without.
  */
 export async function coldJoin(plan: Plan): Promise<Row[]> {
   const tally = new Tally("a fourth node joins three");
@@ -36,27 +36,24 @@ async function joinOver(
     const keyCount = scaled(plan, 10_000);
     const settings = { keyCount, originMs, keepsCopies: false, warmJoin };
     const three = await cluster.startAll(3, settings);
-    await cluster.tellAll({ do: "read" });
-    const before = await cluster.tellAll({ do: "report" });
+    await cluster.sendAll({ do: "read" });
+    const before = await cluster.sendAll({ do: "report" });
 
     const members = [...three, ...(await cluster.newIds(1))];
-    const newcomer = await cluster.start(members.at(-1) ?? "", { ...settings, members });
-    await cluster.tellAll({ do: "members", members });
-    const after = await cluster.tellAll({ do: "read" });
-    const { owned } = await newcomer.tell({ do: "report" });
-    if (owned === 0) throw new Error("no key has moved to the new node");
+    const joined = await cluster.start(members.at(-1) ?? "", { ...settings, members });
+    await cluster.sendAll({ do: "members", members });
+    const after = await cluster.sendAll({ do: "read" });
+    const { owned } = await joined.send({ do: "report" });
+    if (owned === 0) throw new Error("no key moved to the fourth node");
 
     const loads = fetchesOf(after) - fetchesOf(before);
     const label = {
       subject: `parsec over ${transport.name}, ${warmJoin ? "warm join" : "without warm join"}`,
       versions: transport.versions,
     };
-    const moved = { ...label, case: "keys that moved to it", unit: "keys" };
+    const moved = { ...label, case: "keys that moved to the fourth node", unit: "keys" };
     tally.add({ ...label, case: "origin loads", unit: "loads" }, loads);
-    tally.add(
-      { ...label, case: "origin loads for each key that moved", unit: "loads" },
-      loads / owned,
-    );
+    tally.add({ ...label, case: "origin loads per moved key", unit: "loads" }, loads / owned);
     tally.add(moved, owned);
   } finally {
     await cluster.close();

@@ -3,8 +3,8 @@ import { type Plan, scaled } from "../plan.ts";
 import { type Row, Tally } from "../result.ts";
 
 /**
- * Three processes hold the same keys, and one of them invalidates each of them on all: how long until
- * nobody serves the old value any more.
+ * Three processes hold the same keys, and one of them invalidates each key on all: measures the time until no
+ * process serves the old value.
  */
 export async function invalidation(plan: Plan): Promise<Row[]> {
   const tally = new Tally("invalidation on three nodes");
@@ -24,7 +24,7 @@ async function invalidateOver(
   try {
     const keyCount = scaled(plan, 5_000);
     await cluster.startAll(3, { keyCount, originMs: 0, keepsCopies: true, warmJoin: true });
-    // The first round warms up, and is not counted.
+    // The first round is a warm-up and is not counted.
     for (const [round, callers] of [64, 1, 64].entries()) {
       const timesMs = await oneRound(cluster, { keyCount, callers });
       if (round === 0) continue;
@@ -44,13 +44,13 @@ async function oneRound(
   cluster: BenchCluster,
   { keyCount, callers }: { readonly keyCount: number; readonly callers: number },
 ): Promise<readonly number[]> {
-  await cluster.tellAll({ do: "read" });
-  for (const { held } of await cluster.tellAll({ do: "report" })) {
+  await cluster.sendAll({ do: "read" });
+  for (const { held } of await cluster.sendAll({ do: "report" })) {
     if (held !== keyCount) throw new Error(`a node holds ${held} of ${keyCount} keys`);
   }
   const [invalidating] = cluster.nodes;
-  const { timesMs = [] } = (await invalidating?.tell({ do: "invalidate", callers })) ?? {};
-  for (const { held } of await cluster.tellAll({ do: "report" })) {
+  const { timesMs = [] } = (await invalidating?.send({ do: "invalidate", callers })) ?? {};
+  for (const { held } of await cluster.sendAll({ do: "report" })) {
     if (held !== 0) throw new Error(`a node still holds ${held} keys`);
   }
   return timesMs;

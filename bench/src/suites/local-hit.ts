@@ -15,7 +15,7 @@ interface User {
   readonly name: string;
 }
 
-/** One process, everything in memory: what an application pays for each look at its cache. */
+/** The cost of one hit in memory, in one process. */
 export async function localHit(plan: Plan): Promise<Row[]> {
   const operations = scaled(plan, 500_000);
   const keyCount = scaled(plan, 10_000);
@@ -45,7 +45,7 @@ export async function localHit(plan: Plan): Promise<Row[]> {
   });
   const cacheable = new Cacheable({ ttl: ttlMs });
 
-  // Twice: the first read of an entry is not the common one.
+  // Twice, because the first read of an entry decodes it.
   for (let pass = 0; pass < 2; pass++) {
     for (const key of keys) {
       await users.get(key);

@@ -5,7 +5,7 @@ import { parsecVersion, versionOf } from "../versions.ts";
 
 const suite = "process growth";
 
-/** By how much a process grows for a budget of 64 MiB, in multiples of the budget. */
+/** Growth of a process that fills a cache of 64 MiB, as a multiple of those 64 MiB. */
 export async function processGrowth(plan: Plan): Promise<Row[]> {
   const filling = (cache: "parsec" | "lru-cache", loads: number, reads = 1): Subject => ({
     name: cache === "parsec" ? cache : `${cache} (sizes of key and value)`,
@@ -27,14 +27,18 @@ export async function processGrowth(plan: Plan): Promise<Row[]> {
       },
     )),
     ...(await compare(
-      { suite, case: "the same after four times as many loads", unit: "x budget" },
+      { suite, case: "64 MiB filled four times with 256-byte values", unit: "x budget" },
       {
         plan,
         subjects: [filling("parsec", 800_000), filling("lru-cache", 960_000)],
       },
     )),
     ...(await compare(
-      { suite, case: "each read three times (decoded copies kept)", unit: "x budget" },
+      {
+        suite,
+        case: "64 MiB filled once, each value read three times (decoded copies kept)",
+        unit: "x budget",
+      },
       { plan, subjects: [filling("parsec", 200_000, 3)] },
     )),
   ];

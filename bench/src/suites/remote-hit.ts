@@ -5,7 +5,7 @@ import { type RemoteSubject, startRemoteSubjects } from "../remote-subjects.ts";
 import { type Row, Tally } from "../result.ts";
 import type { TransportName } from "../transports/bench-transport.ts";
 
-/** A load, and what its figure is called. */
+/** A load and the name of its figures. */
 interface Case {
   readonly name: string;
   readonly callers: number;
@@ -19,7 +19,7 @@ const cases: readonly Case[] = [
   { name: "getMany of 100, one at a time", callers: 1, batch: 100 },
 ];
 
-/** Keys that another process owns and has in memory: one core for the owner, one for the asker. */
+/** Hits on another process that owns the keys and has them in memory; client and server have one core each. */
 export async function remoteHit(transport: TransportName, plan: Plan): Promise<Row[]> {
   const tally = new Tally(`remote hit over ${transport}`);
   const { subjects, close } = await startRemoteSubjects(transport, plan);
@@ -31,28 +31,28 @@ export async function remoteHit(transport: TransportName, plan: Plan): Promise<R
   return tally.rows();
 }
 
-/** One run: a new asking process for each subject, and all subjects take turns with each load. */
+/** One run: a new client process per subject; the subjects take turns with each load. */
 async function measureAll(
   subjects: readonly RemoteSubject[],
   { tally, plan }: { readonly tally: Tally; readonly plan: Plan },
 ): Promise<void> {
-  const askers: { readonly subject: RemoteSubject; readonly child: ChildLines }[] = [];
+  const clients: { readonly subject: RemoteSubject; readonly child: ChildLines }[] = [];
   try {
     for (const subject of subjects) {
-      const child = new ChildLines(subject.startAsking(), `who asks ${subject.name}`);
-      askers.push({ subject, child });
+      const child = new ChildLines(subject.startClient(), `the client of ${subject.name}`);
+      clients.push({ subject, child });
       await child.next();
     }
     for (const { name, callers, batch } of cases) {
       const { seconds, warmUpSeconds } = plan;
       const load: RemoteLoad = { callers, batch, seconds, warmUpSeconds };
-      for (const { subject, child } of askers) {
+      for (const { subject, child } of clients) {
         const figures = (await child.ask(load)) as RemoteFigures;
         addFigures(tally, { case: { name, callers, batch }, subject, figures });
       }
     }
   } finally {
-    await Promise.all(askers.map(({ child }) => child.end()));
+    await Promise.all(clients.map(({ child }) => child.end()));
   }
 }
 
@@ -72,7 +72,7 @@ function addFigures(
   if (load.callers === 1 && load.batch === 1) {
     tally.add({ ...named, case: `${load.name}, p50`, unit: "µs" }, figures.p50Us);
   } else tally.add({ ...named, case: load.name, unit: "keys/s" }, figures.perSecond);
-  const perKey = { ...named, unit: "µs a key" };
-  tally.add({ ...perKey, case: `${load.name}, CPU of the asking side` }, figures.askingCpuUs);
-  tally.add({ ...perKey, case: `${load.name}, CPU of the answering side` }, figures.servingCpuUs);
+  const perKey = { ...named, unit: "µs per key" };
+  tally.add({ ...perKey, case: `${load.name}, CPU of the client` }, figures.clientCpuUs);
+  tally.add({ ...perKey, case: `${load.name}, CPU of the server` }, figures.serverCpuUs);
 }

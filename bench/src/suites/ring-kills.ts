@@ -4,17 +4,17 @@ import { CacheProbe } from "../cache-probe-child.ts";
 import { type Plan, scaled } from "../plan.ts";
 import { addQuantiles, type Row, Tally } from "../result.ts";
 
-/** A third of a lease, as the ring renews it by default. */
+/** The ring's default: it renews a lease after a third of its duration. */
 const renewalMs = 600;
 
 /**
- * One of three nodes is killed, again and again: from SIGKILL to the first read and the first write of its
- * partitions, by way of the others. So many kills, whatever `--runs` says.
+ * Kills one of three nodes, 30 times regardless of `--runs`, and measures the time from SIGKILL to the first
+ * read and the first write of each of its partitions through the other nodes.
  */
 export async function ringKills(plan: Plan): Promise<Row[]> {
   const kills = scaled(plan, 30);
   const tally = new Tally("SIGKILL of one of three nodes");
-  await withCacheCluster({ ...plan, servingCore: undefined }, async (cluster) => {
+  await withCacheCluster({ ...plan, serverCore: undefined }, async (cluster) => {
     const [first, second] = await cluster.start("first", "second");
     const probe = await CacheProbe.start([first, second]);
     const afterMs = { "first read": [] as number[], "first write": [] as number[] };
@@ -22,7 +22,7 @@ export async function ringKills(plan: Plan): Promise<Row[]> {
       for (let kill = 0; kill < kills; kill++) {
         const [victim] = await cluster.start("victim");
         await probe.watch(await victim.owned());
-        // At any moment between two renewals of its lease, which decides how long the others wait.
+        // A random moment between two lease renewals, because it decides how long the other nodes wait.
         await delay(Math.random() * renewalMs);
         const { readAfterMs, writtenAfterMs } = await probe.kill(victim);
         afterMs["first read"].push(...readAfterMs);
@@ -32,8 +32,8 @@ export async function ringKills(plan: Plan): Promise<Row[]> {
     } finally {
       await probe.end();
     }
-    for (const [what, figures] of Object.entries(afterMs)) {
-      const label = { subject: `${what}, ${kills} kills`, versions: cluster.versions };
+    for (const [operation, figures] of Object.entries(afterMs)) {
+      const label = { subject: `${operation}, ${kills} kills`, versions: cluster.versions };
       addQuantiles(tally, { ...label, case: "served again", unit: "ms" }, figures);
     }
   });

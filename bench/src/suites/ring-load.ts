@@ -18,21 +18,22 @@ const loads: readonly Pick<CacheLoad, "operation" | "callers">[] = (
 ).flatMap((operation) => [1, 64, 512].map((callers) => ({ operation, callers })));
 
 /**
- * Sets and gets by way of any of three nodes, so that two of three cross to another; of a node alone; of the
- * bare server; of Redis. Whoever answers, nats-server included, has one core, and the client the other.
+ * Sets and gets through any of three nodes, so that two of three requests are forwarded to another node; on a
+ * single node; on the bare server; on Redis. The servers, nats-server included, share one core, and the client
+ * has the other.
  */
 export async function ringLoad(plan: Plan): Promise<Row[]> {
   const tally = new Tally("cache node under load");
   await withCacheCluster(plan, async (cluster) => {
-    const alone = new CacheCluster(undefined, plan.servingCore);
-    const bare = startProgram("bare-cache", { core: plan.servingCore });
-    const redis = await startRedis(plan.servingCore);
+    const alone = new CacheCluster(undefined, plan.serverCore);
+    const bare = startProgram("bare-cache", { core: plan.serverCore });
+    const redis = await startRedis(plan.serverCore);
     const subjects: Subject[] = [];
     const add = async (
       described: Omit<Subject, "child">,
       task: { subject: "http"; urls: readonly string[] } | { subject: "redis"; url: string },
     ): Promise<void> => {
-      const child = startAsking(plan, { ...task, keyCount: scaled(plan, 10_000) });
+      const child = startClient(plan, { ...task, keyCount: scaled(plan, 10_000) });
       subjects.push({ ...described, child });
       await child.next();
     };
@@ -41,11 +42,11 @@ export async function ringLoad(plan: Plan): Promise<Row[]> {
       await alone.start("alone");
       const { versions } = cluster;
       await add({ name: "parsec, three nodes", versions }, { subject: "http", urls: cluster.urls });
-      await add({ name: "parsec, a node alone", versions }, { subject: "http", urls: alone.urls });
+      await add({ name: "parsec, one node", versions }, { subject: "http", urls: alone.urls });
       const undici = versionOf("undici");
       const bareUrl = await firstLineOf(bare, "the bare server");
       await add({ name: "bare node:http", versions: undici }, { subject: "http", urls: [bareUrl] });
-      if (redis === undefined) plan.say("no redis-server on this machine: left out");
+      if (redis === undefined) plan.say("redis-server is not installed: Redis is left out");
       else {
         const named = { name: "Redis, ioredis with auto-pipelining", versions: redis.version };
         await add(named, { subject: "redis", url: redis.url });
@@ -78,15 +79,15 @@ async function measureAll(
     const { perSecond, p50Us, p99Us } = (await child.ask(asked)) as CacheLoadFigures;
     const label = { subject, versions };
     const name = callers === 1 ? `${operation}, one at a time` : `${operation}, ${callers} at once`;
-    how.tally.add({ ...label, case: name, unit: "/s" }, perSecond);
+    how.tally.add({ ...label, case: name, unit: "requests/s" }, perSecond);
     if (callers !== 1) continue;
     how.tally.add({ ...label, case: `${name}, p50`, unit: "µs" }, p50Us);
     how.tally.add({ ...label, case: `${name}, p99`, unit: "µs" }, p99Us);
   }
 }
 
-function startAsking(plan: Plan, task: CacheLoadTask): ChildLines {
+function startClient(plan: Plan, task: CacheLoadTask): ChildLines {
   const args = [JSON.stringify(task)];
-  const child = startProgram("cache-load", { args, core: plan.askingCore });
-  return new ChildLines(child, `who asks ${task.subject}`);
+  const child = startProgram("cache-load", { args, core: plan.clientCore });
+  return new ChildLines(child, `the client of ${task.subject}`);
 }

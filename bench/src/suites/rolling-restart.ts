@@ -15,14 +15,14 @@ interface Way {
 }
 
 const ways: readonly Way[] = [
-  { name: "as it comes", warmJoin: true },
+  { name: "defaults", warmJoin: true },
   { name: "handOverMs 0", warmJoin: true, handOverMs: 0 },
   { name: "handOverMs 0 and without warm join", warmJoin: false, handOverMs: 0 },
 ];
 
 /**
- * Three nodes that hold everything are restarted one after the other while all are asked for all keys:
- * how often the origin is asked again for what the cluster had.
+ * Restarts three nodes that hold all keys, one after the other and under load, and counts how often the
+ * origin is asked again for keys that the cluster held.
  */
 export async function rollingRestart(plan: Plan): Promise<Row[]> {
   const tally = new Tally("rolling restart of three nodes under load");
@@ -50,28 +50,28 @@ async function restartOver(
   const cluster = new BenchCluster(transport);
   try {
     const members = await cluster.startAll(3, settings);
-    await cluster.tellAll({ do: "read" });
-    const { fetches: before } = sumOf(await cluster.tellAll({ do: "load", callers: 16 }));
+    await cluster.sendAll({ do: "read" });
+    const { fetches: before } = sumOf(await cluster.sendAll({ do: "load", callers: 16 }));
 
     const lastReports: ClusterNodeReport[] = [];
     for (const id of members) {
       const last = await cluster.leave(id);
       lastReports.push(last);
-      await cluster.tellAll({ do: "read" });
+      await cluster.sendAll({ do: "read" });
       const back = await cluster.start(id, { ...settings, members });
-      await back.tell({ do: "load", callers: 16 });
-      await cluster.tellAll({ do: "reach", id });
-      await cluster.tellAll({ do: "read" });
+      await back.send({ do: "load", callers: 16 });
+      await cluster.sendAll({ do: "reach", id });
+      await cluster.sendAll({ do: "read" });
     }
     const { fetches, failed } = sumOf([
       ...lastReports,
-      ...(await cluster.tellAll({ do: "report" })),
+      ...(await cluster.sendAll({ do: "report" })),
     ]);
     const slowestMs = Math.max(...lastReports.map(({ elapsedMs }) => elapsedMs));
     const perKey = (fetches - before) / keyCount;
-    how.tally.add({ ...label, case: "origin loads for each key", unit: "loads" }, perKey);
-    how.tally.add({ ...label, case: "requests that failed", unit: "requests" }, failed);
-    how.tally.add({ ...label, case: "the slowest of three to close", unit: "ms" }, slowestMs);
+    how.tally.add({ ...label, case: "origin loads per key", unit: "loads" }, perKey);
+    how.tally.add({ ...label, case: "failed requests", unit: "requests" }, failed);
+    how.tally.add({ ...label, case: "slowest of three closes", unit: "ms" }, slowestMs);
   } finally {
     await cluster.close();
   }

@@ -1,6 +1,6 @@
 import { createGroupCache } from "@parsec/core";
 import { LRUCache } from "lru-cache";
-// The store is no public API; it is what `set` of another cache compares with.
+// The store is not public API, but it is the counterpart of another cache's `set`.
 import { ByteStore } from "../../../packages/core/src/memory/byte-store.ts";
 import { type Plan, scaled } from "../plan.ts";
 import { compare, type Row, type Subject } from "../result.ts";
@@ -9,7 +9,7 @@ import { parsecVersion, versionOf } from "../versions.ts";
 const suite = "set with eviction";
 const maxBytes = 4 * 2 ** 20;
 
-/** Writing into a full cache: each write puts something out. Values of 256 bytes, each a new one. */
+/** Writes new values of 256 bytes into a full cache, so that every write evicts an entry. */
 export async function setEviction(plan: Plan): Promise<Row[]> {
   const operations = scaled(plan, 300_000);
   const parsec = parsecVersion();

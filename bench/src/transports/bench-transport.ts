@@ -1,29 +1,29 @@
 import type { PeerPicker } from "@parsec/core";
 
-/** A node of a cluster: what it and all others are called. */
+/** The ids of a node and of all members of its cluster. */
 export interface NodePlace {
   readonly id: string;
   readonly members: readonly string[];
-  /** Where the NATS server is; "" for transports that need none. */
+  /** The URL of the NATS server; "" for transports that do not need one. */
   readonly natsUrl: string;
 }
 
-/** The transport itself, without Parsec: a small question, answered with 256 bytes. */
+/** The transport's library without Parsec: a small request, answered with 256 bytes. */
 export interface BareConnection {
   get(key: string): Promise<unknown>;
   close(): Promise<unknown>;
 }
 
-/** All that the suites have to know of a transport. */
+/** What a suite needs of a transport. */
 export interface BenchTransport {
   readonly needsNats: boolean;
-  /** What a bare echo is made of. */
+  /** The name of the bare echo in the results. */
   readonly bareName: string;
-  /** Names a node to be; `serial` tells the nodes of a cluster apart. */
+  /** An id for a new node; `serial` differs between the nodes of a cluster. */
   newId(serial: number): Promise<string>;
-  /** The peers of a node, which answers as soon as this resolves. */
+  /** Resolves with the peers of a node once the node answers requests. */
   connect(place: NodePlace): Promise<PeerPicker>;
-  /** Serves the bare echo and resolves with where it is. */
+  /** Starts the bare echo and resolves with its address. */
   serveBare(value: Buffer, natsUrl: string): Promise<string>;
   connectBare(target: string): Promise<BareConnection>;
 }

@@ -15,7 +15,7 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 
 export const grpcTransport: BenchTransport = {
   needsNats: false,
-  bareName: "bare stream of grpc-js, a message a key",
+  bareName: "bare grpc-js stream, one key per message",
   newId: async () => `grpc://127.0.0.1:${await freePort()}`,
   async connect({ id, members }) {
     const peers = createGrpcPeers({ selfUrl: id, peerUrls: members });

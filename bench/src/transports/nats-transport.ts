@@ -7,7 +7,7 @@ const askSubject = "bench.ask";
 
 export const natsTransport: BenchTransport = {
   needsNats: true,
-  bareName: "bare NATS, own reply subject, a message a key",
+  bareName: "bare NATS, one key per message",
   newId: (serial) => Promise.resolve(`node-${serial}`),
   async connect({ id, members, natsUrl }) {
     const peers = createNatsPeers({

@@ -1,9 +1,9 @@
-/** Who waits for which answer, by a number of four bytes in front of each message. */
+/** Matches answers to requests by a four-byte number at the start of each message. */
 export class WaitingAnswers {
   readonly #waiting: Map<number, (answer: Buffer) => void> = new Map();
   #serial = 0;
 
-  /** Resolves with the answer to the question that `send` is handed. */
+  /** Passes a request to `send` and resolves with its answer. */
   ask(key: string, send: (question: Buffer) => void): Promise<Buffer> {
     return new Promise((resolve) => {
       const serial = this.#serial;
@@ -24,7 +24,7 @@ export class WaitingAnswers {
   }
 }
 
-/** What the other side says to a question. */
+/** The answer of the bare echo to a request. */
 export function answerTo(question: Uint8Array, value: Buffer): Buffer {
   const answer = Buffer.allocUnsafe(4 + value.length);
   answer.set(question.subarray(0, 4), 0);
