@@ -4,7 +4,7 @@ import type { MeasuredRow } from "./measured-rows.ts";
 /** About as many characters as fit into a chart's width in the size of its caption. */
 const lineLength = 70;
 
-/** Where and with what the rows were measured, in lines for a chart. */
+/** Machine, day, runs and versions of the rows, in lines that fit a chart. */
 export function captionOf(rows: readonly MeasuredRow[], bars: readonly Bar[]): string[] {
   const places = unique(rows.map((row) => `${machineOf(row)}, ${row.measuredOn}`));
   const runs = unique(

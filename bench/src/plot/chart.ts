@@ -3,14 +3,14 @@ export interface Chart {
   /** The name of the file, without its ending. */
   readonly name: string;
   readonly title: string;
-  /** What the length of a bar means, and which direction is better. */
+  /** The meaning of a bar's length, with its unit and the better direction. */
   readonly subtitle: string;
   /** Follows each figure, such as `ns`. */
   readonly unit: string;
   readonly groups: readonly (readonly Bar[])[];
   /** A value that the bars are read against. */
   readonly reference?: { readonly value: number; readonly label: string };
-  /** Machine, day and versions, as lines of text. */
+  /** Machine, day, runs and versions, as lines of text. */
   readonly caption: readonly string[];
 }
 

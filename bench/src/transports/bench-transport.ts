@@ -14,7 +14,7 @@ export interface BareConnection {
   close(): Promise<unknown>;
 }
 
-/** What a suite needs of a transport. */
+/** The part of a transport that the suites need. */
 export interface BenchTransport {
   readonly needsNats: boolean;
   /** The name of the bare echo in the results. */
