@@ -1,5 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { runProgram } from "@parsec/program/testing";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 
 test("the tour passes its own checks and prints the figures", async () => {
   const program = runProgram("demo");
@@ -11,6 +16,24 @@ test("the tour passes its own checks and prints the figures", async () => {
   expect(output).toMatch(/^4\. .*: 6 tokens, .*the slowest in [\d.]+ ms$/m);
   expect(output).toMatch(/^All checks passed/m);
   expect(code).toBe(0);
+});
+
+test("the verdict is the last line, after everything the nodes have logged", async ({
+  onTestFinished,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), "parsec-demo-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  // One file for both outputs, as a terminal shows them.
+  const log = await open(join(folder, "log"), "a");
+  const child = spawn(process.execPath, [join(inject("programs"), "demo.js")], {
+    env: { PATH: process.env.PATH ?? "", PARSEC_LOG_LEVEL: "info" },
+    stdio: ["ignore", log.fd, log.fd],
+  });
+  await once(child, "close");
+  await log.close();
+  const lines = (await readFile(join(folder, "log"), "utf8")).trimEnd().split("\n");
+  expect(lines.filter((line) => line.startsWith("node "))).not.toEqual([]);
+  expect(lines.at(-1)).toMatch(/^All checks passed \([\d.]+ s\)\.$/);
 });
 
 test.each([

@@ -69,10 +69,9 @@ await runMain("demo", async () => {
       const why = reason instanceof Error ? reason.message : String(reason);
       const what = reason instanceof FailedCheck ? "FAILED" : "BROKEN";
       process.stdout.write(`${index + 1}. ${step.title}: ${what}: ${why}\n`);
-      stop(1);
+      stop(1, `Check ${index + 1} of ${tourSteps.length} failed (${elapsed()}).`);
       return;
     }
   }
-  process.stdout.write(`All checks passed (${elapsed()}).\n`);
-  stop(0);
+  stop(0, `All checks passed (${elapsed()}).`);
 });

@@ -8,7 +8,7 @@ export interface ForkedNode {
   readonly pid: number;
   /** Resolves when the node has sent its first message, that it serves; rejects when it ends first. */
   readonly ready: Promise<void>;
-  /** Resolves with a description such as "exit code 1" or "SIGKILL". */
+  /** Resolves after the last line, with a description such as "exit code 1" or "SIGKILL". */
   readonly ended: Promise<string>;
   /** Calls `ask`, and sends SIGKILL when the node has not ended within `graceMs`. */
   stop(graceMs: number, ask: (child: ChildProcess) => void): Promise<void>;
@@ -71,6 +71,7 @@ function inheritedEnvironment(tunable: ReadonlySet<string>): Record<string, stri
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    // Not "exit": what the node printed last may still be in the pipes.
+    child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
 }

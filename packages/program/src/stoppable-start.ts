@@ -2,8 +2,11 @@
 export interface StoppableStart<Started> {
   /** What was started; undefined when `stop` came before it was there. Rejects as the start did. */
   readonly started: Promise<Started | undefined>;
-  /** Closes what was started, or is about to be, and ends the process. Only the first call counts. */
-  stop(exitCode: number): void;
+  /**
+   * Closes what was started, or is about to be, and ends the process. Only the first call counts.
+   * `lastLine` is printed when all is closed: nothing that the closing logs can follow it.
+   */
+  stop(exitCode: number, lastLine?: string): void;
 }
 
 export interface StoppableStartOptions {
@@ -29,7 +32,7 @@ export function startStoppable<Started extends { close(): Promise<void> }>(
         return undefined;
       },
     ),
-    stop(exitCode) {
+    stop(exitCode, lastLine) {
       if (stopping.signal.aborted) return;
       setTimeout(() => process.exit(1), stopLimitMs).unref();
       stopping.abort();
@@ -40,7 +43,10 @@ export function startStoppable<Started extends { close(): Promise<void> }>(
           () => {},
         )
         .then(
-          () => process.exit(exitCode),
+          () => {
+            if (lastLine === undefined) process.exit(exitCode);
+            process.stdout.write(`${lastLine}\n`, () => process.exit(exitCode));
+          },
           () => process.exit(1),
         );
     },
