@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChildGroup } from "./child-group.mjs";
 import { closingLines } from "./closing-line.mjs";
+import { figureLines } from "./figure-lines.mjs";
 import { neededBuilds } from "./needed-builds.mjs";
 import { buildQuietly } from "./quiet-build.mjs";
 import { allServers } from "./servers/all-servers.mjs";
@@ -102,7 +103,8 @@ async function runVitest(environment) {
   }
   const results = await readFile(resultsFile, "utf8").then(JSON.parse, () => undefined);
   const remarks = leftBehind.map((command) => `Left behind by the tests, and ended: ${command}`);
-  conclude(remarks, results, code);
+  const isCampaign = process.env.PARSEC_CAMPAIGN === "1";
+  conclude([...(isCampaign ? figureLines(results?.figures ?? []) : []), ...remarks], results, code);
 }
 
 /** Ours beside the usual ones, which naming any reporter would switch off. */

@@ -1,5 +1,5 @@
 import { describeScenarios } from "./describe-scenarios.ts";
-import { scenarios } from "./scenarios.ts";
+import { scenariosOver } from "./scenarios.ts";
 import { grpcTransport } from "./url-site.ts";
 
-describeScenarios(grpcTransport, scenarios);
+describeScenarios(grpcTransport, scenariosOver("grpc"));

@@ -1,5 +1,5 @@
 import { describeScenarios } from "./describe-scenarios.ts";
-import { scenarios } from "./scenarios.ts";
+import { scenariosOver } from "./scenarios.ts";
 import { httpTransport } from "./url-site.ts";
 
-describeScenarios(httpTransport, scenarios);
+describeScenarios(httpTransport, scenariosOver("http"));

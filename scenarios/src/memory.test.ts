@@ -1,5 +1,5 @@
 import { describeScenarios } from "./describe-scenarios.ts";
 import { memoryTransport } from "./memory-site.ts";
-import { scenarios } from "./scenarios.ts";
+import { scenariosOver } from "./scenarios.ts";
 
-describeScenarios(memoryTransport, scenarios);
+describeScenarios(memoryTransport, scenariosOver("memory"));

@@ -8,7 +8,7 @@ import { rollingRestart } from "./scenarios/rolling-restart.ts";
 import { serverRestart } from "./scenarios/server-restart.ts";
 import { standstill } from "./scenarios/standstill.ts";
 
-/** What every transport has to stand. */
+/** What every transport passes. */
 export const scenarios: readonly Scenario[] = [
   rollingRestart,
   kill,
@@ -19,3 +19,20 @@ export const scenarios: readonly Scenario[] = [
   serverRestart,
   readingAndChanging,
 ];
+
+export type TransportName = "memory" | "http" | "grpc" | "nats";
+
+/** The share of each transport in `pnpm test`, which runs every scenario over one of them. */
+export const shares: Readonly<Record<TransportName, readonly Scenario[]>> = {
+  memory: [disagreement],
+  http: [kill, partition],
+  grpc: [join, standstill],
+  nats: [rollingRestart, serverRestart, readingAndChanging],
+};
+
+const isCampaign = process.env.PARSEC_CAMPAIGN === "1";
+
+/** What a transport runs: all scenarios in `pnpm campaign`, its share in `pnpm test`. */
+export function scenariosOver(name: TransportName): readonly Scenario[] {
+  return isCampaign ? scenarios : shares[name];
+}

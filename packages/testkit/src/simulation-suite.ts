@@ -27,8 +27,13 @@ export function describeSimulation(options: SimulationSuiteOptions): void {
   describe(`simulation: ${name}`, () => {
     it(`I1 to I8 hold in ${count} random interleavings`, {
       timeout: options.timeoutMs ?? runs * 20,
-    }, async () => {
+    }, async ({ annotate }) => {
+      const startedMs = performance.now();
       const report = await runCampaign({ plans, runs, ...replay });
+      const seconds = (performance.now() - startedMs) / 1000;
+      await annotate(
+        `${report.runs.toLocaleString("en")} interleavings from seed ${report.seed} in ${seconds.toFixed(1)} s`,
+      );
       if (report.failure !== undefined) throw new Error(report.failure.text);
       expect(report.runs).toBe(replay.path === undefined ? runs : 1);
     });

@@ -1,7 +1,13 @@
-import { expect, it } from "vitest";
-import { interleavings } from "./interleavings.ts";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-it("a normal run tries at least 20,000 interleavings; each campaign asserts that it ran its share", () => {
-  const { calm, rolling, stormy } = interleavings;
-  expect(calm + rolling + stormy).toBeGreaterThanOrEqual(20_000);
+beforeEach(() => vi.resetModules());
+afterEach(() => vi.unstubAllEnvs());
+
+it.each([
+  ["a test run", "", 5_000],
+  ["a campaign", "1", 100_000],
+])("%s runs its number of interleavings at least", async (_, campaign, count) => {
+  vi.stubEnv("PARSEC_CAMPAIGN", campaign);
+  const { calm, rolling, stormy } = (await import("./interleavings.ts")).interleavings;
+  expect(calm + rolling + stormy).toBeGreaterThanOrEqual(count);
 });

@@ -11,7 +11,9 @@ describeWithOneProgram((startNats) => {
   test.concurrent(
     "with one copy only, what a killed node held is missed",
     async () => {
-      const report = await runChaos({ seed, faults: ["kill"], replicas: 1, startNats });
+      // Enough writes that the killed node holds values that no later write hides.
+      const plan = { replicas: 1, hasDeletes: false, firstCount: 400 };
+      const report = await runChaos({ ...plan, seed, faults: ["kill"], startNats });
       expect(report.history.verdict).toBe("violated");
       expect(report.history.violations[0]?.text).toContain("no order explains");
       expect(report.twoOwners).toEqual([]);

@@ -12,21 +12,30 @@ import { runChaos } from "./run-chaos.ts";
  * under load, with two copies; and the like with data on disk.
  */
 
-const killCount = Number(process.env.PARSEC_CHAOS_ROUNDS ?? 0);
+const isCampaign = process.env.PARSEC_CAMPAIGN === "1";
+const killCount = Number(process.env.PARSEC_CHAOS_ROUNDS ?? (isCampaign ? 100 : 0));
 const seed = Number(process.env.PARSEC_CHAOS_SEED ?? Date.now() % 1_000_000);
 /** Far more than a round takes. */
 const timeoutMs = 240_000 + killCount * 40_000;
 
+interface Proof {
+  readonly name: string;
+  readonly plan: typeof planFaults;
+  readonly isPersistent: boolean;
+  /** Puts figures into the report of the test. */
+  readonly note: (figures: string) => Promise<unknown>;
+}
+
 async function prove(
   startNats: StartServer,
-  { name, plan, isPersistent }: { name: string; plan: typeof planFaults; isPersistent: boolean },
+  { name, plan, isPersistent, note }: Proof,
 ): Promise<void> {
   const faults = plan(killCount, createSeededRandom(seed));
   const load = { clientCount: 12, restMs: 4 };
   const report = await runChaos({ seed, faults, startNats, isPersistent, ...load });
   const { acknowledged, failures, story, measures } = report;
   const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
-  console.info(
+  await note(
     [
       `${name}, seed ${seed}: ${story.length} faults, ${acknowledged} operations acknowledged, ${failed} failed: ${JSON.stringify(failures)}`,
       "p50 / p99 / max in ms, from the fault, of the keys of those it was done to:",
@@ -40,18 +49,21 @@ if (killCount > 0) {
   describeWithPrograms((startNats, server) => {
     test(
       `nothing is lost and nobody owns twice, ${killCount} kills, seed ${seed}`,
-      () => prove(startNats, { name: server, plan: planFaults, isPersistent: false }),
+      ({ annotate }) => {
+        const proof = { name: server, plan: planFaults, isPersistent: false };
+        return prove(startNats, { ...proof, note: annotate });
+      },
       timeoutMs,
     );
     test(
       `nor on disk, when all end, seed ${seed}`,
-      () => {
-        const name = `${server}, on disk`;
-        return prove(startNats, { name, plan: planFaultsOnDisk, isPersistent: true });
+      ({ annotate }) => {
+        const proof = { name: `${server}, on disk`, plan: planFaultsOnDisk, isPersistent: true };
+        return prove(startNats, { ...proof, note: annotate });
       },
       timeoutMs,
     );
   });
 } else {
-  test.skip("the long proof, which takes most of an hour: it runs when PARSEC_CHAOS_ROUNDS says how many kills", () => {});
+  test.skip("the long proof, which takes most of an hour: pnpm campaign chaos/proof", () => {});
 }

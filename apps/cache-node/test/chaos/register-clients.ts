@@ -40,6 +40,8 @@ export interface RegisterClientsOptions {
   readonly keyCount: number;
   /** How long a client rests between two operations. */
   readonly restMs: number;
+  /** Whether keys are removed as well. A remove without an answer may explain a value that was lost. */
+  readonly hasDeletes: boolean;
 }
 
 type Plan =
@@ -66,7 +68,7 @@ const avoidMs = 700;
 const watchRestMs = { acknowledged: 10, failed: 25 } as const;
 
 export function startRegisterClients(options: RegisterClientsOptions): RegisterClients {
-  const { nodes, random, clientCount, keyCount, restMs } = options;
+  const { nodes, random, clientCount, keyCount, restMs, hasDeletes } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: clientCount });
   const keys = Array.from({ length: keyCount }, (_, index) => `k${index}`);
   const history: RegisterOperation[] = [];
@@ -81,7 +83,7 @@ export function startRegisterClients(options: RegisterClientsOptions): RegisterC
     const key = `k${Math.floor(random() * keyCount)}`;
     const pick = random();
     if (pick < 0.5) return { kind: "get", key };
-    if (pick < 0.6) return { kind: "delete", key };
+    if (pick < 0.6) return { kind: hasDeletes ? "delete" : "get", key };
     return { kind: "set", key, value: `v${++written}` };
   };
   const chooseNode = (others: readonly string[] = []): ChaosNode | undefined => {

@@ -21,6 +21,10 @@ export interface ChaosPlan extends ChaosClusterOptions {
   readonly clientCount?: number;
   readonly keyCount?: number;
   readonly restMs?: number;
+  /** Whether clients remove keys, too: true by default. */
+  readonly hasDeletes?: boolean;
+  /** How many operations are acknowledged before the first fault: 50 by default. */
+  readonly firstCount?: number;
 }
 
 /** What came of it. */
@@ -67,6 +71,7 @@ async function keepTraces(
  */
 export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const { seed, clientCount = 6, keyCount = 48, restMs = 10, isWhole = true } = plan;
+  const { hasDeletes = true, firstCount = 50 } = plan;
   const cluster = await startChaosCluster(nodeIds, plan);
   const clients = startRegisterClients({
     nodes: cluster.nodes,
@@ -74,11 +79,13 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
     clientCount,
     keyCount,
     restMs,
+    hasDeletes,
   });
   const scene = { cluster, clients, random: createSeededRandom(~seed) };
   const records: FaultRecord[] = [];
   try {
     if (isWhole) await cluster.settled();
+    await clients.proceed(firstCount);
     for (const name of plan.faults) records.push(await playFault(name, scene));
     await clients.proceed(50);
     await clients.stop();

@@ -1,0 +1,7 @@
+/** The test files that `pnpm campaign` runs at full length, as vitest's filters. */
+export const campaigns = [
+  "packages/testkit/src/linearizability/linearization-search.test.ts",
+  "packages/testkit/test/simulation-",
+  "scenarios/src/",
+  "apps/cache-node/test/chaos/",
+];
