@@ -1,13 +1,7 @@
-// Builds the named packages and what they import, or all, and prints nothing but failures: what
-// `pnpm start`, `pnpm demo` and `pnpm bench` run first.
+// Builds the named packages and what they import, or all, and prints nothing but progress and failures.
+import { interruptible } from "./interruptible.mjs";
 import { buildQuietly } from "./quiet-build.mjs";
 
-const interrupt = new AbortController();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interrupt.abort());
-
-process.exitCode = (await buildQuietly({
-  signal: interrupt.signal,
-  packages: process.argv.slice(2),
-}))
-  ? 0
-  : 1;
+const { signal } = interruptible();
+const isBuilt = await buildQuietly({ signal, packages: process.argv.slice(2) });
+if (!isBuilt && !signal.aborted) process.exitCode = 1;

@@ -4,14 +4,14 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runChildGroup } from "./child-group.mjs";
+import { interruptible } from "./interruptible.mjs";
 import { listMembers } from "./selected-tests.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const compiler = fileURLToPath(
   new URL("bin/tsc", import.meta.resolve("@typescript/native/package.json")),
 );
-const interrupt = new AbortController();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interrupt.abort());
+const { signal } = interruptible();
 
 process.chdir(root);
 const named = process.argv.slice(2);
@@ -24,12 +24,9 @@ async function checkNext() {
   for (let folder = left.shift(); folder !== undefined; folder = left.shift()) {
     const { code, output } = await runChildGroup(process.execPath, [compiler, "-p", folder], {
       capture: true,
-      signal: interrupt.signal,
+      signal,
     });
-    if (interrupt.signal.aborted) {
-      process.exitCode = 130;
-      return;
-    }
+    if (signal.aborted) return;
     if (code === 0) continue;
     process.exitCode = 1;
     process.stdout.write(output);

@@ -3,14 +3,15 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { runChildGroup } from "./child-group.mjs";
+import { interruptible } from "./interruptible.mjs";
+import { requirePnpm } from "./missing-pnpm.mjs";
 import { orderedRun } from "./ordered-run.mjs";
 
 /** What reads `dist`: turbo builds once for all of them. */
 const needsBuild = new Set(["check:packages", "check:api", "check:size", "check:consumers"]);
 
-const interrupt = new AbortController();
-const { signal } = interrupt;
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interrupt.abort());
+const { signal } = interruptible();
+await requirePnpm();
 
 process.chdir(new URL("..", import.meta.url).pathname);
 /** @type {{ scripts: Record<string, string> }} */
@@ -45,7 +46,6 @@ async function runCheck(name) {
 
 if (signal.aborted) {
   console.log("Interrupted.");
-  process.exitCode = 130;
 } else if (failed.length > 0) {
   console.log(`${failed.length} of ${checks.length} checks failed: ${failed.join(", ")}`);
   process.exitCode = 1;

@@ -1,18 +1,26 @@
 import { runChildGroup } from "./child-group.mjs";
+import { requirePnpm } from "./missing-pnpm.mjs";
+import { startProgress } from "./progress.mjs";
 import { turboCommand } from "./turbo-command.mjs";
 
-/** A cached build takes less than this; only a longer one is worth a word. */
-const worthAWordMs = 1_500;
-
 /**
- * Builds the named packages with all they import, or every package when none is named. Says nothing
- * when it works, and everything when it does not.
+ * Builds the named packages with all they import, or every package when none is named. Shows its
+ * progress, and the output when it fails.
  *
- * @param {{ signal?: AbortSignal, packages?: readonly string[] }} [options]
+ * @param {object} [options]
+ * @param {AbortSignal} [options.signal]
+ * @param {readonly string[]} [options.packages]
+ * @param {boolean} [options.isPlain] no spinner, since others print meanwhile
  * @returns {Promise<boolean>} whether the build succeeded
  */
-export async function buildQuietly({ signal, packages = [] } = {}) {
-  const timer = setTimeout(() => console.log("Building the packages ..."), worthAWordMs);
+export async function buildQuietly({ signal, packages = [], isPlain = false } = {}) {
+  await requirePnpm();
+  const { stderr } = process;
+  const write = stderr.write.bind(stderr);
+  const endProgress = startProgress(
+    "Building the packages",
+    isPlain ? { isTTY: false, write } : stderr,
+  );
   const filters = packages.map((name) => `--filter=${name}...`);
   const { command, args, env } = turboCommand([
     "run",
@@ -26,9 +34,10 @@ export async function buildQuietly({ signal, packages = [] } = {}) {
       capture: true,
       ...(signal && { signal }),
     });
-    if (code !== 0 && !signal?.aborted) process.stderr.write(output);
+    endProgress();
+    if (code !== 0 && !signal?.aborted) stderr.write(output);
     return code === 0;
   } finally {
-    clearTimeout(timer);
+    endProgress();
   }
 }

@@ -1,6 +1,8 @@
-// Starts three nodes of apps/cache-node, which is built by now; one with --node or --http. Where there is no
-// nats-server yet for three, it is installed first as `pnpm test` would do it; where it cannot be, the program
-// itself says what to do.
+// Builds apps/cache-node and starts three nodes of it; one with --node or --http. Where there is no nats-server
+// yet for three, it is installed first as `pnpm test` would do it; where it cannot be, the program itself says
+// what to do.
+import { interruptible } from "./interruptible.mjs";
+import { buildQuietly } from "./quiet-build.mjs";
 import { nats, natsNewest } from "./servers/nats.mjs";
 import { installServer } from "./servers/start-server.mjs";
 
@@ -10,16 +12,15 @@ const isGiven = (names) => process.argv.some((arg) => names.test(arg));
 const isOneNode = isGiven(/^--?(node|http|version)(=|$)/);
 const needsNone = isOneNode || isGiven(/^--?(nats|help)(=|$)/);
 
+const { signal, release } = interruptible();
+const isBuilt = await buildQuietly({ signal, packages: ["@parsec/cache-node"] });
+if (!isBuilt && !signal.aborted) process.exit(1);
 if (!PARSEC_NATS && !PARSEC_NATS_SERVER && !needsNone) {
-  const interrupt = new AbortController();
-  const { signal } = interrupt;
-  const stop = () => interrupt.abort();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, stop);
   const program = await findOrInstall(signal);
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(name, stop);
-  if (signal.aborted) process.exit(130);
   if (program !== undefined) process.env.PARSEC_NATS_SERVER = program;
 }
+if (signal.aborted) process.exit(0);
+release();
 const program = `../apps/cache-node/dist/${isOneNode ? "node" : "start"}.js`;
 await import(new URL(program, import.meta.url).href);
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { runChildGroup } from "./child-group.mjs";
 import { closingLines } from "./closing-line.mjs";
 import { figureLines } from "./figure-lines.mjs";
+import { interruptible } from "./interruptible.mjs";
 import { neededBuilds } from "./needed-builds.mjs";
 import { buildQuietly } from "./quiet-build.mjs";
 import { allServers } from "./servers/all-servers.mjs";
@@ -18,15 +19,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const args = process.argv.slice(2);
 const { filters, isWatching } = await parseTestArguments(args);
 
-const interrupt = new AbortController();
-const { signal } = interrupt;
-const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
-for (const [name, code] of Object.entries(exitCodes)) {
-  process.on(name, () => {
-    process.exitCode = code;
-    interrupt.abort();
-  });
-}
+const { signal } = interruptible();
 
 /** @type {import("./servers/server.d.ts").RunningServer[]} */
 const running = [];
@@ -50,7 +43,7 @@ try {
 /** @returns {Promise<boolean>} whether everything is built that the selected tests run */
 async function build() {
   const packages = await neededBuilds(root, filters);
-  return packages.length === 0 || buildQuietly({ signal, packages });
+  return packages.length === 0 || buildQuietly({ signal, packages, isPlain: true });
 }
 
 /**
@@ -99,6 +92,11 @@ async function runVitest(environment) {
   );
   if (signal.aborted) {
     console.log("Interrupted.");
+    return;
+  }
+  if (isWatching) {
+    // Vitest has shown each run, and ends on q or Ctrl-C.
+    process.exitCode = code === 130 ? 0 : code;
     return;
   }
   const results = await readFile(resultsFile, "utf8").then(JSON.parse, () => undefined);

@@ -4,6 +4,9 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChildGroup } from "./child-group.mjs";
+import { requirePnpm } from "./missing-pnpm.mjs";
+
+await requirePnpm();
 
 const packages = fileURLToPath(new URL("../packages", import.meta.url));
 for (const name of readdirSync(packages)) {

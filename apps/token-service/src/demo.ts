@@ -49,7 +49,12 @@ await runMain("demo", async () => {
       ),
     { stopLimitMs },
   );
-  onStopSignal(() => stop(130));
+  // Ctrl-C is not a failure: with another code, package managers print an error.
+  let isInterrupted = false;
+  onStopSignal((reason) => {
+    isInterrupted = true;
+    stop(reason === "SIGINT" ? 0 : 130);
+  });
   watchLaunchers(() => stop(1));
   setTimeout(() => {
     process.stderr.write(`demo: not done within ${timeLimitMs / 1000} s\n`);
@@ -66,6 +71,8 @@ await runMain("demo", async () => {
       const report = await step.run(cluster);
       process.stdout.write(`${index + 1}. ${step.title}: ${report}\n`);
     } catch (reason) {
+      // The nodes have ended, too.
+      if (isInterrupted) return;
       const why = reason instanceof Error ? reason.message : String(reason);
       const what = reason instanceof FailedCheck ? "FAILED" : "BROKEN";
       process.stdout.write(`${index + 1}. ${step.title}: ${what}: ${why}\n`);
