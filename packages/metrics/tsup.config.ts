@@ -8,6 +8,8 @@ export default defineConfig({
   dts: true,
   clean: true,
   sourcemap: true,
+  // Bundlers and Deno tell modules of Node by their prefix.
+  removeNodeProtocol: false,
   // The sources are published beside the build: maps name them and need not contain them.
   esbuildOptions: (options) => {
     options.sourcesContent = false;
