@@ -37,6 +37,6 @@ test.each([
   expect(result.output).toContain(`error ${code}`);
 });
 
-test("passes what is right, without a word", async () => {
+test("prints nothing when the types are right", async () => {
   expect(await check("export const count: number = 1;")).toMatchObject({ code: 0, output: "" });
 });

@@ -47,7 +47,7 @@ export async function runChildGroup(command, args, options = {}) {
   signal?.addEventListener("abort", interrupt, { once: true });
 
   try {
-    // Not "close": a process left behind may hold the pipes open for ever.
+    // Not "close": a process left behind may hold the pipes open forever.
     const code = await new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", (exitCode) => resolve(exitCode ?? 1));

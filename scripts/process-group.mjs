@@ -10,13 +10,13 @@ export function killGroup(groupId, signalName) {
   try {
     process.kill(-groupId, signalName);
   } catch {
-    // nobody is left
+    // all members have ended
   }
 }
 
 /**
- * The command lines of a group's living members. Zombies do not count: where nobody reaps orphans,
- * as in a container without an init, they stay for ever and do no harm.
+ * The command lines of a group's living members. Zombies do not count: where no process reaps orphans,
+ * as in a container without an init, they stay forever and do no harm.
  *
  * @param {number} groupId
  * @returns {string[]}

@@ -36,7 +36,7 @@ test.each([
   ["a member at the root", ["scenarios"], ["nats-server"]],
   ["a line of a file", ["packages/a/src/a.test.ts:12"], ["PostgreSQL"]],
   ["two of them", ["packages/a", "apps/b"], ["PostgreSQL", "Redis"]],
-  ["a member that asks by way of fixtures", ["apps/d"], ["nats-server"]],
+  ["a member that asks through fixtures", ["apps/d"], ["nats-server"]],
   ["a member that has no tests", ["apps/c"], []],
   ["a part that no test file has", ["zebra"], []],
 ])("%s: %j needs %j", async (_, filters, expected) => {
