@@ -1,14 +1,14 @@
 import { ParsecError } from "@parsec/core";
 import type { Coordinator } from "./coordinator/coordinator.ts";
+import { describeRing } from "./describe-ring.ts";
 import type { Link } from "./link/link.ts";
 import { createNatsBackend } from "./nats/nats-backend.ts";
 import type { Ring, RingCallOptions, RingState } from "./ring.ts";
 import type { RingEvent, RingListener } from "./ring-events.ts";
 import { type RingOptions, type RingSettings, resolveRingOptions } from "./ring-options.ts";
-import type { RingHandler } from "./routing/owner-desk.ts";
+import type { RingHandler } from "./routing/owner-request-handler.ts";
 import type { OwnerRequest } from "./routing/request-body.ts";
 import { Router } from "./routing/router.ts";
-import { describeRing } from "./runtime/describe-ring.ts";
 import { RingNode } from "./runtime/ring-node.ts";
 import { candidatesFor } from "./table/candidates.ts";
 import { partitionOf } from "./table/partition-hash.ts";
@@ -72,7 +72,7 @@ class RingHandle implements Ring {
       table: () => this.#node.table.table,
       whenTable: (epoch) => this.#node.watch.reach(epoch),
       onNextTable: (task) => this.#node.watch.onNext(task),
-      serveHere: (head, request) => this.#node.ownerDesk.serve(head, request),
+      serveHere: (head, request) => this.#node.ownerRequests.serve(head, request),
       send: (address, request, { timeoutMs, signal }) =>
         this.#link.request(address, request, { timeoutMs, signal }),
       maxPending: settings.maxPending,

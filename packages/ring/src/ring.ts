@@ -1,8 +1,8 @@
+import type { OwnHook, ReleaseHook } from "./ownership/hook-runner.ts";
+import type { TermPhase } from "./ownership/owner-term.ts";
 import type { WriteAck } from "./replication/partition-log.ts";
 import type { RingEvent, RingListener } from "./ring-events.ts";
-import type { RingHandler } from "./routing/owner-desk.ts";
-import type { OwnHook, ReleaseHook } from "./runtime/hook-runner.ts";
-import type { TermPhase } from "./runtime/owner-term.ts";
+import type { RingHandler } from "./routing/owner-request-handler.ts";
 
 /** Options of everything that asks the owner of a key. */
 export interface RingCallOptions {

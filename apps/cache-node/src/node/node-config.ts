@@ -3,12 +3,10 @@ import { getHeapStatistics } from "node:v8";
 import { ParsecError } from "@parsec/core";
 import type { GivenFlags } from "@parsec/program";
 import type { WriteAck } from "@parsec/ring";
+import type { SyncPolicy } from "../persist/persistent-state.ts";
 import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { type NatsTarget, parseNatsTarget } from "./nats-target.ts";
 import { logLevels, nodeSettings, type SettingName } from "./node-settings.ts";
-
-/** When what was written is forced to the disk; see the README. */
-export type SyncPolicy = "second" | "always";
 
 /** Everything one node needs to know. */
 export interface NodeConfig {

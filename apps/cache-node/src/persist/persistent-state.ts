@@ -4,8 +4,10 @@ import { ParsecError } from "@parsec/core";
 import type { PartitionState, Position } from "@parsec/ring";
 import type { Logger } from "pino";
 import type { CacheState } from "../cache/cache-state.ts";
-import type { SyncPolicy } from "../node/node-config.ts";
 import { PartitionStore } from "./partition-store.ts";
+
+/** When writes are forced to the disk: once per second, or before each is acknowledged. */
+export type SyncPolicy = "second" | "always";
 
 /** The state of a cache that is on disk as well, and counts of what the disk does. */
 export interface PersistentState {

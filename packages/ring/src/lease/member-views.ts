@@ -79,7 +79,7 @@ export class MemberViews {
   }
 
   /** This node removed the record itself, after its time had run out. */
-  buried(silent: SilentMember): void {
+  declaredDead(silent: SilentMember): void {
     if (this.#leases.get(silent.key)?.record.session === silent.session) {
       this.#leases.delete(silent.key);
     }
@@ -88,7 +88,7 @@ export class MemberViews {
   }
 
   /** This node heard nothing for a while, through no fault of the others. */
-  excuse(nowMs: number): void {
+  resetDeadlines(nowMs: number): void {
     for (const lease of this.#leases.values()) lease.heardAtMs = nowMs;
   }
 

@@ -1,11 +1,11 @@
 import type { Clock } from "@parsec/core";
-import { Turns } from "../runtime/turns.ts";
+import { Semaphore } from "./semaphore.ts";
 
-/** Keeps copies from taking the whole of a node: so many at once, so many bytes a second. */
+/** Limits what copies of partitions cost a node: how many run at once, and bytes per second. */
 export class CopyThrottle {
   readonly #clock: Clock;
   readonly #bytesPerSecond: number;
-  readonly #turns: Turns;
+  readonly #semaphore: Semaphore;
   #freeAtMs = 0;
 
   constructor(options: {
@@ -14,16 +14,16 @@ export class CopyThrottle {
     readonly bytesPerSecond: number;
   }) {
     this.#clock = options.clock;
-    this.#turns = new Turns(options.maxCopies);
+    this.#semaphore = new Semaphore(options.maxCopies);
     this.#bytesPerSecond = options.bytesPerSecond;
   }
 
-  /** Runs `copy` when its turn has come. */
+  /** Runs `copy` as soon as fewer than `maxCopies` are running. */
   run<Result>(copy: () => Promise<Result>): Promise<Result> {
-    return this.#turns.run(copy);
+    return this.#semaphore.run(copy);
   }
 
-  /** Waits until so many more bytes may be sent. */
+  /** Waits until `bytes` more may be sent. */
   async pace(bytes: number): Promise<void> {
     const now = this.#clock.now();
     const waitMs = this.#freeAtMs - now;

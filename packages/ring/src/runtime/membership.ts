@@ -21,7 +21,7 @@ export interface MembershipOptions {
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #views: MemberViews;
-  readonly #burying: Set<string> = new Set();
+  readonly #removing: Set<string> = new Set();
   /** When sessions that died were first missed. */
   readonly #missedAtMs: Map<string, number> = new Map();
   #joinedAtMs = Number.NEGATIVE_INFINITY;
@@ -67,8 +67,8 @@ export class Membership {
   }
 
   /** This node could not hear anybody for a while. */
-  excuse(): void {
-    this.#views.excuse(this.#options.settings.clock.now());
+  resetDeadlines(): void {
+    this.#views.resetDeadlines(this.#options.settings.clock.now());
   }
 
   knownDead(session: string): void {
@@ -98,22 +98,22 @@ export class Membership {
   }
 
   /** Removes the records of those who have been silent for too long, unless they are renewed that moment. */
-  bury(): void {
+  declareDead(): void {
     const { coordinator, settings, onError } = this.#options;
     for (const silent of this.#views.silent(settings.clock.now())) {
-      if (this.#burying.has(silent.key)) continue;
-      this.#burying.add(silent.key);
+      if (this.#removing.has(silent.key)) continue;
+      this.#removing.add(silent.key);
       coordinator
         .remove(silent.key, { revision: silent.revision, timeoutMs: settings.leaseMs })
         .then(
-          () => this.#views.buried(silent),
+          () => this.#views.declaredDead(silent),
           (error: unknown) => {
             // It lives, or another node was faster: what we have not heard yet will tell.
             if (error instanceof WriteConflict) coordinator.resync();
             else onError(error as ParsecError);
           },
         )
-        .finally(() => this.#burying.delete(silent.key));
+        .finally(() => this.#removing.delete(silent.key));
     }
   }
 

@@ -2,15 +2,15 @@ import type { ParsecError } from "@parsec/core";
 import type { Coordinator, CoordinatorEntry } from "../coordinator/coordinator.ts";
 import { OwnLease } from "../lease/own-lease.ts";
 import type { Link } from "../link/link.ts";
-import { BackupDesk } from "../replication/backup-desk.ts";
+import { PartitionTerms } from "../ownership/partition-terms.ts";
+import { BackupRequestHandler } from "../replication/backup-request-handler.ts";
 import type { RingEvent } from "../ring-events.ts";
 import type { RingSettings } from "../ring-options.ts";
-import { OwnerDesk, type RingHandler } from "../routing/owner-desk.ts";
+import { OwnerRequestHandler, type RingHandler } from "../routing/owner-request-handler.ts";
 import { memberOf, type RingTable } from "../table/ring-table.ts";
 import { TableKeeper, tableKey } from "../table/table-keeper.ts";
 import { Membership } from "./membership.ts";
-import { PartitionTerms } from "./partition-terms.ts";
-import { RequestDesk } from "./request-desk.ts";
+import { RequestDispatcher } from "./request-dispatcher.ts";
 import { TableWatch } from "./table-watch.ts";
 
 export interface RingNodeOptions {
@@ -33,11 +33,11 @@ export class RingNode {
   readonly lease: OwnLease;
   readonly membership: Membership;
   readonly terms: PartitionTerms;
-  readonly ownerDesk: OwnerDesk;
+  readonly ownerRequests: OwnerRequestHandler;
   readonly watch: TableWatch;
   readonly #options: RingNodeOptions;
-  readonly #backupDesk: BackupDesk;
-  readonly #requestDesk: RequestDesk;
+  readonly #backupRequests: BackupRequestHandler;
+  readonly #dispatcher: RequestDispatcher;
   #store: string | undefined = undefined;
   #incarnationSeenAtMs = 0;
   #members: ReadonlySet<string> = new Set();
@@ -99,11 +99,11 @@ export class RingNode {
       quietAtMs: () => this.#quietAtMs,
       propose: (change, delayMs) => this.table.propose(change, delayMs),
       resync: () => coordinator.resync(),
-      isPledged: (partition) => this.#backupDesk.isPledged(partition),
-      onOwned: (partition) => this.#backupDesk.abandonCopy(partition),
+      isReserved: (partition) => this.#backupRequests.isReserved(partition),
+      onOwned: (partition) => this.#backupRequests.abandonCopy(partition),
       emit,
     });
-    this.ownerDesk = new OwnerDesk({
+    this.ownerRequests = new OwnerRequestHandler({
       table,
       isValid: () => this.lease.isValid,
       selfId: id,
@@ -113,7 +113,7 @@ export class RingNode {
       defaultAck: settings.ack,
       whenTable: (epoch) => this.watch.reach(epoch),
     });
-    this.#backupDesk = new BackupDesk({
+    this.#backupRequests = new BackupRequestHandler({
       table,
       replicaOf: (partition) => this.terms.replicaOf(partition),
       owns: (partition) => this.terms.termOf(partition) !== undefined,
@@ -124,15 +124,15 @@ export class RingNode {
       clock,
       copyIdleMs: Math.max(10_000, settings.replicaTimeoutMs * 2),
     });
-    this.#requestDesk = new RequestDesk({
+    this.#dispatcher = new RequestDispatcher({
       settings,
       link,
       pieceBytes,
       table,
       watch: this.watch,
       terms: this.terms,
-      ownerDesk: this.ownerDesk,
-      backupDesk: this.#backupDesk,
+      ownerRequests: this.ownerRequests,
+      backupRequests: this.#backupRequests,
     });
   }
 
@@ -147,7 +147,7 @@ export class RingNode {
   }
 
   start(): void {
-    this.#options.link.serve((request) => this.#requestDesk.answer(request));
+    this.#options.link.serve((request) => this.#dispatcher.answer(request));
     this.#options.coordinator.start({
       snapshot: (entries, store) => this.#snapshot(entries, store),
       changed: (entry) => this.#changed(entry),
@@ -161,13 +161,13 @@ export class RingNode {
   stop(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#requestDesk.close();
+    this.#dispatcher.close();
     this.#cancelTick?.();
     this.#cancelPlan?.();
     this.lease.fence(reason);
     this.terms.endAll(reason);
     this.table.close();
-    this.#backupDesk.abandonCopies();
+    this.#backupRequests.abandonCopies();
   }
 
   get #quietAtMs(): number {
@@ -229,7 +229,7 @@ export class RingNode {
   }
 
   #valid(): void {
-    this.membership.excuse();
+    this.membership.resetDeadlines();
     this.#options.emit({ type: "unfenced" });
     this.#judged = "";
     this.table.kick();
@@ -239,7 +239,7 @@ export class RingNode {
   #replaced(session: string): void {
     this.membership.knownDead(session);
     this.terms.endAll("this node was declared dead");
-    this.#backupDesk.abandonCopies();
+    this.#backupRequests.abandonCopies();
     const reason = "its lease was removed or taken over";
     this.#options.emit({ type: "rejoining", reason });
   }
@@ -247,7 +247,7 @@ export class RingNode {
   #tableChanged(table: RingTable, isNew: boolean): void {
     if (isNew) {
       this.#incarnationSeenAtMs = this.#options.settings.clock.now();
-      this.#backupDesk.newIncarnation();
+      this.#backupRequests.newIncarnation();
       this.terms.endAll("the ring's table was lost, and made anew");
     }
     this.#tellMembers(table);
@@ -318,7 +318,7 @@ export class RingNode {
     const { clock, leaseMs } = this.#options.settings;
     const hears = clock.now() - this.lease.heardAtMs < leaseMs;
     // Whoever hears nothing, not even itself, judges nobody.
-    if (this.lease.isValid && hears) this.membership.bury();
+    if (this.lease.isValid && hears) this.membership.declareDead();
     this.#reconsider();
     this.terms.tick();
     const nextMs = Math.min(tickMs, Math.max(5, this.membership.nextChangeMs));

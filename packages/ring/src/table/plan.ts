@@ -104,7 +104,7 @@ function balance(
   return targets;
 }
 
-/** Turns targets into owners where nobody serves yet, and into planned moves, a few at a time, elsewhere. */
+/** Semaphore targets into owners where nobody serves yet, and into planned moves, a few at a time, elsewhere. */
 function withMoves(
   parts: readonly TablePart[],
   options: { readonly targets: readonly (string | undefined)[]; readonly maxMoves: number },

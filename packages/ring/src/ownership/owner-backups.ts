@@ -1,34 +1,26 @@
-import type { Clock } from "@parsec/core";
-import { countOnMs } from "../replication/backup-desk.ts";
-import type { CopyThrottle } from "../replication/copy-throttle.ts";
+import { trustedMs } from "../replication/backup-request-handler.ts";
 import { Follower } from "../replication/follower.ts";
 import type { PartitionLog } from "../replication/partition-log.ts";
 import type { Replica } from "../replication/replica.ts";
 import { memberOf, type RingTable, type TableMember, type TablePart } from "../table/ring-table.ts";
 import type { TableChange } from "../table/table-keeper.ts";
 import type { RequestHead, RequestKind } from "../wire/ring-message.ts";
+import type { TermContext } from "./term-context.ts";
 
 export interface OwnerBackupsOptions {
-  readonly selfId: string;
+  readonly context: Omit<TermContext, "hooks" | "handOvers">;
   readonly log: PartitionLog;
   readonly replica: Replica;
-  readonly clock: Clock;
-  readonly throttle: CopyThrottle;
-  readonly pieceBytes: number;
-  readonly replicaTimeoutMs: number;
-  readonly table: () => RingTable | undefined;
   readonly head: (kind: RequestKind) => RequestHead;
-  readonly send: (address: string, request: Uint8Array) => Promise<Uint8Array>;
-  readonly propose: (change: TableChange, delayMs?: number) => Promise<boolean>;
-  /** The table with another state of this part; undefined when the partition is somebody else's. */
+  /** Returns the table with another state of this partition; undefined when another node owns it. */
   readonly change: (
     table: RingTable,
     change: (part: TablePart) => TablePart,
   ) => RingTable | undefined;
-  /** A copy has come further, or the table lists other backups. */
+  /** Called when a copy has advanced, or the table lists other backups. */
   readonly onProgress: () => void;
-  readonly onShrunk: (ids: readonly string[]) => void;
-  readonly resync: () => void;
+  /** Called with backups that are removed from the table because they are too slow. */
+  readonly onDropped: (ids: readonly string[]) => void;
 }
 
 interface Follow {
@@ -36,11 +28,12 @@ interface Follow {
   readonly follower: Follower;
 }
 
-const unhurriedMs = 40;
-/** After a change of the backups that did not come about. */
+/** The delay before a backup is added, so that several changes share one write of the table. */
+const addDelayMs = 40;
+/** The delay before a change of the backups that failed is tried again. */
 const retryMs = 100;
-/** Operations that the next owner may lack when everybody begins to wait for it. */
-const closeOps = 10_000;
+/** Operations that the next owner may lack when the partition is sealed and callers begin to wait. */
+const maxSealedOps = 10_000;
 
 /** The copies of one partition that its owner keeps on other nodes, and which of them the table lists. */
 export class OwnerBackups {
@@ -48,7 +41,7 @@ export class OwnerBackups {
   readonly #follows: Map<string, Follow> = new Map();
   #part: TablePart;
   #targets: readonly string[] = [];
-  /** The backups that the table may come to list any moment. */
+  /** The backups of a change of the table that is under way. */
   #proposed: readonly TableMember[] | undefined = undefined;
   #ended = false;
 
@@ -57,18 +50,18 @@ export class OwnerBackups {
     this.#options = options;
   }
 
-  /** Whether the table may come to list others any moment. */
+  /** True while a change of the table's backups is under way. */
   get isChanging(): boolean {
     return this.#proposed !== undefined;
   }
 
-  /** Those who have everything there is at the moment. */
+  /** The nodes whose copy is complete at this moment. */
   get holders(): ReadonlySet<string> {
     const caughtUp = [...this.#follows].filter(([, { follower }]) => follower.isCaughtUp);
     return new Set(caughtUp.map(([id]) => id));
   }
 
-  /** The table has another state of this part; these nodes should hold copies. */
+  /** Takes a new state of this partition from the table. `targets` should hold copies. */
   update(part: TablePart, targets: readonly string[]): void {
     this.#part = part;
     this.#targets = targets;
@@ -80,38 +73,38 @@ export class OwnerBackups {
     return this.#follows.get(id)?.follower.isFailing !== false;
   }
 
-  /** Whether what it lacks is little enough to be sent while everybody waits. */
+  /** True when a node lacks so few operations that they can be sent while callers wait. */
   isClose(id: string): boolean {
     const follower = this.#follows.get(id)?.follower;
     if (follower === undefined || follower.confirmedSeq < 0 || follower.isFailing) return false;
-    return this.#options.log.lastSeq - follower.confirmedSeq < closeOps;
+    return this.#options.log.lastSeq - follower.confirmedSeq < maxSealedOps;
   }
 
-  /** Whether it confirmed its copy so lately that it cannot have dropped it. */
-  isAssured(id: string): boolean {
+  /** True when a node confirmed its copy so recently that it cannot have dropped it. */
+  isConfirmed(id: string): boolean {
     const heldSinceMs = this.#follows.get(id)?.follower.heldSinceMs ?? Number.NEGATIVE_INFINITY;
-    return this.#options.clock.now() - heldSinceMs < countOnMs;
+    return this.#options.context.clock.now() - heldSinceMs < trustedMs;
   }
 
-  /** Has it confirm its copy; resolves with whether it did so in time. */
-  async assure(id: string): Promise<boolean> {
-    const askedAtMs = this.#options.clock.now();
+  /** Asks a node to confirm its copy; resolves with whether it did so in time. */
+  async confirm(id: string): Promise<boolean> {
+    const askedAtMs = this.#options.context.clock.now();
     this.#follows.get(id)?.follower.probe();
-    return this.#soon(() => (this.#follows.get(id)?.follower.heldSinceMs ?? 0) >= askedAtMs);
+    return this.#becomesTrue(() => (this.#follows.get(id)?.follower.heldSinceMs ?? 0) >= askedAtMs);
   }
 
-  /** Writes that have waited too long for a backup: take it out of the table before doing without it. */
+  /** Removes backups from the table for which writes have waited too long; until then the writes go on waiting. */
   checkStuck(): void {
-    const { clock, log, replicaTimeoutMs } = this.#options;
+    const { context, log, onDropped } = this.#options;
     if (this.#proposed !== undefined || this.#ended) return;
-    const blockers = log.blockersSince(clock.now() - replicaTimeoutMs);
+    const blockers = log.blockersSince(context.clock.now() - context.limits.replicaTimeoutMs);
     if (blockers.length === 0) return;
     const kept = this.#part.backups.filter((id) => !blockers.includes(id));
-    this.#options.onShrunk(blockers);
+    onDropped(blockers);
     void this.#propose(kept);
   }
 
-  /** Looks whether backups can be added or left out. */
+  /** Proposes a change of the table when backups can be added or removed. */
   consider(): void {
     if (this.#proposed !== undefined || this.#ended) return;
     const { backups } = this.#part;
@@ -134,9 +127,10 @@ export class OwnerBackups {
   }
 
   #followAll(): void {
-    const table = this.#options.table();
+    const { context, log, replica, head } = this.#options;
+    const { selfId, clock, throttle, limits, ring } = context;
+    const table = ring.table();
     if (table === undefined || this.#ended) return;
-    const { log, replica, clock, throttle, pieceBytes, selfId, head } = this.#options;
     const proposed = this.#proposed?.map(({ id }) => id) ?? [];
     const { backups, next } = this.#part;
     const wanted = new Set([...this.#targets, ...backups, ...proposed, next]);
@@ -155,11 +149,11 @@ export class OwnerBackups {
         replica,
         clock,
         throttle,
-        pieceBytes,
+        pieceBytes: limits.pieceBytes,
         head,
-        send: (request) => this.#options.send(member.address, request),
+        send: (request) => ring.send(member.address, request),
         onProgress: () => this.#options.onProgress(),
-        onOvertaken: () => this.#options.resync(),
+        onOvertaken: () => ring.resync(),
       });
       this.#follows.set(member.id, { session: member.session, follower });
     }
@@ -172,12 +166,13 @@ export class OwnerBackups {
   }
 
   async #propose(ids: readonly string[]): Promise<void> {
-    const { table: tableOf, clock, log } = this.#options;
-    const table = tableOf();
+    const { context, log } = this.#options;
+    const { clock, ring } = context;
+    const table = ring.table();
     if (table === undefined) return;
     const members = ids.map((id) => memberOf(table, id)).filter((member) => member !== undefined);
     this.#proposed = members;
-    // From now on the newcomers have to confirm as well, so what they lack can only become less.
+    // From now on the newcomers have to confirm as well, so that what they lack can only decrease.
     this.#requireQuorums();
     const newcomers = ids.filter((id) => !this.#part.backups.includes(id));
     const askedAtMs = clock.now();
@@ -189,13 +184,13 @@ export class OwnerBackups {
         if (follower === undefined || follower.heldSinceMs < askedAtMs) return false;
         return follower.confirmedSeq >= log.committedSeq;
       });
-    // Writes wait for the newcomers from now on, but not for those of a plan that has been given up.
+    // Writes wait for the newcomers, but no longer when a newer plan does not want them.
     const isWanted = (): boolean =>
       newcomers.every((id) => this.#targets.includes(id) || this.#part.backups.includes(id));
     let written = false;
-    if (await this.#soon(hasAll, isWanted)) {
+    if (await this.#becomesTrue(hasAll, isWanted)) {
       const change: TableChange = (current) => {
-        const isLate = clock.now() - askedAtMs > countOnMs;
+        const isLate = clock.now() - askedAtMs > trustedMs;
         if (newcomers.length > 0 && isLate) return undefined;
         return this.#options.change(current, (part) => {
           const present = members.filter(({ id, session }) => {
@@ -205,8 +200,8 @@ export class OwnerBackups {
           return { ...part, backups: present.map(({ id }) => id) };
         });
       };
-      // Nobody waits for one backup more; but for one less there may be writes that do.
-      written = await this.#options.propose(change, newcomers.length > 0 ? unhurriedMs : 0);
+      // No caller waits for an added backup, but writes may wait for the removal of one.
+      written = await ring.propose(change, newcomers.length > 0 ? addDelayMs : 0);
     }
     this.#proposed = undefined;
     if (this.#ended) return;
@@ -216,14 +211,14 @@ export class OwnerBackups {
     else clock.schedule(retryMs, () => this.#options.onProgress());
   }
 
-  /** Whether it comes true within the time that a backup has for its answer, and while it is wanted. */
-  async #soon(condition: () => boolean, isWanted = () => true): Promise<boolean> {
-    const { clock, replicaTimeoutMs } = this.#options;
-    const until = clock.now() + replicaTimeoutMs;
-    const mayCome = (): boolean => isWanted() && !this.#ended;
-    while (!condition() && mayCome() && clock.now() < until) {
+  /** Resolves with whether the condition holds within `replicaTimeoutMs`, while it is wanted. */
+  async #becomesTrue(condition: () => boolean, isWanted = () => true): Promise<boolean> {
+    const { clock, limits } = this.#options.context;
+    const deadline = clock.now() + limits.replicaTimeoutMs;
+    const isPossible = (): boolean => isWanted() && !this.#ended;
+    while (!condition() && isPossible() && clock.now() < deadline) {
       await new Promise<void>((resolve) => void clock.schedule(2, resolve));
     }
-    return condition() && mayCome();
+    return condition() && isPossible();
   }
 }

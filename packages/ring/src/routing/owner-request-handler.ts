@@ -1,7 +1,7 @@
 import { isParsecError, ParsecError } from "@parsec/core";
+import type { OwnerTerm } from "../ownership/owner-term.ts";
 import type { WriteAck } from "../replication/partition-log.ts";
 import type { Replica } from "../replication/replica.ts";
-import type { OwnerTerm } from "../runtime/owner-term.ts";
 import type { RingTable } from "../table/ring-table.ts";
 import type { Answer, Refusal, RequestHead } from "../wire/ring-message.ts";
 import type { OwnerRequest } from "./request-body.ts";
@@ -26,7 +26,7 @@ export interface RingRequest {
 /** Answers a method on the node that owns the key. Throw a `ParsecError` to have its code reach the caller. */
 export type RingHandler = (request: RingRequest) => Uint8Array | Promise<Uint8Array>;
 
-export interface OwnerDeskOptions {
+export interface OwnerRequestHandlerOptions {
   readonly table: () => RingTable | undefined;
   /** Whether the lease holds at this very moment. */
   readonly isValid: () => boolean;
@@ -43,10 +43,10 @@ export interface OwnerDeskOptions {
  * Serves what this node owns, and says why when it does not serve. The lease is looked at before each
  * request and again before each answer, so that a process that was stopped in between says nothing stale.
  */
-export class OwnerDesk {
-  readonly #options: OwnerDeskOptions;
+export class OwnerRequestHandler {
+  readonly #options: OwnerRequestHandlerOptions;
 
-  constructor(options: OwnerDeskOptions) {
+  constructor(options: OwnerRequestHandlerOptions) {
     this.#options = options;
   }
 

@@ -1,7 +1,7 @@
-import type { RingState } from "../ring.ts";
-import type { RingEvent } from "../ring-events.ts";
-import type { RingSettings } from "../ring-options.ts";
-import type { RingNode } from "./ring-node.ts";
+import type { RingState } from "./ring.ts";
+import type { RingEvent } from "./ring-events.ts";
+import type { RingSettings } from "./ring-options.ts";
+import type { RingNode } from "./runtime/ring-node.ts";
 
 /** How a ring stands, for people. */
 export function describeRing(

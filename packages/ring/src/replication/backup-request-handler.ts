@@ -7,7 +7,7 @@ import { isSamePosition } from "./partition-state.ts";
 import type { Replica } from "./replica.ts";
 import { decodeCopyPiece, decodeDelta, encodePosition } from "./replicate-message.ts";
 
-export interface BackupDeskOptions {
+export interface BackupRequestHandlerOptions {
   readonly replicaOf: (partition: number) => Replica;
   readonly table: () => RingTable | undefined;
   /** Whether this node owns the partition in that epoch, and still looks for what the last owner held. */
@@ -21,17 +21,17 @@ export interface BackupDeskOptions {
 /** How long a copy is kept at least after its owner has asked for it, be it wanted by the table or not. */
 const keepMs = 30_000;
 /** How long the owner may count on it, which is a good deal less. */
-export const countOnMs = 5000;
+export const trustedMs = 5000;
 
 /** Does what the owners of other partitions ask of this node as their backup. */
-export class BackupDesk {
-  readonly #options: BackupDeskOptions;
+export class BackupRequestHandler {
+  readonly #options: BackupRequestHandlerOptions;
   readonly #receivers: Map<number, CopyReceiver> = new Map();
   /** The highest epoch heard of for each partition: whoever owned it before is not obeyed any more. */
   readonly #fences: Map<number, number> = new Map();
   readonly #askedAtMs: Map<number, number> = new Map();
 
-  constructor(options: BackupDeskOptions) {
+  constructor(options: BackupRequestHandlerOptions) {
     this.#options = options;
   }
 
@@ -47,7 +47,7 @@ export class BackupDesk {
   }
 
   /** Whether an owner may be about to count on this node's copy. */
-  isPledged(partition: number): boolean {
+  isReserved(partition: number): boolean {
     const askedAtMs = this.#askedAtMs.get(partition);
     return askedAtMs !== undefined && this.#options.clock.now() - askedAtMs < keepMs;
   }

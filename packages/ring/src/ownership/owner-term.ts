@@ -1,47 +1,35 @@
-import { type Clock, ParsecError } from "@parsec/core";
-import type { CopyThrottle } from "../replication/copy-throttle.ts";
+import { ParsecError } from "@parsec/core";
 import { PartitionLog } from "../replication/partition-log.ts";
 import type { Replica } from "../replication/replica.ts";
 import { memberOf, type RingTable, type TablePart } from "../table/ring-table.ts";
-import type { TableChange } from "../table/table-keeper.ts";
 import type { RequestHead, RequestKind } from "../wire/ring-message.ts";
-import type { HookRunner } from "./hook-runner.ts";
 import { OwnerBackups } from "./owner-backups.ts";
 import type { RecoveredPart } from "./recovery.ts";
-import type { Turns } from "./turns.ts";
+import type { TermContext } from "./term-context.ts";
 
 /**
- * `recovering`: looks for what the last owner held. `starting`: the application's onOwn runs. `sealed`: a
- * planned move is being completed; nothing new is accepted.
+ * The phase of an ownership. `recovering`: it looks for the data of the previous owner. `starting`: the
+ * application's `onOwn` hook runs. `serving`: requests are accepted. `sealed`: a planned move is being completed,
+ * and no new request is accepted. `ended`: another node owns the partition, or the lease was lost.
  */
 export type TermPhase = "recovering" | "starting" | "serving" | "sealed" | "ended";
 
 export interface OwnerTermOptions {
-  readonly selfId: string;
   readonly partition: number;
   readonly incarnation: string;
   readonly part: TablePart;
   /** Absent when the application keeps no state in the ring. */
   readonly replica: Replica | undefined;
-  readonly clock: Clock;
-  readonly hooks: HookRunner;
-  readonly throttle: CopyThrottle;
-  /** Of handing over. */
-  readonly turns: Turns;
-  readonly pieceBytes: number;
-  readonly maxRetainedBytes: number;
-  readonly replicaTimeoutMs: number;
-  readonly hookTimeoutMs: number;
-  readonly table: () => RingTable | undefined;
-  readonly propose: (change: TableChange, delayMs?: number) => Promise<boolean>;
+  readonly context: TermContext;
+  /** Finds the data of the previous owner; resolves with undefined when the term ends first. */
   readonly recover: (term: OwnerTerm) => Promise<RecoveredPart | undefined>;
-  readonly send: (address: string, request: Uint8Array) => Promise<Uint8Array>;
+  /** Called when the term begins to serve, and again after a planned move that failed. */
   readonly onServing: (term: OwnerTerm) => void;
-  readonly onShrunk: (term: OwnerTerm, ids: readonly string[]) => void;
-  readonly resync: () => void;
+  /** Called with backups that are removed from the table because they are too slow. */
+  readonly onBackupsDropped: (ids: readonly string[]) => void;
 }
 
-/** The time in which this node owns a partition under one epoch: from finding the data to handing it over. */
+/** This node's ownership of one partition under one epoch, from recovery of its data to the hand-over. */
 export class OwnerTerm {
   readonly partition: number;
   readonly epoch: number;
@@ -51,12 +39,12 @@ export class OwnerTerm {
   #targets: readonly string[] = [];
   #phase: TermPhase = "recovering";
   #log: PartitionLog | undefined = undefined;
-  /** There when the log is. */
+  /** Defined when the log is. */
   #backups: OwnerBackups | undefined = undefined;
   #started = false;
   #lost: boolean;
   #active = 0;
-  #whenQuiet: (() => void) | undefined = undefined;
+  #onQuiet: (() => void) | undefined = undefined;
   #moving = false;
 
   constructor(options: OwnerTermOptions) {
@@ -84,12 +72,12 @@ export class OwnerTerm {
     return this.#options.replica;
   }
 
-  /** Whether it began without what its predecessor held. */
+  /** True when the data of the previous owner could not be recovered. */
   get isLost(): boolean {
     return this.#lost;
   }
 
-  /** Whether onOwn was called, so that onRelease has to be. */
+  /** True between the calls of the `onOwn` and `onRelease` hooks. */
   get hasStarted(): boolean {
     return this.#started;
   }
@@ -99,7 +87,7 @@ export class OwnerTerm {
       const found = await this.#options.recover(this);
       if (found === undefined || this.#hasEnded) return;
       if (this.#part.recovery !== "none" || found.isChanged) {
-        const settled = await this.#options.propose((table) => this.#settle(table, found));
+        const settled = await this.#ring.propose((table) => this.#settle(table, found));
         if (!settled || this.#hasEnded) return;
       }
       this.#lost = found.isLost;
@@ -108,7 +96,7 @@ export class OwnerTerm {
     await this.#begin(this.#lost);
   }
 
-  /** The table has another state of this part, of the same epoch. */
+  /** Takes a new state of this partition from the table, under the same epoch. `targets` should hold copies. */
   update(part: TablePart, targets: readonly string[]): void {
     this.#part = part;
     this.#targets = targets;
@@ -117,7 +105,7 @@ export class OwnerTerm {
     this.considerChange();
   }
 
-  /** Counts a request that is being served; the returned function ends it. */
+  /** Registers a request that is being served; the returned function unregisters it. */
   enter(): () => void {
     this.#active++;
     let left = false;
@@ -125,40 +113,44 @@ export class OwnerTerm {
       if (left) return;
       left = true;
       this.#active--;
-      if (this.#active === 0) this.#whenQuiet?.();
+      if (this.#active === 0) this.#onQuiet?.();
     };
   }
 
-  /** Does without backups for which writes have waited too long. */
+  /** Removes backups for which writes have waited too long. */
   checkStuck(): void {
     this.#backups?.checkStuck();
   }
 
-  /** Looks whether backups can be added or left out, or the partition handed over. */
+  /** Adds or removes backups, or starts a planned move, where that is due. */
   considerChange(): void {
     if (this.#hasEnded) return;
     if (!this.#moving) this.#backups?.consider();
     this.#considerMove();
   }
 
-  /** It owns the partition no longer, for whatever reason. */
+  /** Ends the ownership. Writes under way are rejected. */
   end(reason: string): void {
     if (this.#hasEnded) return;
     this.#phase = "ended";
     this.#backups?.end();
-    const message = `${reason}; nobody can say whether the write took place`;
+    const message = `${reason}; the outcome of the write is unknown`;
     this.#log?.end(new ParsecError("PEER_UNREACHABLE", message));
-    this.#whenQuiet?.();
+    this.#onQuiet?.();
   }
 
   head(kind: RequestKind): RequestHead {
     return {
       kind,
       incarnation: this.incarnation,
-      epoch: this.#options.table()?.epoch ?? 0,
+      epoch: this.#ring.table()?.epoch ?? 0,
       partition: this.partition,
       partEpoch: this.epoch,
     };
+  }
+
+  get #ring(): TermContext["ring"] {
+    return this.#options.context.ring;
   }
 
   get #hasEnded(): boolean {
@@ -168,7 +160,7 @@ export class OwnerTerm {
   async #begin(lost: boolean): Promise<void> {
     this.#phase = "starting";
     this.#started = true;
-    await this.#options.hooks.own(this.partition, lost);
+    await this.#options.context.hooks.own(this.partition, lost);
     if (this.#hasEnded) return;
     if (this.#log === undefined) this.#beginLog();
     this.#phase = "serving";
@@ -177,24 +169,26 @@ export class OwnerTerm {
   }
 
   #beginLog(): void {
-    const { replica, clock, maxRetainedBytes } = this.#options;
+    const { replica, context, onBackupsDropped } = this.#options;
     if (replica === undefined) return;
-    const now = (): number => clock.now();
+    const { maxRetainedBytes } = context.limits;
+    const now = (): number => context.clock.now();
     const log = new PartitionLog({ epoch: this.epoch, replica, now, maxRetainedBytes });
     this.#log = log;
     this.#backups = new OwnerBackups(this.#part, {
-      ...this.#options,
+      context,
       log,
       replica,
       head: (kind) => this.head(kind),
       change: (table, change) => this.#change(table, change),
       onProgress: () => this.considerChange(),
-      onShrunk: (ids) => this.#options.onShrunk(this, ids),
+      onDropped: onBackupsDropped,
     });
   }
 
   #isMine(part: TablePart | undefined): part is TablePart {
-    return part !== undefined && part.owner === this.#options.selfId && part.epoch === this.epoch;
+    const { selfId } = this.#options.context;
+    return part !== undefined && part.owner === selfId && part.epoch === this.epoch;
   }
 
   #change(table: RingTable, change: (part: TablePart) => TablePart): RingTable | undefined {
@@ -208,7 +202,7 @@ export class OwnerTerm {
   #settle(table: RingTable, found: RecoveredPart): RingTable | undefined {
     return this.#change(table, (part) => {
       const backups = part.backups.filter((id) => found.current.includes(id));
-      // A history of higher epochs than this one was found: what is written now must come after it.
+      // The history found may be of higher epochs than this one; new operations must come after it.
       const epoch = Math.max(part.epoch, found.minEpoch);
       return { ...part, backups, epoch, recovery: "none", lost: found.isLost };
     });
@@ -219,8 +213,8 @@ export class OwnerTerm {
     if (next === undefined || this.#moving || this.#phase !== "serving") return;
     if (this.#backups?.isChanging === true || this.#backups?.isClose(next) === false) return;
     this.#moving = true;
-    // In turns, so that each waits for little else than itself.
-    void this.#options.turns
+    // Limited, so that hand-overs do not keep each other's callers waiting.
+    void this.#options.context.handOvers
       .run(async () => {
         if (!this.#hasEnded && this.#part.next === next) await this.#move(next);
       })
@@ -230,49 +224,53 @@ export class OwnerTerm {
       });
   }
 
-  /** Stops accepting, sends what is left, lets the application go, and then gives the partition away. */
+  /** Stops accepting requests, sends the rest of the log, calls `onRelease`, and gives the partition away. */
   async #move(next: string): Promise<void> {
-    // Before anybody has to wait: a copy that the table does not list may have been dropped meanwhile.
-    if ((await this.#backups?.assure(next)) === false) return;
+    // Before any caller has to wait: a copy that the table does not list may have been dropped.
+    if ((await this.#backups?.confirm(next)) === false) return;
     this.#phase = "sealed";
     if (!(await this.#drain(next))) {
       if (this.#phase === "sealed") this.#phase = "serving";
       return;
     }
-    await this.#options.hooks.release(this.partition);
+    const { hooks, selfId } = this.#options.context;
+    await hooks.release(this.partition);
     this.#started = false;
     // The hook may have taken long.
-    if (this.#backups?.isAssured(next) === false) await this.#backups.assure(next);
+    if (this.#backups?.isConfirmed(next) === false) await this.#backups.confirm(next);
     if (this.#hasEnded) return;
     const holders = this.#backups?.holders;
-    const session = memberOf(this.#options.table(), next)?.session;
-    const moved = await this.#options.propose((table) => {
-      if (memberOf(table, next)?.session !== session || this.#backups?.isAssured(next) === false) {
+    const session = memberOf(this.#ring.table(), next)?.session;
+    const moved = await this.#ring.propose((table) => {
+      if (
+        memberOf(table, next)?.session !== session ||
+        this.#backups?.isConfirmed(next) === false
+      ) {
         return undefined;
       }
       return this.#change(table, (part) => {
         const backups = part.backups.filter((id) => id !== next && holders?.has(id));
-        const kept = holders === undefined ? [] : [this.#options.selfId, ...backups];
+        const kept = holders === undefined ? [] : [selfId, ...backups];
         const epoch = part.epoch + 1;
         return { ...part, owner: next, backups: kept, epoch, next: undefined, lost: false };
       });
     });
-    // Nobody took it: it stays here, and the application has to be told again.
+    // The move failed: the partition stays here, and the application's hook is called again.
     if (!moved && this.#phase === "sealed") await this.#begin(false);
   }
 
-  /** Whether requests under way have ended and the next owner has every write. */
+  /** Resolves with whether all requests have ended and the next owner has every write, within `hookTimeoutMs`. */
   async #drain(next: string): Promise<boolean> {
-    const { clock, hookTimeoutMs } = this.#options;
+    const { clock, limits } = this.#options.context;
     let expired = false;
-    const cancel = clock.schedule(hookTimeoutMs, () => {
+    const cancel = clock.schedule(limits.hookTimeoutMs, () => {
       expired = true;
-      this.#whenQuiet?.();
+      this.#onQuiet?.();
     });
     try {
       while (this.#active > 0 && !expired && !this.#hasEnded) {
         await new Promise<void>((resolve) => {
-          this.#whenQuiet = resolve;
+          this.#onQuiet = resolve;
         });
       }
       const log = this.#log;

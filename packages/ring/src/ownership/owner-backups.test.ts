@@ -22,7 +22,7 @@ const members = ["a", "b", "c"].map((id) => {
 });
 const table: RingTable = { incarnation: "i", epoch: 1, replicas: 2, members, parts: [part] };
 
-it("lets writes wait no longer for a backup that was proposed when the plan has given it up", async () => {
+it("stops waiting for a proposed backup when a newer plan does not want it", async () => {
   const clock = createManualClock();
   const now = (): number => clock.now();
   const replica = new Replica(0, createMapState());
@@ -30,30 +30,30 @@ it("lets writes wait no longer for a backup that was proposed when the plan has 
   const log = new PartitionLog({ epoch: 1, replica, now, maxRetainedBytes: 1000 });
   let isSilent = false;
   let proposals = 0;
+  // The newcomer confirms its copy once, and then falls silent.
+  const send = async (address: string): Promise<Uint8Array> => {
+    if (address === "c" && isSilent) return new Promise(() => {});
+    const position = log.positionAt(log.lastSeq);
+    return encodeAnswer({ outcome: "done", body: encodePosition({ holds: true, position }) });
+  };
+  const propose = async (): Promise<boolean> => {
+    proposals++;
+    return true;
+  };
   const backups: OwnerBackups = new OwnerBackups(part, {
-    selfId: "a",
+    context: {
+      selfId: "a",
+      clock,
+      limits: { pieceBytes: 1000, maxRetainedBytes: 1000, replicaTimeoutMs: 700, hookTimeoutMs: 1 },
+      throttle: new CopyThrottle({ clock, maxCopies: 1, bytesPerSecond: 1_000_000 }),
+      ring: { table: () => table, propose, send, resync: () => {} },
+    },
     log,
     replica,
-    clock,
-    throttle: new CopyThrottle({ clock, maxCopies: 1, bytesPerSecond: 1_000_000 }),
-    pieceBytes: 1000,
-    replicaTimeoutMs: 700,
-    table: () => table,
     head: (kind) => ({ kind, incarnation: "i", epoch: 1, partition: 0, partEpoch: 1 }),
-    // The newcomer confirms the copy that it has, and then nothing any more.
-    send: async (address) => {
-      if (address === "c" && isSilent) return new Promise(() => {});
-      const position = log.positionAt(log.lastSeq);
-      return encodeAnswer({ outcome: "done", body: encodePosition({ holds: true, position }) });
-    },
-    propose: async () => {
-      proposals++;
-      return true;
-    },
     change: () => undefined,
     onProgress: () => {},
-    onShrunk: () => {},
-    resync: () => {},
+    onDropped: () => {},
   });
   backups.update(part, ["c"]);
   await settle();

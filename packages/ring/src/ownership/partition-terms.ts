@@ -1,6 +1,7 @@
 import type { Link } from "../link/link.ts";
 import { CopyThrottle } from "../replication/copy-throttle.ts";
 import { Replica } from "../replication/replica.ts";
+import { Semaphore } from "../replication/semaphore.ts";
 import type { RingEvent } from "../ring-events.ts";
 import type { RingSettings } from "../ring-options.ts";
 import { backupTargets } from "../table/plan-backups.ts";
@@ -8,8 +9,8 @@ import { memberOf, type RingTable, type TablePart } from "../table/ring-table.ts
 import type { TableChange } from "../table/table-keeper.ts";
 import { HookRunner } from "./hook-runner.ts";
 import { OwnerTerm } from "./owner-term.ts";
-import { recoverPart } from "./recovery.ts";
-import { Turns } from "./turns.ts";
+import { type RecoveredPart, recoverPart } from "./recovery.ts";
+import type { TermContext } from "./term-context.ts";
 
 export interface PartitionTermsOptions {
   readonly settings: RingSettings;
@@ -17,46 +18,68 @@ export interface PartitionTermsOptions {
   readonly pieceBytes: number;
   readonly table: () => RingTable | undefined;
   readonly session: () => string;
+  /** When the owners of an earlier incarnation have certainly stopped serving. */
   readonly quietAtMs: () => number;
   readonly propose: (change: TableChange, delayMs?: number) => Promise<boolean>;
   readonly resync: () => void;
+  /** Called when this node becomes the owner of a partition. */
   readonly onOwned: (partition: number) => void;
-  /** Whether an owner may be about to count on this node's copy. */
-  readonly isPledged: (partition: number) => boolean;
+  /** True while another owner may rely on this node's copy. */
+  readonly isReserved: (partition: number) => boolean;
   readonly emit: (event: RingEvent) => void;
 }
 
-/** Several at a time would keep each other waiting, and all their callers. */
-const handOversAtOnce = 1;
+/** Several at once would keep each other waiting, and all their callers. */
+const maxHandOvers = 1;
+/** The time limit of a copy of a whole partition during recovery. */
+const copyTimeoutMs = 60_000;
 
-/** What the table says about this node's partitions, turned into deeds: terms begun and ended, copies kept and dropped. */
+/** Applies the table to this node's partitions: begins and ends terms, keeps and drops copies. */
 export class PartitionTerms {
   readonly hooks: HookRunner;
   readonly #options: PartitionTermsOptions;
-  readonly #throttle: CopyThrottle;
-  readonly #turns: Turns = new Turns(handOversAtOnce);
+  readonly #context: TermContext;
   readonly #terms: Map<number, OwnerTerm> = new Map();
   readonly #replicas: Map<number, Replica> = new Map();
-  /** There are copies that may be dropped later. */
-  #untidy = false;
+  /** True while there are copies that can be dropped later. */
+  #hasSurplusCopies = false;
 
   constructor(options: PartitionTermsOptions) {
     this.#options = options;
-    const { clock, hookTimeoutMs, copies } = options.settings;
+    const { settings, link, pieceBytes, table, propose, resync } = options;
+    const { node: selfId, clock, hookTimeoutMs, replicaTimeoutMs, copies } = settings;
     this.hooks = new HookRunner({
       clock,
       timeoutMs: hookTimeoutMs,
       onFailure: (failure) => options.emit({ type: "hook-failed", ...failure }),
     });
-    this.#throttle = new CopyThrottle({
+    this.#context = {
+      selfId,
       clock,
-      maxCopies: copies.concurrent,
-      bytesPerSecond: copies.bytesPerSecond,
-    });
+      limits: {
+        pieceBytes,
+        maxRetainedBytes: copies.retainedBytes,
+        replicaTimeoutMs,
+        hookTimeoutMs,
+      },
+      ring: {
+        table,
+        propose,
+        resync,
+        send: (address, request) => link.request(address, request, { timeoutMs: replicaTimeoutMs }),
+      },
+      hooks: this.hooks,
+      throttle: new CopyThrottle({
+        clock,
+        maxCopies: copies.concurrent,
+        bytesPerSecond: copies.bytesPerSecond,
+      }),
+      handOvers: new Semaphore(maxHandOvers),
+    };
   }
 
   get throttle(): CopyThrottle {
-    return this.#throttle;
+    return this.#context.throttle;
   }
 
   get terms(): Iterable<OwnerTerm> {
@@ -67,7 +90,7 @@ export class PartitionTerms {
     return this.#terms.get(partition);
   }
 
-  /** Only to be asked when the ring has a state. */
+  /** Call it only when the ring has a state. */
   replicaOf(partition: number): Replica {
     let replica = this.#replicas.get(partition);
     if (replica === undefined) {
@@ -79,7 +102,7 @@ export class PartitionTerms {
     return replica;
   }
 
-  /** Does what the table says. */
+  /** Applies a new table. */
   apply(table: RingTable): void {
     const { settings, session } = this.#options;
     const isMember = memberOf(table, settings.node)?.session === session();
@@ -94,23 +117,24 @@ export class PartitionTerms {
       if (term !== undefined) this.#end(term, "another node owns the partition now");
       if (isOwner) this.#begin(table, { partition, targets: targets[partition] ?? [] });
       else if (settings.state !== undefined && isMember)
-        this.#tidy(partition, part, targets[partition] ?? []);
+        this.#dropSurplus(partition, part, targets[partition] ?? []);
     }
   }
 
-  /** What was owned is owned no longer. */
+  /** Ends all terms. */
   endAll(reason: string): void {
     for (const term of [...this.#terms.values()]) this.#end(term, reason);
   }
 
-  /** Looks after what only time changes. */
+  /** Does what is due by time: call it regularly. */
   tick(): void {
     const table = this.#options.table();
-    if (this.#untidy && table !== undefined) {
-      this.#untidy = false;
+    if (this.#hasSurplusCopies && table !== undefined) {
+      this.#hasSurplusCopies = false;
       const targets = backupTargets(table);
       for (const [partition, part] of table.parts.entries()) {
-        if (!this.#terms.has(partition)) this.#tidy(partition, part, targets[partition] ?? []);
+        if (!this.#terms.has(partition))
+          this.#dropSurplus(partition, part, targets[partition] ?? []);
       }
     }
     for (const term of this.#terms.values()) term.checkStuck();
@@ -120,50 +144,40 @@ export class PartitionTerms {
     table: RingTable,
     at: { readonly partition: number; readonly targets: readonly string[] },
   ): void {
-    const { settings, link, pieceBytes } = this.#options;
+    const { settings, emit } = this.#options;
     const { partition } = at;
     const part = table.parts[partition] as TablePart;
-    const { copies, state } = settings;
     const term = new OwnerTerm({
-      selfId: settings.node,
       partition,
       incarnation: table.incarnation,
       part,
-      replica: state === undefined ? undefined : this.replicaOf(partition),
-      clock: settings.clock,
-      hooks: this.hooks,
-      throttle: this.#throttle,
-      turns: this.#turns,
-      pieceBytes,
-      maxRetainedBytes: copies.retainedBytes,
-      replicaTimeoutMs: settings.replicaTimeoutMs,
-      hookTimeoutMs: settings.hookTimeoutMs,
-      table: this.#options.table,
-      propose: this.#options.propose,
-      recover: (own) =>
-        recoverPart(own, {
-          selfId: settings.node,
-          address: link.address,
-          durable: settings.durable,
-          clock: settings.clock,
-          table: this.#options.table,
-          send: (address, request, { timeoutMs }) => link.request(address, request, { timeoutMs }),
-          quietAtMs: this.#options.quietAtMs,
-          askTimeoutMs: settings.replicaTimeoutMs,
-          copyTimeoutMs: 60_000,
-        }),
-      send: (address, request) =>
-        link.request(address, request, { timeoutMs: settings.replicaTimeoutMs }),
+      replica: settings.state === undefined ? undefined : this.replicaOf(partition),
+      context: this.#context,
+      recover: (own) => this.#recover(own),
       onServing: ({ epoch: partEpoch, incarnation, isLost: lost }) => {
-        this.#options.emit({ type: "owned", partition, incarnation, partEpoch, lost });
+        emit({ type: "owned", partition, incarnation, partEpoch, lost });
       },
-      onShrunk: (_own, ids) => this.#options.emit({ type: "backup-dropped", partition, ids }),
-      resync: this.#options.resync,
+      onBackupsDropped: (ids) => emit({ type: "backup-dropped", partition, ids }),
     });
     this.#terms.set(partition, term);
     this.#options.onOwned(partition);
     term.update(part, at.targets);
     void term.start();
+  }
+
+  #recover(term: OwnerTerm): Promise<RecoveredPart | undefined> {
+    const { settings, link, table, quietAtMs } = this.#options;
+    return recoverPart(term, {
+      selfId: settings.node,
+      address: link.address,
+      durable: settings.durable,
+      clock: settings.clock,
+      table,
+      send: (address, request, { timeoutMs }) => link.request(address, request, { timeoutMs }),
+      quietAtMs,
+      askTimeoutMs: settings.replicaTimeoutMs,
+      copyTimeoutMs,
+    });
   }
 
   #end(term: OwnerTerm, reason: string): void {
@@ -177,14 +191,14 @@ export class PartitionTerms {
     if (wasServing) this.#options.emit({ type: "released", partition, partEpoch, planned });
   }
 
-  /** Forgets a copy that nobody counts on any more. */
-  #tidy(partition: number, part: TablePart, targets: readonly string[]): void {
+  /** Drops a copy that the table does not want and no owner relies on. */
+  #dropSurplus(partition: number, part: TablePart, targets: readonly string[]): void {
     const { node } = this.#options.settings;
     const replica = this.replicaOf(partition);
     const isUseful = [part.owner, ...part.backups, ...targets, part.next].includes(node);
-    // While the data is being looked for, this copy may be the one that is found.
+    // While the owner recovers the data, this copy may be the one it needs.
     if (isUseful || !replica.holds || part.recovery === "everyone") return;
-    if (this.#options.isPledged(partition)) this.#untidy = true;
+    if (this.#options.isReserved(partition)) this.#hasSurplusCopies = true;
     else void replica.drop().catch(() => {});
   }
 }

@@ -1,35 +1,38 @@
 import { isParsecError, ParsecError } from "@parsec/core";
 import type { Link } from "../link/link.ts";
-import { type BackupDesk, checkPartition } from "../replication/backup-desk.ts";
+import type { PartitionTerms } from "../ownership/partition-terms.ts";
+import {
+  type BackupRequestHandler,
+  checkPartition,
+} from "../replication/backup-request-handler.ts";
 import { sendCopy } from "../replication/copy-sender.ts";
 import type { RingSettings } from "../ring-options.ts";
-import type { OwnerDesk } from "../routing/owner-desk.ts";
+import type { OwnerRequestHandler } from "../routing/owner-request-handler.ts";
 import { decodeRequest, type OwnerRequest } from "../routing/request-body.ts";
 import type { RingTable } from "../table/ring-table.ts";
 import { tableLimits } from "../table/table-limits.ts";
 import { FieldReader } from "../wire/field-reader.ts";
 import { type Answer, encodeAnswer, type RequestHead, readHead } from "../wire/ring-message.ts";
-import type { PartitionTerms } from "./partition-terms.ts";
 import type { TableWatch } from "./table-watch.ts";
 
-export interface RequestDeskOptions {
+export interface RequestDispatcherOptions {
   readonly settings: RingSettings;
   readonly link: Link;
   readonly pieceBytes: number;
   readonly table: () => RingTable | undefined;
   readonly watch: TableWatch;
   readonly terms: PartitionTerms;
-  readonly ownerDesk: OwnerDesk;
-  readonly backupDesk: BackupDesk;
+  readonly ownerRequests: OwnerRequestHandler;
+  readonly backupRequests: BackupRequestHandler;
 }
 
 /** Takes what other nodes ask of this one, hands it to who can tell, and makes bytes of the answer. */
-export class RequestDesk {
-  readonly #options: RequestDeskOptions;
+export class RequestDispatcher {
+  readonly #options: RequestDispatcherOptions;
   #copies = 0;
   #closed = false;
 
-  constructor(options: RequestDeskOptions) {
+  constructor(options: RequestDispatcherOptions) {
     this.#options = options;
   }
 
@@ -57,7 +60,7 @@ export class RequestDesk {
   }
 
   async #serve(request: Uint8Array): Promise<Answer> {
-    const { settings, ownerDesk, backupDesk } = this.#options;
+    const { settings, ownerRequests, backupRequests } = this.#options;
     const reader = new FieldReader(request);
     const head = readHead(reader);
     checkPartition(head.partition, settings.partitions);
@@ -65,17 +68,17 @@ export class RequestDesk {
     const { kind } = head;
     if (kind === "call" || kind === "write" || kind === "read") {
       const owned: OwnerRequest = decodeRequest(kind, reader, settings);
-      return ownerDesk.serve(head, owned);
+      return ownerRequests.serve(head, owned);
     }
     if (settings.state === undefined) {
       throw new ParsecError("INVALID_ARGUMENT", "this node keeps no state in the ring");
     }
     await this.#hearOfOwner(head);
-    const refused = backupDesk.refuse(head);
+    const refused = backupRequests.refuse(head);
     if (refused !== undefined) return refused;
-    if (kind === "replicate") return backupDesk.replicate(head, reader);
-    if (kind === "copy") return backupDesk.copy(head, reader);
-    if (kind === "position") return backupDesk.position(head);
+    if (kind === "replicate") return backupRequests.replicate(head, reader);
+    if (kind === "copy") return backupRequests.copy(head, reader);
+    if (kind === "position") return backupRequests.position(head);
     return this.#sendCopy(head, reader.text(tableLimits.maxAddressBytes));
   }
 

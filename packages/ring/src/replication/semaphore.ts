@@ -1,5 +1,5 @@
-/** Lets so many tasks run at the same time, the others in their order. */
-export class Turns {
+/** Limits how many tasks run at the same time; the others wait in FIFO order. */
+export class Semaphore {
   readonly #max: number;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
@@ -8,7 +8,7 @@ export class Turns {
     this.#max = max;
   }
 
-  /** Runs `task` when its turn has come. */
+  /** Runs `task` as soon as a permit is free. */
   async run<Result>(task: () => Promise<Result>): Promise<Result> {
     if (this.#running >= this.#max) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -18,7 +18,7 @@ export class Turns {
     try {
       return await task();
     } finally {
-      // Hands its place on, so that nobody can come in between.
+      // Passes its permit on, so that no later task can take it first.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running--;
       else next();
