@@ -29,8 +29,8 @@ export function openPeers(transport: NodeTransport): OpenPeers {
   }): void => {
     const peer = opened.peers.peers().find(({ id }) => id === peerId);
     if (peer === undefined) return;
-    if (kind === "peer-left-out") leftOut.add(peer);
-    if (kind === "peer-taken-back") leftOut.delete(peer);
+    if (kind === "peer-down") leftOut.add(peer);
+    if (kind === "peer-up") leftOut.delete(peer);
   };
   const opened = open(transport, onWarning);
   return { ...opened, isLeftOut };

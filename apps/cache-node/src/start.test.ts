@@ -126,13 +126,13 @@ test.skipIf(nats === undefined)("a folder brings everything back", async () => {
 describe("what cannot start says why", () => {
   test.each([
     [["--prot", "1"], {}, 2, "there is no flag --prot; did you mean --port?"],
-    [["--port", "65534"], {}, 2, '--port must be a port from 0 to 65533, not "65534"'],
-    [["--ack", "two"], {}, 2, '--ack must be one of owner, one-backup, all, not "two"'],
+    [["--port", "65534"], {}, 2, '--port must be a port from 0 to 65533, got "65534"'],
+    [["--ack", "two"], {}, 2, '--ack must be one of owner, one-backup, all, got "two"'],
     [
       [],
       { PARSEC_REPLICAS: "0" },
       2,
-      'PARSEC_REPLICAS must be a whole number from 1 to 8, not "0"',
+      'PARSEC_REPLICAS must be a whole number from 1 to 8, got "0"',
     ],
     [["--nats", "none"], {}, 2, "--nats: three nodes need NATS to find each other"],
     [["--port", "0"], { PARSEC_NATS_SERVER: "/no" }, 2, "PARSEC_NATS_SERVER names no program: /no"],

@@ -1,4 +1,4 @@
-import { createPlacement } from "@parsec/core";
+import { createPlacement } from "@parsec/core/transport";
 import { subjectCacheKey } from "@parsec/tokens";
 import { decodeJwt } from "jose";
 import { afterEach, expect, test } from "vitest";

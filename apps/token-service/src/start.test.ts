@@ -182,7 +182,7 @@ describe("what cannot be started", () => {
 
   test.each([
     [["--prot", "9000"], "start: there is no flag --prot; did you mean --port?\n"],
-    [["--port", "eighty"], 'start: --port must be a port from 0 to 65535, not "eighty"\n'],
+    [["--port", "eighty"], 'start: --port must be a port from 0 to 65535, got "eighty"\n'],
     [
       ["--database-url", "mysql://x"],
       "start: --database-url must be a URL that begins with postgres:// or postgresql://\n",

@@ -77,7 +77,7 @@ describe("resolvePolicy", () => {
         expect(() => resolvePolicy({ [field]: given })).toThrow(
           expect.objectContaining({
             code: "INVALID_ARGUMENT",
-            message: expect.stringContaining(`${field} must be a number ${limits}, not `),
+            message: expect.stringContaining(`${field} must be a number ${limits}, got `),
           }),
         );
       }
@@ -85,19 +85,19 @@ describe("resolvePolicy", () => {
   );
 
   it.each([
-    [{ hot: true }, "hot must be false or an object, not true"],
-    [{ hot: null }, "hot must be false or an object, not null"],
+    [{ hot: true }, "hot must be false or an object, got true"],
+    [{ hot: null }, "hot must be false or an object, got null"],
     [
       { hot: { minRatePerMinute: -1 } },
-      "hot.minRatePerMinute must be a number from 0 to Infinity, not -1",
+      "hot.minRatePerMinute must be a number from 0 to Infinity, got -1",
     ],
     [
       { hot: { minRatePerMinute: "5" } },
-      'hot.minRatePerMinute must be a number from 0 to Infinity, not "5"',
+      'hot.minRatePerMinute must be a number from 0 to Infinity, got "5"',
     ],
-    [{ onPeerFailure: "retry" }, 'onPeerFailure must be "load" or "fail", not "retry"'],
-    [null, "options must be an object, not null"],
-    ["fast", 'options must be an object, not "fast"'],
+    [{ onPeerFailure: "retry" }, 'onPeerFailure must be "load" or "fail", got "retry"'],
+    [null, "options must be an object, got null"],
+    ["fast", 'options must be an object, got "fast"'],
   ])("refuses %j in plain words", (policy, message) => {
     expect(() => resolvePolicy(policy as CachePolicy)).toThrow(
       expect.objectContaining({ code: "INVALID_ARGUMENT", message }),

@@ -58,7 +58,7 @@ const aYearMs = 366 * 24 * 3600 * 1000;
 /** Checks and completes a policy; throws `INVALID_ARGUMENT` that names the field and its limits. */
 export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
   if (typeof policy !== "object" || policy === null) {
-    throw new ParsecError("INVALID_ARGUMENT", `options must be an object, not ${describe(policy)}`);
+    throw new ParsecError("INVALID_ARGUMENT", `options must be an object, got ${describe(policy)}`);
   }
   const maxBytes = numberOption("maxBytes", {
     given: policy.maxBytes,
@@ -117,7 +117,7 @@ function resolveHot(hot: HotPolicy | false | undefined): number {
   if (hot !== undefined && (typeof hot !== "object" || hot === null)) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `hot must be false or an object, not ${describe(hot)}`,
+      `hot must be false or an object, got ${describe(hot)}`,
     );
   }
   return numberOption("hot.minRatePerMinute", {

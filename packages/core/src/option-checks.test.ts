@@ -31,7 +31,7 @@ describe("numberOption", () => {
       expect(() => numberOf(given)).toThrow(
         expect.objectContaining({
           code: "INVALID_ARGUMENT",
-          message: expect.stringMatching(/^sizeBytes must be a number from 1 to 10, not /),
+          message: expect.stringMatching(/^sizeBytes must be a number from 1 to 10, got /),
         }),
       );
     },
@@ -52,12 +52,12 @@ describe("rangeOption and wholeOption", () => {
 
   it("refuse with the name, and the limits or the kind", () => {
     for (const option of [rangeOption, wholeOption]) {
-      expect(() => option("size", 11, range)).toThrow("size must be a number from 1 to 10, not 11");
+      expect(() => option("size", 11, range)).toThrow("size must be a number from 1 to 10, got 11");
     }
     expect(() => wholeOption("size", 5.5, range)).toThrow(
       expect.objectContaining({
         code: "INVALID_ARGUMENT",
-        message: "size must be a whole number, not 5.5",
+        message: "size must be a whole number, got 5.5",
       }),
     );
   });
@@ -79,7 +79,7 @@ describe("secretsOption", () => {
         expect.objectContaining({
           code: "INVALID_ARGUMENT",
           message: expect.stringMatching(
-            /^secret must (be a text, or an array with at least one|have at least 16 characters)$/,
+            /^secret must (be a string or a non-empty array of strings|have at least 16 characters)$/,
           ),
         }),
       );
@@ -97,7 +97,7 @@ describe("choiceOption", () => {
 
   it.each(["c", "", null, 1, {}])("refuses %j with the name and the choices", (given) => {
     expect(() => choiceOf(given)).toThrow(ParsecError);
-    expect(() => choiceOf(given)).toThrow(/^mode must be "a" or "b", not /);
+    expect(() => choiceOf(given)).toThrow(/^mode must be "a" or "b", got /);
   });
 });
 
@@ -105,7 +105,7 @@ describe("functionOption", () => {
   it("takes functions only", () => {
     functionOption("load", () => 1);
     for (const given of [undefined, null, {}, "() => 1"]) {
-      expect(() => functionOption("load", given)).toThrow(/^load must be a function, not /);
+      expect(() => functionOption("load", given)).toThrow(/^load must be a function, got /);
     }
   });
 });
@@ -114,7 +114,7 @@ describe("signalOption", () => {
   it("takes signals only", () => {
     signalOption(new AbortController().signal);
     for (const given of [{}, "signal", 5, new AbortController()]) {
-      expect(() => signalOption(given)).toThrow(/^signal must be an AbortSignal, not /);
+      expect(() => signalOption(given)).toThrow(/^signal must be an AbortSignal, got /);
     }
   });
 });

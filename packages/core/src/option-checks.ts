@@ -15,10 +15,7 @@ export function numberOption(
   const { given, fallback, min, max } = limits;
   if (given === undefined) return fallback;
   if (typeof given !== "number" || Number.isNaN(given) || given < min || given > max) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `${name} must be a number from ${min} to ${max}, not ${describe(given)}`,
-    );
+    throw invalidArgument(`${name} must be a number from ${min} to ${max}, got ${describe(given)}`);
   }
   return given;
 }
@@ -39,7 +36,7 @@ export function rangeOption(
 export function wholeOption(name: string, given: number | undefined, range: NumberRange): number {
   const value = rangeOption(name, given, range);
   if (Number.isInteger(value)) return value;
-  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a whole number, not ${value}`);
+  throw invalidArgument(`${name} must be a whole number, got ${value}`);
 }
 
 /** The given text if it is one of the choices, the first choice if there is none; else `INVALID_ARGUMENT`. */
@@ -51,7 +48,7 @@ export function choiceOption<Choice extends string>(
   if (given === undefined) return choices[0];
   if (!choices.includes(given)) {
     const listed = choices.map((choice) => `"${choice}"`).join(" or ");
-    throw new ParsecError("INVALID_ARGUMENT", `${name} must be ${listed}, not ${describe(given)}`);
+    throw invalidArgument(`${name} must be ${listed}, got ${describe(given)}`);
   }
   return given;
 }
@@ -61,17 +58,11 @@ export function secretsOption(secret: string | readonly string[] | undefined): r
   if (secret === undefined) return [];
   const secrets = typeof secret === "string" ? [secret] : secret;
   if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      "secret must be a text, or an array with at least one",
-    );
+    throw invalidArgument("secret must be a string or a non-empty array of strings");
   }
   for (const one of secrets) {
     if (typeof one === "string" && one.length >= shortestSecret) continue;
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `secret must have at least ${shortestSecret} characters`,
-    );
+    throw invalidArgument(`secret must have at least ${shortestSecret} characters`);
   }
   return secrets;
 }
@@ -79,16 +70,18 @@ export function secretsOption(secret: string | readonly string[] | undefined): r
 /** Throws `INVALID_ARGUMENT` unless the value is a function. */
 export function functionOption(name: string, given: unknown): void {
   if (typeof given === "function") return;
-  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a function, not ${describe(given)}`);
+  throw invalidArgument(`${name} must be a function, got ${describe(given)}`);
 }
 
 /** Throws `INVALID_ARGUMENT` unless the value is an AbortSignal, of whatever realm. */
 export function signalOption(given: unknown): void {
   if (typeof (given as Partial<AbortSignal>).addEventListener === "function") return;
-  throw new ParsecError(
-    "INVALID_ARGUMENT",
-    `signal must be an AbortSignal, not ${describe(given)}`,
-  );
+  throw invalidArgument(`signal must be an AbortSignal, got ${describe(given)}`);
+}
+
+/** An `INVALID_ARGUMENT` error. Begin the message with the option, state the rule, then the value. */
+export function invalidArgument(message: string): ParsecError {
+  return new ParsecError("INVALID_ARGUMENT", message);
 }
 
 /** A value as an error message may show it: short, and never an object's inside. */

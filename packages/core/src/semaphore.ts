@@ -1,5 +1,19 @@
-/** Lets so many through at once; the others wait in order, and may leave while they wait. */
-export class Gate {
+/** Admits a fixed number of callers at once; the others wait in order (FIFO). */
+export interface Semaphore {
+  /** Takes a place if one is free. */
+  tryAcquire(): boolean;
+  /** Resolves with a place, which {@link release} gives back. Rejects with the signal's reason when it fires first. */
+  acquire(signal: AbortSignal): Promise<void>;
+  /** Gives a place back: to the caller that waits longest, if any waits. */
+  release(): void;
+}
+
+/** A semaphore with `places` places. */
+export function createSemaphore(places: number): Semaphore {
+  return new FifoSemaphore(places);
+}
+
+class FifoSemaphore implements Semaphore {
   #free: number;
   readonly #waiting: Set<() => void> = new Set();
 
@@ -7,17 +21,15 @@ export class Gate {
     this.#free = places;
   }
 
-  /** Takes a place if there is one. */
-  tryEnter(): boolean {
+  tryAcquire(): boolean {
     if (this.#free < 1) return false;
     this.#free--;
     return true;
   }
 
-  /** Resolves with a place, to be given back by {@link leave}. Rejects with the signal's reason. */
-  enter(signal: AbortSignal): Promise<void> {
+  acquire(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (this.tryEnter()) return Promise.resolve();
+    if (this.tryAcquire()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
         this.#waiting.delete(proceed);
@@ -32,7 +44,7 @@ export class Gate {
     });
   }
 
-  leave(): void {
+  release(): void {
     const [next] = this.#waiting;
     if (next === undefined) {
       this.#free++;

@@ -1,5 +1,5 @@
+import { abortedError } from "../src/abort.ts";
 import { ParsecError } from "../src/errors.ts";
-import { abortError } from "../src/group/singleflight.ts";
 import type {
   Peer,
   PeerHandOver,
@@ -110,9 +110,9 @@ export class DirectNetwork {
 
 function untilAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return result;
-  if (signal.aborted) return Promise.reject(abortError(signal));
+  if (signal.aborted) return Promise.reject(abortedError(signal));
   return new Promise<T>((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(abortError(signal)), { once: true });
+    signal.addEventListener("abort", () => reject(abortedError(signal)), { once: true });
     result.then(resolve, reject);
   });
 }

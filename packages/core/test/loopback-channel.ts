@@ -3,9 +3,9 @@ import type { PeerHost } from "../src/peer.ts";
 import type {
   FrameChannel,
   FrameExchange,
-  FrameInFlight,
+  OutgoingFrame,
 } from "../src/transport/link/frame-in-flight.ts";
-import { FrameServer } from "../src/transport/server/frame-server.ts";
+import { createFrameServer, type FrameServer } from "../src/transport/server/frame-server.ts";
 import type { ServedFrame } from "../src/transport/server/served-frame.ts";
 import { encodeCancellation } from "../src/transport/wire/invalidations.ts";
 import { resolveFrameLimits } from "../src/transport/wire/limits.ts";
@@ -13,7 +13,7 @@ import { resolveFrameLimits } from "../src/transport/wire/limits.ts";
 /** A transport within one process: frames reach a `FrameServer`, its answers come back, both in later turns. */
 export class LoopbackChannel implements FrameChannel {
   readonly server: FrameServer;
-  readonly sent: FrameInFlight[] = [];
+  readonly sent: OutgoingFrame[] = [];
   readonly forgotten: (readonly number[])[] = [];
   /** How many pieces each response came in, in the order of their ends. */
   readonly pieceCounts: number[] = [];
@@ -24,10 +24,10 @@ export class LoopbackChannel implements FrameChannel {
   broken: ParsecError | undefined = undefined;
 
   constructor(host: PeerHost) {
-    this.server = new FrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
+    this.server = createFrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
   }
 
-  send(frame: FrameInFlight): FrameExchange {
+  send(frame: OutgoingFrame): FrameExchange {
     this.sent.push(frame);
     let open = true;
     let served: ServedFrame | undefined;

@@ -64,7 +64,7 @@ it("names every option, counter and error code that there is", async () => {
   };
   const names = [
     ...(await namesIn("cache-policy.ts", /^ {2}readonly (\w+)\?:/gm)),
-    ...(await namesIn("source-origin.ts", /^ {2}readonly (\w+)\?:/gm)),
+    ...(await namesIn("registry/source-origin.ts", /^ {2}readonly (\w+)\?:/gm)),
     ...(await namesIn("group-stats.ts", /^ {2}readonly (\w+):/gm)),
     ...(await namesIn("errors.ts", /^ {2}\| "(\w+)"/gm)),
   ];

@@ -1,10 +1,10 @@
 import {
   type DataSourceRegistry,
-  describe,
   type GroupCache,
   type GroupStats,
   ParsecError,
 } from "@parsec/core";
+import { describe } from "@parsec/core/authoring";
 
 /** Whose groups are measured: a registry of data sources, or a plain cache of groups. */
 export type MeasuredNode = DataSourceRegistry | GroupCache;
@@ -21,7 +21,7 @@ export function checkMeasuredNode(node: unknown): void {
   if (typeof (node as Partial<MeasuredNode> | null | undefined)?.stats === "function") return;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `what is measured must be a data source registry or a group cache, not ${describe(node)}`,
+    `what is measured must be a data source registry or a group cache, got ${describe(node)}`,
   );
 }
 

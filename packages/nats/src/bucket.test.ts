@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { createSystemClock } from "@parsec/core";
+import { createSystemClock } from "@parsec/core/transport";
 import { describeOnServers } from "@parsec/nats-fixtures";
 import { afterEach, expect, it } from "vitest";
 import { type Bucket, openBucket } from "./bucket.ts";

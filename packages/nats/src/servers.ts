@@ -1,5 +1,6 @@
 import type { NodeConnectionOptions } from "@nats-io/transport-node";
-import { describe, ParsecError } from "@parsec/core";
+import { ParsecError } from "@parsec/core";
+import { describe } from "@parsec/core/authoring";
 
 /** What the options say about making a connection. */
 export interface NatsServers {
@@ -45,7 +46,7 @@ interface ParsedServer {
 
 function parseServer(field: string, server: unknown): ParsedServer {
   if (typeof server !== "string") {
-    throw invalid(`${field} must be a URL such as "nats://host:4222", not ${describe(server)}`);
+    throw invalid(`${field} must be a URL such as "nats://host:4222", got ${describe(server)}`);
   }
   // Errors do not repeat the text: it may hold a password.
   const match = /^(?:(nats|tls):\/\/)?(?:([^@/]*)@)?([^@/\s?#]+)\/?$/i.exec(server.trim());

@@ -1,5 +1,6 @@
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { createSystemClock, ParsecError } from "@parsec/core";
+import { ParsecError } from "@parsec/core";
+import { createSystemClock } from "@parsec/core/transport";
 import { describeWithPrograms } from "@parsec/nats-fixtures";
 import { afterEach, expect, it } from "vitest";
 import { resolveServers } from "./servers.ts";

@@ -63,7 +63,7 @@ export function describeFlags(flags: Readonly<Record<string, Flag>>): string {
 /** A port, 0 included. Throws `INVALID_ARGUMENT` naming `name`. */
 export function parsePort(name: string, text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535)) throw usage(`${name} must be a port from 0 to 65535, not "${text}"`);
+  if (!(port <= 65_535)) throw usage(`${name} must be a port from 0 to 65535, got "${text}"`);
   return port;
 }
 

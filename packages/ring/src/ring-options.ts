@@ -1,12 +1,6 @@
 import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
-import {
-  type Clock,
-  choiceOption,
-  describe,
-  numberOption,
-  ParsecError,
-  wholeOption,
-} from "@parsec/core";
+import { type Clock, ParsecError } from "@parsec/core";
+import { choiceOption, describe, numberOption, wholeOption } from "@parsec/core/authoring";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { createMonotonicClock } from "./lease/monotonic-clock.ts";
 import type { Link } from "./link/link.ts";
@@ -182,7 +176,7 @@ function nameOption(field: string, given: unknown): string {
   if (isName && Buffer.from(given).toString("utf8") === given) return given;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `${field} must be text of 1 to ${max} bytes, not ${describe(given)}`,
+    `${field} must be text of 1 to ${max} bytes, got ${describe(given)}`,
   );
 }
 

@@ -1,6 +1,5 @@
 import {
   isParsecError,
-  keyToBytes,
   type ParsecErrorCode,
   type Peer,
   type PeerAnswer,
@@ -8,6 +7,7 @@ import {
   type PeerLookup,
   type PeerPicker,
 } from "@parsec/core";
+import { keyToBytes } from "@parsec/core/transport";
 import { expect } from "vitest";
 import { createScriptedHost, type ScriptedHost } from "./scripted-host.ts";
 

@@ -1,4 +1,4 @@
-import { keyFromBytes } from "@parsec/core";
+import { keyFromBytes } from "@parsec/core/transport";
 
 /** Keys on which transports have been known to stumble, by what is special about them. */
 export const awkwardKeys: readonly (readonly [why: string, key: string])[] = [

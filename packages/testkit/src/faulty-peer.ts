@@ -1,11 +1,11 @@
 import {
   type Clock,
-  createSystemClock,
   ParsecError,
   type Peer,
   type PeerCallOptions,
   type PeerPicker,
 } from "@parsec/core";
+import { createSystemClock } from "@parsec/core/transport";
 
 /** One call that a plan decides about. */
 export interface FaultyCall {

@@ -1,14 +1,12 @@
 import {
-  keyToBytes,
   ParsecError,
   type Peer,
   type PeerAnswer,
   type PeerEntry,
   type PeerPicker,
   type PeerTrace,
-  type Placement,
-  readPeerTrace,
 } from "@parsec/core";
+import { keyToBytes, type Placement, readPeerTrace } from "@parsec/core/transport";
 import { callNode } from "./memory-call.ts";
 import type { MemoryNode, MemoryWire } from "./memory-wire.ts";
 

@@ -1,11 +1,5 @@
-import {
-  type Clock,
-  createPlacement,
-  createSystemClock,
-  ParsecError,
-  type PeerPicker,
-  type Placement,
-} from "@parsec/core";
+import { type Clock, ParsecError, type PeerPicker } from "@parsec/core";
+import { createPlacement, createSystemClock, type Placement } from "@parsec/core/transport";
 import { createMemoryPicker } from "./memory-picker.ts";
 import type { MemoryMessage, MemoryNode, MemoryWire, MessageFate } from "./memory-wire.ts";
 

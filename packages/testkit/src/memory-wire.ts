@@ -1,4 +1,5 @@
-import type { Clock, PeerHost, Placement } from "@parsec/core";
+import type { Clock, PeerHost } from "@parsec/core";
+import type { Placement } from "@parsec/core/transport";
 
 /** What a {@link MessageFate} is decided for. */
 export interface MemoryMessage {

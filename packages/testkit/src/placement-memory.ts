@@ -1,4 +1,4 @@
-import { createPlacement, type Placement } from "@parsec/core";
+import { createPlacement, type Placement } from "@parsec/core/transport";
 
 /** Placements of the few memberships that simulated nodes have, worked out once each. */
 export function createPlacementMemory(): (ids: readonly string[]) => Placement {

@@ -1,4 +1,4 @@
-import type { Placement } from "@parsec/core";
+import type { Placement } from "@parsec/core/transport";
 import { createPlacementMemory } from "./placement-memory.ts";
 import { settlePromises } from "./settle-promises.ts";
 import { createSimulatedCluster, type SimulatedCluster } from "./simulated-cluster.ts";

@@ -1,4 +1,4 @@
-import type { Placement } from "@parsec/core";
+import type { Placement } from "@parsec/core/transport";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
 import { createMemoryNetwork, type MemoryNetwork } from "./memory-transport.ts";
 import { createRandomStreams } from "./random-streams.ts";

@@ -19,7 +19,7 @@ export function simulationReplayFromEnv(
   const { PARSEC_SIM_SEED: seed = "", PARSEC_SIM_PATH: path = "" } = env;
   if (path !== "" && !/^\d+(:\d+)*$/.test(path)) {
     throw new Error(
-      `PARSEC_SIM_PATH must be numbers with colons between, not ${JSON.stringify(path)}`,
+      `PARSEC_SIM_PATH must be numbers with colons between, got ${JSON.stringify(path)}`,
     );
   }
   if (seed === "" || seed === "random") {

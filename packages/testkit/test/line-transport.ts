@@ -2,8 +2,6 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import {
-  createPlacement,
-  isErrorCode,
   isParsecError,
   ParsecError,
   type Peer,
@@ -12,8 +10,8 @@ import {
   type PeerInvalidation,
   type PeerLookup,
   type PeerPicker,
-  readPeerTrace,
 } from "@parsec/core";
+import { createPlacement, isErrorCode, readPeerTrace } from "@parsec/core/transport";
 
 /*
  * A transport as somebody else might write it in an afternoon: one TCP connection per peer, a line

@@ -1,7 +1,7 @@
 import type * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { GroupEngine } from "../../core/src/group/group-engine.ts";
-import { Flight, Flights } from "../../core/src/group/singleflight.ts";
+import { Flight, Singleflight } from "../../core/src/group/singleflight.ts";
 import { FenceTable } from "../../core/src/invalidation/fences.ts";
 import type { invalidateEverywhere } from "../../core/src/invalidation/invalidation.ts";
 import { ByteStore } from "../../core/src/memory/byte-store.ts";
@@ -65,9 +65,9 @@ const mutations: readonly Mutation[] = [
     breaks: "I2",
     plans: calmPlans,
     apply() {
-      const detach = Flights.prototype.detach;
-      vi.spyOn(Flights.prototype, "detach").mockImplementation(function (
-        this: Flights<unknown>,
+      const detach = Singleflight.prototype.detach;
+      vi.spyOn(Singleflight.prototype, "detach").mockImplementation(function (
+        this: Singleflight<unknown>,
         key,
       ) {
         const flight = this.get(key);
@@ -81,7 +81,7 @@ const mutations: readonly Mutation[] = [
     breaks: "I2",
     plans: calmPlans,
     apply() {
-      vi.spyOn(Flights.prototype, "detach").mockImplementation(() => {});
+      vi.spyOn(Singleflight.prototype, "detach").mockImplementation(() => {});
     },
   },
   {
@@ -182,7 +182,7 @@ const mutations: readonly Mutation[] = [
     breaks: "I1",
     plans: calmPlans,
     apply() {
-      vi.spyOn(Flights.prototype, "get").mockReturnValue(undefined);
+      vi.spyOn(Singleflight.prototype, "get").mockReturnValue(undefined);
     },
   },
   {
@@ -283,7 +283,7 @@ describe("the simulator notices when", () => {
   }
 
   it("anything is broken, in words that replay it", { timeout: 120_000 }, async () => {
-    vi.spyOn(Flights.prototype, "get").mockReturnValue(undefined);
+    vi.spyOn(Singleflight.prototype, "get").mockReturnValue(undefined);
     const first = await runCampaign({ plans: calmPlans(), runs: 1000, seed: 1 });
     const text = first.failure?.text ?? "";
     const [, seed, path] = /PARSEC_SIM_SEED=(\S+) PARSEC_SIM_PATH=(\S+)/.exec(text) ?? [];

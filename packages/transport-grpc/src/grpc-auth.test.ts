@@ -1,11 +1,10 @@
 import { createHash, createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import {
-  CallSigner,
-  CallVerifier,
+  createCallSigner,
+  createCallVerifier,
   isSignedMessage,
   type SignedCall,
-  toKey,
   type VerifiedCall,
 } from "./grpc-auth.ts";
 
@@ -18,14 +17,14 @@ const message = Buffer.from("a message");
 function setup(options: { readonly secrets?: readonly string[]; readonly receiver?: string } = {}) {
   const clock = { now: 1_700_000_000_000 };
   const wallNow = (): number => clock.now;
-  const signer = new CallSigner({ key: toKey(secret), receiver, wallNow });
-  const verifier = new CallVerifier({
-    keys: (options.secrets ?? [secret]).map(toKey),
+  const sign = createCallSigner({ secret, receiver, wallNow });
+  const verify = createCallVerifier({
+    secrets: options.secrets ?? [secret],
     receiver: options.receiver ?? receiver,
     windowMs: 30_000,
     wallNow,
   });
-  return { clock, signer, verifier };
+  return { clock, sign, verify };
 }
 
 function believed(outcome: VerifiedCall | string): VerifiedCall {
@@ -35,8 +34,8 @@ function believed(outcome: VerifiedCall | string): VerifiedCall {
 
 describe("a signature", () => {
   it("is what another language would make of the description", () => {
-    const { signer } = setup();
-    const { authorization } = signer.sign(path, message);
+    const { sign } = setup();
+    const { authorization } = sign(path, message);
     const [scheme, rest = ""] = authorization.split(" ");
     const [signedAt, session, number, digest, mac] = rest.split(".");
     expect([scheme, signedAt, number]).toEqual(["Parsec-HMAC-SHA256", "1700000000000", "1"]);
@@ -47,39 +46,37 @@ describe("a signature", () => {
   });
 
   it("is believed by whom it is for, with its message", () => {
-    const { signer, verifier } = setup();
-    const call = believed(verifier.verify(path, signer.sign(path, message).authorization));
+    const { sign, verify } = setup();
+    const call = believed(verify(path, sign(path, message).authorization));
     expect(isSignedMessage(call, message)).toBe(true);
     expect(isSignedMessage(call, Buffer.from("another message"))).toBe(false);
   });
 
   it("may be made with any of the secrets in use", () => {
-    const { signer, verifier } = setup({ secrets: [other, secret] });
-    expect(verifier.verify(path, signer.sign(path).authorization)).toBeTypeOf("object");
+    const { sign, verify } = setup({ secrets: [other, secret] });
+    expect(verify(path, sign(path).authorization)).toBeTypeOf("object");
   });
 
   it("counts once", () => {
-    const { signer, verifier } = setup();
-    const { authorization } = signer.sign(path, message);
-    expect(verifier.verify(path, authorization)).toBeTypeOf("object");
-    expect(verifier.verify(path, authorization)).toBe("the call came before");
+    const { sign, verify } = setup();
+    const { authorization } = sign(path, message);
+    expect(verify(path, authorization)).toBeTypeOf("object");
+    expect(verify(path, authorization)).toBe("the call came before");
   });
 
   it("that does not hold uses up nothing", () => {
-    const { signer, verifier } = setup();
-    const { authorization } = signer.sign(path, message);
-    expect(verifier.verify("/another/method", authorization)).toBe("the signature does not hold");
-    expect(verifier.verify(path, authorization)).toBeTypeOf("object");
+    const { sign, verify } = setup();
+    const { authorization } = sign(path, message);
+    expect(verify("/another/method", authorization)).toBe("the signature does not hold");
+    expect(verify(path, authorization)).toBeTypeOf("object");
   });
 
   it.each([
     ["made with another secret", { secrets: [other] }],
     ["made for another node", { receiver: "grpc://node-3:50051" }],
   ])("%s is not believed", (_, options) => {
-    const { signer, verifier } = setup(options);
-    expect(verifier.verify(path, signer.sign(path).authorization)).toBe(
-      "the signature does not hold",
-    );
+    const { sign, verify } = setup(options);
+    expect(verify(path, sign(path).authorization)).toBe("the signature does not hold");
   });
 
   it.each([
@@ -88,19 +85,19 @@ describe("a signature", () => {
     ["30 s ahead", -30_000, "object"],
     ["further ahead", -30_001, "string"],
   ])("that is %s is judged by its age", (_, elapsedMs, kind) => {
-    const { clock, signer, verifier } = setup();
-    const { authorization } = signer.sign(path);
+    const { clock, sign, verify } = setup();
+    const { authorization } = sign(path);
     clock.now += elapsedMs;
-    expect(verifier.verify(path, authorization)).toBeTypeOf(kind as "object");
+    expect(verify(path, authorization)).toBeTypeOf(kind as "object");
   });
 
   it("with any character changed is not believed", () => {
-    const { signer, verifier } = setup();
-    const { authorization } = signer.sign(path, message);
+    const { sign, verify } = setup();
+    const { authorization } = sign(path, message);
     for (let index = 0; index < authorization.length; index++) {
       const replacement = authorization[index] === "A" ? "B" : "A";
       const altered = authorization.slice(0, index) + replacement + authorization.slice(index + 1);
-      const outcome = verifier.verify(path, altered);
+      const outcome = verify(path, altered);
       // The last character of 32 bytes in base64 has two bits to spare: some changes change nothing.
       const spare = index === authorization.length - 1;
       if (!spare) expect(outcome, `character ${index}`).toBeTypeOf("string");
@@ -113,7 +110,7 @@ describe("a signature", () => {
     ["of another scheme", "Bearer x", "the signature has another form"],
     ["without its parts", "Parsec-HMAC-SHA256 1.2.3", "the signature has another form"],
   ])("that is %s is not believed", (_, authorization, reason) => {
-    expect(setup().verifier.verify(path, authorization)).toBe(reason);
+    expect(setup().verify(path, authorization)).toBe(reason);
   });
 });
 
@@ -121,9 +118,9 @@ describe("an answer", () => {
   const answerTo = (call: SignedCall): string => call.answerMac(message);
 
   it("is proved by whoever knows the secret, for this call alone", () => {
-    const { signer, verifier } = setup();
-    const [asked, another] = [signer.sign(path), signer.sign(path)];
-    const served = believed(verifier.verify(path, asked.authorization)).signed;
+    const { sign, verify } = setup();
+    const [asked, another] = [sign(path), sign(path)];
+    const served = believed(verify(path, asked.authorization)).signed;
     expect(asked.provesAnswer(answerTo(served), message)).toBe(true);
     expect(another.provesAnswer(answerTo(served), message)).toBe(false);
     expect(asked.provesAnswer(answerTo(served), Buffer.from("another"))).toBe(false);

@@ -1,12 +1,5 @@
-import {
-  createHash,
-  createHmac,
-  createSecretKey,
-  type KeyObject,
-  randomBytes,
-  timingSafeEqual,
-} from "node:crypto";
-import { ReplayGuard } from "@parsec/core";
+import { createHash, createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
+import { createSignatureCheck, createStamper, type Stamp, secretKey } from "@parsec/core/transport";
 
 /*
  * authorization: Parsec-HMAC-SHA256 <ms since 1970>.<session>.<number>.<digest>.<mac>
@@ -24,6 +17,7 @@ export const answerMacKey = "parsec-mac";
 
 const header =
   /^Parsec-HMAC-SHA256 (\d{1,15})\.([0-9a-f]{16})\.(\d{1,15})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})$/;
+type SignatureText = readonly [string, string, string, string, string, string];
 const noMessage: Buffer = Buffer.alloc(0);
 
 /** A call that was signed, on either side: what proves the messages that belong to it. */
@@ -55,14 +49,7 @@ export class SignedCall {
   }
 }
 
-export function toKey(secret: string): KeyObject {
-  return createSecretKey(secret, "utf8");
-}
-
-interface SignedParts {
-  readonly signedAt: number;
-  readonly session: string;
-  readonly number: number;
+interface SignedParts extends Stamp {
   readonly digest: string;
   readonly receiver: string;
   readonly path: string;
@@ -79,41 +66,24 @@ function digestOf(message: Uint8Array): string {
   return createHash("sha256").update(message).digest("base64url");
 }
 
-/** Signs calls to one node. */
-export class CallSigner {
-  readonly #key: KeyObject;
-  readonly #receiver: string;
-  readonly #wallNow: () => number;
-  readonly #session: string = randomBytes(8).toString("hex");
-  #number = 0;
+/** Signs a call to one node by its path and message; a stream has no message. Good for one sending. */
+export type CallSigner = (path: string, message?: Uint8Array) => SignedCall;
 
-  constructor(options: {
-    readonly key: KeyObject;
-    readonly receiver: string;
-    readonly wallNow: () => number;
-  }) {
-    this.#key = options.key;
-    this.#receiver = options.receiver;
-    this.#wallNow = options.wallNow;
-  }
-
-  /** Signs one call; a stream has no message. Good for one sending. */
-  sign(path: string, message: Uint8Array = noMessage): SignedCall {
-    const parts = {
-      signedAt: Math.floor(this.#wallNow()),
-      session: this.#session,
-      number: ++this.#number,
-      digest: digestOf(message),
-      receiver: this.#receiver,
-      path,
-    };
-    const mac = macOf(this.#key, parts).toString("base64url");
-    const { signedAt, session, number, digest } = parts;
-    return new SignedCall(
-      this.#key,
-      `${authScheme} ${signedAt}.${session}.${number}.${digest}.${mac}`,
-    );
-  }
+export function createCallSigner(options: {
+  readonly secret: string;
+  readonly receiver: string;
+  readonly wallNow: () => number;
+}): CallSigner {
+  const { receiver, wallNow } = options;
+  const key = secretKey(options.secret);
+  const nextStamp = createStamper(wallNow);
+  return (path, message = noMessage) => {
+    const stamp = nextStamp();
+    const digest = digestOf(message);
+    const mac = macOf(key, { ...stamp, digest, receiver, path }).toString("base64url");
+    const { signedAt, session, number } = stamp;
+    return new SignedCall(key, `${authScheme} ${signedAt}.${session}.${number}.${digest}.${mac}`);
+  };
 }
 
 /** A call whose signature holds, with the digest that its message must have. */
@@ -122,50 +92,37 @@ export interface VerifiedCall {
   readonly digest: string;
 }
 
-/** Believes a signature made with any of the keys, for this node, not long ago, and only once. */
-export class CallVerifier {
-  readonly #keys: readonly KeyObject[];
-  readonly #receiver: string;
-  readonly #windowMs: number;
-  readonly #wallNow: () => number;
-  readonly #replays: ReplayGuard;
+/** Verifies a call by its path and authorization. Returns the call, or why it was refused. */
+export type CallVerifier = (
+  path: string,
+  authorization: string | undefined,
+) => VerifiedCall | string;
 
-  constructor(options: {
-    readonly keys: readonly KeyObject[];
-    readonly receiver: string;
-    readonly windowMs: number;
-    readonly wallNow: () => number;
-  }) {
-    this.#keys = options.keys;
-    this.#receiver = options.receiver;
-    this.#windowMs = options.windowMs;
-    this.#wallNow = options.wallNow;
-    this.#replays = new ReplayGuard(options);
-  }
-
-  /** The call, or why it is not believed. */
-  verify(path: string, authorization: string | undefined): VerifiedCall | string {
+/** Accepts a signature made with any of the secrets, for this node, not long ago, and only once. */
+export function createCallVerifier(options: {
+  readonly secrets: readonly string[];
+  readonly receiver: string;
+  readonly windowMs: number;
+  readonly wallNow: () => number;
+}): CallVerifier {
+  const { receiver } = options;
+  const check = createSignatureCheck(options);
+  return (path, authorization) => {
     if (authorization === undefined) return "the call is not signed";
     const match = header.exec(authorization);
     if (match === null) return "the signature has another form";
-    const [, signedAtText, session, numberText, digest, mac] =
-      match as unknown as readonly string[];
-    const signedAt = Number(signedAtText);
-    const now = this.#wallNow();
-    if (Math.abs(now - signedAt) > this.#windowMs) {
+    const [, signedAt, session, number, digest, mac] = match as unknown as SignatureText;
+    const stamp = { signedAt: Number(signedAt), session, number: Number(number) };
+    if (!check.isRecent(stamp.signedAt)) {
       return "it was signed too long ago, or by a clock too far ahead";
     }
-    const number = Number(numberText);
-    const receiver = this.#receiver;
-    const parts = { signedAt, session, number, digest, receiver, path } as SignedParts;
-    const given = Buffer.from(mac as string, "base64url");
-    const key = this.#keys.find((one) => timingSafeEqual(macOf(one, parts), given));
+    const key = check.keyOf(Buffer.from(mac, "base64url"), (one) =>
+      macOf(one, { ...stamp, digest, receiver, path }),
+    );
     if (key === undefined) return "the signature does not hold";
-    if (!this.#replays.accept({ session: parts.session, number, signedAt, now })) {
-      return "the call came before";
-    }
-    return { signed: new SignedCall(key, authorization), digest: parts.digest };
-  }
+    if (!check.isFirst(stamp)) return "the call came before";
+    return { signed: new SignedCall(key, authorization), digest };
+  };
 }
 
 /** Whether this is the message that was signed. */

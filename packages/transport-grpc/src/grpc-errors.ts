@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError, type StatusObject, status } from "@grpc/grpc-js";
-import { isErrorCode, isParsecError, ParsecError, type ParsecErrorCode } from "@parsec/core";
-import { firstText } from "./grpc-metadata.ts";
-import { codeKey, notFoundCode } from "./grpc-wire.ts";
+import { isParsecError, ParsecError, type ParsecErrorCode } from "@parsec/core";
+import { isErrorCode } from "@parsec/core/transport";
+import { codeKey, firstText, notFoundCode } from "./grpc-wire.ts";
 
 /** As much of an error's text as travels, and as much of a foreign one as is repeated. */
 const maxDetails = 512;

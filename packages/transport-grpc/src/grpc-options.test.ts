@@ -75,12 +75,12 @@ describe("options", () => {
   });
 
   it.each([
-    ["nothing at all", null, /the options must be an object, not null/],
+    ["nothing at all", null, /the options must be an object, got null/],
     ["a short secret", { secret: "short" }, /secret must have at least 16 characters/],
-    ["no secret in the list", { secret: [] }, /secret must be a text, or an array/],
+    ["no secret in the list", { secret: [] }, /secret must be a string or a non-empty array/],
     ["a short secret in the list", { secret: ["long enough, this one", "short"] }, /secret must/],
-    ["insecure: false", { insecure: false }, /insecure may only be left out or true, not false/],
-    ["openHealth: 1", { openHealth: 1 }, /openHealth may only be left out or true, not 1/],
+    ["insecure: false", { insecure: false }, /insecure must be true or left out, got false/],
+    ["openHealth: 1", { openHealth: 1 }, /openHealth must be true or left out, got 1/],
     ["another placement", { placement: "ring" }, /placement must be "slots" or "groupcache"/],
     ["a certificate without its key", { tls: { cert: "c" } }, /tls.cert and tls.key/],
     ["tls that is no object", { tls: true }, /tls must be an object/],

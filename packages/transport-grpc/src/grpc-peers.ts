@@ -1,14 +1,16 @@
 import type { Server } from "@grpc/grpc-js";
-import { FollowedPeers, ParsecError, type PeerHost, type PeerPicker } from "@parsec/core";
-import { GrpcHandler } from "./grpc-handler.ts";
+import { ParsecError, type PeerHost, type PeerPicker } from "@parsec/core";
+import { createPeerSet } from "@parsec/core/transport";
+import { createGrpcPeer } from "./client/grpc-peer.ts";
 import {
+  checkEncryption,
   type GrpcPeersOptions,
   type ResolvedGrpcOptions,
   resolveGrpcOptions,
 } from "./grpc-options.ts";
-import { GrpcPicker } from "./grpc-picker.ts";
-import { type GrpcAddress, GrpcServer } from "./grpc-server.ts";
-import { addressOf } from "./grpc-urls.ts";
+import { addressOf, checkMembership } from "./grpc-urls.ts";
+import { GrpcHandler } from "./server/grpc-handler.ts";
+import { type GrpcAddress, GrpcServer } from "./server/grpc-server.ts";
 
 /** The peers of a node over gRPC. Give it to a registry or cache as `peers`, and have it listen. */
 export interface GrpcPeers extends PeerPicker {
@@ -34,20 +36,28 @@ export interface GrpcPeers extends PeerPicker {
 export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
   const resolved = resolveGrpcOptions(options);
   const handler = new GrpcHandler(resolved);
-  const picker = new GrpcPicker(resolved);
-  const followed = followedBy(picker, resolved);
+  const { membership, placement, discovery, onWarning } = resolved;
+  const peers = createPeerSet({
+    ...membership,
+    placement,
+    discovery,
+    onWarning,
+    checkIds(peerUrls) {
+      const { ids } = checkMembership({ selfUrl: membership.selfId, peerUrls });
+      checkEncryption(ids, resolved.tls);
+      return ids;
+    },
+    createPeer: (id, onChange) => createGrpcPeer(id, resolved, onChange),
+  });
   let server: GrpcServer | undefined;
   let closing: Promise<void> | undefined;
   warnIfUnprotected(resolved);
   const close = async (): Promise<void> => {
-    await Promise.all([followed.close(), handler.close(), picker.close()]);
+    await Promise.all([handler.close(), peers.close()]);
     await server?.close();
   };
   return {
-    selfId: picker.selfId,
-    peers: () => picker.peers(),
-    pick: (key, without) => picker.pick(key, without),
-    updatePeers: (ids) => followed.updatePeers(ids),
+    ...peers,
     attach: (host: PeerHost) => handler.attach(host),
     async listen(where = {}) {
       if (closing !== undefined) throw new ParsecError("CLOSED", "the peers were closed");
@@ -65,14 +75,6 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
       return closing;
     },
   };
-}
-
-function followedBy(picker: GrpcPicker, options: ResolvedGrpcOptions): FollowedPeers {
-  const { discovery, onWarning } = options;
-  return new FollowedPeers(picker, {
-    discovery,
-    onWarning: (message) => onWarning({ kind: "discovery", peerId: picker.selfId, message }),
-  });
 }
 
 /** Says at once what would otherwise show as refused calls on other nodes. */

@@ -1,10 +1,6 @@
+import { decodeGetRequest, encodeGetResponse } from "@parsec/core/transport";
 import { describe, expect, it } from "vitest";
-import {
-  decodeGetRequest,
-  decodeHealthCheckRequest,
-  encodeGetResponse,
-  encodeHealthCheckResponse,
-} from "./grpc-protobuf.ts";
+import { decodeHealthCheckRequest, encodeHealthCheckResponse } from "./grpc-protobuf.ts";
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex");
 

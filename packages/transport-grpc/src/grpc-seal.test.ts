@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { CallSigner, type SignedCall, toKey } from "./grpc-auth.ts";
+import { createCallSigner, type SignedCall } from "./grpc-auth.ts";
 import { StreamSeal, sealBytes } from "./grpc-seal.ts";
 
-const signer = new CallSigner({
-  key: toKey("a secret for this test only"),
+const sign = createCallSigner({
+  secret: "a secret for this test only",
   receiver: "node-2:1",
   wallNow: () => 0,
 });
 
-function ends(call: SignedCall = signer.sign("/a/Stream")) {
+function ends(call: SignedCall = sign("/a/Stream")) {
   return { asker: new StreamSeal(call, "asker"), owner: new StreamSeal(call, "owner") };
 }
 
@@ -28,7 +28,7 @@ describe("the messages of a stream", () => {
   it("are not opened when one was changed", () => {
     const sealed = ends().asker.seal(messages[0] as Buffer);
     for (let index = 0; index < sealed.length; index++) {
-      const call = signer.sign("/a/Stream");
+      const call = sign("/a/Stream");
       const altered = ends(call).asker.seal(messages[0] as Buffer);
       (altered[index] as number) ^= 1;
       expect(ends(call).owner.open(altered), `byte ${index}`).toBeUndefined();

@@ -5,7 +5,7 @@ const self = "grpc://node-1:50051";
 
 function refusal(selfUrl: unknown, peerUrls: unknown): string {
   try {
-    checkMembership(selfUrl as string, peerUrls as string[]);
+    checkMembership({ selfUrl: selfUrl as string, peerUrls: peerUrls as string[] });
   } catch (error) {
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
     return (error as Error).message;
@@ -22,11 +22,14 @@ describe("a membership", () => {
     [["https://node-1", "https://node-2:8443"]],
     [["[::1]:50051", "127.0.0.1:50051"]],
   ])("of %j is accepted as it is", (ids) => {
-    expect(checkMembership(ids[0] as string, ids)).toEqual({ selfId: ids[0], ids });
+    expect(checkMembership({ selfUrl: ids[0] as string, peerUrls: ids })).toEqual({
+      selfId: ids[0],
+      ids,
+    });
   });
 
   it("loses the slashes at the end, which no ring hashes", () => {
-    expect(checkMembership(`${self}/`, [self, "node-2:1/"])).toEqual({
+    expect(checkMembership({ selfUrl: `${self}/`, peerUrls: [self, "node-2:1/"] })).toEqual({
       selfId: self,
       ids: [self, "node-2:1"],
     });
@@ -49,7 +52,7 @@ describe("a membership", () => {
       /selfUrl is spelled "grpc:\/\/node-1:1" but peerUrls has "node-1:1"/,
     ],
     ["no list", "node-1:1", "node-1:1", /peerUrls must be an array/],
-    ["no text", 7, ["node-1:1"], /selfUrl must be an address, not 7/],
+    ["no text", 7, ["node-1:1"], /selfUrl must be an address, got 7/],
     ["a missing port", "node-1", ["node-1"], /selfUrl needs a port/],
     ["a port beyond all ports", "node-1:65536", [], /selfUrl needs a port/],
     ["port 0", "node-1:0", [], /selfUrl needs a port/],

@@ -1,11 +1,5 @@
-import { describe, ParsecError } from "@parsec/core";
-
-/** The members of a ring as this node sees them. */
-export interface Membership {
-  readonly selfId: string;
-  /** Every node, this one included, in the order given. */
-  readonly ids: readonly string[];
-}
+import { describe, invalidArgument } from "@parsec/core/authoring";
+import { checkMembership as checkMembers, type Membership } from "@parsec/core/transport";
 
 /** Where a node listens, as its id says. */
 export interface NodeAddress {
@@ -21,39 +15,13 @@ const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
 /**
  * Checks the addresses of a cluster. Their text, without a slash at the end, is what placement hashes,
- * so all nodes must spell each of them alike. Throws `INVALID_ARGUMENT` saying which one is wrong and why.
+ * so all nodes must spell each of them alike. Throws `INVALID_ARGUMENT` that names the option and the rule.
  */
-export function checkMembership(
-  selfUrl: string,
-  peerUrls: readonly string[] | undefined,
-): Membership {
-  const selfId = checkNodeId("selfUrl", selfUrl);
-  if (!Array.isArray(peerUrls)) {
-    throw invalid(`peerUrls must be an array of addresses, not ${describe(peerUrls)}`);
-  }
-  const ids = peerUrls.map((url, index) => checkNodeId(`peerUrls[${index}]`, url));
-  const byNormalForm = new Map<string, string>();
-  for (const id of ids) {
-    const earlier = byNormalForm.get(normalForm(id));
-    if (earlier === id) throw invalid(`peerUrls lists ${describe(id)} twice`);
-    if (earlier !== undefined) {
-      throw invalid(`peerUrls lists one node as ${describe(earlier)} and as ${describe(id)}`);
-    }
-    byNormalForm.set(normalForm(id), id);
-  }
-  const listed = byNormalForm.get(normalForm(selfId));
-  if (listed === undefined) {
-    const all = ids.length === 0 ? "nothing" : ids.map(describe).join(", ");
-    throw invalid(
-      `selfUrl ${describe(selfId)} is not among peerUrls, which must list every node, this one included: ${all}`,
-    );
-  }
-  if (listed !== selfId) {
-    throw invalid(
-      `selfUrl is spelled ${describe(selfId)} but peerUrls has ${describe(listed)}; the same text is needed, because it is what the ring hashes`,
-    );
-  }
-  return { selfId, ids };
+export function checkMembership(given: {
+  readonly selfUrl: string;
+  readonly peerUrls: readonly string[] | undefined;
+}): Membership {
+  return checkMembers(given, { noun: "addresses", check: checkNodeId, normalForm });
 }
 
 /** Reads an id that {@link checkMembership} has accepted. */
@@ -79,17 +47,18 @@ export function hostAndPort(host: string, port: number): string {
 
 /** Returns the id as it was given, without a slash at its end. */
 function checkNodeId(name: string, text: unknown): string {
-  if (typeof text !== "string") throw invalid(`${name} must be an address, not ${describe(text)}`);
+  if (typeof text !== "string")
+    throw invalidArgument(`${name} must be an address, got ${describe(text)}`);
   // Not shown, because what stands before the @ may be a password.
-  if (text.includes("@")) throw invalid(`${name} must not hold credentials`);
+  if (text.includes("@")) throw invalidArgument(`${name} must not hold credentials`);
   if (!nodeId.test(text)) {
-    throw invalid(
-      `${name} must be an address such as "grpc://node-1:50051" or "node-1:50051", not ${describe(text)}`,
+    throw invalidArgument(
+      `${name} must be an address such as "grpc://node-1:50051" or "node-1:50051", got ${describe(text)}`,
     );
   }
   const { port } = addressOf(text);
   if (port < 1 || port > 65_535) {
-    throw invalid(`${name} needs a port from 1 to 65535: ${describe(text)}`);
+    throw invalidArgument(`${name} needs a port from 1 to 65535: ${describe(text)}`);
   }
   return text.endsWith("/") ? text.slice(0, -1) : text;
 }
@@ -98,8 +67,4 @@ function checkNodeId(name: string, text: unknown): string {
 function normalForm(id: string): string {
   const { host, port } = addressOf(id);
   return hostAndPort(host, port);
-}
-
-function invalid(message: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", message);
 }

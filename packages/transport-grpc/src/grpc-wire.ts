@@ -1,4 +1,4 @@
-import type { MethodDefinition } from "@grpc/grpc-js";
+import type { Metadata, MethodDefinition } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
 import { protoMethods } from "./grpc-proto-definitions.ts";
 
@@ -126,4 +126,10 @@ function method(
 
 function same(bytes: Buffer): Buffer {
   return bytes;
+}
+
+/** The first value under a key; undefined when there is none, or one of bytes. */
+export function firstText(metadata: Metadata, key: string): string | undefined {
+  const [value] = metadata.get(key);
+  return typeof value === "string" ? value : undefined;
 }

@@ -1,6 +1,5 @@
 export type {
   GrpcConnectionOptions,
-  GrpcHealthOptions,
   GrpcLimits,
   GrpcPeersOptions,
   GrpcPeersWarning,
@@ -8,4 +7,4 @@ export type {
 } from "./grpc-options.ts";
 export type { GrpcPeers } from "./grpc-peers.ts";
 export { createGrpcPeers } from "./grpc-peers.ts";
-export type { GrpcAddress } from "./grpc-server.ts";
+export type { GrpcAddress } from "./server/grpc-server.ts";

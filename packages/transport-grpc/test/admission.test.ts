@@ -3,12 +3,12 @@ import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-j
 import { createGroupCache, type PeerAnswer, type PeerLookup } from "@parsec/core";
 import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
-import { Admissions } from "../src/grpc-admission.ts";
-import { CallSigner, toKey } from "../src/grpc-auth.ts";
-import { RefusalLog } from "../src/grpc-refusals.ts";
+import { type CallSigner, createCallSigner } from "../src/grpc-auth.ts";
 import { StreamSeal } from "../src/grpc-seal.ts";
 import { messageMethods } from "../src/grpc-wire.ts";
 import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
+import { Admissions } from "../src/server/grpc-admission.ts";
+import { RefusalLog } from "../src/server/grpc-refusals.ts";
 import { answerFrame, entriesFrame, hex, invalidationFrame, lookupFrame } from "./frames.ts";
 import { freePorts } from "./free-ports.ts";
 import { createRawClient, type RawClient } from "./raw-client.ts";
@@ -108,7 +108,7 @@ interface SecretNode {
   readonly client: RawClient;
   readonly warnings: readonly GrpcPeersWarning[];
   readonly host: ReturnType<typeof createScriptedHost>;
-  readonly signer: CallSigner;
+  readonly sign: CallSigner;
 }
 
 /** A node with a secret, on a server of its own or of somebody else, and a client that knows how to sign. */
@@ -142,8 +142,8 @@ async function secretNode(
   cleanups.push(() => peers.close());
   const client = createRawClient(port);
   cleanups.push(() => client.close());
-  const signer = new CallSigner({ key: toKey(secret), receiver: url, wallNow: Date.now });
-  return { url, client, warnings, host, signer };
+  const sign = createCallSigner({ secret, receiver: url, wallNow: Date.now });
+  return { url, client, warnings, host, sign };
 }
 
 const nothing = new Uint8Array();
@@ -164,22 +164,22 @@ describe.each([
   it.each(unaryCalls)(
     "%s needs a signature, and it counts once",
     async (_name, method, message) => {
-      const { url, client, signer, host, warnings } = await secretNode({ foreignServer });
+      const { url, client, sign, host, warnings } = await secretNode({ foreignServer });
       const send = (bytes: Uint8Array, authorization?: string) =>
         client.unary(method, bytes, authorization === undefined ? {} : { authorization });
       const refused = { code: "UNAUTHENTICATED", typed: "UNAUTHENTICATED" };
 
       expect(await send(message)).toMatchObject({ ...refused, details: "the call is not signed" });
-      const stranger = new CallSigner({
-        key: toKey(otherSecret),
+      const stranger = createCallSigner({
+        secret: otherSecret,
         receiver: "grpc://localhost",
         wallNow: Date.now,
       });
-      const foreign = stranger.sign(method.path, message).authorization;
+      const foreign = stranger(method.path, message).authorization;
       expect(await send(message, foreign)).toMatchObject(refused);
 
-      const { authorization } = signer.sign(method.path, message);
-      const elsewhere = signer.sign("/parsec.v1.Peers/Other", message).authorization;
+      const { authorization } = sign(method.path, message);
+      const elsewhere = sign("/parsec.v1.Peers/Other", message).authorization;
       expect(await send(message, elsewhere)).toMatchObject(refused);
       expect(await send(message, authorization)).toMatchObject({ code: "OK" });
       expect(await send(message, authorization)).toMatchObject({
@@ -187,17 +187,17 @@ describe.each([
         details: "the call came before",
       });
 
-      const tampered = signer.sign(method.path, message).authorization;
+      const tampered = sign(method.path, message).authorization;
       expect(await send(Buffer.concat([message, hex("00")]), tampered)).toMatchObject({
         ...refused,
         details: "the message is not the one that was signed",
       });
-      const old = new CallSigner({
-        key: toKey(secret),
+      const old = createCallSigner({
+        secret,
         receiver: url,
         wallNow: () => Date.now() - 60_000,
       });
-      expect(await send(message, old.sign(method.path, message).authorization)).toMatchObject({
+      expect(await send(message, old(method.path, message).authorization)).toMatchObject({
         ...refused,
         details: expect.stringContaining("too long ago"),
       });
@@ -215,14 +215,14 @@ describe.each([
   );
 
   it("a stream needs one to be opened, and a replayed one is refused", async () => {
-    const { client, signer, host } = await secretNode({ foreignServer });
+    const { client, sign, host } = await secretNode({ foreignServer });
     const { path } = messageMethods.exchange;
     const refused = { code: "UNAUTHENTICATED", typed: "UNAUTHENTICATED" };
     const unsigned = client.stream(messageMethods.exchange);
     unsigned.send(lookupFrame(1));
     expect(await unsigned.ended).toMatchObject({ ...refused, details: "the call is not signed" });
 
-    const signed = signer.sign(path);
+    const signed = sign(path);
     const seal = new StreamSeal(signed, "asker");
     const sealed = [seal.seal(lookupFrame(1)), seal.seal(lookupFrame(2))] as const;
     const stream = client.stream(messageMethods.exchange, signed);
@@ -252,8 +252,8 @@ describe.each([
     ["swapped", (frames: readonly Buffer[]) => [frames[1], frames[0]]],
     ["too short for a proof", () => [hex("00")]],
   ])("a stream on which a message was %s is ended", async (_name, tamper) => {
-    const { client, signer, host, warnings } = await secretNode({ foreignServer });
-    const signed = signer.sign(messageMethods.exchange.path);
+    const { client, sign, host, warnings } = await secretNode({ foreignServer });
+    const signed = sign(messageMethods.exchange.path);
     const seal = new StreamSeal(signed, "asker");
     const stream = client.stream(messageMethods.exchange, signed);
     const frames = [seal.seal(lookupFrame(1)), seal.seal(lookupFrame(2))];

@@ -7,13 +7,8 @@ import {
   type sendUnaryData,
   status,
 } from "@grpc/grpc-js";
-import {
-  type Clock,
-  createSystemClock,
-  isParsecError,
-  type Peer,
-  type PeerLookup,
-} from "@parsec/core";
+import { type Clock, isParsecError, type Peer, type PeerLookup } from "@parsec/core";
+import { createSystemClock } from "@parsec/core/transport";
 import { createManualClock } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { encodeAnswerMessage, messageMethods } from "../src/grpc-wire.ts";
@@ -383,7 +378,7 @@ describe("a peer that hangs", () => {
     // From now on it is left out.
     expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
     expect(await invalidate(600_000)).toBe("TIMEOUT");
-    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
   });
 
   it("costs no connection that is not given back, however often it is probed", async () => {
@@ -428,10 +423,10 @@ describe("a peer that fails", () => {
     const health = { failures: 3, minBackoffMs: 20, maxBackoffMs: 40 };
     const { ask, warnings } = peerAt(port, { health });
     for (let times = 0; times < 3; times++) expect(await ask()).toBe("PEER_UNREACHABLE");
-    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
     works = true;
     await until(() => warnings.length === 2);
-    expect(warnings[1]?.kind).toBe("peer-taken-back");
+    expect(warnings[1]?.kind).toBe("peer-up");
     expect(await ask()).toBe("v");
   });
 
@@ -450,9 +445,9 @@ describe("a peer that fails", () => {
     expect(await invalidate()).toBe("applied");
     for (const cleanup of cleanups.splice(1)) await cleanup();
     expect([await ask(), await ask()]).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
-    await until(() => warnings.at(-1)?.kind === "peer-left-out");
+    await until(() => warnings.at(-1)?.kind === "peer-down");
     await impostor(peer, port);
-    await until(() => warnings.at(-1)?.kind === "peer-taken-back");
+    await until(() => warnings.at(-1)?.kind === "peer-up");
     expect(await ask()).toBe("v");
   });
 });
@@ -504,10 +499,10 @@ describe("a peer behind a network that", () => {
     expect(await invalidate()).toBe("PEER_UNREACHABLE");
     cut();
     expect(await clock.runUntil(ask())).toBe("PEER_UNREACHABLE");
-    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
     expect(await clock.runUntil(invalidate(100))).toBe("TIMEOUT");
     mend();
-    await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-taken-back"));
+    await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-up"));
     expect(await ask()).toBe("v");
     expect(works).toBe(2);
   });

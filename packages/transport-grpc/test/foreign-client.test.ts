@@ -8,7 +8,8 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import { createGroupCache, keyFromBytes, ParsecError } from "@parsec/core";
+import { createGroupCache, ParsecError } from "@parsec/core";
+import { keyFromBytes } from "@parsec/core/transport";
 import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { createGrpcPeers } from "../src/index.ts";

@@ -118,7 +118,7 @@ it("a process that is killed under load fails no request here, and is asked agai
   expect(await first.ended).toBe("SIGKILL");
   await until(() => load.sources.slice(-100).every((source) => source === selfUrl));
   await startOther();
-  await until(() => warnings.some((warning) => warning.kind === "peer-taken-back"));
+  await until(() => warnings.some((warning) => warning.kind === "peer-up"));
   await until(() => load.sources.at(-1) === otherUrl);
   await load.stop();
   expect(load.failures).toEqual([]);
@@ -148,9 +148,9 @@ it("a process that is stopped does not make its askers wait for their deadlines,
   other.child.kill("SIGSTOP");
   const sources = Promise.all([sourceOf(group, nextKey()), sourceOf(group, nextKey())]);
   expect(await clock.runUntil(sources)).toEqual([selfUrl, selfUrl]);
-  expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+  expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
   other.child.kill("SIGCONT");
-  await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-taken-back"));
+  await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-up"));
   expect(await sourceOf(group, nextKey())).toBe(otherUrl);
 });
 

@@ -33,9 +33,16 @@ it("has an example that runs as it stands, but for its ports", async () => {
 });
 
 it("names every option", async () => {
-  const source = await readFile(new URL("../src/grpc-options.ts", import.meta.url), "utf8");
-  const declared = source.slice(0, source.indexOf("export interface ResolvedGrpcOptions"));
-  const names = [...declared.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name);
+  const namesBefore = async (file: string, end: string): Promise<string[]> => {
+    const source = await readFile(new URL(file, import.meta.url), "utf8");
+    const declared = source.slice(0, source.indexOf(end));
+    return [...declared.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string);
+  };
+  const common = "../../core/src/transport/picker/peer-options.ts";
+  const names = [
+    ...(await namesBefore("../src/grpc-options.ts", "export interface ResolvedGrpcOptions")),
+    ...(await namesBefore(common, "export interface ResolvedPeerOptions")),
+  ];
   expect(names.length).toBeGreaterThan(25);
   const fields = new Set(["kind", "peerId", "message"]);
   for (const name of names) {

@@ -1,10 +1,5 @@
-import {
-  errorFromOwner,
-  isErrorCode,
-  isParsecError,
-  ParsecError,
-  type ParsecErrorCode,
-} from "@parsec/core";
+import { isParsecError, ParsecError, type ParsecErrorCode } from "@parsec/core";
+import { errorFromOwner, isErrorCode } from "@parsec/core/transport";
 import { codeHeader, notFoundCode } from "./http-wire.ts";
 
 /** As much of a failed response's text as is looked at. */

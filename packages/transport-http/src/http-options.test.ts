@@ -42,7 +42,7 @@ describe("the members", () => {
     ["one has a fragment", "http://a:8080", [...urls, "http://c#x"], /query or a fragment/],
     ["one has a path", "http://a:8080", [...urls, "http://c/p"], /basePath/],
     ["one has spaces around", "http://a:8080", [...urls, " http://c"], /spaces/],
-    ["one is a number", "http://a:8080", [...urls, 5], /peerUrls\[2\] must be a URL, not 5/],
+    ["one is a number", "http://a:8080", [...urls, 5], /peerUrls\[2\] must be a URL, got 5/],
     ["selfUrl is missing", undefined, urls, /selfUrl must be a URL/],
     ["peerUrls is a text", "http://a:8080", "http://a:8080", /array/],
   ])("are refused when %s", (_, selfUrl, peerUrls, message) => {

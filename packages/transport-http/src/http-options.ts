@@ -1,30 +1,27 @@
-import { randomBytes } from "node:crypto";
+import type { PeerDiscovery } from "@parsec/core";
 import {
-  type Clock,
   choiceOption,
-  createSystemClock,
   describe,
-  discoveryOption,
-  type FrameLimits,
-  ParsecError,
-  type PeerDiscovery,
-  type PeerHealthOptions,
-  type PlacementName,
+  invalidArgument,
+  type NumberRange,
   rangeOption,
-  resolveFrameLimits,
-  resolvePeerHealth,
-  secretsOption,
   wholeOption,
-} from "@parsec/core";
-import { checkBasePath, checkMembership, type Membership } from "./http-urls.ts";
+} from "@parsec/core/authoring";
+import {
+  discoveryOption,
+  type Membership,
+  type PeerLimits,
+  type PeerOptions,
+  type PeerWarning,
+  type ResolvedPeerOptions,
+  resolvePeerLimits,
+  resolvePeerOptions,
+} from "@parsec/core/transport";
+import { checkBasePath, checkMembership, checkSchemes } from "./http-urls.ts";
 import type { Dialect } from "./http-wire.ts";
 
-/** Something an operator should know. Never holds a secret, a key or an input. */
-export interface HttpPeersWarning {
-  readonly kind: "peer-left-out" | "peer-taken-back" | "unprotected" | "discovery";
-  readonly peerId: string;
-  readonly message: string;
-}
+/** An event an operator should know of. Never holds a secret, a key or an input. */
+export type HttpPeersWarning = PeerWarning;
 
 /** Certificates, as PEM. */
 export interface HttpTlsOptions {
@@ -40,6 +37,7 @@ export interface HttpTlsOptions {
   readonly serverName?: string;
 }
 
+/** Connections to one peer. Times in milliseconds. */
 export interface HttpConnectionOptions {
   /** Connections for lookups to one peer at most. Defaults to 64, at least 3: some wait for slow origins. */
   readonly maxPerPeer?: number;
@@ -51,22 +49,16 @@ export interface HttpConnectionOptions {
   readonly keepAliveMs?: number;
 }
 
-export interface HttpLimits extends FrameLimits {
-  /** Lookups that one request carries. Defaults to 128, at most `maxLookups`, which should be the same on all nodes. */
-  readonly maxLookupsSent: number;
-  /** Lookups that may wait to be sent to one peer. Defaults to 16,384. */
-  readonly maxQueued: number;
-  /** Requests from peers under way at once. Defaults to 4,096. */
-  readonly maxRequests: number;
+/** Limits of one node. Sizes in bytes, times in milliseconds. */
+export interface HttpLimits extends PeerLimits {
   /** How long the body of a request may take to arrive. Defaults to 5,000. */
   readonly bodyTimeoutMs: number;
   /** How long a GET, which names no deadline, may wait for the origin. Defaults to 30,000. */
   readonly getTimeoutMs: number;
-  /** How far apart the clocks of two nodes may be when requests are signed. Defaults to 30,000. */
-  readonly maxClockSkewMs: number;
 }
 
-export interface HttpPeersOptions {
+/** Options of `createHttpPeers`. */
+export interface HttpPeersOptions extends PeerOptions<HttpPeersWarning, HttpLimits> {
   /** This node, as its peers reach it: one of `peerUrls`, or as `discovery` finds it, in the same spelling. */
   readonly selfUrl: string;
   /** Every node, this one included. The same list on every node. With `discovery` only what to begin with, this node alone by default. */
@@ -75,83 +67,48 @@ export interface HttpPeersOptions {
   readonly discovery?: PeerDiscovery | undefined;
   /** Where the handler is mounted, on every node. Defaults to `"/_groupcache/"`. */
   readonly basePath?: string;
-  /** `"groupcache"` for rings shared with Go nodes. Defaults to `"slots"`. The same on every node. */
-  readonly placement?: PlacementName;
-  /** Signs requests, and refuses unsigned ones. At least 16 characters; of several the first signs and all are believed. */
-  readonly secret?: string | readonly string[];
   /** For peers at https: URLs. */
   readonly tls?: HttpTlsOptions;
-  /** Serves whoever reaches the handler, unless a secret or certificates say otherwise. */
-  readonly insecure?: true;
   /** How a `+` in a GET's path is read: `"golang"` when Go's groupcache is among the askers. Defaults to `"native"`. */
   readonly dialect?: Dialect;
   /** What this node sends: frames, or GETs that Go's groupcache understands. Defaults to `"native"`. */
   readonly peerWire?: "native" | "golang";
   readonly connections?: HttpConnectionOptions;
-  readonly limits?: Partial<HttpLimits>;
-  /** When a peer is left out and taken back, and when its silence is taken for death. */
-  readonly health?: Partial<HttpHealthOptions>;
-  /** How long `close` waits for requests under way. Defaults to 5,000. */
-  readonly closeTimeoutMs?: number;
-  readonly clock?: Clock;
-  readonly random?: () => number;
-  readonly onWarning?: (warning: HttpPeersWarning) => void;
 }
 
-export interface HttpHealthOptions extends PeerHealthOptions {
-  /** A peer that owes answers and says nothing for this long is pinged. Defaults to 1,000. */
-  readonly silenceMs: number;
-}
-
-/** Every option with its value. */
-export interface ResolvedHttpOptions {
+/** {@link HttpPeersOptions}, each with its value. */
+export interface ResolvedHttpOptions extends ResolvedPeerOptions<HttpPeersWarning> {
   readonly membership: Membership;
   readonly discovery: PeerDiscovery | undefined;
   readonly basePath: string;
-  readonly placement: PlacementName;
-  readonly secrets: readonly string[];
   readonly tls: HttpTlsOptions | undefined;
   readonly requireClientCertificate: boolean;
-  readonly insecure: boolean;
   readonly dialect: Dialect;
   readonly peerWire: "native" | "golang";
   readonly connections: Required<HttpConnectionOptions>;
   readonly limits: HttpLimits;
-  readonly health: HttpHealthOptions;
-  readonly closeTimeoutMs: number;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly onWarning: (warning: HttpPeersWarning) => void;
-  /** Names this node in frames since its start. */
-  readonly sender: number;
 }
 
 const hourMs = 3_600_000;
 
-/** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and what it may be. */
+/** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptions {
-  if (typeof options !== "object" || options === null) {
-    throw invalid(`the options must be an object, not ${describe(options)}`);
-  }
+  const common = resolvePeerOptions(options);
+  const { selfUrl, peerUrls } = options;
   const discovery = discoveryOption(options.discovery);
-  const listed = options.peerUrls ?? (discovery && [options.selfUrl]);
-  const membership = checkMembership(options.selfUrl, listed);
-  if (options.insecure !== undefined && options.insecure !== true) {
-    throw invalid(`insecure may only be left out or true, not ${describe(options.insecure)}`);
-  }
   const tls = checkTls(options.tls);
+  const membership = checkMembership({
+    selfUrl,
+    peerUrls: peerUrls ?? (discovery && [selfUrl]),
+  });
+  checkSchemes(membership.ids, tls);
   return {
+    ...common,
     membership,
     discovery,
     basePath: checkBasePath(options.basePath),
-    placement: choiceOption("placement", {
-      given: options.placement,
-      choices: ["slots", "groupcache"],
-    }),
-    secrets: secretsOption(options.secret),
     tls,
     requireClientCertificate: tls?.requireClientCertificate ?? tls?.cert !== undefined,
-    insecure: options.insecure === true,
     dialect: choiceOption("dialect", {
       given: options.dialect,
       choices: ["native", "golang", "mailgun"],
@@ -162,68 +119,40 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
     }),
     connections: resolveConnections(options.connections ?? {}),
     limits: resolveLimits(options.limits ?? {}),
-    health: resolvePeerHealth(options.health ?? {}),
-    closeTimeoutMs: rangeOption("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
-    clock: options.clock ?? createSystemClock(),
-    random: options.random ?? Math.random,
-    onWarning: options.onWarning ?? (() => {}),
-    // Not from `random`: two nodes with the same seed must still tell each other apart.
-    sender: randomBytes(6).readUIntBE(0, 6) + 1,
   };
 }
 
 function resolveConnections(given: HttpConnectionOptions): Required<HttpConnectionOptions> {
-  const maxPerPeer = wholeOption("connections.maxPerPeer", given.maxPerPeer, [64, 3, 10_000]);
-  const fallback = Math.min(4, maxPerPeer);
+  const whole = (name: keyof HttpConnectionOptions, range: NumberRange): number =>
+    wholeOption(`connections.${name}`, given[name], range);
+  const maxPerPeer = whole("maxPerPeer", [64, 3, 10_000]);
   return {
     maxPerPeer,
-    maxUnanswered: wholeOption("connections.maxUnanswered", given.maxUnanswered, [
-      fallback,
-      1,
-      maxPerPeer,
-    ]),
-    connectTimeoutMs: wholeOption("connections.connectTimeoutMs", given.connectTimeoutMs, [
-      2000,
-      1,
-      hourMs,
-    ]),
-    keepAliveMs: wholeOption("connections.keepAliveMs", given.keepAliveMs, [4000, 1, hourMs]),
+    maxUnanswered: whole("maxUnanswered", [Math.min(4, maxPerPeer), 1, maxPerPeer]),
+    connectTimeoutMs: whole("connectTimeoutMs", [2000, 1, hourMs]),
+    keepAliveMs: whole("keepAliveMs", [4000, 1, hourMs]),
   };
 }
 
 function resolveLimits(given: Partial<HttpLimits>): HttpLimits {
-  const frames = resolveFrameLimits(given);
-  const fallback = Math.min(128, frames.maxLookups);
   return {
-    ...frames,
-    maxLookupsSent: wholeOption("limits.maxLookupsSent", given.maxLookupsSent, [
-      fallback,
-      1,
-      frames.maxLookups,
-    ]),
-    maxQueued: wholeOption("limits.maxQueued", given.maxQueued, [16_384, 1, 10_000_000]),
-    maxRequests: wholeOption("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
+    ...resolvePeerLimits(given),
     bodyTimeoutMs: rangeOption("limits.bodyTimeoutMs", given.bodyTimeoutMs, [5000, 1, hourMs]),
     getTimeoutMs: rangeOption("limits.getTimeoutMs", given.getTimeoutMs, [30_000, 1, hourMs]),
-    maxClockSkewMs: rangeOption("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
   };
 }
 
 function checkTls(tls: HttpTlsOptions | undefined): HttpTlsOptions | undefined {
   if (tls === undefined) return undefined;
   if (typeof tls !== "object" || tls === null) {
-    throw invalid(`tls must be an object with ca, cert and key, not ${describe(tls)}`);
+    throw invalidArgument(`tls must be an object with ca, cert and key, got ${describe(tls)}`);
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    throw invalid("tls.cert and tls.key are needed together");
+    throw invalidArgument("tls.cert and tls.key are needed together");
   }
   const { serverName } = tls;
   if (serverName !== undefined && (typeof serverName !== "string" || serverName === "")) {
-    throw invalid(`tls.serverName must be a name, not ${describe(serverName)}`);
+    throw invalidArgument(`tls.serverName must be a name, got ${describe(serverName)}`);
   }
   return tls;
-}
-
-function invalid(message: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", message);
 }

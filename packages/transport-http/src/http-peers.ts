@@ -1,12 +1,15 @@
-import { FollowedPeers, type PeerHost, type PeerPicker } from "@parsec/core";
-import { checkHttpClient } from "./http-connections.ts";
-import { HttpHandler, type HttpPeersHandler } from "./http-handler.ts";
+import type { PeerHost, PeerPicker } from "@parsec/core";
+import { createPeerSet, type ManagedPeer } from "@parsec/core/transport";
+import { checkHttpClient } from "./client/http-connections.ts";
+import { createHttpGoPeer } from "./client/http-go-peer.ts";
+import { createHttpPeer } from "./client/http-peer.ts";
 import {
   type HttpPeersOptions,
   type ResolvedHttpOptions,
   resolveHttpOptions,
 } from "./http-options.ts";
-import { checkSchemes, HttpPicker } from "./http-picker.ts";
+import { checkMembership, checkSchemes } from "./http-urls.ts";
+import { HttpHandler, type HttpPeersHandler } from "./server/http-handler.ts";
 
 /** The peers of a node over HTTP. Give it to a registry or cache as `peers`, and its handler to a server. */
 export interface HttpPeers extends PeerPicker {
@@ -21,32 +24,34 @@ export interface HttpPeers extends PeerPicker {
 export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
   checkHttpClient();
   const resolved = resolveHttpOptions(options);
-  checkSchemes(resolved.membership.ids, resolved);
+  const { membership, placement, discovery, peerWire, onWarning } = resolved;
   const handler = new HttpHandler(resolved);
-  const picker = new HttpPicker(resolved);
-  const followed = followedBy(picker, resolved);
+  const peers = createPeerSet<ManagedPeer>({
+    ...membership,
+    placement,
+    discovery,
+    onWarning,
+    checkIds(peerUrls) {
+      const { ids } = checkMembership({ selfUrl: membership.selfId, peerUrls });
+      checkSchemes(ids, resolved.tls);
+      return ids;
+    },
+    createPeer: (id, onChange) =>
+      peerWire === "golang"
+        ? createHttpGoPeer(id, resolved, onChange)
+        : createHttpPeer(id, resolved, onChange),
+  });
   warnIfUnprotected(resolved);
   let closing: Promise<void> | undefined;
   return {
-    selfId: picker.selfId,
-    peers: () => picker.peers(),
-    pick: (key, without) => picker.pick(key, without),
-    updatePeers: (ids) => followed.updatePeers(ids),
+    ...peers,
     attach: (host: PeerHost) => handler.attach(host),
     handler: (request, response, next) => handler.handle(request, response, next),
     close() {
-      closing ??= Promise.all([followed.close(), handler.close(), picker.close()]).then(() => {});
+      closing ??= Promise.all([handler.close(), peers.close()]).then(() => {});
       return closing;
     },
   };
-}
-
-function followedBy(picker: HttpPicker, options: ResolvedHttpOptions): FollowedPeers {
-  const { discovery, onWarning } = options;
-  return new FollowedPeers(picker, {
-    discovery,
-    onWarning: (message) => onWarning({ kind: "discovery", peerId: picker.selfId, message }),
-  });
 }
 
 /** Says at once what would otherwise show as refused requests on other nodes. */

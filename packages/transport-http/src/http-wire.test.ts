@@ -1,4 +1,4 @@
-import { keyFromBytes, keyToBytes } from "@parsec/core";
+import { keyFromBytes, keyToBytes } from "@parsec/core/transport";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

@@ -1,7 +1,5 @@
-export type { HttpPeersHandler } from "./http-handler.ts";
 export type {
   HttpConnectionOptions,
-  HttpHealthOptions,
   HttpLimits,
   HttpPeersOptions,
   HttpPeersWarning,
@@ -10,3 +8,4 @@ export type {
 export type { HttpPeers } from "./http-peers.ts";
 export { createHttpPeers } from "./http-peers.ts";
 export type { Dialect } from "./http-wire.ts";
+export type { HttpPeersHandler } from "./server/http-handler.ts";

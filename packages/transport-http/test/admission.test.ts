@@ -2,10 +2,10 @@ import https from "node:https";
 import { createGroupCache, type PeerAnswer, type PeerLookup } from "@parsec/core";
 import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
-import { Admissions } from "../src/http-admission.ts";
-import { RequestSigner, toKey } from "../src/http-auth.ts";
-import { readHead } from "../src/http-head.ts";
+import { createRequestSigner } from "../src/http-auth.ts";
 import { createHttpPeers, type HttpPeersOptions, type HttpPeersWarning } from "../src/index.ts";
+import { Admissions } from "../src/server/http-admission.ts";
+import { readHead } from "../src/server/http-head.ts";
 import { createAuthority } from "./certificates.ts";
 import { closeServer, listen, startCluster, startServer } from "./http-cluster.ts";
 import { rawRequest } from "./raw-http.ts";
@@ -112,8 +112,8 @@ describe("with a secret", () => {
         ],
         body,
       );
-    const signer = new RequestSigner({
-      key: toKey(secret),
+    const sign = createRequestSigner({
+      secret,
       receiver: server.url,
       wallNow: Date.now,
     });
@@ -136,7 +136,7 @@ describe("with a secret", () => {
       expect(unsigned.status).toBe(401);
       expect(unsigned.json().code).toBe("UNAUTHENTICATED");
       expect(unsigned.headers["www-authenticate"]).toBe("Parsec-HMAC-SHA256");
-      const authorization = signer.sign({
+      const authorization = sign({
         method,
         target,
         body: method === "GET" ? undefined : body,
@@ -147,7 +147,7 @@ describe("with a secret", () => {
       expect((await send(method, target, body, authorization)).status).toBe(401);
     }
     expect(host.invalidations).toHaveLength(1);
-    const forged = signer.sign({ method: "POST", target: "/_groupcache/", body: lookups });
+    const forged = sign({ method: "POST", target: "/_groupcache/", body: lookups });
     expect((await send("POST", "/_groupcache/", invalidation, forged)).status).toBe(401);
     expect(host.invalidations).toHaveLength(1);
   });

@@ -191,7 +191,7 @@ describe("over frames, a peer that", () => {
     const { ask, warnings } = peerAt(server.port, { health: { silenceMs: 40, pingTimeoutMs: 40 } });
     const outcomes = await Promise.all([ask({ timeoutMs: 600_000 }), ask({ timeoutMs: 600_000 })]);
     expect(outcomes).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
-    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
   });
 
   it("is slow but answers pings is waited for", async () => {
@@ -221,7 +221,7 @@ describe("over frames, a peer that", () => {
     const health = { failures: 3, minBackoffMs: 20, maxBackoffMs: 40 };
     const { ask, warnings } = peerAt(server.port, { health });
     for (let times = 0; times < 3; times++) expect(await ask()).toBe("PEER_UNREACHABLE");
-    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
     server.listener = (request, response) => {
       if (request.method === "GET") response.writeHead(204).end();
       else {
@@ -234,7 +234,7 @@ describe("over frames, a peer that", () => {
       }
     };
     await until(() => warnings.length === 2);
-    expect(warnings[1]?.kind).toBe("peer-taken-back");
+    expect(warnings[1]?.kind).toBe("peer-up");
     expect(await ask()).toBe("answered");
   });
 
@@ -265,7 +265,7 @@ describe("over frames, a peer that", () => {
     expect(await clock.runUntil(ask())).toBe("PEER_UNREACHABLE");
     expect(await ask()).toBe("PEER_UNREACHABLE");
     child.kill("SIGCONT");
-    await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-taken-back"));
+    await clock.runUntil(until(() => warnings.at(-1)?.kind === "peer-up"));
     expect(await ask()).toBe("answered");
   });
 });
@@ -344,7 +344,7 @@ describe("over Go's wire, a peer that", () => {
     const { ask, warnings } = peerAt(server.port, { ...options, health });
     expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
     expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
-    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-left-out"]);
+    expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
   });
 
   it("is asked by too many at once turns the rest away", async () => {

@@ -1,9 +1,9 @@
 import http from "node:http";
-import { createGroupCache, type GroupCache, keyToBytes } from "@parsec/core";
+import { createGroupCache, type GroupCache } from "@parsec/core";
+import { decodeGetResponse, keyToBytes } from "@parsec/core/transport";
 import express from "express";
 import Fastify from "fastify";
 import { afterEach, describe, expect, it } from "vitest";
-import { decodeGetResponse } from "../src/http-protobuf.ts";
 import { createHttpPeers, type HttpPeers } from "../src/index.ts";
 import { startServer, type TestServer } from "./http-cluster.ts";
 import { type RawResponse, rawRequest } from "./raw-http.ts";

@@ -1,4 +1,5 @@
-import { createGroupCache, type Group, keyFromBytes, keyToBytes } from "@parsec/core";
+import { createGroupCache, type Group } from "@parsec/core";
+import { keyFromBytes, keyToBytes } from "@parsec/core/transport";
 import { createSeededRandom } from "@parsec/testkit";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { createHttpPeers } from "../src/index.ts";

@@ -1,6 +1,5 @@
 export type {
   NatsConnectionOptions,
-  NatsHealthOptions,
   NatsKvMembership,
   NatsLimits,
   NatsPeersOptions,

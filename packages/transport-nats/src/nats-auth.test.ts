@@ -1,15 +1,15 @@
 import { expect, it } from "vitest";
-import { MessageSigner, MessageVerifier, toKey } from "./nats-auth.ts";
+import { MessageSigner, MessageVerifier } from "./nats-auth.ts";
 import { bodyOffset, MessageWriter, readMessage } from "./nats-wire.ts";
 
 const addressed = { subject: "parsec.c.n.ask", reply: "parsec.c.m.reply.s.1" };
 const windowMs = 30_000;
 
-function setup(keys = ["the secret of all nodes"]) {
+function setup(secrets = ["the secret of all nodes"]) {
   const clock = { now: 1_700_000_000_000 };
   const wallNow = () => clock.now;
-  const signer = new MessageSigner({ key: toKey("the secret of all nodes"), wallNow });
-  const verifier = new MessageVerifier({ keys: keys.map(toKey), windowMs, wallNow });
+  const signer = new MessageSigner({ secret: "the secret of all nodes", wallNow });
+  const verifier = new MessageVerifier({ secrets, windowMs, wallNow });
   const signed = (text = "hello"): Buffer => {
     const writer = new MessageWriter({ session: 5, signed: true });
     const bytes = writer.begin({ kind: "ask", piece: 0, last: true }, text.length);

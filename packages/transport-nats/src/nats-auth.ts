@@ -1,5 +1,5 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
-import { ReplayGuard } from "@parsec/core";
+import { createHmac, type KeyObject } from "node:crypto";
+import { createSignatureCheck, type SignatureCheck, secretKey } from "@parsec/core/transport";
 import { headBytes, type Message, macBytes, stampBytes } from "./nats-wire.ts";
 
 /** Where a message goes, and where it wants its answer. Both are part of what is signed. */
@@ -13,10 +13,6 @@ const timestampAt = headBytes;
 const numberAt = headBytes + 8;
 const macAt = headBytes + 16;
 const bodyAt: number = headBytes + stampBytes;
-
-export function toKey(secret: string): KeyObject {
-  return createSecretKey(secret, "utf8");
-}
 
 /** Covers the whole message but the MAC itself, and its two subjects. */
 function macOf(key: KeyObject, bytes: Buffer, addressed: Addressed): Buffer {
@@ -33,8 +29,8 @@ export class MessageSigner {
   readonly #wallNow: () => number;
   #number = 0;
 
-  constructor(options: { readonly key: KeyObject; readonly wallNow: () => number }) {
-    this.#key = options.key;
+  constructor(options: { readonly secret: string; readonly wallNow: () => number }) {
+    this.#key = secretKey(options.secret);
     this.#wallNow = options.wallNow;
   }
 
@@ -46,46 +42,34 @@ export class MessageSigner {
   }
 }
 
-/** Believes messages signed with any of the keys. */
+/** Verifies messages signed with any of the secrets. */
 export class MessageVerifier {
-  readonly #keys: readonly KeyObject[];
-  readonly #windowMs: number;
-  readonly #wallNow: () => number;
-  readonly #replays: ReplayGuard<number>;
+  readonly #check: SignatureCheck<number>;
 
   constructor(options: {
-    readonly keys: readonly KeyObject[];
+    readonly secrets: readonly string[];
     readonly windowMs: number;
     readonly wallNow: () => number;
   }) {
-    this.#keys = options.keys;
-    this.#windowMs = options.windowMs;
-    this.#wallNow = options.wallNow;
-    this.#replays = new ReplayGuard(options);
+    this.#check = createSignatureCheck(options);
   }
 
   /**
-   * Whether somebody who knows a key made this message, for this subject. Enough for answers: each
-   * question has a reply subject of its own, and each of its pieces counts once.
+   * Whether this message was made with one of the secrets, for this subject. Enough for answers: each
+   * request has a reply subject of its own, and each of its pieces counts once.
    */
   isGenuine(message: Message, addressed: Addressed): boolean {
     if (!message.signed) return false;
     const mac = message.bytes.subarray(macAt, macAt + macBytes);
-    return this.#keys.some((key) => timingSafeEqual(macOf(key, message.bytes, addressed), mac));
+    return this.#check.keyOf(mac, (key) => macOf(key, message.bytes, addressed)) !== undefined;
   }
 
   /** Whether a genuine message was made not long ago, and is seen for the first time. */
   isFresh(message: Message): boolean {
-    const timestamp = message.bytes.readDoubleLE(timestampAt);
+    const signedAt = message.bytes.readDoubleLE(timestampAt);
     const number = message.bytes.readDoubleLE(numberAt);
-    const now = this.#wallNow();
-    if (!(Math.abs(now - timestamp) <= this.#windowMs)) return false;
+    if (!this.#check.isRecent(signedAt)) return false;
     if (!(Number.isSafeInteger(number) && number > 0)) return false;
-    return this.#replays.accept({
-      session: message.session,
-      number,
-      signedAt: timestamp,
-      now,
-    });
+    return this.#check.isFirst({ session: message.session, number, signedAt });
   }
 }

@@ -1,4 +1,5 @@
-import { isErrorCode, isParsecError, ParsecError } from "@parsec/core";
+import { isParsecError, ParsecError } from "@parsec/core";
+import { isErrorCode } from "@parsec/core/transport";
 import { causedBy, describeError } from "@parsec/nats";
 
 /** As much of a refusal's text as is repeated in an error here. */

@@ -1,4 +1,4 @@
-import type { AnswerSink, ServedFrame } from "@parsec/core";
+import type { AnswerSink, ServedFrame } from "@parsec/core/transport";
 import type { MessageSender } from "./nats-sender.ts";
 
 /**

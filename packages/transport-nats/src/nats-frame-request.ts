@@ -1,4 +1,5 @@
-import type { FrameExchange, FrameInFlight, ParsecError } from "@parsec/core";
+import type { ParsecError } from "@parsec/core";
+import type { FrameExchange, OutgoingFrame } from "@parsec/core/transport";
 import type { Exchange, NatsInbox, OpenExchange } from "./nats-inbox.ts";
 import type { MessageSender } from "./nats-sender.ts";
 import type { Message } from "./nats-wire.ts";
@@ -8,7 +9,7 @@ export class FrameRequest implements FrameExchange, Exchange {
   readonly peerId: string;
   readonly remembered = true;
   readonly #subject: string;
-  readonly #frame: FrameInFlight;
+  readonly #frame: OutgoingFrame;
   readonly #inbox: NatsInbox;
   readonly #sender: MessageSender;
   readonly #open: OpenExchange;
@@ -17,7 +18,7 @@ export class FrameRequest implements FrameExchange, Exchange {
 
   /** Sends the frame. Throws `PEER_UNREACHABLE` when that cannot be done. */
   constructor(
-    frame: FrameInFlight,
+    frame: OutgoingFrame,
     way: {
       readonly peerId: string;
       readonly subject: string;

@@ -1,7 +1,8 @@
 import type { Msg } from "@nats-io/transport-node";
-import { FrameServer, isParsecError, ParsecError, type PeerHost, requestKind } from "@parsec/core";
+import { isParsecError, ParsecError, type PeerHost } from "@parsec/core";
+import { createFrameServer, type FrameServer, requestKind } from "@parsec/core/transport";
 import type { NatsUplink } from "@parsec/nats";
-import { MessageSigner, type MessageVerifier, toKey } from "./nats-auth.ts";
+import { MessageSigner, type MessageVerifier } from "./nats-auth.ts";
 import { PartialRequests } from "./nats-body.ts";
 import { refusalText } from "./nats-errors.ts";
 import { AnswerStream } from "./nats-frame-endpoint.ts";
@@ -26,6 +27,7 @@ export class NatsHandler {
   /** Questions being answered, by reply subject. */
   readonly #served: Map<string, AnswerStream> = new Map();
   readonly #subscription: { end(): Promise<void> };
+  #host: PeerHost | undefined = undefined;
   #frames: FrameServer | undefined = undefined;
   #closed = false;
   #onEmpty: (() => void) | undefined = undefined;
@@ -39,15 +41,13 @@ export class NatsHandler {
     },
   ) {
     this.#options = options;
-    const { subjects, nodeId, session, secrets, clock, limits } = options;
+    const { subjects, nodeId, sender: session, secrets, clock, limits } = options;
     const { uplink } = parts;
     this.#verifier = parts.verifier;
     this.#refusals = parts.refusals;
     const [secret] = secrets;
     const signer =
-      secret === undefined
-        ? undefined
-        : new MessageSigner({ key: toKey(secret), wallNow: Date.now });
+      secret === undefined ? undefined : new MessageSigner({ secret, wallNow: Date.now });
     this.#sender = new MessageSender({ uplink, session, signer });
     this.#unsigned = new MessageSender({ uplink, session, signer: undefined });
     this.#partials = new PartialRequests(clock, limits);
@@ -61,13 +61,14 @@ export class NatsHandler {
     if (this.#frames !== undefined) {
       throw new ParsecError("INVALID_ARGUMENT", "these peers serve another cache already");
     }
-    const { limits, session } = this.#options;
-    this.#frames = new FrameServer({ host, limits, sender: session });
+    const { limits, sender } = this.#options;
+    this.#host = host;
+    this.#frames = createFrameServer({ host, limits, sender });
   }
 
   /** Tells the cache that it may have missed what the others were told. */
   rejoined(): void {
-    this.#frames?.host.rejoined?.();
+    this.#host?.rejoined?.();
   }
 
   /** Refuses what is asked from now on, and lets what is under way finish until the time is over. */

@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { ParsecError } from "@parsec/core";
+import { secretKey } from "@parsec/core/transport";
 import {
   type Bucket,
   type BucketEntry,
@@ -12,7 +13,6 @@ import {
   openBucket,
   withoutJetStream,
 } from "@parsec/nats";
-import { toKey } from "./nats-auth.ts";
 import { decodeRecord, encodeRecord, type MemberRecord } from "./nats-member-record.ts";
 import { Members } from "./nats-members.ts";
 import type { ResolvedMembership, ResolvedNatsOptions } from "./nats-options.ts";
@@ -85,7 +85,7 @@ export class NatsMembership {
     this.#options = options;
     this.#settings = parts.settings;
     this.#uplink = parts.uplink;
-    this.#keys = options.secrets.map(toKey);
+    this.#keys = options.secrets.map(secretKey);
     this.#ownKey = `${options.subjects.cluster}.${toToken(options.nodeId)}`;
     this.#onReady = parts.onReady;
     this.#onFailure = parts.onFailure;
@@ -215,7 +215,7 @@ export class NatsMembership {
   }
 
   async #put(bucket: Bucket): Promise<void> {
-    const { nodeId, session, placement } = this.#options;
+    const { nodeId, sender: session, placement } = this.#options;
     const record = { id: nodeId, session, beat: ++this.#beat, placement };
     const bytes = encodeRecord(record, {
       bucketKey: this.#ownKey,
@@ -261,7 +261,7 @@ export class NatsMembership {
   }
 
   #readOwn(record: MemberRecord): void {
-    if (record.session === this.#options.session) {
+    if (record.session === this.#options.sender) {
       this.#members.echo();
       this.#onReady();
       return;

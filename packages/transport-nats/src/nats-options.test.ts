@@ -25,7 +25,7 @@ it("fills in what is not said", () => {
     limits: { maxLookupsSent: 128, maxUnanswered: 4, maxOpen: 64, answerWindowBytes: 524_288 },
     health: { failures: 3, silenceMs: 1000 },
   });
-  expect(resolved.session).not.toBe(resolveNatsOptions(least).session);
+  expect(resolved.sender).not.toBe(resolveNatsOptions(least).sender);
 });
 
 it("names the bucket after the cluster, whatever that is called", () => {
@@ -60,7 +60,7 @@ const wrong: [string, object | null, string][] = [
   ["no options", null, "the options must be an object"],
   ["no cluster", { nodeId: "a" }, "cluster must be text"],
   ["no node id", { cluster: "c" }, "nodeId must be text"],
-  ["insecure false", { ...least, insecure: false }, "insecure may only be left out or true"],
+  ["insecure false", { ...least, insecure: false }, "insecure must be true or left out"],
   ["a placement of its own", { ...least, placement: "ring" }, 'placement must be "slots"'],
   ["a short secret", { ...least, secret: "123456789012345" }, "at least 16 characters"],
   ["no secret in a list", { ...least, secret: [] }, "secret must be a text"],

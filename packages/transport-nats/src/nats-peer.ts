@@ -1,26 +1,18 @@
-import { randomInt } from "node:crypto";
+import { ParsecError } from "@parsec/core";
 import {
-  encodeCancellation,
-  encodeEntries,
-  type FrameChannel,
+  type ControlFrame,
+  createPeerLink,
   type FrameExchange,
-  type FrameInFlight,
-  isParsecError,
-  ParsecError,
-  type Peer,
-  type PeerAnswer,
-  type PeerCallOptions,
-  type PeerHandOver,
+  type ManagedPeer,
+  type OutgoingFrame,
+  type PeerChannel,
   type PeerHealthChange,
-  type PeerInvalidation,
-  PeerLink,
-  type PeerLookup,
-  readTakenOver,
-} from "@parsec/core";
+  type PeerLink,
+} from "@parsec/core/transport";
 import type { NatsUplink } from "@parsec/nats";
-import { MessageSigner, toKey } from "./nats-auth.ts";
+import { MessageSigner } from "./nats-auth.ts";
 import { type CallOptions, type CallWay, callPeer } from "./nats-call.ts";
-import { noMember, notConnected, unreachable } from "./nats-errors.ts";
+import { noMember, notConnected } from "./nats-errors.ts";
 import { FrameRequest } from "./nats-frame-request.ts";
 import type { NatsInbox } from "./nats-inbox.ts";
 import type { ResolvedNatsOptions } from "./nats-options.ts";
@@ -31,154 +23,124 @@ import { readNumbers, writeNumbers } from "./nats-wire.ts";
 const maxCalls = 1024;
 
 /** Another node, asked by frames. */
-export class NatsPeer implements Peer, FrameChannel {
-  readonly id: string;
+export function createNatsPeer(
+  peerId: string,
+  options: ResolvedNatsOptions,
+  parts: {
+    readonly uplink: NatsUplink;
+    readonly inbox: NatsInbox;
+    readonly onChange: (change: PeerHealthChange) => void;
+  },
+): ManagedPeer {
+  const { limits } = options;
+  const channel = new NatsChannel(peerId, options, parts);
+  const link: PeerLink = createPeerLink({
+    ...options,
+    peerId,
+    channel,
+    limits: {
+      ...limits,
+      // A frame of lookups fits into one message of the server that this node is connected to now.
+      get maxFrameBytes(): number {
+        return Math.min(limits.maxFrameBytes, channel.room);
+      },
+    },
+    // Control frames may take several.
+    controlLimits: limits,
+    maxLookupsPerFrame: limits.maxLookupsSent,
+    maxQueued: limits.maxQueued,
+    maxUnheardFrames: limits.maxUnanswered,
+    maxOpenFrames: limits.maxOpen,
+    onChange: parts.onChange,
+  });
+  return {
+    id: peerId,
+    lookup: (lookup, callOptions) => link.lookup(lookup, callOptions),
+    invalidate: (invalidation, callOptions) => link.invalidate(invalidation, callOptions),
+    handOver: (part, callOptions) => link.handOver(part, callOptions),
+    probe: () => link.probe(),
+    close: () => link.close(),
+    async remove() {
+      const cancelTimer = channel.remove();
+      await link.close();
+      cancelTimer();
+    },
+  };
+}
+
+/** Frames as messages on the peer's subject, each with a reply subject of its own. */
+class NatsChannel implements PeerChannel {
+  readonly #peerId: string;
   readonly #options: ResolvedNatsOptions;
   readonly #uplink: NatsUplink;
   readonly #way: CallWay;
-  readonly #link: PeerLink;
   #calls = 0;
   #cancelAudit: (() => void) | undefined = undefined;
   #closed = false;
   #removed = false;
 
   constructor(
-    id: string,
+    peerId: string,
     options: ResolvedNatsOptions,
-    parts: {
-      readonly uplink: NatsUplink;
-      readonly inbox: NatsInbox;
-      readonly onChange: (change: PeerHealthChange) => void;
-    },
+    parts: { readonly uplink: NatsUplink; readonly inbox: NatsInbox },
   ) {
-    this.id = id;
+    this.#peerId = peerId;
     this.#options = options;
     this.#uplink = parts.uplink;
-    const { clock, random, session, limits, health, secrets, subjects } = options;
+    const { clock, sender: session, secrets, subjects } = options;
     const [secret] = secrets;
     const signer =
-      secret === undefined
-        ? undefined
-        : new MessageSigner({ key: toKey(secret), wallNow: Date.now });
+      secret === undefined ? undefined : new MessageSigner({ secret, wallNow: Date.now });
     const sender = new MessageSender({ uplink: parts.uplink, session, signer });
-    this.#way = { peerId: id, subject: subjects.askOf(id), inbox: parts.inbox, sender, clock };
-    this.#link = new PeerLink({
-      peerId: id,
-      channel: this,
-      tell: ({ bytes, timeoutMs, signal }, read) => this.#tell(bytes, { timeoutMs, signal, read }),
-      ping: (signal) => this.#ping(signal),
-      clock,
-      random,
-      sender: session,
-      limits: {
-        ...limits,
-        // A frame fits into one message, as long as they are on the server that we are on now.
-        get maxFrameBytes(): number {
-          return Math.min(limits.maxFrameBytes, sender.room);
-        },
-      },
-      // What is told may take several.
-      tellLimits: limits,
-      maxLookupsPerFrame: limits.maxLookupsSent,
-      maxQueued: limits.maxQueued,
-      maxUnheardFrames: limits.maxUnanswered,
-      maxOpenFrames: limits.maxOpen,
-      health,
-      onChange: parts.onChange,
-    });
+    this.#way = { peerId, subject: subjects.askOf(peerId), inbox: parts.inbox, sender, clock };
   }
 
-  lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
-    if (this.#removed) return Promise.reject(noMember(this.id));
-    // Not the peer's fault: it must not be left out, and be asked at once when the connection is back.
-    if (!this.#uplink.connected && !this.#closed) {
-      return Promise.reject(notConnected(this.id, this.#uplink.lastError));
-    }
-    return this.#link.lookup(lookup, options);
+  /** Bytes of a frame that fit into one message. */
+  get room(): number {
+    return this.#way.sender.room;
   }
 
-  invalidate(
-    invalidation: PeerInvalidation,
-    options: PeerCallOptions & { readonly timeoutMs: number },
-  ): Promise<void> {
-    return this.#link.invalidate(invalidation, options);
+  /** A lost connection to NATS is not the peer's fault: it must be asked at once when the connection is back. */
+  refusal(): ParsecError | undefined {
+    if (this.#removed) return noMember(this.#peerId);
+    if (this.#uplink.connected || this.#closed) return undefined;
+    return notConnected(this.#peerId, this.#uplink.lastError);
   }
-
-  async handOver(
-    part: PeerHandOver,
-    options: PeerCallOptions & { readonly timeoutMs: number },
-  ): Promise<number> {
-    const { limits, session } = this.#options;
-    const frameId = randomInt(1, 2 ** 32);
-    const body = encodeEntries({ frameId, sender: session, part }, limits);
-    return this.#tell(body, { ...options, read: (answer) => readTakenOver(answer, frameId) });
-  }
-
-  /** Sends a frame that the peer has to apply, and waits until it says so. */
-  async #tell<Outcome>(
-    body: Buffer,
-    options: PeerCallOptions & {
-      readonly timeoutMs: number;
-      readonly read: (answer: Buffer) => Outcome;
-    },
-  ): Promise<Outcome> {
-    if (this.#removed) throw noMember(this.id);
-    if (this.#closed) throw new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
-    const timeoutMs = this.#link.patience(options.timeoutMs);
-    const { signal } = options;
-    try {
-      const answer = await this.#call({ kind: "ask", body, timeoutMs, signal });
-      const outcome = options.read(answer);
-      this.#link.answered();
-      return outcome;
-    } catch (error) {
-      const failure = isParsecError(error) && error.code !== "MALFORMED_FRAME";
-      const typed = failure ? error : unreachable(this.id, error);
-      if (typed.code === "PEER_UNREACHABLE" && this.#uplink.connected) this.#link.failed(typed);
-      throw typed;
-    }
-  }
-
-  send(frame: FrameInFlight): FrameExchange {
+  send(frame: OutgoingFrame): FrameExchange {
     const request = new FrameRequest(frame, this.#way);
     this.#auditLater();
     return request;
   }
 
-  forget(frameId: number, indexes: readonly number[]): void {
-    const { session } = this.#options;
+  control({ bytes, timeoutMs, signal }: ControlFrame): Promise<Uint8Array> {
+    return this.#call({ kind: "ask", body: bytes, timeoutMs, signal });
+  }
+
+  cancel({ bytes }: { readonly bytes: Buffer }): void {
     const { subject, sender, peerId } = this.#way;
     try {
-      sender.ask(encodeCancellation({ frameId, sender: session, indexes }), { subject, peerId });
+      sender.ask(bytes, { subject, peerId });
     } catch {
-      // Then the owner loads in vain; its own timeout ends that.
+      // The owner then goes on loading; its own timeout ends that.
     }
   }
 
-  probe(): void {
-    this.#link.probe();
+  /** The peer is not a member any more. Returns what ends the time that calls under way have left. */
+  remove(): () => void {
+    this.#removed = true;
+    const { clock, closeTimeoutMs } = this.#options;
+    return clock.schedule(closeTimeoutMs * 0.9, () => {
+      this.#way.inbox.failAllTo(this.#peerId, noMember(this.#peerId));
+    });
   }
 
-  /** Takes no more calls, lets those under way finish for a while, and rejects the rest with `CLOSED`. */
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
-    await this.#link.close(this.#options.closeTimeoutMs);
     this.#cancelAudit?.();
     this.#cancelAudit = undefined;
   }
 
-  /** The same for a peer that is no member any more: to those who wait, it is unreachable. */
-  async remove(): Promise<void> {
-    this.#removed = true;
-    const { clock, closeTimeoutMs } = this.#options;
-    const cancelTimer = clock.schedule(closeTimeoutMs * 0.9, () => {
-      this.#way.inbox.failAllTo(this.id, noMember(this.id));
-    });
-    await this.close();
-    cancelTimer();
-  }
-
-  async #ping(signal: AbortSignal): Promise<void> {
+  async ping(signal: AbortSignal): Promise<void> {
     // Nothing can be said about the peer while this node itself is cut off.
     if (!this.#uplink.connected) return;
     const { pingTimeoutMs } = this.#options.health;
@@ -187,7 +149,7 @@ export class NatsPeer implements Peer, FrameChannel {
 
   async #call(options: CallOptions): Promise<Buffer> {
     if (this.#calls >= maxCalls) {
-      throw new ParsecError("OVERLOADED", `${maxCalls} requests to ${this.id} are under way`);
+      throw new ParsecError("OVERLOADED", `${maxCalls} requests to ${this.#peerId} are under way`);
     }
     this.#calls++;
     try {
@@ -216,7 +178,7 @@ export class NatsPeer implements Peer, FrameChannel {
   #audit(): void {
     const { inbox, sender } = this.#way;
     const { clock, health } = this.#options;
-    const open = inbox.openTo(this.id);
+    const open = inbox.openTo(this.#peerId);
     if (open.length === 0) return;
     this.#auditLater();
     const due = clock.now() - health.silenceMs;

@@ -1,12 +1,14 @@
-import { FollowedPeers, type PeerCallOptions, type PeerHost, type PeerPicker } from "@parsec/core";
-import { MessageVerifier, toKey } from "./nats-auth.ts";
+import type { PeerCallOptions, PeerHost, PeerPicker } from "@parsec/core";
+import { createPeerSet } from "@parsec/core/transport";
+import { MessageVerifier } from "./nats-auth.ts";
 import { NatsHandler } from "./nats-handler.ts";
 import { NatsInbox } from "./nats-inbox.ts";
 import { NatsMembership } from "./nats-membership.ts";
 import { type NatsPeersOptions, resolveNatsOptions } from "./nats-options.ts";
-import { NatsPicker } from "./nats-picker.ts";
+import { createNatsPeer } from "./nats-peer.ts";
 import { Readiness } from "./nats-readiness.ts";
 import { Refusals } from "./nats-refusals.ts";
+import { checkMembers } from "./nats-subjects.ts";
 import { createPeersUplink } from "./nats-uplink.ts";
 
 /** How a node stands with NATS at the moment. */
@@ -55,7 +57,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
     secrets.length === 0
       ? undefined
       : new MessageVerifier({
-          keys: secrets.map(toKey),
+          secrets,
           windowMs: limits.maxClockSkewMs,
           wallNow: Date.now,
         });
@@ -67,29 +69,46 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
     verifier,
     onRefused: () => refusals.note("an answer that is not signed by this cluster"),
   });
-  const picker = new NatsPicker(resolved, { uplink, inbox });
-  let givenByHand = false;
   let members: NatsMembership | undefined;
-  if (membership.kind === "kv") {
-    members = new NatsMembership(resolved, {
-      settings: membership,
-      uplink,
-      onMembers: (ids) => {
-        if (!givenByHand) picker.updatePeers(ids);
-      },
-      onAlive: (id) => picker.probe(id),
-      onReady: () => readiness.succeed(),
-      onFailure: (error) => {
-        if (error.code === "INVALID_ARGUMENT") readiness.fail(error);
-      },
-      onRefused: (reason) => refusals.note(reason),
-      onRejoined: () => handler.rejoined(),
-    });
-  } else uplink.listen({ up: () => readiness.succeed() });
-  const followed = new FollowedPeers(picker, {
-    discovery: membership.kind === "static" ? membership.discovery : undefined,
-    onWarning: (message) =>
-      resolved.onWarning({ kind: "membership", peerId: picker.selfId, message }),
+  const { nodeId } = resolved;
+  const peers = createPeerSet({
+    selfId: nodeId,
+    ids: membership.kind === "static" ? membership.ids : [nodeId],
+    placement: resolved.placement,
+    discovery:
+      membership.kind === "static"
+        ? membership.discovery
+        : {
+            start({ onPeers }) {
+              members = new NatsMembership(resolved, {
+                settings: membership,
+                uplink,
+                onMembers: onPeers,
+                onAlive: (id) => peers.get(id)?.probe?.(),
+                onReady: () => readiness.succeed(),
+                onFailure: (error) => {
+                  if (error.code === "INVALID_ARGUMENT") readiness.fail(error);
+                },
+                onRefused: (reason) => refusals.note(reason),
+                onRejoined: () => handler.rejoined(),
+              });
+            },
+            // A node that was given its members by hand goes on announcing itself until it leaves.
+            close() {},
+          },
+    checkIds: (ids) => checkMembers("ids", { nodeId, ids }),
+    createPeer: (id, onChange) => createNatsPeer(id, resolved, { uplink, inbox, onChange }),
+    onWarning(warning) {
+      const kind = warning.kind === "discovery" ? "membership" : warning.kind;
+      resolved.onWarning({ ...warning, kind });
+    },
+  });
+  uplink.listen({
+    up() {
+      if (membership.kind === "static") readiness.succeed();
+      // A peer that was down may have been back for long when this node is.
+      for (const peer of peers.peers()) peer.probe?.();
+    },
   });
   uplink.start();
 
@@ -97,19 +116,13 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
     readiness.close();
     // First of all, so that nobody asks this node any more while it finishes what it was asked.
     await members?.leave();
-    await Promise.all([followed.close(), handler.close(), picker.close()]);
+    await Promise.all([handler.close(), peers.close()]);
     await inbox.end();
     await uplink.close();
   };
   let closing: Promise<void> | undefined;
   return {
-    selfId: picker.selfId,
-    peers: () => picker.peers(),
-    pick: (key, without) => picker.pick(key, without),
-    updatePeers(ids) {
-      followed.updatePeers(ids);
-      givenByHand = true;
-    },
+    ...peers,
     attach: (host: PeerHost) => handler.attach(host),
     ready: (waiting) => readiness.wait(waiting?.signal),
     stats: () => ({
@@ -118,7 +131,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
       serverVersion: uplink.client?.info?.version,
       reconnects: uplink.reconnects,
       ready: readiness.isReady,
-      members: [picker.selfId, ...picker.peers().map(({ id }) => id)].sort(),
+      members: [nodeId, ...peers.peers().map(({ id }) => id)].sort(),
       refused: refusals.count,
       lastError: uplink.lastError?.message,
     }),

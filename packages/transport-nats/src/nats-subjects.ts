@@ -1,4 +1,6 @@
-import { describe, keyFromBytes, keyToBytes, ParsecError } from "@parsec/core";
+import { ParsecError } from "@parsec/core";
+import { describe } from "@parsec/core/authoring";
+import { keyFromBytes, keyToBytes } from "@parsec/core/transport";
 
 /*
  * parsec.<cluster>.<node>.ask                    what a node is asked
@@ -63,7 +65,7 @@ export function checkName(field: string, name: unknown): string {
   }
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `${field} must be text of 1 to ${longestIdBytes} bytes, not ${describe(name)}`,
+    `${field} must be text of 1 to ${longestIdBytes} bytes, got ${describe(name)}`,
   );
 }
 

@@ -1,12 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
-import {
-  FrameServer,
-  type Peer,
-  type PeerLookup,
-  requestKind,
-  resolveFrameLimits,
-} from "@parsec/core";
+import type { Peer, PeerLookup } from "@parsec/core";
+import { createFrameServer, requestKind, resolveFrameLimits } from "@parsec/core/transport";
 import { describeOnServers } from "@parsec/nats-fixtures";
 import { createManualClock, type ManualClock } from "@parsec/testkit";
 import { afterEach, expect, it } from "vitest";
@@ -108,7 +103,7 @@ function questionOf(client: NatsConnection, message: Msg): Question {
     body,
     get sound() {
       let bytes: Buffer<ArrayBufferLike> = Buffer.alloc(0);
-      const server = new FrameServer({
+      const server = createFrameServer({
         host: {
           lookup: ({ key }) => ({ value: Buffer.from(key), ttlMs: 1, fence: 0, ratePerMinute: 0 }),
           invalidate: () => {},

@@ -58,7 +58,7 @@ describeWithPrograms((startServer) => {
       // Nobody went on without anybody, so nothing has to be forgotten.
       expect(told("membership")).toBe(0);
       // A node that is back before its peer finds it unreachable for a moment.
-      await until(() => told("peer-left-out") === told("peer-taken-back"));
+      await until(() => told("peer-down") === told("peer-up"));
     }
     await cluster.close();
     await server.dispose();

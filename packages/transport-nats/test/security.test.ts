@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { encodeInvalidations, type PeerLookup } from "@parsec/core";
+import type { PeerLookup } from "@parsec/core";
+import { encodeInvalidations } from "@parsec/core/transport";
 import { describeOnServers, describeWithPrograms } from "@parsec/nats-fixtures";
 import {
   createManualClock,

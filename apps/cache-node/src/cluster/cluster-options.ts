@@ -96,6 +96,6 @@ function portsFrom(text: string): readonly number[] {
   if (first + nodeCount - 1 <= 65_535) {
     return Array.from({ length: nodeCount }, (_, index) => first + index);
   }
-  const message = `--port must be a port from 0 to ${65_536 - nodeCount}, not ${JSON.stringify(text)}`;
+  const message = `--port must be a port from 0 to ${65_536 - nodeCount}, got ${JSON.stringify(text)}`;
   throw new ParsecError("INVALID_ARGUMENT", message);
 }

@@ -17,6 +17,6 @@ export function parseListenAddress(name: string, text: string): ListenAddress {
   if (port <= 65_535) return { host: (bracketed ?? plain) || undefined, port };
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `${name} must be an address to listen on, such as :8081, 127.0.0.1:8081 or [::1]:8081, not ${JSON.stringify(text)}`,
+    `${name} must be an address to listen on, such as :8081, 127.0.0.1:8081 or [::1]:8081, got ${JSON.stringify(text)}`,
   );
 }

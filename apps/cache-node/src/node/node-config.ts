@@ -75,7 +75,7 @@ function countUpTo(max: number): (source: string, text: string) => number {
   return (source, text) => {
     const count = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (count >= 1 && count <= max) return count;
-    throw invalid(source, `must be a whole number from 1 to ${max}, not ${JSON.stringify(text)}`);
+    throw invalid(source, `must be a whole number from 1 to ${max}, got ${JSON.stringify(text)}`);
   };
 }
 

@@ -1,8 +1,8 @@
-import { isParsecError, ParsecError } from "../errors.ts";
-import { describe } from "../option-checks.ts";
+import { isParsecError } from "../errors.ts";
+import { describe, invalidArgument } from "../option-checks.ts";
 import { createDnsDiscovery, type DnsDiscovery } from "./dns-discovery.ts";
 import type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
-import { checkedSpelling } from "./node-id.ts";
+import { checkedNodeId } from "./node-id.ts";
 
 const schemes: readonly string[] = ["http:", "https:", "grpc:", "grpcs:"];
 
@@ -31,7 +31,8 @@ export function clusterConfigFromEnv(
   const urls = listed(env.PARSEC_PEER_URLS);
   const dnsName = env.PARSEC_PEER_DNS?.trim() ?? "";
   if (dnsName !== "") {
-    if (urls.length > 0) throw invalid("PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude each other");
+    if (urls.length > 0)
+      throw invalidArgument("PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude each other");
     return { selfUrl, peerUrls: [selfUrl], discovery: discoveryOf(dnsName, { env, selfUrl }) };
   }
   if (urls.length === 0) return { selfUrl, peerUrls: [selfUrl] };
@@ -57,7 +58,7 @@ function discoveryOf(
       ...(refreshMs === "" ? {} : { refreshMs: Number(refreshMs) }),
     }),
   );
-  naming("PARSEC_SELF_URL", () => checkedSpelling(selfUrl, record));
+  naming("PARSEC_SELF_URL", () => checkedNodeId(selfUrl, record));
   return discovery;
 }
 
@@ -75,7 +76,7 @@ function naming<Made>(variable: string, make: () => Made): Made {
     if (!isParsecError(error)) throw error;
     const [, field = "", rest = ""] = /^(\w+)( .*)$/s.exec(error.message) ?? [];
     const named = variables[field as keyof DnsDiscoveryOptions];
-    throw invalid(named === undefined ? `${variable}: ${error.message}` : named + rest);
+    throw invalidArgument(named === undefined ? `${variable}: ${error.message}` : named + rest);
   }
 }
 
@@ -89,16 +90,12 @@ function checkedUrl(variable: string, text: string): string {
   try {
     url = new URL(text);
   } catch {
-    throw invalid(`${variable} has ${describe(text)}, which is no URL`);
+    throw invalidArgument(`${variable} has ${describe(text)}, which is no URL`);
   }
   if (!schemes.includes(url.protocol)) {
-    throw invalid(
+    throw invalidArgument(
       `${variable} has ${describe(text)}; only http:, https:, grpc: and grpcs: are possible`,
     );
   }
   return text.endsWith("/") ? text.slice(0, -1) : text;
-}
-
-function invalid(message: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", message);
 }

@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import { type Clock, createSystemClock } from "../clock.ts";
-import { ParsecError } from "../errors.ts";
-import { describe, rangeOption, wholeOption } from "../option-checks.ts";
+import { describe, invalidArgument, rangeOption, wholeOption } from "../option-checks.ts";
 import { type DnsSearch, systemSearch } from "./dns-search.ts";
 import { isHostName } from "./node-id.ts";
 
@@ -46,13 +45,13 @@ const hourMs = 3_600_000;
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and what it may be. */
 export function resolveDnsOptions(options: DnsDiscoveryOptions): ResolvedDnsOptions {
   if (typeof options !== "object" || options === null) {
-    throw invalid(`the options must be an object, not ${describe(options)}`);
+    throw invalidArgument(`the options must be an object, got ${describe(options)}`);
   }
   const name = checkName(options.name);
   const refreshMs = rangeOption("refreshMs", options.refreshMs, [5000, 10, 24 * hourMs]);
   const record = options.record ?? (name.startsWith("_") ? "srv" : "address");
   if (record !== "address" && record !== "srv") {
-    throw invalid(`record must be "address" or "srv", not ${describe(record)}`);
+    throw invalidArgument(`record must be "address" or "srv", got ${describe(record)}`);
   }
   return {
     name,
@@ -75,8 +74,8 @@ export function resolveDnsOptions(options: DnsDiscoveryOptions): ResolvedDnsOpti
 
 function checkName(name: unknown): string {
   if (isDnsName(name)) return name;
-  throw invalid(
-    `name must be a DNS name such as "parsec-peers", without scheme and port, not ${describe(name)}`,
+  throw invalidArgument(
+    `name must be a DNS name such as "parsec-peers", without scheme and port, got ${describe(name)}`,
   );
 }
 
@@ -90,7 +89,9 @@ function resolveSearch(options: DnsDiscoveryOptions): () => Promise<DnsSearch> {
   const domains = searchDomains ?? [];
   const valid = Array.isArray(domains) && domains.every(isDnsName);
   if (!valid) {
-    throw invalid('searchDomains must be an array of DNS names such as "svc.cluster.local"');
+    throw invalidArgument(
+      'searchDomains must be an array of DNS names such as "svc.cluster.local"',
+    );
   }
   const search = { domains, ndots: Number.POSITIVE_INFINITY };
   return async () => search;
@@ -99,12 +100,12 @@ function resolveSearch(options: DnsDiscoveryOptions): () => Promise<DnsSearch> {
 function checkServers(servers: unknown): readonly string[] | undefined {
   if (servers === undefined) return undefined;
   if (!Array.isArray(servers) || servers.length === 0) {
-    throw invalid("servers must be an array of addresses, with at least one");
+    throw invalidArgument("servers must be an array of addresses, with at least one");
   }
   for (const server of servers) {
     if (isServer(server)) continue;
-    throw invalid(
-      `servers must be addresses such as "10.0.0.2", "10.0.0.2:53" or "[fd00::2]:53", not ${describe(server)}`,
+    throw invalidArgument(
+      `servers must be addresses such as "10.0.0.2", "10.0.0.2:53" or "[fd00::2]:53", got ${describe(server)}`,
     );
   }
   return servers;
@@ -117,8 +118,4 @@ function isServer(server: unknown): boolean {
   const version = isIP(address.replace(/^\[(.*)\]$/, "$1"));
   const isSpelledRight = version === 4 ? !address.startsWith("[") : address.startsWith("[");
   return version !== 0 && isSpelledRight && Number(port) >= 1 && Number(port) <= 65_535;
-}
-
-function invalid(message: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", message);
 }

@@ -1,5 +1,5 @@
 import { ParsecError } from "../errors.ts";
-import { describe } from "../option-checks.ts";
+import { describe, invalidArgument } from "../option-checks.ts";
 import type { PeerCallOptions } from "../peer.ts";
 import {
   type DnsDiscoveryOptions,
@@ -9,7 +9,7 @@ import {
 import { type DnsAnswer, DnsQuery } from "./dns-query.ts";
 import { FirstAnswer } from "./first-answer.ts";
 import { ListedNodes } from "./listed-nodes.ts";
-import { checkedSpelling, type NodeSpelling } from "./node-id.ts";
+import { checkedNodeId, type NodeIdFormat } from "./node-id.ts";
 import type { DiscoveringNode, PeerDiscovery } from "./peer-discovery.ts";
 
 /** What a DNS discovery has seen. */
@@ -59,7 +59,7 @@ const patientAnswers = 3;
 /** The node whose peers are looked for, and how they are called. */
 interface LookedFor {
   readonly self: DiscoveringNode;
-  readonly spelling: NodeSpelling;
+  readonly spelling: NodeIdFormat;
 }
 
 class DnsLookout {
@@ -88,8 +88,9 @@ class DnsLookout {
 
   start(self: DiscoveringNode): void {
     if (this.#closed) throw new ParsecError("CLOSED", "the discovery was closed");
-    if (this.#node !== undefined) throw invalid("a discovery serves one node; make another");
-    this.#node = { self, spelling: checkedSpelling(self.selfId, this.#options.record) };
+    if (this.#node !== undefined)
+      throw invalidArgument("a discovery serves one node; make another");
+    this.#node = { self, spelling: checkedNodeId(self.selfId, this.#options.record) };
     void this.#refresh(this.#node);
   }
 
@@ -143,7 +144,7 @@ class DnsLookout {
     this.#tell(trouble, node.self);
   }
 
-  async #ask({ family }: NodeSpelling): Promise<DnsAnswer> {
+  async #ask({ family }: NodeIdFormat): Promise<DnsAnswer> {
     const { clock, servers, search, timeoutMs, maxPeers, record, name } = this.#options;
     const query = new DnsQuery({ servers, search, timeoutMs, maxEntries: maxPeers });
     this.#query = query;
@@ -212,8 +213,4 @@ class DnsLookout {
 function reasonOf(error: unknown): string {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   return String(code ?? message);
-}
-
-function invalid(message: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", message);
 }

@@ -1,61 +1,44 @@
-import { ParsecError } from "../errors.ts";
+import { untilAborted } from "../abort.ts";
+import type { ParsecError } from "../errors.ts";
 
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Something that happens once, and those who wait for it. */
+/** An event that happens once, such as the first answer of a discovery, and those who wait for it. */
 export class FirstAnswer {
-  readonly #waiting: Set<(error: ParsecError | undefined) => void> = new Set();
-  /** Undefined until it has happened, or will not happen any more. */
-  #outcome: { readonly error: ParsecError | undefined } | undefined = undefined;
+  readonly #promise: Promise<void>;
+  #resolve!: () => void;
+  #reject!: (error: ParsecError) => void;
+  #closed: ParsecError | undefined = undefined;
 
-  /** It has happened. */
-  arrive(): void {
-    if (this.#outcome === undefined) this.#settle(undefined);
-  }
-
-  /** It will not happen any more. */
-  close(error: ParsecError): void {
-    this.#settle(error);
-  }
-
-  /** Resolves when it has happened. Rejects with the error it was closed with, or `ABORTED` when `signal` fires. */
-  wait(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#outcome !== undefined) {
-        if (this.#outcome.error === undefined) resolve();
-        else reject(this.#outcome.error);
-        return;
-      }
-      if (signal?.aborted) {
-        reject(abortedError(signal));
-        return;
-      }
-      // The timers of a discovery do not keep a process alive; somebody who waits for it does.
-      const alive = setInterval(() => {}, longestTimerMs);
-      const abort = (): void => {
-        clearInterval(alive);
-        this.#waiting.delete(settle);
-        reject(abortedError(signal));
-      };
-      const settle = (error: ParsecError | undefined): void => {
-        clearInterval(alive);
-        signal?.removeEventListener("abort", abort);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      this.#waiting.add(settle);
-      signal?.addEventListener("abort", abort, { once: true });
+  constructor() {
+    this.#promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
+    // Nobody may be waiting when it is closed, which must not end the process.
+    this.#promise.catch(() => {});
   }
 
-  #settle(error: ParsecError | undefined): void {
-    this.#outcome = { error };
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const settle of waiting) settle(error);
+  /** The event has happened. */
+  arrive(): void {
+    this.#resolve();
   }
-}
 
-function abortedError(signal: AbortSignal | undefined): ParsecError {
-  return new ParsecError("ABORTED", "the caller waits no longer", { cause: signal?.reason });
+  /** Waiters, now and later, reject with `error`. */
+  close(error: ParsecError): void {
+    this.#closed = error;
+    this.#reject(error);
+  }
+
+  /** Resolves when the event has happened. Rejects with the error it was closed with, or `ABORTED` when `signal` fires. */
+  async wait(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed;
+    // The timers of a discovery do not keep a process alive; a caller that waits for it does.
+    const alive = setInterval(() => {}, longestTimerMs);
+    try {
+      await untilAborted(this.#promise, signal);
+    } finally {
+      clearInterval(alive);
+    }
+  }
 }

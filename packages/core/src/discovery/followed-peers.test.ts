@@ -46,7 +46,10 @@ describe("peers that a discovery finds", () => {
     find.onPeers(["bad"]);
     find.onWarning("look out");
     expect(memberships).toEqual([]);
-    expect(warnings).toEqual(["what the discovery found is of no use: bad is no node", "look out"]);
+    expect(warnings).toEqual([
+      "discovery returned an invalid peer list: bad is no node",
+      "look out",
+    ]);
   });
 
   it("count no more once a membership was given by hand, which ends the discovery", () => {
@@ -66,7 +69,7 @@ describe("peers that a discovery finds", () => {
       throw new Error("stuck");
     });
     await followed.close();
-    expect(warnings).toEqual(["the discovery did not close: stuck"]);
+    expect(warnings).toEqual(["discovery failed to close: stuck"]);
   });
 
   it("need no discovery", async () => {

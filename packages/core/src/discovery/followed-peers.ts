@@ -1,9 +1,8 @@
-import { ParsecError } from "../errors.ts";
-import { describe } from "../option-checks.ts";
+import { describe, invalidArgument } from "../option-checks.ts";
 import type { PeerPicker } from "../peer.ts";
 import type { PeerDiscovery } from "./peer-discovery.ts";
 
-/** Whose membership it is: a discovery's, until somebody gives one by hand. */
+/** Members that a discovery finds, until `updatePeers` is called by hand. */
 export class FollowedPeers {
   readonly #picker: Pick<PeerPicker, "selfId" | "updatePeers">;
   readonly #discovery: PeerDiscovery | undefined;
@@ -42,7 +41,7 @@ export class FollowedPeers {
     try {
       await this.#discovery?.close();
     } catch (error) {
-      this.#onWarning(`the discovery did not close: ${reasonOf(error)}`);
+      this.#onWarning(`discovery failed to close: ${reasonOf(error)}`);
     }
   }
 
@@ -51,7 +50,7 @@ export class FollowedPeers {
     try {
       this.#picker.updatePeers([...new Set([this.#picker.selfId, ...ids])]);
     } catch (error) {
-      this.#onWarning(`what the discovery found is of no use: ${reasonOf(error)}`);
+      this.#onWarning(`discovery returned an invalid peer list: ${reasonOf(error)}`);
     }
   }
 }
@@ -61,9 +60,8 @@ export function discoveryOption(given: PeerDiscovery | undefined): PeerDiscovery
   if (given === undefined) return undefined;
   const { start, close } = (given ?? {}) as Partial<Record<keyof PeerDiscovery, unknown>>;
   if (typeof start === "function" && typeof close === "function") return given;
-  throw new ParsecError(
-    "INVALID_ARGUMENT",
-    `discovery must have start and close, such as createDnsDiscovery({ … }), not ${describe(given)}`,
+  throw invalidArgument(
+    `discovery must have start and close, such as createDnsDiscovery({ … }), got ${describe(given)}`,
   );
 }
 

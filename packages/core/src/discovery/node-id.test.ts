@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkedSpelling, isHostName } from "./node-id.ts";
+import { checkedNodeId, isHostName } from "./node-id.ts";
 
 describe("the spelling of a node's id", () => {
   it.each([
@@ -9,13 +9,13 @@ describe("the spelling of a node's id", () => {
     ["10.0.0.7", 4, "10.0.0.8", "10.0.0.8"],
     ["grpc://[fd00::7]:50051", 6, "FD00:0:0:0::8", "grpc://[fd00::8]:50051"],
   ] as const)("%s (IPv%d) makes %s into %s", (selfId, family, host, id) => {
-    const spelling = checkedSpelling(selfId, "address");
+    const spelling = checkedNodeId(selfId, "address");
     expect(spelling.family).toBe(family);
     expect(spelling.idOf(host)).toBe(id);
   });
 
   it("takes a port of its own from each SRV record", () => {
-    const spelling = checkedSpelling("http://node-1:8080", "srv");
+    const spelling = checkedNodeId("http://node-1:8080", "srv");
     expect(spelling.family).toBeUndefined();
     expect(spelling.idOf("Node-2.Shop.Example.", 81)).toBe("http://node-2.shop.example:81");
   });
@@ -35,7 +35,7 @@ describe("the spelling of a node's id", () => {
     "x".repeat(64),
     "x.".repeat(150),
   ])("finds no host in %j", (host) => {
-    expect(checkedSpelling("http://node-1:8080", "srv").idOf(host, 80)).toBeUndefined();
+    expect(checkedNodeId("http://node-1:8080", "srv").idOf(host, 80)).toBeUndefined();
   });
 
   it.each([
@@ -48,7 +48,7 @@ describe("the spelling of a node's id", () => {
     ["http://10.0.0.1:8080/path", "address", /host and port/],
     ["", "address", /host and port/],
   ] as const)("refuses %j by %s", (selfId, record, message) => {
-    expect(() => checkedSpelling(selfId, record)).toThrow(
+    expect(() => checkedNodeId(selfId, record)).toThrow(
       expect.objectContaining({
         code: "INVALID_ARGUMENT",
         message: expect.stringMatching(message),

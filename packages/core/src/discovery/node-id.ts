@@ -1,9 +1,8 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { ParsecError } from "../errors.ts";
-import { describe } from "../option-checks.ts";
+import { describe, invalidArgument } from "../option-checks.ts";
 
 /** How the nodes of a cluster are called, learnt from how one of them is. */
-export interface NodeSpelling {
+export interface NodeIdFormat {
   /** Which addresses its nodes are called by; undefined when they are called by names. */
   readonly family: 4 | 6 | undefined;
   /** Whether an id says the port. */
@@ -17,15 +16,15 @@ const labelShape = /^[a-z0-9_-]{1,63}$/;
 const longestName = 253;
 
 /** Throws `INVALID_ARGUMENT` when a node of this id cannot be found by records of this kind. */
-export function checkedSpelling(selfId: string, record: "address" | "srv"): NodeSpelling {
+export function checkedNodeId(selfId: string, record: "address" | "srv"): NodeIdFormat {
   const spelling = spellingOf(selfId);
   if (record === "address" && spelling.family === undefined) {
-    throw invalid(
-      `DNS lists nodes by address, so this node must be called by its own, such as http://10.0.0.7:8080 (in Kubernetes: http://$(POD_IP):8080), not ${describe(selfId)}`,
+    throw invalidArgument(
+      `DNS lists nodes by address, so this node must be called by its own, such as http://10.0.0.7:8080 (in Kubernetes: http://$(POD_IP):8080), got ${describe(selfId)}`,
     );
   }
   if (record === "srv" && !spelling.hasPort) {
-    throw invalid(
+    throw invalidArgument(
       `DNS lists nodes with their ports, so this node must name its own: ${describe(selfId)}`,
     );
   }
@@ -36,10 +35,10 @@ export function checkedSpelling(selfId: string, record: "address" | "srv"): Node
  * Reads an id such as `http://10.0.0.7:8080`, `10.0.0.7:50051` or `node-1`. Placement hashes the text, so
  * an id that other nodes would spell otherwise is refused as `INVALID_ARGUMENT`.
  */
-function spellingOf(selfId: string): NodeSpelling {
+function spellingOf(selfId: string): NodeIdFormat {
   const [, prefix = "", written, port] = idShape.exec(selfId) ?? [];
   if (written === undefined) {
-    throw invalid(
+    throw invalidArgument(
       `DNS finds nodes by host and port, which ${describe(selfId)} does not consist of; write IPv6 in brackets`,
     );
   }
@@ -52,7 +51,7 @@ function spellingOf(selfId: string): NodeSpelling {
   };
   const expected = port === undefined ? idOf(host) : idOf(host, Number(port.slice(1)));
   if (expected !== selfId) {
-    throw invalid(
+    throw invalidArgument(
       `this node is called ${describe(selfId)}, which others find by DNS as ${describe(expected)}; call it that, because the text places the keys`,
     );
   }
@@ -74,8 +73,4 @@ function spelledHost(host: string): string | undefined {
 export function isHostName(name: string): boolean {
   const labels = name.replace(/\.$/, "").toLowerCase().split(".");
   return name.length <= longestName && labels.every((label) => labelShape.test(label));
-}
-
-function invalid(message: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", message);
 }

@@ -1,7 +1,7 @@
 import { isParsecError } from "../errors.ts";
 import { newFence } from "../invalidation/fences.ts";
 import type { PeerEntry, PeerHandOver } from "../peer.ts";
-import type { GroupParts } from "./group-context.ts";
+import type { GroupContext } from "./group-context.ts";
 
 /** Leaving peers, and parts of theirs under way, that are told apart at once. */
 const keptTickets = 64;
@@ -12,11 +12,11 @@ const keptTickets = 64;
  * was still there, however long the message was under way, and counts its time to live from then.
  */
 export class EntryExchange<Input, T> {
-  readonly #group: GroupParts<Input, T>;
+  readonly #group: GroupContext<Input, T>;
   /** When each ticket was given. It is good for one part. */
   readonly #tickets: Map<number, number> = new Map();
 
-  constructor(group: GroupParts<Input, T>) {
+  constructor(group: GroupContext<Input, T>) {
     this.#group = group;
   }
 

@@ -2,7 +2,7 @@ import type { ResolvedPolicy } from "../cache-policy.ts";
 import type { Clock } from "../clock.ts";
 import type { GroupCounters } from "../group-stats.ts";
 import type { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
-import type { Sweeps } from "../invalidation/recent-sweeps.ts";
+import type { RecentSweeps } from "../invalidation/recent-sweeps.ts";
 import type { GroupMemory } from "../memory/group-memory.ts";
 import type { PeerPicker } from "../peer.ts";
 import type { WarmUp } from "../rebalance/warm-up.ts";
@@ -22,7 +22,7 @@ export interface NodeContext {
 }
 
 /** What the parts of one group share. */
-export interface GroupParts<Input, T> {
+export interface GroupContext<Input, T> {
   readonly name: string;
   readonly policy: ResolvedPolicy;
   readonly limits: GroupLimits;
@@ -30,5 +30,5 @@ export interface GroupParts<Input, T> {
   readonly node: NodeContext;
   readonly memory: GroupMemory<T>;
   readonly counters: GroupCounters;
-  readonly sweeps: Sweeps;
+  readonly sweeps: RecentSweeps;
 }

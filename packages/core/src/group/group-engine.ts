@@ -1,9 +1,10 @@
+import { abortedError } from "../abort.ts";
 import type { ResolvedPolicy } from "../cache-policy.ts";
 import { ParsecError } from "../errors.ts";
 import { GroupCounters, type GroupStats } from "../group-stats.ts";
 import { newFence } from "../invalidation/fences.ts";
 import { type InvalidationResult, invalidateEverywhere } from "../invalidation/invalidation.ts";
-import { Sweeps } from "../invalidation/recent-sweeps.ts";
+import { RecentSweeps } from "../invalidation/recent-sweeps.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
 import { canonicalKey } from "../key-bytes.ts";
 import { hashKey } from "../key-hash.ts";
@@ -20,14 +21,14 @@ import type {
   PeerLookup,
 } from "../peer.ts";
 import { EntryExchange } from "./entry-exchange.ts";
-import type { GroupParts, NodeContext } from "./group-context.ts";
+import type { GroupContext, NodeContext } from "./group-context.ts";
 import { GroupLimits } from "./group-limits.ts";
-import type { Loaded } from "./loaded-value.ts";
+import type { LoadedValue } from "./loaded-value.ts";
 import type { Origin } from "./origin.ts";
-import { OriginFetches } from "./origin-loads.ts";
-import { OwnerQuestions } from "./owner-lookups.ts";
+import { OriginLoads } from "./origin-loads.ts";
+import { OwnerLookups } from "./owner-lookups.ts";
 import { RequestRate } from "./request-rate.ts";
-import { abortError, type Flight } from "./singleflight.ts";
+import type { Flight } from "./singleflight.ts";
 
 /**
  * One group on one node: memory, then the flight, then the owner or the origin, and back. Two kinds
@@ -35,12 +36,12 @@ import { abortError, type Flight } from "./singleflight.ts";
  */
 export class GroupEngine<Input, T> {
   readonly name: string;
-  readonly #group: GroupParts<Input, T>;
+  readonly #group: GroupContext<Input, T>;
   readonly #memory: GroupMemory<T>;
   readonly #counters: GroupCounters = new GroupCounters();
   readonly #rate: RequestRate;
-  readonly #fetches: OriginFetches<Input, T>;
-  readonly #questions: OwnerQuestions<Input, T>;
+  readonly #fetches: OriginLoads<Input, T>;
+  readonly #questions: OwnerLookups<Input, T>;
   readonly #exchange: EntryExchange<Input, T>;
   #closed = false;
 
@@ -67,11 +68,11 @@ export class GroupEngine<Input, T> {
       limits: new GroupLimits(name, policy),
       memory: this.#memory,
       counters: this.#counters,
-      sweeps: new Sweeps(node.clock, policy.timeoutMs),
+      sweeps: new RecentSweeps(node.clock, policy.timeoutMs),
     };
     this.#exchange = new EntryExchange(this.#group);
-    this.#fetches = new OriginFetches(this.#group);
-    this.#questions = new OwnerQuestions(this.#group, {
+    this.#fetches = new OriginLoads(this.#group);
+    this.#questions = new OwnerLookups(this.#group, {
       fetches: this.#fetches,
       rate: this.#rate,
     });
@@ -81,7 +82,7 @@ export class GroupEngine<Input, T> {
   get(key: string, input: Input, signal?: AbortSignal): Promise<T | undefined> {
     // A caller without a signal who hits must not pay for any of the other cases.
     if (signal === undefined) return this.#memory.hit(key) ?? this.#miss(key, input, undefined);
-    if (signal?.aborted) return Promise.reject(abortError(signal));
+    if (signal?.aborted) return Promise.reject(abortedError(signal));
     return this.#memory.hit(key) ?? this.#miss(key, input, signal ?? undefined);
   }
 
@@ -247,7 +248,7 @@ export class GroupEngine<Input, T> {
   #ask(
     owner: Peer,
     request: { readonly key: string; readonly input: Input; readonly canLeave: boolean },
-  ): Flight<Loaded<T>> {
+  ): Flight<LoadedValue<T>> {
     const { key, canLeave } = request;
     return (
       this.#questions.get(key) ??
@@ -305,7 +306,7 @@ export class GroupEngine<Input, T> {
       const given = describe(target.tag);
       throw new ParsecError(
         "INVALID_ARGUMENT",
-        `a tag must be text of one character or more, not ${given}`,
+        `a tag must be text of one character or more, got ${given}`,
       );
     }
     if (target.kind !== "keys") return target;

@@ -18,7 +18,7 @@ export class GroupLimits {
     if (typeof key !== "string") {
       throw new ParsecError(
         "INVALID_KEY",
-        `a key of ${this.#name} must be a string, not ${describe(key)}`,
+        `a key of ${this.#name} must be a string, got ${describe(key)}`,
       );
     }
     const { maxKeyBytes } = this.#policy;

@@ -2,7 +2,7 @@ import { freezeDeep } from "../memory/frozen-value.ts";
 import type { Decoder } from "../memory/group-memory.ts";
 
 /** What a flight brings to all who waited for it: decoded once, if one decoded value may serve them all. */
-export class Loaded<T> {
+export class LoadedValue<T> {
   readonly bytes: Uint8Array | undefined;
   readonly freshUntil: number;
   #value: T | undefined = undefined;

@@ -1,13 +1,12 @@
 import { ParsecError } from "../errors.ts";
 import type { Peer } from "../peer.ts";
-import { askFormerOwner, type FormerValue } from "../rebalance/former-owner.ts";
-import { Gate } from "../semaphore.ts";
-import type { GroupParts } from "./group-context.ts";
-import { Loaded } from "./loaded-value.ts";
-import type { LoadContext, TaggedEntry } from "./origin.ts";
-import { originFailed } from "./origin-error.ts";
-import { RefreshPauses } from "./refresh-backoff.ts";
-import { type Flight, Flights } from "./singleflight.ts";
+import { askFormerOwner, type FormerValue } from "../rebalance/warm-up.ts";
+import { createSemaphore, type Semaphore } from "../semaphore.ts";
+import type { GroupContext } from "./group-context.ts";
+import { LoadedValue } from "./loaded-value.ts";
+import { type LoadContext, originFailed, type TaggedEntry } from "./origin.ts";
+import { RefreshBackoff } from "./refresh-backoff.ts";
+import { type Flight, Singleflight } from "./singleflight.ts";
 
 class FlightContext implements LoadContext {
   readonly input: Uint8Array | undefined;
@@ -27,18 +26,18 @@ class FlightContext implements LoadContext {
  * The loads of one group that end at the origin: one in flight per key. They wait for no peer, but
  * for a short look into the memory of a key's former owner while this node is new.
  */
-export class OriginFetches<Input, T> {
-  readonly #group: GroupParts<Input, T>;
-  readonly #flights: Flights<Loaded<T>>;
+export class OriginLoads<Input, T> {
+  readonly #group: GroupContext<Input, T>;
+  readonly #flights: Singleflight<LoadedValue<T>>;
   /** For what other nodes own, so that the end of one is not felt at the origin all at once. */
-  readonly #foreign: Gate;
-  readonly #pauses: RefreshPauses;
+  readonly #foreign: Semaphore;
+  readonly #pauses: RefreshBackoff;
 
-  constructor(group: GroupParts<Input, T>) {
+  constructor(group: GroupContext<Input, T>) {
     this.#group = group;
-    this.#foreign = new Gate(group.policy.maxFallbackLoads);
-    this.#pauses = new RefreshPauses(group.node.clock, group.policy.staleWhileRevalidateMs);
-    this.#flights = new Flights(group.node.signals, (flight) => this.#countFailure(flight));
+    this.#foreign = createSemaphore(group.policy.maxFallbackLoads);
+    this.#pauses = new RefreshBackoff(group.node.clock, group.policy.staleWhileRevalidateMs);
+    this.#flights = new Singleflight(group.node.signals, (flight) => this.#countFailure(flight));
   }
 
   get size(): number {
@@ -46,7 +45,7 @@ export class OriginFetches<Input, T> {
   }
 
   /** The fetch under way for a key, or a new one. */
-  join(key: string, input: () => Uint8Array | undefined): Flight<Loaded<T>> {
+  join(key: string, input: () => Uint8Array | undefined): Flight<LoadedValue<T>> {
     return this.#flights.get(key) ?? this.#start(key, input());
   }
 
@@ -68,7 +67,7 @@ export class OriginFetches<Input, T> {
     this.#flights.cutAllShort(error);
   }
 
-  #start(key: string, input: Uint8Array | undefined): Flight<Loaded<T>> {
+  #start(key: string, input: Uint8Array | undefined): Flight<LoadedValue<T>> {
     const { limits, node, policy } = this.#group;
     const flight = key === "" ? this.#flights.startAlone() : this.#flights.start(key);
     // Until the origin is asked there is no fetch to count.
@@ -92,7 +91,7 @@ export class OriginFetches<Input, T> {
     return !hasOwner || node.picker.pick(key) === undefined;
   }
 
-  #load(flight: Flight<Loaded<T>>, input: Uint8Array | undefined): void {
+  #load(flight: Flight<LoadedValue<T>>, input: Uint8Array | undefined): void {
     const { counters, limits, origin } = this.#group;
     counters.loadsDeduped++;
     flight.counted = false;
@@ -110,30 +109,30 @@ export class OriginFetches<Input, T> {
   }
 
   /** Loads what another node owns once there is a place for it. */
-  #loadInTurn(flight: Flight<Loaded<T>>, input: Uint8Array | undefined): void {
+  #loadInTurn(flight: Flight<LoadedValue<T>>, input: Uint8Array | undefined): void {
     const gate = this.#foreign;
     const begin = (): void => {
       if (flight.settled) {
-        gate.leave();
+        gate.release();
         return;
       }
       const cancelTimer = flight.onSettled;
       flight.onSettled = () => {
         cancelTimer?.();
-        gate.leave();
+        gate.release();
       };
       this.#load(flight, input);
     };
-    if (gate.tryEnter()) begin();
+    if (gate.tryAcquire()) begin();
     else {
-      gate.enter(flight.signal).then(begin, () => {
+      gate.acquire(flight.signal).then(begin, () => {
         // Its time is over, or everybody left: whoever ended the flight has told its waiters.
       });
     }
   }
 
   async #loadWarm(
-    flight: Flight<Loaded<T>>,
+    flight: Flight<LoadedValue<T>>,
     from: { readonly input: Uint8Array | undefined; readonly former: Peer },
   ): Promise<void> {
     const { name, memory, node, policy } = this.#group;
@@ -152,7 +151,11 @@ export class OriginFetches<Input, T> {
   }
 
   /** Ends the flight with what a former owner had, unless something speaks against it. */
-  #takeWarm(flight: Flight<Loaded<T>>, found: FormerValue, input: Uint8Array | undefined): boolean {
+  #takeWarm(
+    flight: Flight<LoadedValue<T>>,
+    found: FormerValue,
+    input: Uint8Array | undefined,
+  ): boolean {
     const { counters, limits, memory, sweeps } = this.#group;
     const { key } = flight;
     const { value, freshUntil } = found;
@@ -172,12 +175,12 @@ export class OriginFetches<Input, T> {
     // Not detached, so the other was asked with what this node stands at, and knew it.
     memory.fences.adopt(key, found.fence);
     memory.store(key, { value, freshUntil, hot: false, tags });
-    flight.resolve(new Loaded(value, freshUntil));
+    flight.resolve(new LoadedValue(value, freshUntil));
     return true;
   }
 
   #takeValue(
-    flight: Flight<Loaded<T>>,
+    flight: Flight<LoadedValue<T>>,
     got: { readonly bytes: Uint8Array | undefined; readonly input: Uint8Array | undefined },
   ): void {
     const { counters, limits, memory, node } = this.#group;
@@ -200,11 +203,11 @@ export class OriginFetches<Input, T> {
         memory.drop(key);
       }
     }
-    flight.resolve(new Loaded(bytes, freshUntil));
+    flight.resolve(new LoadedValue(bytes, freshUntil));
   }
 
   /** Ends a failed fetch with the old value if `staleIfErrorMs` allows it. */
-  #serveStale(flight: Flight<Loaded<T>>): boolean {
+  #serveStale(flight: Flight<LoadedValue<T>>): boolean {
     if (flight.detached) return false;
     const { memory, node } = this.#group;
     const copy = memory.copyOnError(flight.key);
@@ -212,11 +215,11 @@ export class OriginFetches<Input, T> {
     this.#pauses.failed(flight.key);
     this.#flights.end(flight);
     this.#countFailure(flight);
-    flight.resolve(new Loaded(copy.value, node.clock.now()));
+    flight.resolve(new LoadedValue(copy.value, node.clock.now()));
     return true;
   }
 
-  #countFailure(flight: Flight<Loaded<T>>): void {
+  #countFailure(flight: Flight<LoadedValue<T>>): void {
     if (!flight.counted) this.#group.counters.localLoadErrs++;
   }
 

@@ -1,3 +1,4 @@
+import { ParsecError } from "../errors.ts";
 import type { Decoder } from "../memory/group-memory.ts";
 
 /** What a load gets beside its key. The signal is made when it is first read, because most loads never do. */
@@ -22,4 +23,13 @@ export interface TaggedEntry {
   readonly key: string;
   readonly input: Uint8Array | undefined;
   readonly value: Uint8Array | undefined;
+}
+
+/**
+ * What a source's own code threw, typed. Always `ORIGIN_FAILED`, even when it is a ParsecError of
+ * another cache that the source stands on: to us, that one's peers are the origin's affair.
+ */
+export function originFailed(name: string, error: unknown): ParsecError {
+  const detail = error instanceof Error ? error.message : String(error);
+  return new ParsecError("ORIGIN_FAILED", `${name}: ${detail}`, { cause: error });
 }

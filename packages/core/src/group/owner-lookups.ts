@@ -1,28 +1,28 @@
 import { ParsecError } from "../errors.ts";
 import { hashKey } from "../key-hash.ts";
 import type { Peer, PeerAnswer, PeerCallOptions, PeerLookup } from "../peer.ts";
-import type { GroupParts } from "./group-context.ts";
-import { Loaded } from "./loaded-value.ts";
-import type { OriginFetches } from "./origin-loads.ts";
+import type { GroupContext } from "./group-context.ts";
+import { LoadedValue } from "./loaded-value.ts";
+import type { OriginLoads } from "./origin-loads.ts";
 import type { RequestRate } from "./request-rate.ts";
-import { type Flight, Flights } from "./singleflight.ts";
+import { type Flight, Singleflight } from "./singleflight.ts";
 
 /** What a caller of this node wants to know, and whom it is being asked of. */
-class Question<T> {
-  readonly flight: Flight<Loaded<T>>;
+class OwnerLookup<T> {
+  readonly flight: Flight<LoadedValue<T>>;
   readonly input: Uint8Array | undefined;
   readonly localRate: number;
   /** When its time is over, whoever is asked until then. */
   readonly deadline: number;
   /** Whether somebody may give up, so that asking needs a signal. */
   canLeave: boolean;
-  isToDeputy = false;
+  isToFallbackOwner = false;
   /** As they were when it was asked. */
   startedAt = 0;
   fence = 0;
 
   constructor(
-    flight: Flight<Loaded<T>>,
+    flight: Flight<LoadedValue<T>>,
     parts: {
       readonly input: Uint8Array | undefined;
       readonly localRate: number;
@@ -42,20 +42,20 @@ class Question<T> {
  * The questions of one group to the owners of keys, one in flight per key: what this node's own
  * callers wait for when somebody else owns what they want.
  */
-export class OwnerQuestions<Input, T> {
-  readonly #group: GroupParts<Input, T>;
-  readonly #fetches: OriginFetches<Input, T>;
+export class OwnerLookups<Input, T> {
+  readonly #group: GroupContext<Input, T>;
+  readonly #fetches: OriginLoads<Input, T>;
   readonly #rate: RequestRate;
-  readonly #flights: Flights<Loaded<T>>;
+  readonly #flights: Singleflight<LoadedValue<T>>;
 
   constructor(
-    group: GroupParts<Input, T>,
-    parts: { readonly fetches: OriginFetches<Input, T>; readonly rate: RequestRate },
+    group: GroupContext<Input, T>,
+    parts: { readonly fetches: OriginLoads<Input, T>; readonly rate: RequestRate },
   ) {
     this.#group = group;
     this.#fetches = parts.fetches;
     this.#rate = parts.rate;
-    this.#flights = new Flights(group.node.signals, (flight) => {
+    this.#flights = new Singleflight(group.node.signals, (flight) => {
       if (!flight.counted) group.counters.peerErrors++;
     });
   }
@@ -64,7 +64,7 @@ export class OwnerQuestions<Input, T> {
     return this.#flights.size;
   }
 
-  get(key: string): Flight<Loaded<T>> | undefined {
+  get(key: string): Flight<LoadedValue<T>> | undefined {
     return this.#flights.get(key);
   }
 
@@ -88,7 +88,7 @@ export class OwnerQuestions<Input, T> {
       readonly input: Uint8Array | undefined;
       readonly canLeave: boolean;
     },
-  ): Flight<Loaded<T>> {
+  ): Flight<LoadedValue<T>> {
     const { key, input, canLeave } = request;
     const { node, policy } = this.#group;
     const flight = key === "" ? this.#flights.startAlone() : this.#flights.start(key);
@@ -96,12 +96,12 @@ export class OwnerQuestions<Input, T> {
     const localRate = counted ? this.#rate.count(hashKey(key)) : 0;
     const deadline = node.clock.now() + policy.timeoutMs;
     node.missed.seeMembers();
-    this.#ask(owner, new Question(flight, { input, localRate, deadline, canLeave }));
+    this.#ask(owner, new OwnerLookup(flight, { input, localRate, deadline, canLeave }));
     return flight;
   }
 
   /** Asks a node, and counts the question and its end. */
-  #ask(peer: Peer, question: Question<T>): void {
+  #ask(peer: Peer, question: OwnerLookup<T>): void {
     const { flight, input, canLeave } = question;
     const { counters, limits, memory, name, node } = this.#group;
     const { key } = flight;
@@ -128,7 +128,7 @@ export class OwnerQuestions<Input, T> {
     );
   }
 
-  #takeAnswer(question: Question<T>, answer: PeerAnswer): void {
+  #takeAnswer(question: OwnerLookup<T>, answer: PeerAnswer): void {
     const { flight, fence } = question;
     const { counters, limits, memory } = this.#group;
     const { value } = answer;
@@ -143,14 +143,14 @@ export class OwnerQuestions<Input, T> {
         if (fence !== 0) memory.fences.adopt(flight.key, answer.fence);
         this.#keepIfHot(question, { answer, freshUntil });
       }
-      flight.resolve(new Loaded(value, freshUntil));
+      flight.resolve(new LoadedValue(value, freshUntil));
     } catch (error) {
       flight.reject(limits.typed(error, "ORIGIN_FAILED"));
     }
   }
 
   #keepIfHot(
-    question: Question<T>,
+    question: OwnerLookup<T>,
     got: { readonly answer: PeerAnswer; readonly freshUntil: number },
   ): void {
     const { memory, node, policy, sweeps } = this.#group;
@@ -163,7 +163,7 @@ export class OwnerQuestions<Input, T> {
     const { value } = answer;
     const tags = this.#fetches.tagsOf({ key, input: question.input, value });
     // What a deputy has may be no more than a copy.
-    if (question.isToDeputy && sweeps.mayConcern(tags, question.startedAt)) return;
+    if (question.isToFallbackOwner && sweeps.mayConcern(tags, question.startedAt)) return;
     memory.store(key, { value, freshUntil, hot: true, tags });
   }
 
@@ -172,7 +172,7 @@ export class OwnerQuestions<Input, T> {
    * its deputy, the member that would own the key without it, the same for every asker, so that the
    * origin is still asked once; a deputy, or an owner whose deputy this node is, by a fetch from here.
    */
-  #takeFailure(question: Question<T>, peer: Peer, error: ParsecError): void {
+  #takeFailure(question: OwnerLookup<T>, peer: Peer, error: ParsecError): void {
     const { flight, deadline } = question;
     const { counters, limits, node, policy } = this.#group;
     counters.peerErrors++;
@@ -189,24 +189,24 @@ export class OwnerQuestions<Input, T> {
       this.#flights.cutShort(flight, limits.timeout());
     });
     const { key } = flight;
-    const isFinal = question.isToDeputy || key === "";
+    const isFinal = question.isToFallbackOwner || key === "";
     const deputy = isFinal ? undefined : node.picker.pick(key, peer.id);
     if (deputy === undefined || deputy.id === peer.id) {
       this.#loadHere(question);
       return;
     }
-    question.isToDeputy = true;
+    question.isToFallbackOwner = true;
     question.canLeave = true;
     this.#ask(deputy, question);
   }
 
-  #loadHere({ flight, input }: Question<T>): void {
+  #loadHere({ flight, input }: OwnerLookup<T>): void {
     const { limits, memory } = this.#group;
     // Others knew sooner that the owner is gone, and had this node fetch in its stead.
     const copy = memory.copyToGive(flight.key);
     if (copy !== undefined) {
       this.#flights.end(flight);
-      flight.resolve(new Loaded(copy.value, copy.freshUntil));
+      flight.resolve(new LoadedValue(copy.value, copy.freshUntil));
       return;
     }
     this.#fetches

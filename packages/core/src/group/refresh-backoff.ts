@@ -8,7 +8,7 @@ const keptKeys = 4_096;
  * Holds back renewing what an origin has just failed to renew. The stale value is served meanwhile, so
  * nobody waits; without a pause an origin in trouble would be asked anew by every reader.
  */
-export class RefreshPauses {
+export class RefreshBackoff {
   readonly #clock: Clock;
   readonly #pauseMs: number;
   /** When each key may be tried again, oldest first. */

@@ -3,13 +3,16 @@ import { describe, expect, it, vi } from "vitest";
 import { settled } from "../../test/stepped-clock.ts";
 import { ParsecError } from "../errors.ts";
 import { SharedSignals } from "../shared-signals.ts";
-import { abortError, type Flight, Flights } from "./singleflight.ts";
+import { type Flight, Singleflight } from "./singleflight.ts";
 
 const failure = new ParsecError("ORIGIN_FAILED", "no");
 
-function newFlights(): { flights: Flights<string>; cutShort: Flight<string>[] } {
+function newFlights(): { flights: Singleflight<string>; cutShort: Flight<string>[] } {
   const cutShort: Flight<string>[] = [];
-  return { flights: new Flights(new SharedSignals(), (flight) => cutShort.push(flight)), cutShort };
+  return {
+    flights: new Singleflight(new SharedSignals(), (flight) => cutShort.push(flight)),
+    cutShort,
+  };
 }
 
 /** What a promise has come to by now. */
@@ -311,11 +314,5 @@ describe("Flights", () => {
     for (const flight of all) flights.end(flight);
     for (const flight of all) flights.end(flight);
     expect(flights.size).toBe(0);
-  });
-});
-
-describe("abortError", () => {
-  it("carries the reason of the caller's signal", () => {
-    expect(abortError(AbortSignal.abort("why"))).toMatchObject({ code: "ABORTED", cause: "why" });
   });
 });

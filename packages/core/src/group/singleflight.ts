@@ -1,3 +1,4 @@
+import { abortedError } from "../abort.ts";
 import { ParsecError } from "../errors.ts";
 import { hashKey } from "../key-hash.ts";
 import type { SharedSignals } from "../shared-signals.ts";
@@ -66,7 +67,7 @@ export class Flight<T> {
     this.#leaving++;
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
-        reject(abortError(signal));
+        reject(abortedError(signal));
         this.#leaving--;
         if (this.#leaving === 0 && !this.#staying && !this.settled) this.#home.abandoned(this);
       };
@@ -113,7 +114,7 @@ export class Flight<T> {
 }
 
 /** The flights of a group that others may join, by key. */
-export class Flights<T> implements FlightHome<T> {
+export class Singleflight<T> implements FlightHome<T> {
   readonly signals: SharedSignals;
   readonly #byKey: FlightTable<T> = new FlightTable();
   /** Those an invalidation took off the table: nobody joins them, but closing must still end them. */
@@ -127,7 +128,7 @@ export class Flights<T> implements FlightHome<T> {
   }
 
   abandoned(flight: Flight<T>): void {
-    this.cutShort(flight, new ParsecError("ABORTED", "nobody waits for this load any more"));
+    this.cutShort(flight, new ParsecError("ABORTED", "load cancelled: no waiters left"));
   }
 
   get size(): number {
@@ -243,11 +244,6 @@ class FlightTable<T> {
     this.#buckets = new Array(this.#buckets.length * 2).fill(undefined);
     for (const flight of flights) this.#chain(flight);
   }
-}
-
-/** What a caller sees whose own signal fired; the signal's reason is the `cause`. */
-export function abortError(signal: AbortSignal): ParsecError {
-  return new ParsecError("ABORTED", "the caller gave up", { cause: signal.reason });
 }
 
 function ignore(): void {}

@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
+import { abortedError } from "../abort.ts";
 import { isParsecError, ParsecError } from "../errors.ts";
-import { abortError } from "../group/singleflight.ts";
 import type { Peer, PeerFailure, PeerInvalidation, PeerPicker } from "../peer.ts";
 import type { SharedSignals } from "../shared-signals.ts";
 
@@ -36,7 +36,7 @@ export async function invalidateEverywhere(
 ): Promise<InvalidationResult> {
   const { signal, signals } = on;
   if (signal === undefined) return await spread(invalidation, on);
-  if (signal.aborted) throw abortError(signal);
+  if (signal.aborted) throw abortedError(signal);
   // Each peer listens, and there may be more of them than a signal is expected to have listeners.
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
@@ -69,7 +69,7 @@ async function spread(
       const others = picker.peers().filter((peer) => !told.has(peer.id));
       if (others.length === 0) return;
       await Promise.all(others.map(tell));
-      if (signal?.aborted) throw abortError(signal);
+      if (signal?.aborted) throw abortedError(signal);
     }
   };
 

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { SteppedClock } from "../../test/stepped-clock.ts";
-import { Sweeps } from "./recent-sweeps.ts";
+import { RecentSweeps } from "./recent-sweeps.ts";
 import { absentTag } from "./tag-index.ts";
 
 /** An invalidation is twice round the cluster after 200 ms here. */
-function setUp(): { clock: SteppedClock; sweeps: Sweeps } {
+function setUp(): { clock: SteppedClock; sweeps: RecentSweeps } {
   const clock = new SteppedClock();
-  return { clock, sweeps: new Sweeps(clock, 100) };
+  return { clock, sweeps: new RecentSweeps(clock, 100) };
 }
 
 it("concerns what carries a tag that was invalidated, before or after it was read", async () => {

@@ -11,7 +11,7 @@ const keptTags = 10_000;
  * old value back out of the memory of one that has not (invariant I2). Answers of owners need no such
  * care, because all owners have applied it before the second round removes the copies.
  */
-export class Sweeps {
+export class RecentSweeps {
   readonly #clock: Clock;
   /** By then an invalidation has been round the cluster twice, or somebody was named as not reached. */
   readonly #windowMs: number;

@@ -1,6 +1,6 @@
 import { hashKey } from "../key-hash.ts";
 import { Arena, arenaFootprint } from "./arena.ts";
-import { hotList, type ListName, mainList, RecencyLinks } from "./lru-lists.ts";
+import { hotList, type ListName, LruLists, mainList } from "./lru-lists.ts";
 
 /*
  * The cache's memory: keys and values lie in an arena, everything else in typed arrays, so that an
@@ -77,7 +77,7 @@ export class ByteStore {
   readonly #onRemove: (key: string) => void;
   readonly #arena: Arena = new Arena();
   /** For a reader that knows the entry's list already and saves looking it up, on the fastest path. */
-  readonly links: RecencyLinks = new RecencyLinks();
+  readonly links: LruLists = new LruLists();
   readonly #chunks: Chunk[] = [];
   readonly main: ListTotals = new ListTotals(mainList);
   readonly hot: ListTotals = new ListTotals(hotList);

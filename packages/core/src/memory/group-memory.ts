@@ -5,7 +5,7 @@ import { FenceTable } from "../invalidation/fences.ts";
 import { absentTag, TagIndex } from "../invalidation/tag-index.ts";
 import { ByteStore, type ListTotals } from "./byte-store.ts";
 import { freezeDeep } from "./frozen-value.ts";
-import type { RecencyLinks } from "./lru-lists.ts";
+import type { LruLists } from "./lru-lists.ts";
 
 /** Makes what callers get out of what is stored. */
 export interface Decoder<T> {
@@ -66,7 +66,7 @@ export class GroupMemory<T> {
   readonly #decoder: Decoder<T>;
   readonly #counters: GroupCounters;
   readonly #store: ByteStore;
-  readonly #links: RecencyLinks;
+  readonly #links: LruLists;
   readonly #memos: Map<string, Memo<T>> = new Map();
   readonly #tags: TagIndex = new TagIndex();
   readonly #absent: Promise<undefined> = Promise.resolve(undefined);

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hotList, type ListName, mainList, RecencyLinks } from "./lru-lists.ts";
+import { hotList, type ListName, LruLists, mainList } from "./lru-lists.ts";
 
 /** Slots of a list, least recent first. */
-function order(links: RecencyLinks, list: ListName): number[] {
+function order(links: LruLists, list: ListName): number[] {
   const slots: number[] = [];
   for (let slot = links.oldest(list); slot !== list; slot = links.newer(slot)) slots.push(slot);
   return slots;
@@ -11,7 +11,7 @@ function order(links: RecencyLinks, list: ListName): number[] {
 
 describe("RecencyLinks", () => {
   it("starts with two empty lists", () => {
-    const links = new RecencyLinks();
+    const links = new LruLists();
     expect(links.oldest(mainList)).toBe(mainList);
     expect(links.oldest(hotList)).toBe(hotList);
   });
@@ -24,7 +24,7 @@ describe("RecencyLinks", () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
-        const links = new RecencyLinks();
+        const links = new LruLists();
         const model = { [mainList]: [] as number[], [hotList]: [] as number[] };
         for (const { slot, list, remove } of steps) {
           const holder = ([mainList, hotList] as const).find((name) => model[name].includes(slot));

@@ -9,7 +9,7 @@ export const mainList = 0;
 export const hotList = 1;
 export type ListName = typeof mainList | typeof hotList;
 
-export class RecencyLinks {
+export class LruLists {
   #links: Int32Array = Int32Array.of(mainList, mainList, hotList, hotList, 0, 0, 0, 0);
 
   /** Puts a slot that is in no list at the recent end. */

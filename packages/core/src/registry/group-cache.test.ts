@@ -50,9 +50,9 @@ describe("createGroupCache", () => {
 
   it.each<[unknown, RegExp]>([
     [undefined, /^options must be an object/],
-    [{}, /^load must be a function, not undefined/],
+    [{}, /^load must be a function, got undefined/],
     [{ load: "SELECT 1" }, /^load must be a function/],
-    [{ load: () => "v", tags: ["a"] }, /^tags must be a function, not an array/],
+    [{ load: () => "v", tags: ["a"] }, /^tags must be a function, got an array/],
     [{ load: () => "v", maxBytes: -1 }, /^maxBytes must be a number/],
     [{ load: () => "v", hot: 5 }, /^hot must be/],
   ])("refuses the options %j, and the name stays free", (options, message) => {

@@ -1,13 +1,12 @@
 import { type CachePolicy, resolvePolicy } from "../cache-policy.ts";
 import type { GroupEngine } from "../group/group-engine.ts";
-import type { Origin } from "../group/origin.ts";
-import { originFailed } from "../group/origin-error.ts";
+import { type Origin, originFailed } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
 import type { InvalidationResult } from "../invalidation/invalidation.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
 import { describe, functionOption } from "../option-checks.ts";
 import { bytesCodec } from "./codec.ts";
-import { GroupDirectory, type NodeOptions } from "./node.ts";
+import { LocalNode, type NodeOptions } from "./node.ts";
 
 /** Gets the bytes of a key from where they live; undefined means there are none. */
 export type GroupLoader = (
@@ -63,7 +62,7 @@ export interface GroupCache {
 
 /** A node of keys and bytes; give it `peers` and it is one of many. For typed data see `createDataSourceRegistry`. */
 export function createGroupCache(options: NodeOptions = {}): GroupCache {
-  const directory = new GroupDirectory(options);
+  const directory = new LocalNode(options);
   return {
     group(name, groupOptions) {
       const policy = resolvePolicy(groupOptions);

@@ -34,7 +34,7 @@ export interface NodeOptions {
 }
 
 /** The groups of one node by name, and what its peers may ask of them. */
-export class GroupDirectory implements PeerHost {
+export class LocalNode implements PeerHost {
   readonly node: NodeContext;
   readonly #groups: Map<string, GroupEngine<never, unknown>> = new Map();
   readonly #handOverMs: number;
@@ -72,7 +72,7 @@ export class GroupDirectory implements PeerHost {
     if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > 255) {
       throw new ParsecError(
         "INVALID_ARGUMENT",
-        `a name must be text of 1 to 255 bytes, not ${describe(name)}`,
+        `a name must be text of 1 to 255 bytes, got ${describe(name)}`,
       );
     }
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");

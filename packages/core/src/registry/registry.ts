@@ -7,7 +7,7 @@ import type { InvalidationResult } from "../invalidation/invalidation.ts";
 import { describe } from "../option-checks.ts";
 import type { PeerPicker } from "../peer.ts";
 import type { DataSource } from "./data-source.ts";
-import { GroupDirectory, type NodeOptions } from "./node.ts";
+import { LocalNode, type NodeOptions } from "./node.ts";
 import { type SourceCoding, sourceOrigin } from "./source-origin.ts";
 
 /** Options of one data source. */
@@ -82,7 +82,7 @@ export interface DataSourceRegistry {
 export function createDataSourceRegistry(
   options: Omit<NodeOptions, "peers"> = {},
 ): DataSourceRegistry {
-  return registryOver(new GroupDirectory(options));
+  return registryOver(new LocalNode(options));
 }
 
 /** A registry that shares its fetches with the other nodes `peers` reaches, such as `createHttpPeers({ … })`. */
@@ -92,13 +92,13 @@ export function createDataSourceClusterRegistry(
   if (typeof options?.peers?.pick !== "function") {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `peers must be a peer picker, such as createHttpPeers({ … }), not ${describe(options?.peers)}`,
+      `peers must be a peer picker, such as createHttpPeers({ … }), got ${describe(options?.peers)}`,
     );
   }
-  return registryOver(new GroupDirectory(options));
+  return registryOver(new LocalNode(options));
 }
 
-function registryOver(directory: GroupDirectory): DataSourceRegistry {
+function registryOver(directory: LocalNode): DataSourceRegistry {
   const handles = new Map<string, DataSourceHandle<unknown, unknown>>();
   const { picker } = directory.node;
   return {
@@ -178,7 +178,7 @@ function checkSource(source: unknown): void {
   if (typeof source !== "object" || source === null) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `a data source must be an object, not ${describe(source)}`,
+      `a data source must be an object, got ${describe(source)}`,
     );
   }
   const { name, cacheKey, fetch } = source as Partial<
@@ -187,14 +187,14 @@ function checkSource(source: unknown): void {
   if (typeof name !== "string" || name === "" || name.length > 200) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `a data source's name must be text of 1 to 200 characters, not ${describe(name)}`,
+      `a data source's name must be text of 1 to 200 characters, got ${describe(name)}`,
     );
   }
   for (const [method, given] of Object.entries({ cacheKey, fetch })) {
     if (typeof given === "function") continue;
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `${method} of data source ${name} must be a function, not ${describe(given)}`,
+      `${method} of data source ${name} must be a function, got ${describe(given)}`,
     );
   }
 }

@@ -1,6 +1,5 @@
 import { ParsecError } from "../errors.ts";
-import type { Origin } from "../group/origin.ts";
-import { originFailed } from "../group/origin-error.ts";
+import { type Origin, originFailed } from "../group/origin.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
 import { canonicalKey } from "../key-bytes.ts";
 import { describe, functionOption } from "../option-checks.ts";

@@ -6,7 +6,8 @@ import {
   type Observable,
   ValueType,
 } from "@opentelemetry/api";
-import { describe, ParsecError } from "@parsec/core";
+import { ParsecError } from "@parsec/core";
+import { describe } from "@parsec/core/authoring";
 import { checkMeasuredNode, type MeasuredNode, readGroups } from "../measured-node.ts";
 import {
   type CacheMetric,
@@ -77,7 +78,7 @@ function resolveOpenTelemetryOptions(
   if (typeof meter?.addBatchObservableCallback !== "function") {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `meter must be a meter of OpenTelemetry, not ${describe(meter)}`,
+      `meter must be a meter of OpenTelemetry, got ${describe(meter)}`,
     );
   }
   return { meter, attributes };

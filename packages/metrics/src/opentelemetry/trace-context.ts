@@ -7,7 +7,8 @@ import {
   type SpanContext,
   trace,
 } from "@opentelemetry/api";
-import { type PeerTrace, readPeerTrace } from "@parsec/core";
+import type { PeerTrace } from "@parsec/core";
+import { readPeerTrace } from "@parsec/core/transport";
 
 /*
  * The propagator that the application has registered writes and reads what peers send each other. If

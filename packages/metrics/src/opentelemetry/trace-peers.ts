@@ -1,5 +1,6 @@
 import type { Tracer } from "@opentelemetry/api";
-import { describe, ParsecError, type Peer, type PeerPicker } from "@parsec/core";
+import { ParsecError, type Peer, type PeerPicker } from "@parsec/core";
+import { describe } from "@parsec/core/authoring";
 import { tracedHost } from "./traced-host.ts";
 import { tracedPeer } from "./traced-peer.ts";
 import { withMethods } from "./with-methods.ts";
@@ -43,13 +44,13 @@ function checked(picker: PeerPicker, options: TracePeersOptions): TracePeersOpti
   if (typeof picker?.pick !== "function") {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `what is traced must be a peer picker, such as createHttpPeers({ … }), not ${describe(picker)}`,
+      `what is traced must be a peer picker, such as createHttpPeers({ … }), got ${describe(picker)}`,
     );
   }
   if (typeof options?.tracer?.startSpan !== "function") {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `tracer must be a tracer of OpenTelemetry, not ${describe(options?.tracer)}`,
+      `tracer must be a tracer of OpenTelemetry, got ${describe(options?.tracer)}`,
     );
   }
   return options;

@@ -1,4 +1,5 @@
-import { describe, ParsecError } from "@parsec/core";
+import { ParsecError } from "@parsec/core";
+import { describe } from "@parsec/core/authoring";
 import type { OpenMetricsContentType, PrometheusContentType, Registry } from "prom-client";
 
 /** A registry of prom-client, whichever of its two formats it renders. */
@@ -20,13 +21,13 @@ export function resolvePrometheusOptions(options: PrometheusOptions): Required<P
   if (typeof register?.registerMetric !== "function") {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `register must be a registry of prom-client, not ${describe(register)}`,
+      `register must be a registry of prom-client, got ${describe(register)}`,
     );
   }
   if (typeof prefix !== "string" || !/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix)) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `prefix must be letters, digits, "_" and ":", no digit first, not ${describe(prefix)}`,
+      `prefix must be letters, digits, "_" and ":", no digit first, got ${describe(prefix)}`,
     );
   }
   return { register, prefix, labels: checkedLabels(labels) };
@@ -36,7 +37,7 @@ function checkedLabels(labels: Readonly<Record<string, string>>): Readonly<Recor
   if (typeof labels !== "object" || labels === null || Array.isArray(labels)) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `labels must be an object of texts, not ${describe(labels)}`,
+      `labels must be an object of texts, got ${describe(labels)}`,
     );
   }
   for (const [name, value] of Object.entries(labels)) {
@@ -44,13 +45,13 @@ function checkedLabels(labels: Readonly<Record<string, string>>): Readonly<Recor
     if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name === "group" || name === "type") {
       throw new ParsecError(
         "INVALID_ARGUMENT",
-        `a label of labels must be letters, digits and "_", and neither "group" nor "type", not ${describe(name)}`,
+        `a label of labels must be letters, digits and "_", and neither "group" nor "type", got ${describe(name)}`,
       );
     }
     if (typeof value !== "string") {
       throw new ParsecError(
         "INVALID_ARGUMENT",
-        `labels.${name} must be text, not ${describe(value)}`,
+        `labels.${name} must be text, got ${describe(value)}`,
       );
     }
   }

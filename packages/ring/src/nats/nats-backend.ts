@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { choiceOption, numberOption } from "@parsec/core";
+import { choiceOption, numberOption } from "@parsec/core/authoring";
 import { createUplink, resolveServers, unprotectedReason } from "@parsec/nats";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import type { Link } from "../link/link.ts";

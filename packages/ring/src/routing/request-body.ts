@@ -1,4 +1,4 @@
-import { keyFromBytes, keyToBytes } from "@parsec/core";
+import { keyFromBytes, keyToBytes } from "@parsec/core/transport";
 import type { WriteAck } from "../replication/partition-log.ts";
 import type { FieldReader } from "../wire/field-reader.ts";
 import { type RequestHead, writeHead } from "../wire/ring-message.ts";

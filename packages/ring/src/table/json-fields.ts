@@ -1,4 +1,5 @@
-import { describe, ParsecError } from "@parsec/core";
+import { ParsecError } from "@parsec/core";
+import { describe } from "@parsec/core/authoring";
 
 /** Reads fields of a parsed record, each within its limits. Throws `MALFORMED_FRAME` naming what is wrong. */
 export interface FieldReader {
@@ -66,5 +67,5 @@ export function fieldsOf(value: unknown, what: string): FieldReader {
 }
 
 export function malformed(what: string, given: unknown, wanted: string): ParsecError {
-  return new ParsecError("MALFORMED_FRAME", `${what} must be ${wanted}, not ${describe(given)}`);
+  return new ParsecError("MALFORMED_FRAME", `${what} must be ${wanted}, got ${describe(given)}`);
 }

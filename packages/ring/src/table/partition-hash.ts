@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { keyToBytes } from "@parsec/core";
+import { keyToBytes } from "@parsec/core/transport";
 
 /**
  * The partition of a key: the first eight bytes of its SHA-256, read as one big-endian number, modulo

@@ -1,4 +1,5 @@
-import { isErrorCode, ParsecError, type ParsecErrorCode } from "@parsec/core";
+import { ParsecError, type ParsecErrorCode } from "@parsec/core";
+import { isErrorCode } from "@parsec/core/transport";
 import { tableLimits } from "../table/table-limits.ts";
 import { FieldReader } from "./field-reader.ts";
 import { FieldWriter } from "./field-writer.ts";

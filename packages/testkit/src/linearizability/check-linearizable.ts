@@ -97,5 +97,5 @@ function checkTimes({ startedAt, endedAt }: RegisterOperation, index: number): v
 
 function countOf(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a whole number from 1, not ${value}`);
+  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a whole number from 1, got ${value}`);
 }

@@ -1,4 +1,4 @@
-import { numberOption } from "@parsec/core";
+import { numberOption } from "@parsec/core/authoring";
 import type { ClaimMapper } from "../claims/claim-mapper.ts";
 import type { KeySource } from "../keys/key-source.ts";
 import { checkHttpUrl, checkText, invalidOption } from "../option-checks.ts";

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { numberOption } from "@parsec/core";
+import { numberOption } from "@parsec/core/authoring";
 import type { TokenService } from "../exchange/token-service.ts";
 import { createCachedDocument, sendCachedDocument } from "./cached-document.ts";
 import { sendJson } from "./json-response.ts";

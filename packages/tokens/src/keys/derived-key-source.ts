@@ -1,5 +1,5 @@
 import { hkdfSync } from "node:crypto";
-import { numberOption } from "@parsec/core";
+import { numberOption } from "@parsec/core/authoring";
 import { checkText, invalidOption } from "../option-checks.ts";
 import type { KeySet, KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar, scalarFromBytes } from "./p256-key.ts";

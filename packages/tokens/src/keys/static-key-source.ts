@@ -1,4 +1,4 @@
-import { numberOption } from "@parsec/core";
+import { numberOption } from "@parsec/core/authoring";
 import { invalidOption } from "../option-checks.ts";
 import type { KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar } from "./p256-key.ts";

@@ -1,4 +1,4 @@
-import { numberOption } from "@parsec/core";
+import { numberOption } from "@parsec/core/authoring";
 import { checkHttpUrl, checkText, invalidOption } from "../option-checks.ts";
 import type { WallClock } from "../wall-clock.ts";
 import { type SignatureAlgorithm, signatureAlgorithms } from "./signature-algorithms.ts";

@@ -37,12 +37,35 @@ class UsedNumbers {
   }
 }
 
+/** A signed message as the guard sees it. */
+export interface SignedMessage<Session extends string | number = string> {
+  /** One sender's way to one receiver; its messages are numbered from 1. */
+  readonly session: Session;
+  readonly number: number;
+  /** Milliseconds since 1970 by the sender's clock. */
+  readonly signedAt: number;
+  /** Milliseconds since 1970 by this node's clock. */
+  readonly now: number;
+}
+
 /**
- * Lets each signed message pass once. Those who sign number what they send, so that what must be remembered
- * is a bitmap for each instead of every message of the last minute. Ask only about signatures that hold,
- * and are no older than the window: then strangers cannot fill it.
+ * Lets each signed message pass once. Senders number what they sign, so a bitmap per session is enough
+ * to remember. Ask only about signatures that were verified and are no older than the window:
+ * strangers can then not fill it.
  */
-export class ReplayGuard<Session extends string | number = string> {
+export interface ReplayGuard<Session extends string | number = string> {
+  /** False for a message that was accepted before, and for a new session while too many are remembered. */
+  accept(message: SignedMessage<Session>): boolean;
+}
+
+/** A replay guard that remembers sessions for `windowMs`. */
+export function createReplayGuard<Session extends string | number = string>(options: {
+  readonly windowMs: number;
+}): ReplayGuard<Session> {
+  return new SessionBitmaps<Session>(options);
+}
+
+class SessionBitmaps<Session extends string | number> implements ReplayGuard<Session> {
   readonly #windowMs: number;
   readonly #sessions: Map<Session, UsedNumbers> = new Map();
 
@@ -50,13 +73,7 @@ export class ReplayGuard<Session extends string | number = string> {
     this.#windowMs = options.windowMs;
   }
 
-  /** False for a message that came before, and for a new session while there are too many to remember. */
-  accept(message: {
-    readonly session: Session;
-    readonly number: number;
-    readonly signedAt: number;
-    readonly now: number;
-  }): boolean {
+  accept(message: SignedMessage<Session>): boolean {
     let numbers = this.#sessions.get(message.session);
     if (numbers === undefined) {
       if (this.#sessions.size >= maxSessions) this.#forgetOld(message.now);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { SteppedClock } from "../../../test/stepped-clock.ts";
 import { ParsecError } from "../../errors.ts";
-import { PeerHealth } from "./peer-health.ts";
+import { createPeerHealth } from "./peer-health.ts";
 
 const lost = new ParsecError("PEER_UNREACHABLE", "connection refused");
 
@@ -10,7 +10,7 @@ function setup(random: () => number = () => 1) {
   const pingedAt: number[] = [];
   const changes: string[] = [];
   const peer = { answers: false, hangs: false };
-  const health = new PeerHealth("http://owner", {
+  const health = createPeerHealth("http://owner", {
     failures: 3,
     minBackoffMs: 100,
     maxBackoffMs: 1000,
@@ -34,29 +34,29 @@ it("leaves a peer out after three failures in a row, not after three with a succ
   health.succeeded();
   health.failed(lost);
   health.failed(lost);
-  expect(health.out).toBeUndefined();
+  expect(health.down).toBeUndefined();
   health.failed(lost);
-  expect(health.out).toMatchObject({ code: "PEER_UNREACHABLE", cause: lost });
+  expect(health.down).toMatchObject({ code: "PEER_UNREACHABLE", cause: lost });
   health.failed(lost);
-  expect(changes).toEqual(["out"]);
+  expect(changes).toEqual(["down"]);
   health.close();
 });
 
 it("probes at doubling distances up to the longest, and takes the peer back when it answers", async () => {
   const { clock, health, pingedAt, peer, changes } = setup();
-  health.leaveOut(lost);
+  health.markDown(lost);
   await clock.advance(4000);
   expect(pingedAt).toEqual([100, 300, 700, 1500, 2500, 3500]);
   peer.answers = true;
   await clock.advance(500);
-  expect(health.out).toBeUndefined();
-  expect(changes).toEqual(["out", "in"]);
+  expect(health.down).toBeUndefined();
+  expect(changes).toEqual(["down", "up"]);
   expect(clock.pendingCount).toBe(0);
 });
 
 it("spreads the probes at random over half their distance", async () => {
   const { clock, health, pingedAt } = setup(() => 0);
-  health.leaveOut(lost);
+  health.markDown(lost);
   await clock.advance(149);
   expect(pingedAt).toEqual([50]);
   await clock.advance(1);
@@ -67,7 +67,7 @@ it("spreads the probes at random over half their distance", async () => {
 it("does not wait for a probe longer than its time", async () => {
   const { clock, health, pingedAt, peer } = setup();
   peer.hangs = true;
-  health.leaveOut(lost);
+  health.markDown(lost);
   await clock.advance(400);
   expect(pingedAt).toEqual([100, 350]);
   health.close();
@@ -75,16 +75,16 @@ it("does not wait for a probe longer than its time", async () => {
 
 it("takes the peer back at once when an older request succeeds", () => {
   const { health, clock } = setup();
-  health.leaveOut(lost);
+  health.markDown(lost);
   health.succeeded();
-  expect(health.out).toBeUndefined();
+  expect(health.down).toBeUndefined();
   expect(clock.pendingCount).toBe(0);
 });
 
 it("probes at once when told that the peer may be back, and no more than once at a time", async () => {
   const { clock, health, pingedAt, peer, changes } = setup();
   health.probe();
-  health.leaveOut(lost);
+  health.markDown(lost);
   await clock.advance(310);
   health.probe();
   await clock.advance(0);
@@ -99,7 +99,7 @@ it("probes at once when told that the peer may be back, and no more than once at
   await clock.advance(50);
   health.probe();
   await clock.advance(0);
-  expect(changes).toEqual(["out", "in"]);
+  expect(changes).toEqual(["down", "up"]);
   health.probe();
   await clock.advance(10_000);
   expect(pingedAt).toHaveLength(5);
@@ -109,10 +109,10 @@ it("probes at once when told that the peer may be back, and no more than once at
 it("leaves no timer and no probe behind when it is closed", async () => {
   const { clock, health, peer, changes } = setup();
   peer.hangs = true;
-  health.leaveOut(lost);
+  health.markDown(lost);
   await clock.advance(100);
   health.close();
   await clock.advance(10_000);
   expect(clock.pendingCount).toBe(0);
-  expect(changes).toEqual(["out"]);
+  expect(changes).toEqual(["down"]);
 });

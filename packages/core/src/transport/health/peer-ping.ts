@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { ParsecError } from "../../errors.ts";
 
-/** Asks a peer for a sign of life, on a way of its own. Rejects when there is none. */
+/** Asks a peer for a sign of life, on a connection of its own. Rejects when none comes. */
 export type PeerPing = (signal: AbortSignal) => Promise<void>;
 
 /** Pings once. Rejects with what went wrong, or `TIMEOUT` after `timeoutMs`; `signal` ends it early. */
@@ -18,12 +18,12 @@ export function pingWithin(
   return new Promise((resolve, reject) => {
     const leave = (): void => {
       controller.abort();
-      reject(new ParsecError("CLOSED", "the peer is not needed any more"));
+      reject(new ParsecError("CLOSED", "the connection to the peer was closed"));
     };
     signal.addEventListener("abort", leave, { once: true });
     const cancelTimer = clock.schedule(timeoutMs, () => {
       controller.abort();
-      reject(new ParsecError("TIMEOUT", `no sign of life within ${timeoutMs} ms`));
+      reject(new ParsecError("TIMEOUT", `ping timed out after ${timeoutMs} ms`));
     });
     ping(controller.signal)
       .then(resolve, reject)

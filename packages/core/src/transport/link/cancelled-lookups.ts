@@ -1,7 +1,7 @@
 import type { FrameChannel, FrameInFlight } from "./frame-in-flight.ts";
 
 /** Lookups whose callers left while others of the same frame wait: the owner need not go on for them. */
-export class ForgottenLookups {
+export class CancelledLookups {
   readonly #channel: FrameChannel;
   #indexesByFrame: Map<number, number[]> = new Map();
 

@@ -2,7 +2,7 @@ import type { ParsecError } from "../../errors.ts";
 import type { PeerAnswer } from "../../peer.ts";
 import { AnswerReader, type AnswerReceiver } from "../wire/answer-reader.ts";
 import { errorFromOwner } from "./owner-error.ts";
-import type { LookupSlots, PendingLookup } from "./pending-lookup.ts";
+import type { LookupSlots, PendingLookup } from "./pending-lookups.ts";
 
 /** A transport's side of one frame: the request under way. */
 export interface FrameExchange {
@@ -10,10 +10,33 @@ export interface FrameExchange {
   cancel(): void;
 }
 
+/** A frame of lookups as a transport sees it: the bytes to send, and where to bring what comes back. */
+export interface OutgoingFrame {
+  readonly frameId: number;
+  readonly bytes: Buffer;
+  /** How many lookups it carries. */
+  readonly count: number;
+  /** Whether the peer has begun to answer. Before, a frame may be sent a second time. */
+  readonly wasHeard: boolean;
+  /** The peer has begun to answer, such as by the head of its response. */
+  heard(): void;
+  /**
+   * Bytes of answers came, cut anywhere. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`, after which
+   * the transport ends the exchange by {@link fail}.
+   */
+  receive(chunk: Uint8Array): void;
+  /** All answers have come. Throws `MALFORMED_FRAME` when they end inside one. */
+  finish(): void;
+  /** No more answers will come: rejects what still waits, and counts against the peer. */
+  fail(error: ParsecError): void;
+  /** Rejects what still waits without counting against the peer, such as when this node lost its own connection. */
+  rejectAll(error: ParsecError): void;
+}
+
 /** How a transport carries frames of lookups to one peer. */
 export interface FrameChannel {
   /** Sends `frame.bytes` and brings back what comes by the methods of `frame`, not before it has returned. */
-  send(frame: FrameInFlight): FrameExchange;
+  send(frame: OutgoingFrame): FrameExchange;
   /**
    * Tells the peer that nobody waits for these lookups of an open frame any more. Best effort:
    * the peer then loads in vain, which harms nobody.
@@ -36,7 +59,7 @@ export interface FrameOwner {
 }
 
 /** A frame of lookups whose answers are awaited: what a transport holds while it exchanges one. */
-export class FrameInFlight implements AnswerReceiver, LookupSlots {
+export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots {
   readonly frameId: number;
   readonly bytes: Buffer;
   readonly count: number;
@@ -78,7 +101,6 @@ export class FrameInFlight implements AnswerReceiver, LookupSlots {
     return this.#waiting;
   }
 
-  /** Whether the peer has said anything about it yet. */
   get wasHeard(): boolean {
     return this.#heard;
   }
@@ -88,7 +110,6 @@ export class FrameInFlight implements AnswerReceiver, LookupSlots {
     return this.#earliestDeadline;
   }
 
-  /** For the transport: the peer has begun to answer, such as by the head of its response. */
   heard(): void {
     if (this.#ended) return;
     const first = !this.#heard;
@@ -96,10 +117,6 @@ export class FrameInFlight implements AnswerReceiver, LookupSlots {
     this.#owner.heard(this, first);
   }
 
-  /**
-   * For the transport: bytes of answers. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`, after which
-   * the transport ends the exchange by {@link fail}.
-   */
   receive(chunk: Uint8Array): void {
     if (this.#ended) return;
     this.heard();
@@ -117,14 +134,12 @@ export class FrameInFlight implements AnswerReceiver, LookupSlots {
     if (this.#earliestDeadline > time) this.#earliestDeadline = time;
   }
 
-  /** For the transport: all answers have come. Throws `MALFORMED_FRAME` when they end inside one. */
   finish(): void {
     if (this.#ended) return;
     this.#reader.end();
     this.#end(undefined);
   }
 
-  /** For the transport: no more answers will come. Rejects what still waits. */
   fail(error: ParsecError): void {
     if (this.#ended) return;
     this.#end(error);

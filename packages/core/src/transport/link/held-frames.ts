@@ -1,5 +1,5 @@
 import type { FrameInFlight } from "./frame-in-flight.ts";
-import type { PendingLookup } from "./pending-lookup.ts";
+import type { PendingLookup } from "./pending-lookups.ts";
 
 /** Frames that only wait for slow origins, and what they wait for. */
 export interface HeldFrames {

@@ -3,7 +3,7 @@ import { deferred } from "../../../test/deferred.ts";
 import { SteppedClock, settled } from "../../../test/stepped-clock.ts";
 import { ParsecError } from "../../errors.ts";
 import type { PeerInvalidation } from "../../peer.ts";
-import { FrameServer } from "../server/frame-server.ts";
+import { createFrameServer } from "../server/frame-server.ts";
 import { decodeInvalidations } from "../wire/invalidations.ts";
 import { type FrameLimits, resolveFrameLimits } from "../wire/limits.ts";
 import { InvalidationBatcher } from "./invalidation-batcher.ts";
@@ -19,7 +19,7 @@ function peerOf(over: Partial<FrameLimits> = {}) {
   const limits = resolveFrameLimits(over);
   const clock = new SteppedClock();
   const frames: { keys: string[]; timeoutMs: number; answer: () => void; fail: () => void }[] = [];
-  const server = new FrameServer({
+  const server = createFrameServer({
     host: {
       lookup: () => Promise.reject(new Error("not asked")),
       invalidate({ target }) {

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { abortedError } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import { isParsecError, ParsecError } from "../../errors.ts";
 import type { PeerCallOptions, PeerInvalidation } from "../../peer.ts";
@@ -15,14 +16,16 @@ const maxFrames = 2;
 /** An answer's head and the longest message. */
 const longestAnswerBytes = 6 + maxMessageBytes;
 
-/** A frame to be sent. */
-export interface OutgoingInvalidations {
+/** A valid answer to a frame of `count` invalidations, or parts of a hand-over, is not longer than this. */
+export function controlAnswerBytes(count: number): number {
+  return frameHeaderBytes + count * longestAnswerBytes;
+}
+
+/** A frame of invalidations to send; see `ControlFrame`. */
+interface OutgoingInvalidations {
   readonly bytes: Buffer;
-  /** How long to wait for the answer. */
   readonly timeoutMs: number;
-  /** A sound answer is no longer than that. */
   readonly maxAnswerBytes: number;
-  /** Fires when nobody waits for the answer any more, because the peer was found dead. */
   readonly signal: AbortSignal;
 }
 
@@ -78,9 +81,9 @@ export class InvalidationBatcher {
   ): Promise<void> {
     const { clock, peerId } = this.#options;
     const { signal, timeoutMs } = options;
-    if (signal?.aborted) return Promise.reject(gaveUp(signal));
+    if (signal?.aborted) return Promise.reject(abortedError(signal));
     return new Promise((resolve, reject) => {
-      const leave = (): void => waiting.settle(gaveUp(signal as AbortSignal));
+      const leave = (): void => waiting.settle(abortedError(signal));
       const cancelTimer = clock.schedule(timeoutMs, () => {
         waiting.settle(
           new ParsecError("TIMEOUT", `${peerId} did not answer within ${timeoutMs} ms`),
@@ -176,7 +179,7 @@ export class InvalidationBatcher {
     // Those who wait longest end with the frame itself: the transport draws its conclusions first.
     for (const { deadline, cancelTimer } of batch) if (deadline === latest) cancelTimer();
     try {
-      const maxAnswerBytes = frameHeaderBytes + count * longestAnswerBytes;
+      const maxAnswerBytes = controlAnswerBytes(count);
       const { signal } = ending;
       const outcomes = await send({ bytes, timeoutMs, maxAnswerBytes, signal }, (answer) =>
         readAppliedEach(answer, { frameId, count }),
@@ -186,10 +189,6 @@ export class InvalidationBatcher {
       for (const waiting of batch) waiting.settle(typed(error));
     }
   }
-}
-
-function gaveUp(signal: AbortSignal): ParsecError {
-  return new ParsecError("ABORTED", "the caller gave up", { cause: signal.reason });
 }
 
 function typed(error: unknown): ParsecError {

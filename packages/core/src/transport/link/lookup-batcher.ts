@@ -1,10 +1,11 @@
+import { abortedError } from "../../abort.ts";
 import type { Clock } from "../../clock.ts";
 import { isParsecError, ParsecError } from "../../errors.ts";
 import type { PeerAnswer, PeerLookup } from "../../peer.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { FrameLimits } from "../wire/limits.ts";
 import { LookupFrameWriter } from "../wire/lookups.ts";
-import { ForgottenLookups } from "./cancelled-lookups.ts";
+import { CancelledLookups } from "./cancelled-lookups.ts";
 import {
   type FrameChannel,
   type FrameExchange,
@@ -12,8 +13,7 @@ import {
   type FrameOwner,
 } from "./frame-in-flight.ts";
 import { oldestHeld } from "./held-frames.ts";
-import { abortedError, PendingLookup } from "./pending-lookup.ts";
-import { PendingQueue } from "./pending-queue.ts";
+import { PendingLookup, PendingQueue } from "./pending-lookups.ts";
 
 /** How far apart the looks at the deadlines are at least: a rejection may come this much late. */
 const sweepStepMs = 5;
@@ -65,7 +65,7 @@ export class LookupBatcher implements FrameOwner {
   readonly #open: Set<FrameInFlight> = new Set();
   /** Frames whose lookups were sent again in the frame they are listed under. */
   readonly #replaced: Map<FrameInFlight, readonly FrameInFlight[]> = new Map();
-  readonly #forgotten: ForgottenLookups;
+  readonly #forgotten: CancelledLookups;
   readonly #queue: PendingQueue = new PendingQueue();
   #unheardCount = 0;
   #flushScheduled = false;
@@ -79,7 +79,7 @@ export class LookupBatcher implements FrameOwner {
   constructor(options: LookupBatcherOptions) {
     this.#options = options;
     this.#writer = new LookupFrameWriter(new ByteWriter(4096), options);
-    this.#forgotten = new ForgottenLookups(options.channel);
+    this.#forgotten = new CancelledLookups(options.channel);
     this.#flushTask = () => this.#flush();
   }
 

@@ -3,33 +3,43 @@ import { connectionLost, LoopbackChannel } from "../../../test/loopback-channel.
 import { SteppedClock, settled } from "../../../test/stepped-clock.ts";
 import { isParsecError, ParsecError } from "../../errors.ts";
 import type { PeerAnswer, PeerHost } from "../../peer.ts";
-import { FrameServer } from "../server/frame-server.ts";
+import { createFrameServer } from "../server/frame-server.ts";
 import { resolveFrameLimits } from "../wire/limits.ts";
-import { PeerLink } from "./peer-link.ts";
+import { createPeerLink } from "./peer-link.ts";
 
 const answer: PeerAnswer = { value: Buffer.from("v"), ttlMs: 1, fence: 0, ratePerMinute: 0 };
 
-function setup(host: PeerHost = { lookup: () => answer, invalidate: () => {} }) {
+function setup({
+  host = { lookup: () => answer, invalidate: () => {} },
+  closeTimeoutMs = 0,
+}: {
+  readonly host?: PeerHost;
+  readonly closeTimeoutMs?: number;
+} = {}) {
   const channel = new LoopbackChannel(host);
   const clock = new SteppedClock();
   const changes: string[] = [];
   const peer = { stopped: false };
-  const server = new FrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
-  const link = new PeerLink({
+  const server = createFrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
+  const link = createPeerLink({
     peerId: "http://owner",
-    channel,
-    async tell({ bytes, timeoutMs, signal }, read) {
-      if (peer.stopped) {
-        await new Promise((_, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason));
-          clock.schedule(timeoutMs, () => reject(new ParsecError("TIMEOUT", "too late")));
-        });
-      }
-      return read(server.invalidations(bytes));
-    },
-    ping: async () => {
-      if (peer.stopped) await new Promise(() => {});
-      if (channel.broken !== undefined) throw channel.broken;
+    channel: {
+      send: (frame) => channel.send(frame),
+      cancel: ({ bytes }) => server.cancellation(bytes),
+      async control({ bytes, timeoutMs, signal }) {
+        if (peer.stopped) {
+          await new Promise((_, reject) => {
+            signal?.addEventListener("abort", () => reject(signal.reason));
+            clock.schedule(timeoutMs, () => reject(new ParsecError("TIMEOUT", "too late")));
+          });
+        }
+        return server.invalidations(bytes);
+      },
+      close: () => {},
+      ping: async () => {
+        if (peer.stopped) await new Promise(() => {});
+        if (channel.broken !== undefined) throw channel.broken;
+      },
     },
     clock,
     random: () => 1,
@@ -46,6 +56,7 @@ function setup(host: PeerHost = { lookup: () => answer, invalidate: () => {} }) 
       pingTimeoutMs: 1000,
       silenceMs: 1000,
     },
+    closeTimeoutMs,
     onChange: (change) => changes.push(change.state),
   });
   const ask = (timeoutMs = 60_000) =>
@@ -70,8 +81,8 @@ it("stops asking a peer that fails, and asks again once it answers a probe", asy
   channel.broken = undefined;
   await clock.advance(100);
   expect(await ask()).toBe("ok");
-  expect(changes).toEqual(["out", "in"]);
-  await link.close(0);
+  expect(changes).toEqual(["down", "up"]);
+  await link.close();
   await clock.advance(60_000);
   expect(clock.pendingCount).toBe(0);
 });
@@ -83,7 +94,7 @@ it("does not leave out a peer for being overloaded, and lets its callers know", 
   channel.broken = undefined;
   expect(await ask()).toBe("ok");
   expect(changes).toEqual([]);
-  await link.close(0);
+  await link.close();
 });
 
 it("rejects the callers of a stopped peer in two seconds, whatever their timeout, and later ones at once", async () => {
@@ -95,7 +106,7 @@ it("rejects the callers of a stopped peer in two seconds, whatever their timeout
   await clock.advance(2000);
   expect(await waiting).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
   expect(await ask()).toBe("PEER_UNREACHABLE");
-  await link.close(0);
+  await link.close();
 });
 
 it("notices a stopped peer even when no caller waits that long", async () => {
@@ -107,8 +118,8 @@ it("notices a stopped peer even when no caller waits that long", async () => {
     await clock.advance(200);
     await late;
   }
-  expect(changes).toEqual(["out"]);
-  await link.close(0);
+  expect(changes).toEqual(["down"]);
+  await link.close();
 });
 
 it("rejects invalidations of a stopped peer in two seconds, and tries later ones as long as a ping may take", async () => {
@@ -119,48 +130,47 @@ it("rejects invalidations of a stopped peer in two seconds, and tries later ones
   const waiting = Promise.all([tell(), tell()]);
   await clock.advance(2000);
   expect(await waiting).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
-  expect(changes).toEqual(["out"]);
+  expect(changes).toEqual(["down"]);
   const later = tell();
   await clock.advance(1000);
   expect(await later).toBe("TIMEOUT");
   peer.stopped = false;
   expect(await tell()).toBe("applied");
-  await link.close(0);
+  await link.close();
 });
 
 it("pings nobody who has applied what it was told", async () => {
   const { clock, tell, link } = setup();
   expect(await tell()).toBe("applied");
   await clock.advance(10_000);
-  await link.close(0);
+  await link.close();
   expect(clock.pendingCount).toBe(0);
 });
 
 it("waits for a live peer whose origin is slow until the caller's own deadline", async () => {
   const { clock, ask, link, changes } = setup({
-    lookup: () => new Promise(() => {}),
-    invalidate: () => {},
+    host: { lookup: () => new Promise(() => {}), invalidate: () => {} },
   });
   const slow = ask(10_000);
   await clock.advance(9000);
   expect(changes).toEqual([]);
   await clock.advance(1010);
   expect(await slow).toBe("TIMEOUT");
-  await link.close(0);
+  await link.close();
 });
 
 it("cuts callers short that are still waiting when the time to drain is over", async () => {
   const { clock, ask, link, channel } = setup({
-    lookup: () => new Promise(() => {}),
-    invalidate: () => {},
+    host: { lookup: () => new Promise(() => {}), invalidate: () => {} },
+    closeTimeoutMs: 500,
   });
   const slow = ask();
   await settled();
-  const closing = link.close(500);
+  const closing = link.close();
   await clock.advance(500);
   expect(await slow).toBe("CLOSED");
   await closing;
-  await link.close(500);
+  await link.close();
   expect(clock.pendingCount).toBe(0);
   expect(channel.cancelled).toBe(1);
 });

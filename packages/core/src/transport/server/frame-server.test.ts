@@ -16,7 +16,7 @@ import { encodeEntries } from "../wire/entries.ts";
 import { encodeInvalidations } from "../wire/invalidations.ts";
 import { resolveFrameLimits } from "../wire/limits.ts";
 import { LookupFrameWriter } from "../wire/lookups.ts";
-import { FrameServer } from "./frame-server.ts";
+import { createFrameServer } from "./frame-server.ts";
 import type { AnswerSink } from "./served-frame.ts";
 
 const limits = resolveFrameLimits();
@@ -101,7 +101,7 @@ class Host implements PeerHost {
 
 function setup() {
   const host = new Host();
-  return { host, response: new Response(), server: new FrameServer({ host, limits, sender: 2 }) };
+  return { host, response: new Response(), server: createFrameServer({ host, limits, sender: 2 }) };
 }
 
 describe("lookups", () => {
@@ -253,7 +253,7 @@ describe("entries", () => {
 
   it("are not wanted by a host that knows nothing of them", () => {
     const { lookup, invalidate } = new Host();
-    const server = new FrameServer({ host: { lookup, invalidate }, limits, sender: 2 });
+    const server = createFrameServer({ host: { lookup, invalidate }, limits, sender: 2 });
     expect(readTakenOver(server.entries(frame()), 3)).toBe(0);
   });
 

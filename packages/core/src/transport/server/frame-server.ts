@@ -5,7 +5,12 @@ import { decodeEntries } from "../wire/entries.ts";
 import { decodeCancellation, decodeInvalidations } from "../wire/invalidations.ts";
 import type { FrameLimits } from "../wire/limits.ts";
 import { decodeLookups, type LookupFrame } from "../wire/lookups.ts";
-import { type AnswerSink, ServedFrame, type ServedFrameOwner } from "./served-frame.ts";
+import {
+  type AnswerSink,
+  FrameInService,
+  type ServedFrame,
+  type ServedFrameOwner,
+} from "./served-frame.ts";
 
 /** Memory for answers nobody has measured yet, and the most that is set aside on a guess. */
 const firstGuessBytes = 256;
@@ -19,16 +24,35 @@ export interface FrameServerOptions {
 }
 
 /**
- * Answers the frames of native peers, whatever they travelled on. Every method reads its whole frame
+ * Answers the frames of native peers, whatever carried them. Every method reads its whole frame
  * before it acts, and throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE` then, or `PEER_UNREACHABLE`
  * when this node asked itself.
  */
-export class FrameServer implements ServedFrameOwner {
+export interface FrameServer {
+  /**
+   * Answers lookups: at once and in one piece when all of them can be answered from memory, else in
+   * pieces as they become ready, what memory holds first. Call `disconnected` of the result when the asker left.
+   */
+  lookups(bytes: Uint8Array, sink: AnswerSink): ServedFrame;
+  /** Applies invalidations and returns the frame that says so. */
+  invalidations(bytes: Uint8Array): Buffer;
+  /** Takes over part of what a leaving peer holds and returns the frame that says so. */
+  entries(bytes: Uint8Array): Buffer;
+  /** Ends the wait for lookups whose askers left. */
+  cancellation(bytes: Uint8Array): void;
+}
+
+/** The answering side of a node, for a transport's server. */
+export function createFrameServer(options: FrameServerOptions): FrameServer {
+  return new HostServer(options);
+}
+
+class HostServer implements FrameServer, ServedFrameOwner {
   readonly host: PeerHost;
   readonly #limits: FrameLimits;
   readonly #sender: number;
   /** Frames with lookups that wait for an origin, by sender and frame id. */
-  readonly #waiting: Map<string, ServedFrame> = new Map();
+  readonly #waiting: Map<string, FrameInService> = new Map();
   #bytesPerAnswer = firstGuessBytes;
 
   constructor(options: FrameServerOptions) {
@@ -37,10 +61,6 @@ export class FrameServer implements ServedFrameOwner {
     this.#sender = options.sender;
   }
 
-  /**
-   * Answers lookups: at once and in one piece when all of them can be answered from memory, else in
-   * pieces as they become ready, what memory holds first. Tell the result when the asker left.
-   */
   lookups(bytes: Uint8Array, sink: AnswerSink): ServedFrame {
     const frame = decodeLookups(bytes, this.#limits);
     this.#checkSender(frame.sender);
@@ -49,12 +69,11 @@ export class FrameServer implements ServedFrameOwner {
       maxValueBytes: this.#limits.maxValueBytes,
       initialBytes: Math.min(guess, largestGuessBytes),
     });
-    const served = new ServedFrame(frame, { owner: this, writer, sink });
+    const served = new FrameInService(frame, { owner: this, writer, sink });
     served.start();
     return served;
   }
 
-  /** Applies invalidations and returns the frame that says so. */
   invalidations(bytes: Uint8Array): Buffer {
     const frame = decodeInvalidations(bytes, this.#limits);
     this.#checkSender(frame.sender);
@@ -72,7 +91,6 @@ export class FrameServer implements ServedFrameOwner {
     return writer.take();
   }
 
-  /** Takes over part of what a leaving peer knows and returns the frame that says so. */
   entries(bytes: Uint8Array): Buffer {
     const frame = decodeEntries(bytes, this.#limits);
     this.#checkSender(frame.sender);
@@ -87,17 +105,16 @@ export class FrameServer implements ServedFrameOwner {
     return writer.take();
   }
 
-  /** Ends the wait for lookups whose askers left. */
   cancellation(bytes: Uint8Array): void {
     const frame = decodeCancellation(bytes, this.#limits);
     this.#waiting.get(nameOf(frame))?.forget(frame.indexes);
   }
 
-  waits(served: ServedFrame): void {
+  waits(served: FrameInService): void {
     this.#waiting.set(nameOf(served.frame), served);
   }
 
-  done(served: ServedFrame, bytesPerAnswer: number): void {
+  done(served: FrameInService, bytesPerAnswer: number): void {
     this.#bytesPerAnswer = bytesPerAnswer;
     if (served.waited) this.#waiting.delete(nameOf(served.frame));
   }

@@ -19,13 +19,21 @@ export interface AnswerSink {
 export interface ServedFrameOwner {
   readonly host: PeerHost;
   /** Some of its answers have to wait for an origin. */
-  waits(served: ServedFrame): void;
+  waits(served: FrameInService): void;
   /** All is said, or the asker left. */
-  done(served: ServedFrame, bytesPerAnswer: number): void;
+  done(served: FrameInService, bytesPerAnswer: number): void;
+}
+
+/** A frame of lookups that is being answered, as a transport's server sees it. */
+export interface ServedFrame {
+  /** The connection has room for the next piece. */
+  resume(): void;
+  /** The asker is gone: waits for origins end, and no answer is sent. */
+  disconnected(): void;
 }
 
 /** One frame of lookups on the owner's side, from its arrival to its last answer. */
-export class ServedFrame {
+export class FrameInService implements ServedFrame {
   readonly frame: LookupFrame;
   readonly #owner: ServedFrameOwner;
   readonly #writer: AnswerWriter;
@@ -67,7 +75,6 @@ export class ServedFrame {
     else this.#scheduleFlush();
   }
 
-  /** For the transport: there is room for the next piece. */
   resume(): void {
     if (!this.#paused || this.#done) return;
     this.#paused = false;
@@ -75,7 +82,6 @@ export class ServedFrame {
     this.#flush();
   }
 
-  /** For the transport: the asker is gone, and with it the need for any answer. */
   disconnected(): void {
     if (this.#done) return;
     this.#end();

@@ -1,0 +1,26 @@
+import { ParsecError } from "./errors.ts";
+
+/** The error of a call whose own signal fired. The signal's reason is the `cause`. */
+export function abortedError(signal: AbortSignal | undefined): ParsecError {
+  return new ParsecError("ABORTED", "aborted by the caller", { cause: signal?.reason });
+}
+
+/**
+ * Settles as `work` does, or rejects with `ABORTED` as soon as `signal` fires. The work itself goes on:
+ * pass it the signal as well where it can stop.
+ */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(abortedError(signal));
+    if (signal.aborted) {
+      work.catch(ignore);
+      abort();
+      return;
+    }
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function ignore(): void {}

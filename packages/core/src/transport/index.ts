@@ -1,0 +1,61 @@
+// The kit for authors of transports, in the order in which a transport uses it.
+// The contract itself (`Peer`, `PeerPicker`, `PeerHost`) is part of `@parsec/core`.
+
+// Options and members.
+
+export { createSystemClock } from "../clock.ts";
+export { discoveryOption } from "../discovery/followed-peers.ts";
+export { createPlacement } from "../placement/create-placement.ts";
+export type { Placement, PlacementName } from "../placement/placement.ts";
+export type { Membership, NodeIds } from "./picker/membership.ts";
+export { checkMembership } from "./picker/membership.ts";
+export type {
+  PeerLimits,
+  PeerOptions,
+  PeerWarning,
+  ResolvedPeerOptions,
+} from "./picker/peer-options.ts";
+export { flagOption, resolvePeerLimits, resolvePeerOptions } from "./picker/peer-options.ts";
+export type { ManagedPeer, PeerSet, PeerSetOptions } from "./picker/peer-set.ts";
+export { createPeerSet } from "./picker/peer-set.ts";
+
+// The asking side: a peer over frames.
+
+export type { FrameExchange, OutgoingFrame } from "./link/frame-in-flight.ts";
+export { errorFromOwner } from "./link/owner-error.ts";
+export type {
+  ControlFrame,
+  PeerChannel,
+  PeerLink,
+  PeerLinkOptions,
+} from "./link/peer-link.ts";
+export { createPeerLink } from "./link/peer-link.ts";
+
+// The answering side.
+
+export type { FrameServer, FrameServerOptions } from "./server/frame-server.ts";
+export { createFrameServer } from "./server/frame-server.ts";
+export type { AnswerSink, ServedFrame } from "./server/served-frame.ts";
+
+// Health and authentication, for peers that are asked without frames.
+
+export type { SignatureCheck, Stamp } from "./auth/signatures.ts";
+export { createSignatureCheck, createStamper, secretKey } from "./auth/signatures.ts";
+export type { LivenessCheck } from "./health/liveness-check.ts";
+export { createLivenessCheck } from "./health/liveness-check.ts";
+export type { PeerHealth, PeerHealthChange, PeerHealthOptions } from "./health/peer-health.ts";
+export { createPeerHealth, resolvePeerHealth } from "./health/peer-health.ts";
+export type { PeerPing } from "./health/peer-ping.ts";
+
+// Bytes.
+
+export { keyFromBytes, keyToBytes } from "../key-bytes.ts";
+export type { GetRequest, GetResponse } from "./wire/groupcachepb.ts";
+export { decodeGetRequest, decodeGetResponse, encodeGetResponse } from "./wire/groupcachepb.ts";
+export { encodeCancellation, encodeInvalidations } from "./wire/invalidations.ts";
+export { isErrorCode, requestKind } from "./wire/layout.ts";
+export type { FrameLimits } from "./wire/limits.ts";
+export { resolveFrameLimits } from "./wire/limits.ts";
+export type { ProtobufField } from "./wire/protobuf.ts";
+export { malformedMessage, readFields, wireTypes } from "./wire/protobuf.ts";
+export { readPeerTrace } from "./wire/trace-context.ts";

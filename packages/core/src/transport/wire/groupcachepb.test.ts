@@ -1,0 +1,71 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isParsecError } from "../../errors.ts";
+import { decodeGetResponse, encodeGetResponse } from "./groupcachepb.ts";
+
+const limits = { maxValueBytes: 1000 };
+const hex = (text: string): Buffer => Buffer.from(text, "hex");
+
+describe("GetResponse", () => {
+  it.each([
+    ["hi", 0, "0a026869"],
+    ["", 0, "0a00"],
+    ["", 1, "0a0011000000000000f03f"],
+    ["hi", 120.5, "0a0268691100000000" + "00205e40"],
+    ["x".repeat(128), 0, `0a8001${"78".repeat(128)}`],
+    ["x".repeat(300), 0, `0aac02${"78".repeat(300)}`],
+  ])("of %j at %d per minute has exactly these bytes", (value, minuteQps, golden) => {
+    const encoded = encodeGetResponse({ value: Buffer.from(value), minuteQps });
+    expect(encoded.toString("hex")).toBe(golden);
+    expect(decodeGetResponse(encoded, limits)).toEqual({ value: Buffer.from(value), minuteQps });
+  });
+
+  it.each([
+    ["with an expiry, as groupcache-go writes it", "0a02686918959a97ece39fe7cb17", "hi"],
+    ["without expiry", "0a0268691800", "hi"],
+    ["with nothing at all", "", ""],
+    [
+      "with an unknown text, number and word before",
+      "220161" + "2801" + "3500000000" + "0a0178",
+      "x",
+    ],
+    ["with the value twice, where the last one counts", "0a01610a0162", "b"],
+  ])("is read %s", (_, message, value) => {
+    expect(decodeGetResponse(hex(message), limits).value).toEqual(Buffer.from(value));
+  });
+
+  it.each([
+    ["a length beyond the message", "0a056869"],
+    ["a length beyond all messages", "0affffffffffffffffff01"],
+    ["a length without end", "0affffffffffffffffffffffff"],
+    ["a field cut short", "11000000"],
+    ["a tag alone", "0a"],
+    ["an integer cut short", "1880"],
+    ["a group, which nobody writes", "0b"],
+  ])("with %s is malformed", (_, message) => {
+    expect(() => decodeGetResponse(hex(message), limits)).toThrow(
+      expect.objectContaining({ code: "MALFORMED_FRAME" }),
+    );
+  });
+
+  it("with a value beyond the limit is too large", () => {
+    const encoded = encodeGetResponse({ value: Buffer.alloc(1001), minuteQps: 0 });
+    expect(() => decodeGetResponse(encoded, limits)).toThrow(
+      expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
+    );
+  });
+
+  it("never throws anything but a typed error, nor believes a rate that is none", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        try {
+          expect(decodeGetResponse(Buffer.from(bytes), limits).minuteQps).toBeGreaterThanOrEqual(0);
+        } catch (error) {
+          if (!isParsecError(error)) throw error;
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(decodeGetResponse(hex("11000000000000f87f"), limits).minuteQps).toBe(0);
+  });
+});

@@ -1,0 +1,69 @@
+import { ParsecError } from "../../errors.ts";
+
+/** How a field is encoded; the other wire types of protobuf are obsolete. */
+export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
+
+/** A varint of protobuf has at most ten bytes, of which a length in a message we accept uses five. */
+const longestVarint = 10;
+
+/** One field of a message. `bytes` is a view: the content of a field with a length, else its encoding. */
+export interface ProtobufField {
+  readonly field: number;
+  readonly wireType: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Reads the fields of a message in their order (https://protobuf.dev/programming-guides/encoding).
+ * Throws `MALFORMED_FRAME` when the message breaks off or a wire type is unknown.
+ */
+export function readFields(message: Buffer, take: (field: ProtobufField) => void): void {
+  let offset = 0;
+  while (offset < message.length) {
+    const tag = readVarint(message, offset);
+    offset = tag.next;
+    const wireType = tag.value % 8;
+    let size: number;
+    if (wireType === wireTypes.varint) size = readVarint(message, offset).next - offset;
+    else if (wireType === wireTypes.fixed64) size = 8;
+    else if (wireType === wireTypes.fixed32) size = 4;
+    else if (wireType === wireTypes.bytes) {
+      const length = readVarint(message, offset);
+      offset = length.next;
+      size = length.value;
+    } else throw malformedMessage(`wire type ${wireType} is unknown`);
+    if (size > message.length - offset) {
+      throw malformedMessage("a field is longer than the message");
+    }
+    const bytes = message.subarray(offset, offset + size);
+    take({ field: Math.floor(tag.value / 8), wireType, bytes });
+    offset += size;
+  }
+}
+
+/** Appends a non-negative integer. */
+export function writeVarint(bytes: number[], value: number): number[] {
+  let rest = value;
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  bytes.push(rest);
+  return bytes;
+}
+
+/** A `MALFORMED_FRAME` that says why a message cannot be read. */
+export function malformedMessage(reason: string): ParsecError {
+  return new ParsecError("MALFORMED_FRAME", `the protobuf message cannot be read: ${reason}`);
+}
+
+function readVarint(
+  bytes: Buffer,
+  start: number,
+): { readonly value: number; readonly next: number } {
+  let value = 0;
+  for (let index = 0; index < longestVarint; index++) {
+    const byte = bytes[start + index];
+    if (byte === undefined) throw malformedMessage("an integer is cut short");
+    value += (byte & 0x7f) * 2 ** (7 * index);
+    if (byte < 0x80) return { value, next: start + index + 1 };
+  }
+  throw malformedMessage("an integer has no end");
+}

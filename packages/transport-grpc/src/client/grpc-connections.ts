@@ -1,0 +1,177 @@
+import { type ClientDuplexStream, type ClientUnaryCall, Metadata } from "@grpc/grpc-js";
+import { ParsecError } from "@parsec/core";
+import { abortedError } from "@parsec/core/authoring";
+import {
+  answerMacKey,
+  authorizationKey,
+  type CallSigner,
+  createCallSigner,
+  type SignedCall,
+} from "../grpc-auth.ts";
+import { errorFromCall, unreachable, wasConnectionLost } from "../grpc-errors.ts";
+import type { ResolvedGrpcOptions } from "../grpc-options.ts";
+import { StreamSeal } from "../grpc-seal.ts";
+import { type BytesMethod, firstText, messageMethods } from "../grpc-wire.ts";
+import { GrpcConnection } from "./grpc-connection.ts";
+
+/** Unary calls to one peer that may be under way at once. */
+const maxUnaryCalls = 1024;
+
+/** A stream for lookups, and what proves its messages if there is a secret. */
+export interface ExchangeCall {
+  readonly call: ClientDuplexStream<Buffer, Buffer>;
+  readonly seal: StreamSeal | undefined;
+  /** Ends the stream, and frees its connection. */
+  discard(): void;
+}
+
+export interface UnaryRequest {
+  readonly method: BytesMethod;
+  readonly message: Buffer;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Settle {
+  readonly resolve: (answer: Buffer) => void;
+  readonly reject: (error: ParsecError) => void;
+}
+
+/**
+ * The connections to one peer: one for the stream of lookups, and one for signs of life and
+ * invalidations, which must not queue behind it. One that broke is made anew by the next call:
+ * `PeerHealth` says when a peer is asked, and gRPC's own backoff would only delay that.
+ */
+export class GrpcConnections {
+  readonly #peerId: string;
+  readonly #options: ResolvedGrpcOptions;
+  readonly #signer: CallSigner | undefined;
+  readonly #unaryCalls: Set<() => void> = new Set();
+  #control: GrpcConnection | undefined = undefined;
+  #closed = false;
+
+  constructor(peerId: string, options: ResolvedGrpcOptions) {
+    this.#peerId = peerId;
+    this.#options = options;
+    const [secret] = options.secrets;
+    this.#signer =
+      secret === undefined
+        ? undefined
+        : createCallSigner({ secret, receiver: peerId, wallNow: Date.now });
+  }
+
+  /** Opens a stream on a connection of its own. */
+  openExchange(): ExchangeCall {
+    const connection = new GrpcConnection(this.#peerId, this.#options);
+    const { path, requestSerialize, responseDeserialize } = messageMethods.exchange;
+    const signed = this.#signer?.(path);
+    const call = connection.client.makeBidiStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      metadataOf(signed),
+    );
+    return {
+      call,
+      seal: signed && new StreamSeal(signed, "asker"),
+      discard() {
+        call.cancel();
+        connection.discard();
+      },
+    };
+  }
+
+  /**
+   * Calls and waits for the answer. Rejects with `PEER_UNREACHABLE`, `TIMEOUT`, `ABORTED`,
+   * `OVERLOADED` or `CLOSED`.
+   */
+  unary(request: UnaryRequest): Promise<Buffer> {
+    if (this.#closed) return Promise.reject(this.#closedError());
+    if (this.#unaryCalls.size >= maxUnaryCalls) {
+      const message = `${maxUnaryCalls} calls to ${this.#peerId} are under way`;
+      return Promise.reject(new ParsecError("OVERLOADED", message));
+    }
+    if (request.signal?.aborted) return Promise.reject(abortedError(request.signal));
+    return new Promise((resolve, reject) => this.#start(request, { resolve, reject }));
+  }
+
+  #start(request: UnaryRequest, settle: Settle): void {
+    const { method, message, timeoutMs, signal } = request;
+    this.#control ??= new GrpcConnection(this.#peerId, this.#options);
+    const connection = this.#control;
+    const signed = this.#signer?.(method.path, message);
+    let answerMac: string | undefined;
+    const end = (outcome: Buffer | ParsecError): void => {
+      if (!this.#unaryCalls.delete(close)) return;
+      cancelTimer();
+      signal?.removeEventListener("abort", abort);
+      connection.ended();
+      if (outcome instanceof ParsecError) settle.reject(outcome);
+      else settle.resolve(outcome);
+    };
+    const cancel = (error: ParsecError): void => {
+      end(error);
+      call.cancel();
+    };
+    const close = (): void => cancel(this.#closedError());
+    const abort = (): void => cancel(abortedError(signal));
+    const cancelTimer = this.#options.clock.schedule(timeoutMs, () => {
+      // What was not connected by now is tried anew rather than waited for.
+      if (!connection.isReady) this.#discard(connection);
+      cancel(new ParsecError("TIMEOUT", `${this.#peerId} did not answer within ${timeoutMs} ms`));
+    });
+    this.#unaryCalls.add(close);
+    signal?.addEventListener("abort", abort, { once: true });
+    connection.begun();
+    const call: ClientUnaryCall = connection.client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      message,
+      metadataOf(signed),
+      // The owner learns when to give up; the clock here decides for this side.
+      { deadline: Date.now() + timeoutMs },
+      (error, answer) => {
+        // Cancelled from here: that says nothing of the connection.
+        if (!this.#unaryCalls.has(close)) return;
+        if (error !== null) {
+          // gRPC's own deadline may end the call before the timer above does.
+          if (wasConnectionLost(error) || !connection.isReady) this.#discard(connection);
+          end(errorFromCall(this.#peerId, error));
+        } else if (answer === undefined || signed?.provesAnswer(answerMac, answer) === false) {
+          end(unreachable(this.#peerId, "its answer is not proved by the secret"));
+        } else end(answer);
+      },
+    );
+    call.on("metadata", (metadata) => {
+      answerMac = firstText(metadata, answerMacKey);
+    });
+  }
+
+  /** Has the next call make a new connection; calls under way keep theirs until they end. */
+  renew(): void {
+    if (this.#control !== undefined) this.#discard(this.#control);
+  }
+
+  /** Ends what is under way and frees the connections, save those of open streams. */
+  close(): void {
+    this.#closed = true;
+    for (const close of [...this.#unaryCalls]) close();
+    this.renew();
+  }
+
+  #closedError(): ParsecError {
+    return new ParsecError("CLOSED", `the connection to ${this.#peerId} was closed`);
+  }
+
+  #discard(connection: GrpcConnection): void {
+    if (this.#control === connection) this.#control = undefined;
+    connection.discard();
+  }
+}
+
+function metadataOf(signed: SignedCall | undefined): Metadata {
+  const metadata = new Metadata();
+  if (signed !== undefined) metadata.set(authorizationKey, signed.authorization);
+  return metadata;
+}

@@ -1,0 +1,71 @@
+import {
+  createPeerLink,
+  type ManagedPeer,
+  type PeerChannel,
+  type PeerHealthChange,
+} from "@parsec/core/transport";
+import type { ResolvedGrpcOptions } from "../grpc-options.ts";
+import { messageMethods } from "../grpc-wire.ts";
+import { GrpcConnections } from "./grpc-connections.ts";
+import { FrameStream } from "./grpc-frame-stream.ts";
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+/** A node of this package, asked over one stream. */
+export function createGrpcPeer(
+  peerId: string,
+  options: ResolvedGrpcOptions,
+  onChange: (change: PeerHealthChange) => void,
+): ManagedPeer {
+  const { limits, connections, sender } = options;
+  const toPeer = new GrpcConnections(peerId, options);
+  const stream = new FrameStream({ peerId, sender, connections: toPeer });
+  return createPeerLink({
+    ...options,
+    peerId,
+    channel: createGrpcChannel(stream, { connections: toPeer, options }),
+    maxLookupsPerFrame: limits.maxLookupsSent,
+    maxQueued: limits.maxQueued,
+    maxUnheardFrames: connections.maxUnanswered,
+    maxOpenFrames: connections.maxOpenFrames,
+    onChange(change) {
+      // A stream to a peer that hangs or vanished may never report it: begin anew.
+      if (change.state === "down") stream.retire();
+      onChange(change);
+    },
+  });
+}
+
+/** Lookups on the stream; control frames and pings as unary calls. */
+function createGrpcChannel(
+  stream: FrameStream,
+  parts: { readonly connections: GrpcConnections; readonly options: ResolvedGrpcOptions },
+): PeerChannel {
+  const { connections } = parts;
+  const { pingTimeoutMs } = parts.options.health;
+  return {
+    send: (frame) => stream.send(frame),
+    control: ({ kind, bytes, timeoutMs, signal }) =>
+      connections.unary({
+        method: kind === "entries" ? messageMethods.handOver : messageMethods.invalidate,
+        message: bytes,
+        timeoutMs,
+        signal,
+      }),
+    cancel: (cancellation) => stream.forget(cancellation),
+    async ping(signal) {
+      const request = { method: messageMethods.ping, message: noBytes, timeoutMs: pingTimeoutMs };
+      try {
+        await connections.unary({ ...request, signal });
+      } catch (error) {
+        // The connection may be one that will never carry anything again.
+        connections.renew();
+        throw error;
+      }
+    },
+    close() {
+      stream.close();
+      connections.close();
+    },
+  };
+}

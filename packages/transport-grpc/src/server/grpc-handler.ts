@@ -1,0 +1,240 @@
+import {
+  Metadata,
+  type Server,
+  type ServerDuplexStream,
+  type ServerInterceptor,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
+import { ParsecError, type PeerHost } from "@parsec/core";
+import { createFrameServer, type FrameServer } from "@parsec/core/transport";
+import { createCallVerifier } from "../grpc-auth.ts";
+import { statusOf } from "../grpc-errors.ts";
+import type { ResolvedGrpcOptions } from "../grpc-options.ts";
+import { StreamSeal } from "../grpc-seal.ts";
+import { messageMethods } from "../grpc-wire.ts";
+import { type Admission, Admissions, setAnswerMac } from "./grpc-admission.ts";
+import { FrameEndpoint } from "./grpc-frame-endpoint.ts";
+import { answerGet } from "./grpc-get-endpoint.ts";
+import { HealthEndpoint } from "./grpc-health-endpoint.ts";
+import { RefusalLog } from "./grpc-refusals.ts";
+import { answerLookup, applyInvalidations, takeEntries } from "./grpc-unary-endpoint.ts";
+import { Workload } from "./grpc-workload.ts";
+
+type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
+type UnaryCallback = sendUnaryData<Buffer>;
+
+/** What answers peers: the cache that took the picker, and its reader of frames. */
+interface Owner {
+  readonly host: PeerHost;
+  readonly frames: FrameServer;
+}
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+/** The server side of a node: decides who may ask, and passes on what is asked. */
+export class GrpcHandler {
+  readonly #options: ResolvedGrpcOptions;
+  readonly #admissions: Admissions;
+  readonly #health: HealthEndpoint;
+  readonly #workload: Workload;
+  readonly #streams: Set<FrameEndpoint> = new Set();
+  #owner: Owner | undefined = undefined;
+  #closing = false;
+
+  constructor(options: ResolvedGrpcOptions) {
+    this.#options = options;
+    const { membership, secrets, requireClientCertificate, insecure, openHealth, limits } = options;
+    const verifier =
+      secrets.length === 0
+        ? undefined
+        : createCallVerifier({
+            secrets,
+            receiver: membership.selfId,
+            windowMs: limits.maxClockSkewMs,
+            wallNow: Date.now,
+          });
+    const refusals = new RefusalLog(options);
+    this.#admissions = new Admissions({
+      verifier,
+      requireClientCertificate,
+      insecure,
+      openHealth,
+      refusals,
+    });
+    this.#health = new HealthEndpoint({ maxWatchers: limits.maxStreams });
+    this.#workload = new Workload(limits.maxRequests);
+  }
+
+  attach(host: PeerHost): void {
+    if (this.#owner !== undefined) {
+      throw new ParsecError("INVALID_ARGUMENT", "these peers serve another cache already");
+    }
+    const { limits, sender } = this.#options;
+    this.#owner = { host, frames: createFrameServer({ host, limits, sender }) };
+    this.#health.serving = !this.#closing;
+  }
+
+  /** For a server that serves nothing else. */
+  get interceptor(): ServerInterceptor {
+    return this.#admissions.interceptor;
+  }
+
+  /** Adds the services. Throws `INVALID_ARGUMENT` when the server has one of them already. */
+  addTo(server: Server, options: { readonly health: boolean }): void {
+    const { exchange, lookup, invalidate, handOver, ping, get, check, watch } = messageMethods;
+    try {
+      server.addService(
+        { exchange, lookup, invalidate, handOver, ping },
+        {
+          exchange: (call: ServerDuplexStream<Buffer, Buffer>) => this.#exchange(call),
+          lookup: (call: UnaryCall, callback: UnaryCallback) => this.#lookup(call, callback),
+          invalidate: (call: UnaryCall, callback: UnaryCallback) =>
+            this.#invalidate(call, callback),
+          handOver: (call: UnaryCall, callback: UnaryCallback) => this.#takeOver(call, callback),
+          ping: (call: UnaryCall, callback: UnaryCallback) => this.#ping(call, callback),
+        },
+      );
+      server.addService(
+        { get },
+        { get: (call: UnaryCall, callback: UnaryCallback) => this.#get(call, callback) },
+      );
+      if (!options.health) return;
+      server.addService(
+        { check, watch },
+        {
+          check: (call: UnaryCall, callback: UnaryCallback) => this.#check(call, callback),
+          watch: (call: ServerWritableStream<Buffer, Buffer>) => this.#watch(call),
+        },
+      );
+    } catch (error) {
+      const message = "the server has a service of this name already; is its own health check one?";
+      throw new ParsecError("INVALID_ARGUMENT", message, { cause: error });
+    }
+  }
+
+  #exchange(call: ServerDuplexStream<Buffer, Buffer>): void {
+    try {
+      const { verified } = this.#admissions.admit(call);
+      const { frames } = this.#requireOwner();
+      if (this.#streams.size >= this.#options.limits.maxStreams) {
+        throw new ParsecError("OVERLOADED", `${this.#streams.size} streams of peers are open`);
+      }
+      const seal = verified && new StreamSeal(verified.signed, "owner");
+      const endpoint = new FrameEndpoint(call, seal, {
+        frames,
+        workload: this.#workload,
+        refusal: () => this.#refusal(),
+        tampered: () => this.#admissions.tampered(call),
+      });
+      this.#streams.add(endpoint);
+      call.on("close", () => this.#streams.delete(endpoint));
+      // So that the asker knows the stream is open before there are answers.
+      call.sendMetadata(new Metadata());
+    } catch (error) {
+      call.emit("error", statusOf(error));
+    }
+  }
+
+  #lookup(call: UnaryCall, callback: UnaryCallback): void {
+    this.#unary(call, callback, ({ frames }) => answerLookup(call, frames, this.#options.limits));
+  }
+
+  #invalidate(call: UnaryCall, callback: UnaryCallback): void {
+    this.#unary(call, callback, ({ frames }) => applyInvalidations(call.request, frames));
+  }
+
+  #takeOver(call: UnaryCall, callback: UnaryCallback): void {
+    this.#unary(call, callback, ({ frames }) => takeEntries(call.request, frames));
+  }
+
+  #ping(call: UnaryCall, callback: UnaryCallback): void {
+    this.#unary(call, callback, () => noBytes);
+  }
+
+  /** A call of a peer that is answered with bytes, and with their proof if there is a secret. */
+  #unary(
+    call: UnaryCall,
+    callback: UnaryCallback,
+    answer: (owner: Owner) => Buffer | Promise<Buffer>,
+  ): void {
+    this.#perform(call, callback, async (owner, { verified }) => {
+      const bytes = await answer(owner);
+      const metadata = new Metadata();
+      setAnswerMac(metadata, verified?.signed, bytes);
+      call.sendMetadata(metadata);
+      callback(null, bytes);
+    });
+  }
+
+  #get(call: UnaryCall, callback: UnaryCallback): void {
+    const { limits } = this.#options;
+    this.#perform(call, callback, ({ host }) => answerGet(call, callback, { host, limits }));
+  }
+
+  /** Lets the call in, and counts it until the work is done. */
+  #perform(
+    call: UnaryCall,
+    callback: UnaryCallback,
+    work: (owner: Owner, admission: Admission) => Promise<void>,
+  ): void {
+    try {
+      const admission = this.#admissions.admitMessage(call, call.request);
+      const owner = this.#requireOwner();
+      this.#workload.begin();
+      work(owner, admission)
+        .catch((error: unknown) => callback(statusOf(error)))
+        .finally(() => this.#workload.end());
+    } catch (error) {
+      callback(statusOf(error));
+    }
+  }
+
+  #check(call: UnaryCall, callback: UnaryCallback): void {
+    try {
+      this.#admissions.admitMessage(call, call.request);
+      callback(null, this.#health.check(call.request));
+    } catch (error) {
+      callback(statusOf(error));
+    }
+  }
+
+  #watch(call: ServerWritableStream<Buffer, Buffer>): void {
+    try {
+      this.#admissions.admitMessage(call, call.request);
+      this.#health.watch(call);
+    } catch (error) {
+      call.emit("error", statusOf(error));
+    }
+  }
+
+  /** Whom to ask. Throws when there is nobody, or too much to do. */
+  #requireOwner(): Owner {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    return this.#owner as Owner;
+  }
+
+  #refusal(): ParsecError | undefined {
+    if (this.#closing) return new ParsecError("CLOSED", "this node is closing");
+    if (this.#owner === undefined) return new ParsecError("CLOSED", "this node has no cache yet");
+    if (!this.#workload.isFull) return undefined;
+    return new ParsecError("OVERLOADED", "this node has too many calls of peers under way");
+  }
+
+  /** Refuses what comes from now on, and lets what is under way finish until the time is over. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#health.serving = false;
+    const { clock, closeTimeoutMs } = this.#options;
+    let cancelTimer = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancelTimer = clock.schedule(closeTimeoutMs, resolve);
+    });
+    await Promise.race([this.#workload.idle(), late]);
+    cancelTimer();
+    for (const stream of this.#streams) stream.end();
+    this.#health.close();
+  }
+}

@@ -1,0 +1,258 @@
+import { type Clock, ParsecError, type PeerTrace } from "@parsec/core";
+import { abortedError } from "@parsec/core/authoring";
+import { readPeerTrace } from "@parsec/core/transport";
+// By its file: Bun replaces the bare name by a stub that sends nothing.
+import { type Dispatcher, Pool } from "undici/index.js";
+import { createRequestSigner, type RequestSigner } from "../http-auth.ts";
+import { type FailedResponse, unreachable } from "../http-errors.ts";
+import type { ResolvedHttpOptions } from "../http-options.ts";
+import { frameContentType } from "../http-wire.ts";
+
+/** Connections kept apart from the lookups', so that a sign of life or an invalidation never queues behind them. */
+const controlConnections = 4;
+/** Requests that may wait for one of them. */
+const maxControlRequests = 1024;
+
+const noHeaders: string[] = [];
+const frameHeaders: string[] = ["content-type", frameContentType];
+
+export interface PeerRequest {
+  readonly method: "GET" | "POST";
+  /** As it will stand in the request line. */
+  readonly target: string;
+  /** A frame. */
+  readonly body?: Buffer;
+  /** What a GET is part of. Frames carry that themselves, lookup by lookup. */
+  readonly trace?: PeerTrace | undefined;
+}
+
+export interface CollectedRequest extends PeerRequest {
+  /** Bytes of a response's body that are taken; a longer one is `FRAME_TOO_LARGE`, or cut when it is an error. */
+  readonly maxBodyBytes: number;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Throws `INVALID_ARGUMENT` where a runtime or a bundler has put a stub in the place of undici. */
+export function checkHttpClient(): void {
+  if (typeof Pool.prototype?.dispatch === "function") return;
+  throw new ParsecError(
+    "INVALID_ARGUMENT",
+    "createHttpPeers needs the npm package undici, which this runtime replaces by a stub: install it, or use createGrpcPeers of @parsec/transport-grpc",
+  );
+}
+
+/** The connections to one peer: bounded, kept alive, signed if there is a secret. */
+export class HttpConnections {
+  readonly #peerId: string;
+  readonly #clock: Clock;
+  readonly #signer: RequestSigner | undefined;
+  readonly #lookups: Pool;
+  readonly #control: Pool;
+  #controlRequests = 0;
+
+  constructor(peerId: string, options: ResolvedHttpOptions) {
+    this.#peerId = peerId;
+    this.#clock = options.clock;
+    const [secret] = options.secrets;
+    this.#signer =
+      secret === undefined
+        ? undefined
+        : createRequestSigner({ secret, receiver: peerId, wallNow: Date.now });
+    this.#lookups = createPool(peerId, options, options.connections.maxPerPeer);
+    this.#control = createPool(peerId, options, controlConnections);
+  }
+
+  /** Sends a request whose response the handler takes piece by piece. */
+  dispatch(request: PeerRequest, handler: Dispatcher.DispatchHandler): void {
+    this.#lookups.dispatch(this.#options(request), handler);
+  }
+
+  /** Like {@link collect}, on the lookups' connections. */
+  collectLookup(request: CollectedRequest): Promise<FailedResponse> {
+    return this.#collect(this.#lookups, request);
+  }
+
+  /** Sends a request and collects its response, whatever its status. Rejects with `PEER_UNREACHABLE`, `FRAME_TOO_LARGE`, `TIMEOUT`, `ABORTED` or `OVERLOADED`. */
+  async collect(request: CollectedRequest): Promise<FailedResponse> {
+    if (this.#controlRequests >= maxControlRequests) {
+      const message = `${maxControlRequests} requests wait to be sent to ${this.#peerId}`;
+      throw new ParsecError("OVERLOADED", message);
+    }
+    this.#controlRequests++;
+    try {
+      return await this.#collect(this.#control, request);
+    } finally {
+      this.#controlRequests--;
+    }
+  }
+
+  /** Sends what was accepted, then closes all connections. */
+  async close(): Promise<void> {
+    await Promise.all([this.#lookups.close(), this.#control.close()]);
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([this.#lookups.destroy(), this.#control.destroy()]);
+  }
+
+  #collect(pool: Pool, request: CollectedRequest): Promise<FailedResponse> {
+    return new Promise((resolve, reject) => {
+      const collector = new ResponseCollector(this.#peerId, request, {
+        clock: this.#clock,
+        resolve,
+        reject,
+      });
+      if (!collector.ended) pool.dispatch(this.#options(request), collector);
+    });
+  }
+
+  #options(request: PeerRequest): Dispatcher.DispatchOptions {
+    const { method, target, body, trace } = request;
+    let headers = body === undefined ? noHeaders : frameHeaders;
+    if (trace !== undefined) headers = [...headers, ...traceHeaders(trace)];
+    if (this.#signer !== undefined) {
+      const authorization = this.#signer({ method, target, body });
+      headers = [...headers, "authorization", authorization];
+    }
+    return { method, path: target, headers, body: body ?? null };
+  }
+}
+
+/** The two headers of a GET that is part of a trace; none when the trace does not fit a header. */
+function traceHeaders(trace: PeerTrace): readonly string[] {
+  const fit = readPeerTrace(trace);
+  if (fit === undefined) return [];
+  const { traceparent, tracestate } = fit;
+  return tracestate === undefined
+    ? ["traceparent", traceparent]
+    : ["traceparent", traceparent, "tracestate", tracestate];
+}
+
+function createPool(peerId: string, options: ResolvedHttpOptions, connections: number): Pool {
+  const { connectTimeoutMs, keepAliveMs } = options.connections;
+  const { ca, cert, key, passphrase, serverName } = options.tls ?? {};
+  return new Pool(peerId, {
+    connections,
+    // One request at a time on each: behind a slow one nobody should wait.
+    pipelining: 1,
+    keepAliveTimeout: keepAliveMs,
+    // Each lookup has its deadline, and silence is noticed: these would only repeat it, coarsely.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: {
+      timeout: connectTimeoutMs,
+      ...(ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(passphrase === undefined ? {} : { passphrase }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+    },
+  });
+}
+
+class ResponseCollector implements Dispatcher.DispatchHandler {
+  readonly #peerId: string;
+  readonly #request: CollectedRequest;
+  readonly #resolve: (response: FailedResponse) => void;
+  readonly #reject: (error: ParsecError) => void;
+  readonly #cancelTimer: () => void;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #status = 0;
+  #headers: FailedResponse["headers"] = {};
+  #controller: Dispatcher.DispatchController | undefined = undefined;
+  #failure: ParsecError | undefined = undefined;
+
+  constructor(
+    peerId: string,
+    request: CollectedRequest,
+    parts: {
+      readonly clock: Clock;
+      readonly resolve: (response: FailedResponse) => void;
+      readonly reject: (error: ParsecError) => void;
+    },
+  ) {
+    this.#peerId = peerId;
+    this.#request = request;
+    this.#resolve = parts.resolve;
+    this.#reject = parts.reject;
+    this.#cancelTimer = parts.clock.schedule(request.timeoutMs, () => {
+      this.#end(
+        new ParsecError("TIMEOUT", `${peerId} did not answer within ${request.timeoutMs} ms`),
+      );
+    });
+    const { signal } = request;
+    if (signal?.aborted) this.handleEvent();
+    else signal?.addEventListener("abort", this, { once: true });
+  }
+
+  get ended(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  handleEvent(): void {
+    this.#end(abortedError(this.#request.signal));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#failure !== undefined) controller.abort(this.#failure);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: FailedResponse["headers"],
+  ): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const room = this.#request.maxBodyBytes - this.#bytes;
+    if (chunk.length <= room) {
+      this.#chunks.push(chunk);
+      this.#bytes += chunk.length;
+      return;
+    }
+    if (this.#status === 200) {
+      const message = `the answer has more than ${this.#request.maxBodyBytes} bytes`;
+      this.#end(new ParsecError("FRAME_TOO_LARGE", message));
+    } else {
+      this.#chunks.push(chunk.subarray(0, room));
+      this.#complete();
+      this.#controller?.abort(new ParsecError("FRAME_TOO_LARGE", "the rest is of no interest"));
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#complete();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#end(unreachable(this.#peerId, error));
+  }
+
+  #complete(): void {
+    this.#release();
+    this.#resolve({
+      status: this.#status,
+      headers: this.#headers,
+      body: Buffer.concat(this.#chunks),
+    });
+  }
+
+  #end(error: ParsecError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#release();
+    this.#reject(error);
+    this.#controller?.abort(error);
+  }
+
+  #release(): void {
+    this.#cancelTimer();
+    this.#request.signal?.removeEventListener("abort", this);
+  }
+}

@@ -1,0 +1,217 @@
+import {
+  isParsecError,
+  ParsecError,
+  type PeerAnswer,
+  type PeerCallOptions,
+  type PeerInvalidation,
+  type PeerLookup,
+} from "@parsec/core";
+import { abortedError, createSemaphore, type Semaphore } from "@parsec/core/authoring";
+import {
+  createLivenessCheck,
+  createPeerHealth,
+  decodeGetResponse,
+  keyToBytes,
+  type LivenessCheck,
+  type ManagedPeer,
+  type PeerHealth,
+  type PeerHealthChange,
+} from "@parsec/core/transport";
+import { type FailedResponse, failedGet, maxErrorBytes, unreachable } from "../http-errors.ts";
+import type { ResolvedHttpOptions } from "../http-options.ts";
+import { escapeSegment, ttlHeader } from "../http-wire.ts";
+import { HttpConnections } from "./http-connections.ts";
+
+const nothingInMemory: PeerAnswer = {
+  value: undefined,
+  ttlMs: 0,
+  fence: 0,
+  ratePerMinute: 0,
+  missing: true,
+};
+
+/** A tag, a length and a rate: what a GetResponse has beside its value. */
+const messageOverheadBytes = 64;
+
+/** A node asked by GETs, one key each, as Go's groupcache understands them. Sends neither input nor fence. */
+export function createHttpGoPeer(
+  id: string,
+  options: ResolvedHttpOptions,
+  onChange: (change: PeerHealthChange) => void,
+): ManagedPeer {
+  return new GetPeer(id, options, onChange);
+}
+
+class GetPeer implements ManagedPeer {
+  readonly id: string;
+  readonly #options: ResolvedHttpOptions;
+  readonly #connections: HttpConnections;
+  readonly #health: PeerHealth;
+  readonly #liveness: LivenessCheck;
+  readonly #requests: Semaphore;
+  /** What ends each lookup under way early. */
+  readonly #pending: Set<AbortController> = new Set();
+  #onEmpty: (() => void)[] = [];
+  #closed = false;
+
+  constructor(
+    id: string,
+    options: ResolvedHttpOptions,
+    onChange: (change: PeerHealthChange) => void,
+  ) {
+    this.id = id;
+    this.#options = options;
+    this.#connections = new HttpConnections(id, options);
+    this.#requests = createSemaphore(options.connections.maxPerPeer);
+    const { clock, random, health } = options;
+    const ping = (signal: AbortSignal): Promise<void> => this.#ping(signal);
+    this.#health = createPeerHealth(id, { ...health, clock, random, ping, onChange });
+    this.#liveness = createLivenessCheck({
+      ...health,
+      clock,
+      ping,
+      owes: () => this.#pending.size > 0,
+      onDead: (error) => {
+        this.#health.markDown(error);
+        this.#cutShort(unreachable(id, error));
+      },
+    });
+  }
+
+  async lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
+    // Go's wire cannot ask for what is in memory alone, and anything else might wait or load.
+    if (lookup.memoryOnly) return nothingInMemory;
+    const target = this.#targetOf(lookup);
+    const signal = options?.signal;
+    const ending = new AbortController();
+    const leave = (): void => ending.abort(abortedError(signal));
+    if (signal?.aborted) throw abortedError(signal);
+    signal?.addEventListener("abort", leave, { once: true });
+    const cancelTimer = this.#options.clock.schedule(lookup.timeoutMs, () => {
+      const message = `${this.id} did not answer within ${lookup.timeoutMs} ms`;
+      ending.abort(new ParsecError("TIMEOUT", message));
+    });
+    this.#pending.add(ending);
+    this.#liveness.sent();
+    try {
+      const answer = this.#read(await this.#get(lookup, { target, signal: ending.signal }));
+      this.#health.succeeded();
+      if (this.#pending.size === 1) this.#liveness.idle();
+      return answer;
+    } catch (error) {
+      const typed = this.#typed(ending.signal.aborted ? ending.signal.reason : error);
+      if (typed.code === "PEER_UNREACHABLE") this.#health.failed(typed);
+      throw typed;
+    } finally {
+      cancelTimer();
+      signal?.removeEventListener("abort", leave);
+      this.#pending.delete(ending);
+      if (this.#pending.size === 0) for (const resolve of this.#onEmpty) resolve();
+    }
+  }
+
+  /** Where to ask. Throws when it cannot, or need not, be asked. */
+  #targetOf(lookup: PeerLookup): string {
+    if (this.#closed) throw this.#closedError();
+    if (this.#health.down !== undefined) throw this.#health.down;
+    const { limits, basePath } = this.#options;
+    if (this.#pending.size >= limits.maxQueued) {
+      throw new ParsecError("OVERLOADED", `${limits.maxQueued} lookups wait for ${this.id}`);
+    }
+    const key = keyToBytes(lookup.key);
+    if (key.length > limits.maxKeyBytes) {
+      const message = `the key has ${key.length} bytes, more than the ${limits.maxKeyBytes} a peer is sent`;
+      throw new ParsecError("KEY_TOO_LARGE", message);
+    }
+    return `${basePath}${escapeSegment(keyToBytes(lookup.group))}/${escapeSegment(key)}`;
+  }
+
+  async #get(
+    { timeoutMs, trace }: PeerLookup,
+    { target, signal }: { readonly target: string; readonly signal: AbortSignal },
+  ): Promise<FailedResponse> {
+    await this.#requests.acquire(signal);
+    try {
+      const response = await this.#connections.collectLookup({
+        method: "GET",
+        target,
+        trace,
+        maxBodyBytes: this.#options.limits.maxValueBytes + messageOverheadBytes,
+        timeoutMs,
+        signal,
+      });
+      this.#liveness.heard();
+      return response;
+    } finally {
+      this.#requests.release();
+    }
+  }
+
+  #read(response: FailedResponse): PeerAnswer {
+    if (response.status !== 200) {
+      const failure = failedGet(this.id, response);
+      if (failure !== undefined) throw failure;
+      return { value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0 };
+    }
+    const { value, minuteQps } = decodeGetResponse(response.body, this.#options.limits);
+    return { value, ttlMs: ttlOf(response.headers[ttlHeader]), fence: 0, ratePerMinute: minuteQps };
+  }
+
+  #typed(error: unknown): ParsecError {
+    if (isParsecError(error) && error.code === "FRAME_TOO_LARGE") {
+      return new ParsecError("VALUE_TOO_LARGE", `${this.id}: ${error.message}`, { cause: error });
+    }
+    if (isParsecError(error) && error.code !== "MALFORMED_FRAME") return error;
+    return unreachable(this.id, error);
+  }
+
+  invalidate(_invalidation: PeerInvalidation, options?: PeerCallOptions): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#closedError());
+    if (options?.signal?.aborted) return Promise.reject(abortedError(options.signal));
+    return Promise.reject(
+      new ParsecError(
+        "PEER_UNREACHABLE",
+        `${this.id} is asked over Go's wire, which has no invalidation`,
+      ),
+    );
+  }
+
+  /** Any response will do: Go has nothing at the base path, and says so. */
+  async #ping(signal: AbortSignal): Promise<void> {
+    await this.#connections.collect({
+      method: "GET",
+      target: this.#options.basePath,
+      maxBodyBytes: maxErrorBytes,
+      timeoutMs: this.#options.health.pingTimeoutMs,
+      signal,
+    });
+  }
+
+  #closedError(): ParsecError {
+    return new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
+  }
+
+  #cutShort(error: ParsecError): void {
+    for (const ending of [...this.#pending]) ending.abort(error);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const { clock, closeTimeoutMs } = this.#options;
+    const cancelTimer = clock.schedule(closeTimeoutMs, () => this.#cutShort(this.#closedError()));
+    if (this.#pending.size > 0) {
+      await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+    }
+    cancelTimer();
+    this.#health.close();
+    this.#liveness.close();
+    await this.#connections.destroy();
+  }
+}
+
+/** Absent, as from Go, a copy may be kept for ever: its values never change. */
+function ttlOf(header: string | string[] | undefined): number {
+  if (header === undefined) return Number.POSITIVE_INFINITY;
+  const ttlMs = Number(header);
+  return Number.isNaN(ttlMs) ? 0 : Math.max(ttlMs, 0);
+}

@@ -1,0 +1,102 @@
+import type { ServerResponse } from "node:http";
+import { isParsecError, ParsecError, type PeerAnswer, type PeerHost } from "@parsec/core";
+import { encodeGetResponse, keyFromBytes, readPeerTrace } from "@parsec/core/transport";
+import type { HttpLimits } from "../http-options.ts";
+import {
+  codeHeader,
+  notFoundCode,
+  protobufContentType,
+  statusOf,
+  ttlHeader,
+} from "../http-wire.ts";
+import type { RequestHead } from "./http-head.ts";
+
+/** Answers `GET {base}{group}/{key}` as a node of Go's groupcache would, and more precisely to ours. */
+export async function answerGet(
+  asked: { readonly group: Buffer; readonly key: Buffer; readonly head: RequestHead },
+  response: ServerResponse,
+  owner: { readonly host: PeerHost; readonly limits: HttpLimits },
+): Promise<void> {
+  const controller = new AbortController();
+  const leave = (): void => controller.abort();
+  response.on("close", leave);
+  const group = keyFromBytes(asked.group);
+  const trace = readPeerTrace(asked.head);
+  try {
+    if (asked.key.length > owner.limits.maxKeyBytes) {
+      throw new ParsecError(
+        "KEY_TOO_LARGE",
+        `the key has ${asked.key.length} bytes, limits.maxKeyBytes is ${owner.limits.maxKeyBytes}`,
+      );
+    }
+    const answer = await owner.host.lookup(
+      {
+        group,
+        key: keyFromBytes(asked.key),
+        input: undefined,
+        fence: 0,
+        timeoutMs: owner.limits.getTimeoutMs,
+        ...(trace === undefined ? undefined : { trace }),
+      },
+      controller,
+    );
+    const { maxValueBytes } = owner.limits;
+    if (answer.value !== undefined && answer.value.length > maxValueBytes) {
+      throw new ParsecError(
+        "VALUE_TOO_LARGE",
+        `the value has ${answer.value.length} bytes, limits.maxValueBytes is ${maxValueBytes}`,
+      );
+    }
+    sendValue(response, answer);
+  } catch (error) {
+    sendFailure(response, group, error);
+  } finally {
+    response.off("close", leave);
+  }
+}
+
+function sendValue(response: ServerResponse, answer: PeerAnswer): void {
+  const { value, ttlMs, ratePerMinute } = answer;
+  if (value === undefined) {
+    // Go takes any status but 200 for a failure and asks its own getter, which will find nothing either.
+    sendText(response, { status: 404, code: notFoundCode, text: "not found" });
+    return;
+  }
+  const body = encodeGetResponse({ value, minuteQps: ratePerMinute });
+  response.writeHead(200, {
+    "content-type": protobufContentType,
+    "content-length": body.length,
+    ...(ttlMs === Number.POSITIVE_INFINITY ? {} : { [ttlHeader]: String(Math.floor(ttlMs)) }),
+  });
+  response.end(body);
+}
+
+function sendFailure(response: ServerResponse, group: string, error: unknown): void {
+  if (!isParsecError(error)) {
+    sendText(response, {
+      status: 500,
+      code: "ORIGIN_FAILED",
+      text: "the owner failed unexpectedly",
+    });
+    return;
+  }
+  const { code } = error;
+  const text = code === "NO_SUCH_GROUP" ? `no such group: ${group}` : error.message;
+  sendText(response, { status: statusOf(code), code, text });
+}
+
+/** Go's `http.Error`, with the code for those who can read it. */
+export function sendText(
+  response: ServerResponse,
+  failure: { readonly status: number; readonly code: string; readonly text: string },
+): void {
+  if (response.destroyed || response.headersSent) return;
+  const body = Buffer.from(`${failure.text}\n`, "utf8");
+  response.writeHead(failure.status, {
+    "content-type": "text/plain; charset=utf-8",
+    "x-content-type-options": "nosniff",
+    "content-length": body.length,
+    [codeHeader]: failure.code,
+  });
+  response.end(body);
+}
