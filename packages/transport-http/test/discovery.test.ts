@@ -50,7 +50,7 @@ it("says what a discovery found that is no node, and stays as it was", async () 
     {
       kind: "discovery",
       peerId: "http://127.0.0.1:1",
-      message: expect.stringMatching(/of no use: peerUrls\[1\] must begin with http/),
+      message: expect.stringMatching(/invalid peer list: peerUrls\[1\] must begin with http/),
     },
   ]);
   await peers.close();
