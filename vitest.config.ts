@@ -15,6 +15,7 @@ export default defineConfig({
       "examples/*",
       "bench",
       "scenarios",
+      "readmes",
       { test: { name: "scripts", include: ["scripts/**/*.test.mjs"] } },
     ],
   },
