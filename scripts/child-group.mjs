@@ -13,15 +13,16 @@ const lingerMs = 3_000;
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, capture?: boolean, shell?: boolean, interactive?: boolean, signal?: AbortSignal }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, capture?: boolean, shell?: boolean, interactive?: boolean, signal?: AbortSignal }} [options]
  *   `capture` keeps the output instead of showing it; `interactive` lets the command read the keyboard
  * @returns {Promise<{ code: number, output: string, leftBehind: string[] }>}
  *   `leftBehind` has the command lines of what outlived it and was ended; rejects when the command cannot be started
  */
 export async function runChildGroup(command, args, options = {}) {
   const { env = process.env, capture = false, shell = false, interactive = false } = options;
-  const { signal } = options;
+  const { cwd, signal } = options;
   const child = spawn(command, [...args], {
+    cwd,
     env,
     shell,
     detached: true,
