@@ -63,7 +63,11 @@ const wrong: [string, object | null, string][] = [
   ["insecure false", { ...least, insecure: false }, "insecure must be true or left out"],
   ["a placement of its own", { ...least, placement: "ring" }, 'placement must be "slots"'],
   ["a short secret", { ...least, secret: "123456789012345" }, "at least 16 characters"],
-  ["no secret in a list", { ...least, secret: [] }, "secret must be a string or a non-empty array of strings"],
+  [
+    "no secret in a list",
+    { ...least, secret: [] },
+    "secret must be a string or a non-empty array of strings",
+  ],
   ["an unknown membership", { ...least, membership: "dns" }, "membership must be"],
   ["an empty membership", { ...least, membership: {} }, "membership must be"],
   ["a list without itself", { ...least, membership: { static: ["b"] } }, 'this one ("a") included'],
