@@ -2,11 +2,11 @@ import { createPrivateKey } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { type ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
-import type { GrpcTlsOptions } from "./grpc-options.ts";
+import type { PeerTlsOptions } from "@parsec/core/transport";
 
 /** What this node shows a peer it asks, and whom it trusts. */
 export function channelCredentials(
-  tls: GrpcTlsOptions | undefined,
+  tls: PeerTlsOptions | undefined,
   secure: boolean,
 ): ChannelCredentials {
   if (!secure) return credentials.createInsecure();
@@ -24,7 +24,7 @@ export function channelCredentials(
 
 /** What this node shows those who ask it. Throws `INVALID_ARGUMENT` when a certificate is needed and missing. */
 export function serverCredentials(
-  tls: GrpcTlsOptions | undefined,
+  tls: PeerTlsOptions | undefined,
   options: { readonly secure: boolean; readonly requireClientCertificate: boolean },
 ): ServerCredentials {
   if (!options.secure) return ServerCredentials.createInsecure();

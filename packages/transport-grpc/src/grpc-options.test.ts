@@ -15,7 +15,8 @@ function refusal(options: unknown): string {
 
 describe("options", () => {
   it("are completed with what the README says", () => {
-    const { clock, random, onWarning, sender, ...resolved } = resolveGrpcOptions(urls);
+    const { clock, random, onWarning, sender, checkIds, ...resolved } = resolveGrpcOptions(urls);
+    expect(checkIds(urls.peerUrls)).toEqual(urls.peerUrls);
     expect(resolved).toEqual({
       membership: { selfId: "node-1:50051", ids: urls.peerUrls },
       placement: "slots",
@@ -108,8 +109,8 @@ describe("options", () => {
   });
 
   it.each([
-    ["grpc://node-1:1", /"grpc:\/\/node-1:1" says that it is not encrypted/],
-    ["http://node-1:1", /"http:\/\/node-1:1" says that it is not encrypted/],
+    ["grpc://node-1:1", /"grpc:\/\/node-1:1" is not encrypted; use grpcs:/],
+    ["http://node-1:1", /"http:\/\/node-1:1" is not encrypted; use grpcs:/],
     ["grpcs://node-1:1", /accepted/],
     ["node-1:1", /accepted/],
   ])("with tls and %s are as the id says", (selfUrl, outcome) => {

@@ -1,14 +1,9 @@
 import type { Server } from "@grpc/grpc-js";
 import { ParsecError, type PeerHost, type PeerPicker } from "@parsec/core";
-import { createPeerSet } from "@parsec/core/transport";
+import { createPeerSet, warnIfUnprotected } from "@parsec/core/transport";
 import { createGrpcPeer } from "./client/grpc-peer.ts";
-import {
-  checkEncryption,
-  type GrpcPeersOptions,
-  type ResolvedGrpcOptions,
-  resolveGrpcOptions,
-} from "./grpc-options.ts";
-import { addressOf, checkMembership } from "./grpc-urls.ts";
+import { type GrpcPeersOptions, resolveGrpcOptions } from "./grpc-options.ts";
+import { addressOf } from "./grpc-urls.ts";
 import { GrpcHandler } from "./server/grpc-handler.ts";
 import { type GrpcAddress, GrpcServer } from "./server/grpc-server.ts";
 
@@ -36,22 +31,15 @@ export interface GrpcPeers extends PeerPicker {
 export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
   const resolved = resolveGrpcOptions(options);
   const handler = new GrpcHandler(resolved);
-  const { membership, placement, discovery, onWarning } = resolved;
+  const { membership } = resolved;
   const peers = createPeerSet({
+    ...resolved,
     ...membership,
-    placement,
-    discovery,
-    onWarning,
-    checkIds(peerUrls) {
-      const { ids } = checkMembership({ selfUrl: membership.selfId, peerUrls });
-      checkEncryption(ids, resolved.tls);
-      return ids;
-    },
     createPeer: (id, onChange) => createGrpcPeer(id, resolved, onChange),
   });
   let server: GrpcServer | undefined;
   let closing: Promise<void> | undefined;
-  warnIfUnprotected(resolved);
+  warnIfUnprotected(resolved, addressOf(membership.selfId).host);
   const close = async (): Promise<void> => {
     await Promise.all([handler.close(), peers.close()]);
     await server?.close();
@@ -75,17 +63,4 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
       return closing;
     },
   };
-}
-
-/** Says at once what would otherwise show as refused calls on other nodes. */
-function warnIfUnprotected(options: ResolvedGrpcOptions): void {
-  const { secrets, requireClientCertificate, insecure, membership, onWarning } = options;
-  if (secrets.length > 0 || requireClientCertificate || insecure) return;
-  if (/^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/.test(addressOf(membership.selfId).host)) return;
-  onWarning({
-    kind: "unprotected",
-    peerId: membership.selfId,
-    message:
-      "neither secret nor client certificates: peers on other machines will be refused as UNAUTHENTICATED",
-  });
 }

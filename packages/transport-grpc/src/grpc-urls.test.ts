@@ -1,11 +1,12 @@
+import { checkMembership } from "@parsec/core/transport";
 import { describe, expect, it } from "vitest";
-import { addressOf, checkMembership, hostAndPort } from "./grpc-urls.ts";
+import { addressOf, grpcUrls, hostAndPort } from "./grpc-urls.ts";
 
 const self = "grpc://node-1:50051";
 
 function refusal(selfUrl: unknown, peerUrls: unknown): string {
   try {
-    checkMembership({ selfUrl: selfUrl as string, peerUrls: peerUrls as string[] });
+    checkMembership({ selfUrl: selfUrl as string, peerUrls: peerUrls as string[] }, grpcUrls);
   } catch (error) {
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
     return (error as Error).message;
@@ -22,14 +23,16 @@ describe("a membership", () => {
     [["https://node-1", "https://node-2:8443"]],
     [["[::1]:50051", "127.0.0.1:50051"]],
   ])("of %j is accepted as it is", (ids) => {
-    expect(checkMembership({ selfUrl: ids[0] as string, peerUrls: ids })).toEqual({
+    expect(checkMembership({ selfUrl: ids[0] as string, peerUrls: ids }, grpcUrls)).toEqual({
       selfId: ids[0],
       ids,
     });
   });
 
   it("loses the slashes at the end, which no ring hashes", () => {
-    expect(checkMembership({ selfUrl: `${self}/`, peerUrls: [self, "node-2:1/"] })).toEqual({
+    expect(
+      checkMembership({ selfUrl: `${self}/`, peerUrls: [self, "node-2:1/"] }, grpcUrls),
+    ).toEqual({
       selfId: self,
       ids: [self, "node-2:1"],
     });

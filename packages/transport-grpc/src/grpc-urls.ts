@@ -1,5 +1,5 @@
 import { describe, invalidArgument } from "@parsec/core/authoring";
-import { checkMembership as checkMembers, type Membership } from "@parsec/core/transport";
+import type { UrlSpelling } from "@parsec/core/transport";
 
 /** Where a node listens, as its id says. */
 export interface NodeAddress {
@@ -13,18 +13,16 @@ export interface NodeAddress {
 const nodeId = /^(?:(grpcs?|https?):\/\/)?(\[[0-9a-f:.]+\]|[^\s/:@?#[\]]+)(?::(\d{1,5}))?\/?$/i;
 const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/**
- * Checks the addresses of a cluster. Their text, without a slash at the end, is what placement hashes,
- * so all nodes must spell each of them alike. Throws `INVALID_ARGUMENT` that names the option and the rule.
- */
-export function checkMembership(given: {
-  readonly selfUrl: string;
-  readonly peerUrls: readonly string[] | undefined;
-}): Membership {
-  return checkMembers(given, { noun: "addresses", check: checkNodeId, normalForm });
-}
+/** Nodes are called by addresses such as `grpc://node-1:50051`. Their text is hashed by placement: all nodes must spell them alike. */
+export const grpcUrls: UrlSpelling = {
+  noun: "addresses",
+  check: checkNodeId,
+  normalForm,
+  secureScheme: "grpcs:",
+  isPlain: (url) => addressOf(url).secure === false,
+};
 
-/** Reads an id that {@link checkMembership} has accepted. */
+/** Reads an id that `grpcUrls.check` has accepted. */
 export function addressOf(id: string): NodeAddress {
   const [, scheme, host, port] = nodeId.exec(id) as unknown as readonly [
     string,

@@ -3,7 +3,6 @@ export type {
   GrpcLimits,
   GrpcPeersOptions,
   GrpcPeersWarning,
-  GrpcTlsOptions,
 } from "./grpc-options.ts";
 export type { GrpcPeers } from "./grpc-peers.ts";
 export { createGrpcPeers } from "./grpc-peers.ts";

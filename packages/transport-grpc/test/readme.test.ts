@@ -9,10 +9,11 @@ it("names every option", async () => {
     const declared = source.slice(0, source.indexOf(end));
     return [...declared.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string);
   };
-  const common = "../../core/src/transport/picker/peer-options.ts";
+  const kit = "../../core/src/transport/picker";
   const names = [
     ...(await namesBefore("../src/grpc-options.ts", "export interface ResolvedGrpcOptions")),
-    ...(await namesBefore(common, "export interface ResolvedPeerOptions")),
+    ...(await namesBefore(`${kit}/peer-options.ts`, "export interface ResolvedPeerOptions")),
+    ...(await namesBefore(`${kit}/url-options.ts`, "export interface ResolvedUrlPeers")),
   ];
   expect(names.length).toBeGreaterThan(25);
   const fields = new Set(["kind", "peerId", "message"]);

@@ -1,41 +1,20 @@
-import type { PeerDiscovery } from "@parsec/core";
+import { choiceOption, type NumberRange, rangeOption, wholeOption } from "@parsec/core/authoring";
 import {
-  choiceOption,
-  describe,
-  invalidArgument,
-  type NumberRange,
-  rangeOption,
-  wholeOption,
-} from "@parsec/core/authoring";
-import {
-  discoveryOption,
-  type Membership,
   type PeerLimits,
   type PeerOptions,
   type PeerWarning,
   type ResolvedPeerOptions,
+  type ResolvedUrlPeers,
   resolvePeerLimits,
   resolvePeerOptions,
+  resolveUrlPeers,
+  type UrlPeerOptions,
 } from "@parsec/core/transport";
-import { checkBasePath, checkMembership, checkSchemes } from "./http-urls.ts";
+import { checkBasePath, httpUrls } from "./http-urls.ts";
 import type { Dialect } from "./http-wire.ts";
 
 /** An event an operator should know of. Never holds a secret, a key or an input. */
 export type HttpPeersWarning = PeerWarning;
-
-/** Certificates, as PEM. */
-export interface HttpTlsOptions {
-  /** Whom to trust; defaults to the authorities that Node trusts. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** What this node shows its peers. With it, peers must show theirs as well. */
-  readonly cert?: string | Buffer;
-  readonly key?: string | Buffer;
-  readonly passphrase?: string;
-  /** Whether a peer must show a certificate. Defaults to true when `cert` is given. */
-  readonly requireClientCertificate?: boolean;
-  /** The name to look for in a peer's certificate. Defaults to the host of its URL. */
-  readonly serverName?: string;
-}
 
 /** Connections to one peer. Times in milliseconds. */
 export interface HttpConnectionOptions {
@@ -58,17 +37,11 @@ export interface HttpLimits extends PeerLimits {
 }
 
 /** Options of `createHttpPeers`. */
-export interface HttpPeersOptions extends PeerOptions<HttpPeersWarning, HttpLimits> {
-  /** This node, as its peers reach it: one of `peerUrls`, or as `discovery` finds it, in the same spelling. */
-  readonly selfUrl: string;
-  /** Every node, this one included. The same list on every node. With `discovery` only what to begin with, this node alone by default. */
-  readonly peerUrls?: readonly string[];
-  /** Finds the nodes while they run, such as `createDnsDiscovery({ name: "parsec-peers" })`. `updatePeers` ends it. */
-  readonly discovery?: PeerDiscovery | undefined;
+export interface HttpPeersOptions
+  extends PeerOptions<HttpPeersWarning, HttpLimits>,
+    UrlPeerOptions {
   /** Where the handler is mounted, on every node. Defaults to `"/_groupcache/"`. */
   readonly basePath?: string;
-  /** For peers at https: URLs. */
-  readonly tls?: HttpTlsOptions;
   /** How a `+` in a GET's path is read: `"golang"` when Go's groupcache is among the askers. Defaults to `"native"`. */
   readonly dialect?: Dialect;
   /** What this node sends: frames, or GETs that Go's groupcache understands. Defaults to `"native"`. */
@@ -77,12 +50,10 @@ export interface HttpPeersOptions extends PeerOptions<HttpPeersWarning, HttpLimi
 }
 
 /** {@link HttpPeersOptions}, each with its value. */
-export interface ResolvedHttpOptions extends ResolvedPeerOptions<HttpPeersWarning> {
-  readonly membership: Membership;
-  readonly discovery: PeerDiscovery | undefined;
+export interface ResolvedHttpOptions
+  extends ResolvedPeerOptions<HttpPeersWarning>,
+    ResolvedUrlPeers {
   readonly basePath: string;
-  readonly tls: HttpTlsOptions | undefined;
-  readonly requireClientCertificate: boolean;
   readonly dialect: Dialect;
   readonly peerWire: "native" | "golang";
   readonly connections: Required<HttpConnectionOptions>;
@@ -93,22 +64,10 @@ const hourMs = 3_600_000;
 
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptions {
-  const common = resolvePeerOptions(options);
-  const { selfUrl, peerUrls } = options;
-  const discovery = discoveryOption(options.discovery);
-  const tls = checkTls(options.tls);
-  const membership = checkMembership({
-    selfUrl,
-    peerUrls: peerUrls ?? (discovery && [selfUrl]),
-  });
-  checkSchemes(membership.ids, tls);
   return {
-    ...common,
-    membership,
-    discovery,
+    ...resolvePeerOptions(options),
+    ...resolveUrlPeers(options, httpUrls),
     basePath: checkBasePath(options.basePath),
-    tls,
-    requireClientCertificate: tls?.requireClientCertificate ?? tls?.cert !== undefined,
     dialect: choiceOption("dialect", {
       given: options.dialect,
       choices: ["native", "golang", "mailgun"],
@@ -140,19 +99,4 @@ function resolveLimits(given: Partial<HttpLimits>): HttpLimits {
     bodyTimeoutMs: rangeOption("limits.bodyTimeoutMs", given.bodyTimeoutMs, [5000, 1, hourMs]),
     getTimeoutMs: rangeOption("limits.getTimeoutMs", given.getTimeoutMs, [30_000, 1, hourMs]),
   };
-}
-
-function checkTls(tls: HttpTlsOptions | undefined): HttpTlsOptions | undefined {
-  if (tls === undefined) return undefined;
-  if (typeof tls !== "object" || tls === null) {
-    throw invalidArgument(`tls must be an object with ca, cert and key, got ${describe(tls)}`);
-  }
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    throw invalidArgument("tls.cert and tls.key are needed together");
-  }
-  const { serverName } = tls;
-  if (serverName !== undefined && (typeof serverName !== "string" || serverName === "")) {
-    throw invalidArgument(`tls.serverName must be a name, got ${describe(serverName)}`);
-  }
-  return tls;
 }

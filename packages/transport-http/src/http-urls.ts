@@ -1,25 +1,14 @@
 import { describe, invalidArgument } from "@parsec/core/authoring";
-import { checkMembership as checkMembers, type Membership } from "@parsec/core/transport";
+import type { UrlSpelling } from "@parsec/core/transport";
 
-/**
- * Checks the URLs of a cluster. Their text, without a slash at the end, is what placement hashes, so
- * all nodes must spell each of them alike. Throws `INVALID_ARGUMENT` that names the option and the rule.
- */
-export function checkMembership(given: {
-  readonly selfUrl: string;
-  readonly peerUrls: readonly string[] | undefined;
-}): Membership {
-  return checkMembers(given, { noun: "URLs", check: checkPeerUrl, normalForm });
-}
-
-/** Certificates have no effect on a connection without encryption, which would go unnoticed. */
-export function checkSchemes(ids: readonly string[], tls: object | undefined): void {
-  if (tls === undefined) return;
-  const plain = ids.find((id) => !id.toLowerCase().startsWith("https:"));
-  if (plain !== undefined) {
-    throw invalidArgument(`tls is given, but ${describe(plain)} is not an https: URL`);
-  }
-}
+/** Nodes are called by URLs such as `http://node-1:8080`. Their text is hashed by placement: all nodes must spell them alike. */
+export const httpUrls: UrlSpelling = {
+  noun: "URLs",
+  check: checkPeerUrl,
+  normalForm,
+  secureScheme: "https:",
+  isPlain: (url) => !url.toLowerCase().startsWith("https:"),
+};
 
 /** Returns the URL as it was given, without a slash at its end. */
 function checkPeerUrl(name: string, text: unknown): string {

@@ -3,7 +3,6 @@ export type {
   HttpLimits,
   HttpPeersOptions,
   HttpPeersWarning,
-  HttpTlsOptions,
 } from "./http-options.ts";
 export type { HttpPeers } from "./http-peers.ts";
 export { createHttpPeers } from "./http-peers.ts";

@@ -18,6 +18,13 @@ export type {
 export { flagOption, resolvePeerLimits, resolvePeerOptions } from "./picker/peer-options.ts";
 export type { ManagedPeer, PeerSet, PeerSetOptions } from "./picker/peer-set.ts";
 export { createPeerSet } from "./picker/peer-set.ts";
+export type {
+  PeerTlsOptions,
+  ResolvedUrlPeers,
+  UrlPeerOptions,
+  UrlSpelling,
+} from "./picker/url-options.ts";
+export { resolveUrlPeers, warnIfUnprotected } from "./picker/url-options.ts";
 
 // The asking side: a peer over frames.
 
