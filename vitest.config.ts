@@ -6,8 +6,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    // Vitest leaves one core free. The files that take longest wait for processes of their own most of
-    // the time, so that two at once are done in little more than half the time.
+    // The default leaves one core free. The longest files wait for processes most of the time, so that
+    // two at once take little more than half as long.
     maxWorkers: "100%",
     projects: [
       "packages/*",

@@ -1,7 +1,7 @@
 // Runs the tests that have two lengths at their full one, a file at a time, and prints their figures.
 // Takes the arguments of `pnpm test`: `pnpm campaign scenarios`.
-import { campaigns } from "./campaigns.mjs";
-import { parseTestArguments } from "./test-arguments.mjs";
+import { campaigns } from "./test-run/campaigns.mjs";
+import { parseTestArguments } from "./test-run/test-arguments.mjs";
 
 process.env.PARSEC_CAMPAIGN = "1";
 const { filters } = await parseTestArguments(process.argv.slice(2));

@@ -1,10 +1,10 @@
 // Compares `repository`, `homepage` and `bugs` of every published package with the address in the root's
-// package.json. `--fix` writes them: what to run after the address has changed.
+// package.json. `--fix` writes them: run it after changing the address.
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { addressFields, packageFieldProblems } from "./package-fields.mjs";
+import { addressFields, packageFieldProblems } from "./checks/package-fields.mjs";
 
 process.chdir(new URL("..", import.meta.url).pathname);
-/** @param {string} folder @returns {Promise<import("./package-fields.mjs").Manifest>} */
+/** @param {string} folder @returns {Promise<import("./checks/package-fields.mjs").Manifest>} */
 const read = async (folder) => JSON.parse(await readFile(`${folder}/package.json`, "utf8"));
 const root = await read(".");
 const folders = (await readdir("packages")).map((name) => `packages/${name}`);

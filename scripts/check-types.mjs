@@ -3,9 +3,9 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { runChildGroup } from "./child-group.mjs";
-import { interruptible } from "./interruptible.mjs";
-import { listMembers } from "./selected-tests.mjs";
+import { runChildGroup } from "./processes/child-group.mjs";
+import { interruptible } from "./processes/interruptible.mjs";
+import { listMembers } from "./test-run/selected-tests.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const compiler = fileURLToPath(

@@ -1,11 +1,11 @@
-// Runs every check:* script of package.json, two at once, goes on after a failure, and shows the output
+// Runs every check:* script of package.json, two at once, continues after a failure, and shows the output
 // of those that failed.
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { runChildGroup } from "./child-group.mjs";
-import { interruptible } from "./interruptible.mjs";
-import { requirePnpm } from "./missing-pnpm.mjs";
-import { orderedRun } from "./ordered-run.mjs";
+import { orderedRun } from "./checks/ordered-run.mjs";
+import { runChildGroup } from "./processes/child-group.mjs";
+import { interruptible } from "./processes/interruptible.mjs";
+import { requirePnpm } from "./processes/missing-pnpm.mjs";
 
 /** What reads `dist`: turbo builds once for all of them. */
 const needsBuild = new Set(["check:packages", "check:api", "check:size", "check:consumers"]);

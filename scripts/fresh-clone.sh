@@ -29,8 +29,8 @@ pnpm() {
   env -i HOME="$folder/home" PATH="$PATH" TERM="${TERM:-dumb}" "${runner[@]}" "$@" </dev/null
 }
 
-# Starts the cluster in a session of its own, interrupts the session as Ctrl-C would, and wants a
-# clean end.
+# Starts the cluster in a session of its own, interrupts the session as Ctrl-C would, and checks that
+# it ends cleanly.
 start_and_interrupt() {
   local log="$folder/start.log" leader
   set -m

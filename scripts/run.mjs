@@ -1,9 +1,9 @@
 // Builds a package, then runs a program of it in this process: `node scripts/run.mjs apps/x/dist/main.js`.
-// What `pnpm start`, `pnpm demo` and the examples do. Further arguments go to the program.
+// `pnpm start`, `pnpm demo` and the examples use it. Further arguments go to the program.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { interruptible } from "./interruptible.mjs";
-import { buildQuietly } from "./quiet-build.mjs";
+import { interruptible } from "./processes/interruptible.mjs";
+import { buildQuietly } from "./processes/quiet-build.mjs";
 
 const [, , program = "", ...args] = process.argv;
 const folder = program.replace(/\/dist\/.*$/, "");
@@ -15,7 +15,7 @@ const { name } = JSON.parse(
 
 const { signal, release } = interruptible();
 const isBuilt = await buildQuietly({ signal, packages: [name] });
-// Not a failure: who pressed Ctrl-C wants to read nothing.
+// Ctrl-C is not a failure: with another code, pnpm prints an error.
 if (signal.aborted) process.exit(0);
 if (!isBuilt) process.exit(1);
 release();

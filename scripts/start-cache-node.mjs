@@ -1,8 +1,8 @@
 // Builds apps/cache-node and starts three nodes of it; one with --node or --http. Where there is no nats-server
 // yet for three, it is installed first as `pnpm test` would do it; where it cannot be, the program itself says
 // what to do.
-import { interruptible } from "./interruptible.mjs";
-import { buildQuietly } from "./quiet-build.mjs";
+import { interruptible } from "./processes/interruptible.mjs";
+import { buildQuietly } from "./processes/quiet-build.mjs";
 import { nats, natsNewest } from "./servers/nats.mjs";
 import { installServer } from "./servers/start-server.mjs";
 

@@ -4,16 +4,16 @@ import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runChildGroup } from "./child-group.mjs";
-import { closingLines } from "./closing-line.mjs";
-import { figureLines } from "./figure-lines.mjs";
-import { interruptible } from "./interruptible.mjs";
-import { neededBuilds } from "./needed-builds.mjs";
-import { buildQuietly } from "./quiet-build.mjs";
+import { runChildGroup } from "./processes/child-group.mjs";
+import { interruptible } from "./processes/interruptible.mjs";
+import { buildQuietly } from "./processes/quiet-build.mjs";
 import { allServers } from "./servers/all-servers.mjs";
 import { neededServers } from "./servers/needed-servers.mjs";
 import { startServer } from "./servers/start-server.mjs";
-import { parseTestArguments } from "./test-arguments.mjs";
+import { closingLines } from "./test-run/closing-line.mjs";
+import { figureLines } from "./test-run/figure-lines.mjs";
+import { neededBuilds } from "./test-run/needed-builds.mjs";
+import { parseTestArguments } from "./test-run/test-arguments.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const args = process.argv.slice(2);
@@ -109,13 +109,13 @@ async function runVitest(environment) {
 function reporters() {
   const chosen = args.some((arg) => arg.startsWith("--reporter"));
   const usual = process.env.GITHUB_ACTIONS === "true" ? ["default", "github-actions"] : ["default"];
-  const ours = join(root, "scripts/test-results-reporter.mjs");
+  const ours = join(root, "scripts/test-run/test-results-reporter.mjs");
   return [...(chosen ? [] : usual), ours].map((name) => `--reporter=${name}`);
 }
 
 /**
  * @param {readonly string[]} remarks
- * @param {import("./closing-line.mjs").TestResults | undefined} results
+ * @param {import("./test-run/closing-line.mjs").TestResults | undefined} results
  * @param {number} code
  */
 function conclude(remarks, results, code) {

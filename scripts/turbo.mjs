@@ -1,8 +1,8 @@
 // Runs turbo with this repository's environment: node scripts/turbo.mjs run build
-import { runChildGroup } from "./child-group.mjs";
-import { interruptible } from "./interruptible.mjs";
-import { requirePnpm } from "./missing-pnpm.mjs";
-import { turboCommand } from "./turbo-command.mjs";
+import { runChildGroup } from "./processes/child-group.mjs";
+import { interruptible } from "./processes/interruptible.mjs";
+import { requirePnpm } from "./processes/missing-pnpm.mjs";
+import { turboCommand } from "./processes/turbo-command.mjs";
 
 const { signal } = interruptible();
 await requirePnpm();

@@ -1,10 +1,10 @@
-// Writes packages/*/api/*.api.md anew from what was built. Commit them: a change of the public API
+// Writes packages/*/api/*.api.md from the built packages. Commit them: a change of the public API
 // is a diff that a reviewer sees.
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runChildGroup } from "./child-group.mjs";
-import { requirePnpm } from "./missing-pnpm.mjs";
+import { runChildGroup } from "./processes/child-group.mjs";
+import { requirePnpm } from "./processes/missing-pnpm.mjs";
 
 await requirePnpm();
 

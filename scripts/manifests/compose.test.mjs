@@ -10,7 +10,7 @@ const problemsWith = (right, wrong) => {
   return composeProblems("compose.yml", file.replace(right, wrong));
 };
 
-test("our own file is fine", () => {
+test("our own files have no problems", () => {
   expect(composeProblems("compose.yml", file)).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-// What the schemas cannot see: whether the manifests fit each other and the program that they run.
+// The schemas cannot check whether the manifests fit each other and the program that they run.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
@@ -40,7 +40,7 @@ const services = [find("Service"), find("Service", "parsec-peers")];
 const containerOf = (workload) => workload.spec.template.spec.containers[0];
 
 /**
- * What a container is told, as Kubernetes puts it together.
+ * The environment of a container, as Kubernetes assembles it.
  *
  * @param {Manifest} workload
  * @param {Record<string, string>} fields what the field references stand for
@@ -64,7 +64,7 @@ function environmentOf(workload, fields) {
 }
 
 /**
- * What Compose makes of its variables.
+ * The environment after Compose has substituted its variables.
  *
  * @param {Record<string, string>} environment
  * @param {Record<string, string>} variables
@@ -139,7 +139,7 @@ test.each(Object.entries(environments))(
   30_000,
 );
 
-test("a secret that nobody has filled in keeps a node from starting", async () => {
+test("a node does not start while a secret is empty", async () => {
   const env = {
     ...environmentOf(find("StatefulSet"), { "metadata.name": "parsec-0" }),
     ...nowhere,

@@ -1,5 +1,5 @@
 import { access, rm, writeFile } from "node:fs/promises";
-import { runChildGroup } from "../child-group.mjs";
+import { runChildGroup } from "../processes/child-group.mjs";
 import { findProgram } from "./find-program.mjs";
 
 /** Debian asks this file whether a package may start its service; 101 means no. */

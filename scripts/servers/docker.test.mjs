@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 /**
- * A `docker` that notes what it is told and is otherwise as good as its `exec`.
+ * A `docker` that records its arguments; the result of `exec` is configurable.
  *
  * @param {{ exec: string }} answers
  */
@@ -52,7 +52,7 @@ test("a container is published on loopback only, waited for, and removed", async
   expect(remove).toBe("rm --force --volumes c0ffee");
 });
 
-test("readiness is asked again until it is there", async () => {
+test("readiness is polled until the server is ready", async () => {
   const marker = join(folder, "asked");
   await installDocker({ exec: `[ -e '${marker}' ] || { touch '${marker}'; exit 1; }` });
   const server = await startContainer(postgres.container);

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { runChildGroup } from "../child-group.mjs";
+import { runChildGroup } from "../processes/child-group.mjs";
 import { findProgram } from "./find-program.mjs";
 import { freePort } from "./free-port.mjs";
 import { startServerProcess } from "./server-process.mjs";
@@ -57,7 +57,7 @@ const container = (tag) => ({
 });
 
 /**
- * The one the system has: on Debian 12 that is 2.9.10, the oldest we promise to work with.
+ * The system's version: 2.9.10 on Debian 12, the oldest that we support.
  *
  * @type {import("./server.d.ts").Server}
  */
@@ -102,7 +102,7 @@ export const natsNewest = {
       );
       if (code !== 0) throw new Error(`go install nats-server: ${output.trim()}`);
       const program = join(cacheFolder(), programName());
-      // Whole or not at all: another run may look for it meanwhile.
+      // Atomic: another run may look for it at the same time.
       await rename(join(folder, "nats-server"), program);
       return program;
     } finally {

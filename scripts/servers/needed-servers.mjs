@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { listSources, selectTests } from "../selected-tests.mjs";
+import { listSources, selectTests } from "../test-run/selected-tests.mjs";
 
-/** Stands between tests and their servers: a member that depends on it asks for what it asks for. */
+/** Fixtures that use servers: a member that depends on them needs their servers. */
 const fixtures = ["nats-fixtures"];
 /** Their tests name the variables without using the servers. */
 const withoutServers = ["scripts"];

@@ -7,11 +7,11 @@ const none = {
   figures: [],
 };
 
-test("a good run ends with its counts, and nothing about skipped tests when there are none", () => {
+test("a passing run without skipped tests ends with its counts alone", () => {
   expect(closingLines({ ...none, passed: 7 }, 0)).toEqual(["7 passed, 0 failed"]);
 });
 
-test("each reason for skipping is told once, before the counts", () => {
+test("each reason for skipping is printed once, before the counts", () => {
   const results = { ...none, passed: 1, skipped: 3, skipReasons: ["no Go", "no Go", "no Redis"] };
   expect(closingLines(results, 0)).toEqual([
     "skipped 2: no Go",
@@ -33,7 +33,7 @@ test("a file that does not load counts as failed", () => {
   ]);
 });
 
-test("a run that ended badly never says 0 failed", () => {
+test("a run that failed never prints 0 failed", () => {
   expect(closingLines({ ...none, passed: 3 }, 2)).toEqual([
     "vitest ended with exit code 2",
     "3 passed, 1 failed",

@@ -5,7 +5,7 @@ import { relative } from "node:path";
 
 /**
  * Writes the results of a run to the file named by PARSEC_TEST_RESULTS, for the closing lines.
- * Vitest's own JSON reporter leaves out why a test was skipped, and errors outside of tests.
+ * Vitest's JSON reporter omits the reasons for skipping, and errors outside of tests.
  *
  * @implements {Reporter}
  */

@@ -1,8 +1,8 @@
 const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 /**
- * Turns SIGINT, SIGTERM and SIGHUP into an abort, so that what runs can end in good order, and sets the
- * exit code that a shell expects.
+ * Turns SIGINT, SIGTERM and SIGHUP into an abort, so that a script can shut down gracefully, and sets
+ * the exit code that a shell expects.
  *
  * @returns {{ signal: AbortSignal, release: () => void }} `release` leaves the signals to others
  */

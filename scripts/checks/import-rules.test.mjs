@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runChildGroup } from "./child-group.mjs";
+import { runChildGroup } from "../processes/child-group.mjs";
 
 /*
  * Each rule of .dependency-cruiser.cjs is broken once, in a small tree of its own, and has to say so: a
  * rule whose pattern matches nothing passes forever, as after a folder is renamed.
  */
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const configName = ".dependency-cruiser.cjs";
 const cruiser = join(root, "node_modules/dependency-cruiser/bin/dependency-cruise.mjs");
 /** @type {{ forbidden: { name: string }[] }} */

@@ -5,7 +5,7 @@ import { livingMembers } from "./process-group.mjs";
 const run = (/** @type {string} */ script, /** @type {object} */ options = {}) =>
   runChildGroup(process.execPath, ["-e", script], { capture: true, ...options });
 
-test("gives the exit code and both outputs", async () => {
+test("returns the exit code and both outputs", async () => {
   const result = await run("console.log('out'); console.error('err'); process.exitCode = 3");
   expect(result.code).toBe(3);
   expect(result.output).toContain("out");
@@ -13,7 +13,7 @@ test("gives the exit code and both outputs", async () => {
   expect(result.leftBehind).toEqual([]);
 });
 
-test("ends what the command left behind, and says so", async () => {
+test("ends the processes that the command left behind, and returns their command lines", async () => {
   const script = `
     const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
     child.unref();
@@ -23,7 +23,7 @@ test("ends what the command left behind, and says so", async () => {
   await expect.poll(() => livingMembers(Number(output))).toEqual([]);
 });
 
-test("an abort interrupts the command", async () => {
+test("interrupts the command on abort", async () => {
   const abort = new AbortController();
   const running = run("setInterval(() => {}, 1e6)", { signal: abort.signal });
   abort.abort();

@@ -1,5 +1,5 @@
 /**
- * What tests have measured, each figure under the title of its test.
+ * The figures of a run, each under the title of the test that annotated it.
  *
  * @param {readonly { test: string, text: string }[]} figures
  * @returns {string[]}

@@ -1,11 +1,11 @@
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const frameMs = 100;
-/** What takes less than this is not worth a word. */
+/** Shorter work is not announced. */
 const quietMs = { terminal: 400, elsewhere: 1_500 };
 
 /**
- * Shows that something takes its time: a spinner with the seconds on a terminal, where it is erased at
- * the end; one plain line elsewhere. Nothing for what ends at once.
+ * Announces long work: on a terminal by a spinner with the elapsed seconds, which is erased at the end;
+ * elsewhere by one plain line. Prints nothing for work that ends within a moment.
  *
  * @param {string} text such as "Building the packages"
  * @param {Pick<NodeJS.WriteStream, "isTTY" | "write">} [stream]

@@ -6,14 +6,14 @@ import { missingPnpmHint } from "./missing-pnpm.mjs";
 
 const missing = () => Promise.resolve(undefined);
 
-test("says what to type instead of the script", async () => {
+test("names the command to type instead of the script", async () => {
   expect(await missingPnpmHint("/home/me/parsec/scripts/check.mjs", missing)).toBe(
     'pnpm is not on PATH. Type "npx -y pnpm@10 check" instead of "node scripts/check.mjs", ' +
       "or install pnpm once: npm install -g pnpm@10",
   );
 });
 
-test("says nothing where pnpm is found", async () => {
+test("gives no hint where pnpm is on PATH", async () => {
   expect(
     await missingPnpmHint("check.mjs", () => Promise.resolve("/usr/bin/pnpm")),
   ).toBeUndefined();
@@ -22,9 +22,9 @@ test("says nothing where pnpm is found", async () => {
 test.each([["check.mjs"], ["build.mjs"], ["turbo.mjs"], ["update-api.mjs"]])(
   "%s started by Node alone ends with that hint, and nothing else",
   async (name) => {
-    const script = fileURLToPath(new URL(name, import.meta.url));
+    const script = fileURLToPath(new URL(`../${name}`, import.meta.url));
     const { code, output } = await runChildGroup(process.execPath, [script], {
-      // Without the shell's: an empty folder.
+      // A folder without programs.
       env: { PATH: dirname(fileURLToPath(import.meta.url)) },
       capture: true,
     });

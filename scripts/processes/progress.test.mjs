@@ -36,7 +36,7 @@ test("a file or a pipe gets one plain line", () => {
   expect(written).toEqual(["Building ...\n"]);
 });
 
-test.each([true, false])("what ends at once is not announced (terminal: %j)", (isTTY) => {
+test.each([true, false])("short work is not announced (terminal: %j)", (isTTY) => {
   const { written, stream } = screen(isTTY);
   const end = startProgress("Building", stream);
   vi.advanceTimersByTime(300);

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 
 /**
  * The turbo command and its environment: no telemetry and no update notes, and the Node version as
- * part of every cache key, so that what passed on one version is not taken as passed on another.
+ * part of every cache key, so that a result of one version is not used for another.
  *
  * @param {readonly string[]} args
  * @returns {{ command: string, args: string[], env: NodeJS.ProcessEnv }}
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 export function turboCommand(args) {
   return {
     command: process.execPath,
-    args: [fileURLToPath(new URL("../node_modules/turbo/bin/turbo", import.meta.url)), ...args],
+    args: [fileURLToPath(new URL("../../node_modules/turbo/bin/turbo", import.meta.url)), ...args],
     env: {
       ...process.env,
       DO_NOT_TRACK: "1",

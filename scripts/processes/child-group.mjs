@@ -8,7 +8,7 @@ const graceMs = 10_000;
 const lingerMs = 3_000;
 
 /**
- * Runs a command in a process group of its own, so that whatever it starts can be ended with it:
+ * Runs a command in a process group of its own, so that everything it starts can be ended with it:
  * when `signal` fires, and when the command itself has ended but left processes behind.
  *
  * @param {string} command
@@ -54,7 +54,7 @@ export async function runChildGroup(command, args, options = {}) {
       child.once("exit", (exitCode) => resolve(exitCode ?? 1));
     });
     const leftBehind = pid === undefined ? [] : await endGroup(pid);
-    // What was printed last may still be in the pipes.
+    // The last output may still be in the pipes.
     await Promise.race([closed, delay(1_000, undefined, { ref: false })]);
     return { code, output: Buffer.concat(chunks).toString("utf8"), leftBehind };
   } finally {

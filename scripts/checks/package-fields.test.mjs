@@ -29,7 +29,7 @@ test("names a field that is missing, and one that differs", () => {
   ]);
 });
 
-test("names a package that nobody would find", () => {
+test("names a package with too few keywords", () => {
   expect(problemsOf({ ...good, keywords: ["cache"] })).toEqual([
     "packages/a/package.json: keywords must have at least 3 entries, got 1",
   ]);

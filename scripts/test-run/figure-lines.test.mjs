@@ -9,6 +9,6 @@ test("shows each figure under the title of its test, tables too", () => {
   ]);
 });
 
-test("says nothing where there are none", () => {
+test("prints nothing without figures", () => {
   expect(figureLines([])).toEqual([]);
 });

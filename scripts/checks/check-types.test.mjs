@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import { runChildGroup } from "./child-group.mjs";
+import { runChildGroup } from "../processes/child-group.mjs";
 
-const script = fileURLToPath(new URL("check-types.mjs", import.meta.url));
-const base = fileURLToPath(new URL("../tsconfig.base.json", import.meta.url));
+const script = fileURLToPath(new URL("../check-types.mjs", import.meta.url));
+const base = fileURLToPath(new URL("../../tsconfig.base.json", import.meta.url));
 let folder = "";
 
 afterEach(() => rm(folder, { recursive: true, force: true }));

@@ -8,7 +8,7 @@ import { slowestFileLines } from "./slowest-files.mjs";
  * @property {string[]} skipReasons one for each skipped test that gave one
  * @property {number} errorsOutsideTests files that did not load, hooks that threw, unhandled rejections
  * @property {{ path: string, durationMs: number }[]} files
- * @property {{ test: string, text: string }[]} figures what tests have annotated
+ * @property {{ test: string, text: string }[]} figures the annotations of tests
  */
 
 /**

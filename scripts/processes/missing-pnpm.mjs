@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { findProgram } from "./servers/find-program.mjs";
+import { findProgram } from "../servers/find-program.mjs";
 
 /** The command of package.json that runs each script. */
 const commands = new Map([
@@ -12,8 +12,8 @@ const commands = new Map([
 ]);
 
 /**
- * What to type instead of `node scripts/x.mjs` where pnpm, which turbo and the checks call, is not on
- * PATH. Undefined where it is.
+ * The command to type instead of `node scripts/x.mjs` where pnpm, which turbo and the checks call, is
+ * not on PATH. Undefined where it is.
  *
  * @param {string} script the path that Node was started with
  * @param {() => Promise<string | undefined>} [find]

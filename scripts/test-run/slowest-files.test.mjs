@@ -15,6 +15,6 @@ test("lists the ten slowest files of a long run, the slowest first", () => {
   expect(lines[10]).toBe("     2.0 s  2.test.ts");
 });
 
-test("says nothing about a run of few files", () => {
+test("prints nothing for a run of few files", () => {
   expect(slowestFileLines(files(10))).toEqual([]);
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
     `{ "name": "${name}", "scripts": { "build": "" } }`;
   const files = {
     "packages/a/package.json": manifest("a"),
-    "packages/a/src/a.test.ts": 'import "./a.ts";',
+    "packages/a/src/a.test.ts": 'import "../a.ts";',
     "examples/b/package.json": manifest("b"),
     "examples/b/src/b.test.ts": 'spawn("node", ["dist/main.js"])',
     "examples/b/src/plain.test.ts": "",

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { campaigns } from "./campaigns.mjs";
 import { selectTests } from "./selected-tests.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const length = /process\.env\.PARSEC_CAMPAIGN/;
 
 test.each(campaigns)("%s has test files", async (filter) => {
