@@ -1,10 +1,8 @@
 import { defineConfig } from "vitest/config";
-
-const conditions = ["@parsec/source"];
+import { fromSource } from "./vitest.project.ts";
 
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
+  ...fromSource,
   test: {
     // The default leaves one core free. The longest files wait for processes most of the time, so that
     // two at once take little more than half as long.

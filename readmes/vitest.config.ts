@@ -1,9 +1,7 @@
 import { defineProject } from "vitest/config";
-
-const conditions = ["@parsec/source"];
+import { fromSource } from "../vitest.project.ts";
 
 export default defineProject({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
+  ...fromSource,
   test: { testTimeout: 30_000 },
 });

@@ -1,10 +1,8 @@
 import { defineProject } from "vitest/config";
-
-const conditions = ["@parsec/source"];
+import { fromSource } from "../../vitest.project.ts";
 
 export default defineProject({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
+  ...fromSource,
   test: {
     globalSetup: ["test/build-programs.ts"],
     // Real processes on a machine that may be busy with other suites.
