@@ -25,7 +25,9 @@ export function describeSimulation(options: SimulationSuiteOptions): void {
   const replay = simulationReplayFromEnv(process.env);
   const count = runs.toLocaleString("en");
   describe(`simulation: ${name}`, () => {
-    it(`I1 to I8 hold in ${count} random interleavings`, {
+    const title =
+      replay.path === undefined ? `${count} random interleavings` : "the replayed interleaving";
+    it(`I1 to I8 hold in ${title}`, {
       timeout: options.timeoutMs ?? runs * 20,
     }, async ({ annotate }) => {
       const startedMs = performance.now();
@@ -35,7 +37,9 @@ export function describeSimulation(options: SimulationSuiteOptions): void {
         `${report.runs.toLocaleString("en")} interleavings from seed ${report.seed} in ${seconds.toFixed(1)} s`,
       );
       if (report.failure !== undefined) throw new Error(report.failure.text);
-      expect(report.runs).toBe(replay.path === undefined ? runs : 1);
+      if (replay.path === undefined) expect(report.runs).toBe(runs);
+      // The former counterexample, and the simpler ones beside it.
+      else expect(report.runs).toBeGreaterThan(0);
     });
   });
 }
