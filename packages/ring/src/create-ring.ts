@@ -14,8 +14,8 @@ import { candidatesFor } from "./table/candidates.ts";
 import { partitionOf } from "./table/partition-hash.ts";
 
 /**
- * Makes a node of a ring; `start` has it join. Nodes meet over NATS (`connection` or `servers`), or in one
- * process (`createMemoryHub`). Throws `INVALID_ARGUMENT` naming the option that is wrong.
+ * Creates a node of a ring; `start` makes it join. Nodes find each other through NATS (`connection` or
+ * `servers`), or within one process (`createMemoryHub`). Throws `INVALID_ARGUMENT` naming the invalid option.
  */
 export function createRing(options: RingOptions): Ring {
   const settings = resolveRingOptions(options);
@@ -27,7 +27,7 @@ function backendOf(settings: RingSettings, options: RingOptions): RingBackend {
   const { coordinator, link } = options;
   if (coordinator === undefined && link === undefined) return createNatsBackend(settings, options);
   if (coordinator !== undefined && link !== undefined) return { coordinator, link };
-  throw new ParsecError("INVALID_ARGUMENT", "give both a coordinator and a link, or neither");
+  throw new ParsecError("INVALID_ARGUMENT", "set both coordinator and link, or neither");
 }
 
 interface RingBackend {
@@ -87,7 +87,7 @@ class RingHandle implements Ring {
     }
     await this.#until(() => this.#node.isMember, {
       signal: options.signal,
-      // Waiting does not mend what the options or the store say.
+      // Errors of the options or the store do not go away by waiting.
       fatal: ({ code }) =>
         code === "INVALID_ARGUMENT" || code === "MALFORMED_FRAME" || code === "UNAUTHENTICATED",
     });
@@ -147,7 +147,10 @@ class RingHandle implements Ring {
   handle(method: string, handler: RingHandler): void {
     checkMethod(method);
     if (this.#handlers.has(method)) {
-      throw new ParsecError("DUPLICATE_NAME", `${JSON.stringify(method)} has a handler already`);
+      throw new ParsecError(
+        "DUPLICATE_NAME",
+        `method ${JSON.stringify(method)} has a handler already`,
+      );
     }
     this.#handlers.set(method, handler);
   }
@@ -160,7 +163,7 @@ class RingHandle implements Ring {
   ): Promise<Uint8Array> {
     const { maxKeyBytes } = this.#settings;
     if (Buffer.byteLength(checkKey(key)) > maxKeyBytes) {
-      throw new ParsecError("KEY_TOO_LARGE", `the key is longer than ${maxKeyBytes} bytes`);
+      throw new ParsecError("KEY_TOO_LARGE", `key must be at most ${maxKeyBytes} bytes`);
     }
     checkMethod(method);
     const timeoutMs = options.timeoutMs ?? this.#settings.requestTimeoutMs;
@@ -205,17 +208,17 @@ class RingHandle implements Ring {
     const { maxPayloadBytes, requestTimeoutMs } = this.#settings;
     const bytes = bytesOf(request);
     if (!(bytes instanceof Uint8Array)) {
-      throw new ParsecError("INVALID_ARGUMENT", "what is sent must be a Uint8Array");
+      throw new ParsecError("INVALID_ARGUMENT", "payload must be a Uint8Array");
     }
     if (bytes.length > maxPayloadBytes) {
-      const message = `${bytes.length} bytes are more than the ${maxPayloadBytes} allowed`;
+      const message = `payload must be at most ${maxPayloadBytes} bytes, got ${bytes.length}`;
       throw new ParsecError("VALUE_TOO_LARGE", message);
     }
     const { timeoutMs = requestTimeoutMs, signal } = options;
     return this.#router.ask(this.partitionFor(key), request, { timeoutMs, signal });
   }
 
-  /** Nobody else would miss this node, or there is nobody else. */
+  /** True when this node holds nothing that another node could take over. */
   get #hasNothing(): boolean {
     const table = this.#node.table.table;
     if (table === undefined) return true;
@@ -226,7 +229,7 @@ class RingHandle implements Ring {
     return !others || this.#isUnnamed;
   }
 
-  /** Whether the table has no partition of this node. */
+  /** True when the table assigns no partition to this node. */
   get #isUnnamed(): boolean {
     const { node } = this.#settings;
     return (this.#node.table.table?.parts ?? []).every(({ owner, backups, next }) => {
@@ -234,7 +237,7 @@ class RingHandle implements Ring {
     });
   }
 
-  /** Waits until the ring's progress makes it true. */
+  /** Resolves when the condition holds; rejects with a fatal error, `ABORTED` or `CLOSED`. */
   #until(
     condition: () => boolean,
     options: {
@@ -252,14 +255,14 @@ class RingHandle implements Ring {
       };
       const abort = (): void => {
         const cause: unknown = signal?.reason;
-        settle(() => reject(new ParsecError("ABORTED", "the caller waits no longer", { cause })));
+        settle(() => reject(new ParsecError("ABORTED", "aborted by the caller", { cause })));
       };
       const wake = (error: ParsecError | undefined): void => {
         if (this.#status === "closed") settle(() => reject(closedError()));
         else if (condition()) settle(resolve);
         else if (error !== undefined && fatal(error)) settle(() => reject(error));
       };
-      // Somebody waits, so the process has to live on, whatever else it does.
+      // A caller waits, so the process must not exit.
       const keepAlive = setInterval(() => wake(undefined), 50);
       this.#waiting.add(wake);
       signal?.addEventListener("abort", abort, { once: true });
@@ -275,8 +278,8 @@ class RingHandle implements Ring {
     if (wasIn) {
       const isDrained = this.#isUnnamed;
       this.#node.stop("the ring was closed");
-      // Others need not wait until the lease runs out: nothing is served here any more. The record stays for
-      // them to read, unless they have nothing to take over.
+      // The others need not wait until the lease expires, because nothing is served here any more. The record
+      // stays for them to read, unless they have nothing to take over.
       await this.#node.lease.announce("gone").catch(() => {});
       if (isDrained) await this.#node.lease.release();
       else this.#node.lease.stop();
@@ -292,7 +295,7 @@ class RingHandle implements Ring {
       try {
         listener(event);
       } catch {
-        // The ring goes on, whatever its listeners do.
+        // An exception of a listener does not stop the ring.
       }
     }
   }
@@ -305,12 +308,12 @@ function bytesOf(request: OwnerRequest): unknown {
 
 function checkKey(key: unknown): string {
   if (typeof key === "string") return key;
-  throw new ParsecError("INVALID_KEY", "the key must be a string");
+  throw new ParsecError("INVALID_KEY", "key must be a string");
 }
 
 function checkMethod(method: unknown): void {
   if (typeof method === "string" && method !== "" && Buffer.byteLength(method) <= 255) return;
-  throw new ParsecError("INVALID_ARGUMENT", "the method must be text of 1 to 255 bytes");
+  throw new ParsecError("INVALID_ARGUMENT", "method must be a string of 1 to 255 bytes");
 }
 
 function closedError(): ParsecError {

@@ -3,7 +3,7 @@ import type { RingEvent } from "./ring-events.ts";
 import type { RingSettings } from "./ring-options.ts";
 import type { RingNode } from "./runtime/ring-node.ts";
 
-/** How a ring stands, for people. */
+/** Collects the state of a ring from its parts. */
 export function describeRing(
   node: RingNode,
   options: {

@@ -1,6 +1,6 @@
-/** What happens to a ring, for machines: logs, metrics, tests. */
+/** An event of a ring, for logs, metrics and tests. */
 export type RingEvent =
-  /** This node serves the partition from now on. */
+  /** This node has begun to serve a partition. `lost`: without the data of the previous owner. */
   | {
       readonly type: "owned";
       readonly partition: number;
@@ -8,22 +8,22 @@ export type RingEvent =
       readonly partEpoch: number;
       readonly lost: boolean;
     }
-  /** It does not any more: `planned` when it handed it over, with all writes. */
+  /** This node has stopped serving a partition. `planned`: it was handed over with all writes. */
   | {
       readonly type: "released";
       readonly partition: number;
       readonly partEpoch: number;
       readonly planned: boolean;
     }
-  /** The table was written, by whichever node. */
+  /** This node received a new table. */
   | { readonly type: "table"; readonly epoch: number; readonly incarnation: string }
   | { readonly type: "member-joined" | "member-left"; readonly id: string }
-  /** This node's lease ran out: it serves nothing until it is renewed. */
+  /** This node's lease expired: it serves nothing until `unfenced`. */
   | { readonly type: "fenced"; readonly reason: string }
   | { readonly type: "unfenced" }
-  /** Others took this node for dead, or the store was lost: it takes part again, as a newcomer. */
+  /** Others declared this node dead, or the store was lost: it joins again under a new session. */
   | { readonly type: "rejoining"; readonly reason: string }
-  /** A backup did not confirm writes in time, and is one no longer until it has caught up. */
+  /** Backups did not confirm writes in time, and were removed from the table until they have caught up. */
   | {
       readonly type: "backup-dropped";
       readonly partition: number;

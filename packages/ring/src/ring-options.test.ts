@@ -6,7 +6,7 @@ import { type RingOptions, resolveRingOptions } from "./ring-options.ts";
 const required = { platform: "p", node: "n" };
 
 describe("the options of a ring", () => {
-  it("have defaults under which a killed node is replaced within three seconds", () => {
+  it("have defaults by which a killed node is replaced within three seconds", () => {
     const { leaseMs, marginMs, partitions, replicas, ack } = resolveRingOptions(required);
     expect({ leaseMs, marginMs, partitions, replicas, ack }).toEqual({
       leaseMs: 1800,

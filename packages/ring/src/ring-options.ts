@@ -8,7 +8,7 @@ import type { WriteAck } from "./replication/partition-log.ts";
 import type { PartitionState } from "./replication/partition-state.ts";
 import { tableLimits } from "./table/table-limits.ts";
 
-/** See {@link RingOptions}: everything optional there has its value here. */
+/** {@link RingOptions} with a value for each optional field. */
 export interface RingSettings {
   readonly platform: string;
   readonly node: string;
@@ -40,80 +40,81 @@ export interface RingSettings {
   readonly random: () => number;
 }
 
-/** How a ring reaches NATS when it makes the connection itself. */
+/** Options of the connection to NATS and of the bucket there. */
 export interface RingNatsOptions {
-  /** One or several URLs; `nats://127.0.0.1:4222` by default. */
+  /** One or several URLs. Defaults to `nats://127.0.0.1:4222`. */
   readonly servers?: string | readonly string[];
-  /** Handed to the client: credentials, TLS, timeouts. */
+  /** Passed to the client of `@nats-io/transport-node`: credentials, TLS, timeouts. */
   readonly connectionOptions?: NodeConnectionOptions;
-  /** Copies of the bucket that NATS keeps: 1 by default; 3 in a cluster of NATS servers. */
+  /** Copies of the bucket that NATS keeps. Defaults to 1; use 3 in a cluster of NATS servers. */
   readonly bucketReplicas?: number;
-  /** Where NATS keeps the bucket: `file` by default, so that it outlasts a restart of the server. */
+  /** Where NATS keeps the bucket. Defaults to `file`, so that it survives a restart of the server. */
   readonly bucketStorage?: "file" | "memory";
-  /** Allows a server beyond this machine that asks for no credentials. */
+  /** Allows a server on another machine that accepts clients without credentials. */
   readonly insecure?: boolean;
 }
 
 export interface RingOptions extends RingNatsOptions {
-  /** Names the ring: nodes of one platform share one table. */
+  /** Name of the ring: nodes of one platform share one table. */
   readonly platform: string;
-  /** This node's own name, the same after a restart, and no other node's. */
+  /** Name of this node: unique in the ring, and the same after a restart. */
   readonly node: string;
-  /** A connection to NATS of the application's own, which stays open when the ring closes. */
+  /** A connection to NATS that the application made, used instead of `servers`. Stays open when the ring closes. */
   readonly connection?: NatsConnection;
-  /** Instead of NATS: where nodes agree, and how they reach each other. See `createMemoryHub`. */
+  /** Replaces NATS as the storage through which nodes agree; needs `link`. See `createMemoryHub`. */
   readonly coordinator?: Coordinator;
+  /** Replaces NATS as the way of requests between nodes; needs `coordinator`. */
   readonly link?: Link;
-  /** Fixed for the life of the ring; 64 by default. Take 256 or more for more than ten nodes. */
+  /** Number of partitions, fixed for the life of the ring. Defaults to 64; use 256 or more for more than ten nodes. */
   readonly partitions?: number;
-  /** Copies of each partition, the owner's included; 2 by default. Fixed for the life of the ring. */
+  /** Copies of each partition, including the owner's, fixed for the life of the ring. Defaults to 2. */
   readonly replicas?: number;
-  /** Copies are put into other zones first. */
+  /** Failure zone of this node: the copies of a partition are placed in different zones where possible. */
   readonly zone?: string;
-  /** This node's share beside those of others, 1 by default. 0: it owns nothing, and reaches everything. */
+  /** This node's share of partitions, relative to other nodes. Defaults to 1. With 0 it owns none, and can only send requests. */
   readonly weight?: number;
-  /** When a write is acknowledged: `one-backup` by default. */
+  /** When a write is acknowledged. Defaults to `one-backup`. */
   readonly ack?: WriteAck;
-  /** The application's data, which the ring copies, moves and recovers. Without it, the ring only says who owns what. */
+  /** The application's data, which the ring replicates, moves and recovers. Without it, the ring only assigns owners. */
   readonly state?: PartitionState;
-  /** Whether the state outlives the process, so that a node has it again after a restart; needs `state.position`. */
+  /** Whether the state survives a restart of the process. Needs `state.position`. Defaults to false. */
   readonly durable?: boolean;
-  /** How long a lease holds: 1800 ms by default. A node that dies is replaced soon after; one that stalls for longer loses what it owns. */
+  /** How long a lease is valid. Defaults to 1800. A node that dies is replaced soon after; one that stalls for longer loses its partitions. */
   readonly leaseMs?: number;
-  /** Room for clocks that run at different paces: 200 ms by default. */
+  /** Safety margin for clocks that run at different rates. Defaults to a ninth of `leaseMs`: 200. */
   readonly marginMs?: number;
-  /** How long a newcomer waits for others to come along, so that partitions move once: 250 ms by default. */
+  /** How long the plan waits for further nodes after one has joined, so that partitions move once. Defaults to 250. */
   readonly joinDelayMs?: number;
-  /** How long partitions without any living copy wait for their node to return: 0 by default, 30 s when durable. */
+  /** How long partitions without a living copy wait for their node to return. Defaults to 0, or 30,000 when `durable`. */
   readonly rejoinGraceMs?: number;
-  /** How long onOwn and onRelease may take, and requests under way at a move: 5000 ms by default. */
+  /** How long `onOwn` and `onRelease` hooks may take, and requests under way at a move. Defaults to 5,000. */
   readonly hookTimeoutMs?: number;
-  /** How long `leave` tries to hand everything over: 15000 ms by default. */
+  /** How long `leave` tries to hand all partitions over. Defaults to 15,000. */
   readonly leaveTimeoutMs?: number;
-  /** How long `call`, `read` and `write` wait unless told otherwise: 5000 ms by default. */
+  /** The default time limit of `call`, `read` and `write`. Defaults to 5,000. */
   readonly requestTimeoutMs?: number;
-  /** How long a write waits for a silent backup before the owner takes it out of the table: 700 ms by default. */
+  /** How long a write waits for a silent backup before the owner removes it from the table. Defaults to 700. */
   readonly replicaTimeoutMs?: number;
-  /** Partitions that a node gives, and takes, at the same time: 8 by default. */
+  /** Partitions that a node hands over, and receives, at the same time. Defaults to 8. */
   readonly maxMoves?: number;
-  /** Requests of this node that may be under way: 16384 by default; more are refused with `OVERLOADED`. */
+  /** Requests of this node that may be under way; more are rejected with `OVERLOADED`. Defaults to 16,384. */
   readonly maxPending?: number;
-  /** Longest key of `call`: 4096 bytes by default. */
+  /** Longest key of `call`, in bytes. Defaults to 4,096. */
   readonly maxKeyBytes?: number;
-  /** Longest payload and answer: 8 MiB by default. */
+  /** Longest payload and answer, in bytes. Defaults to 8 MiB. */
   readonly maxPayloadBytes?: number;
-  /** Copies of whole partitions: how many at once (4), how fast (100 MB/s), and what is kept for backups that lag (32 MiB). */
+  /** Limits of copies of whole partitions: copies at once (4), bytes per second (100 MB), and bytes of operations kept for a backup that lags (32 MiB). */
   readonly copies?: {
     readonly concurrent?: number;
     readonly bytesPerSecond?: number;
     readonly retainedBytes?: number;
   };
-  /** For tests. It must not stand still while the process does. */
+  /** For tests. Must go on while the process is suspended. */
   readonly clock?: Clock;
   readonly random?: () => number;
 }
 
-/** Throws `INVALID_ARGUMENT` naming the option and its limits. */
+/** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the option and its limits. */
 export function resolveRingOptions(options: RingOptions): RingSettings {
   const { maxPartitions, maxReplicas, maxWeight } = tableLimits;
   const duration = (name: keyof RingOptions, fallback: number, min = 1): number =>
@@ -168,21 +169,21 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
   };
 }
 
-/** Throws `INVALID_ARGUMENT` unless it is a text of 1 to 255 bytes that UTF-8 can hold. */
+/** Throws `INVALID_ARGUMENT` unless it is a string of 1 to 255 bytes without lone surrogates. */
 function nameOption(field: string, given: unknown): string {
   const max = tableLimits.maxNameBytes;
   const isName = typeof given === "string" && given !== "" && Buffer.byteLength(given) <= max;
-  // A lone surrogate does not come back from UTF-8, so two nodes could share a name.
+  // A lone surrogate does not survive UTF-8, so two nodes could share a name.
   if (isName && Buffer.from(given).toString("utf8") === given) return given;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `${field} must be text of 1 to ${max} bytes, got ${describe(given)}`,
+    `${field} must be a string of 1 to ${max} bytes, got ${describe(given)}`,
   );
 }
 
 function checkState(state: PartitionState | undefined, durable: boolean): void {
   if (durable && typeof state?.position !== "function") {
-    throw new ParsecError("INVALID_ARGUMENT", "durable needs a state with a position function");
+    throw new ParsecError("INVALID_ARGUMENT", "durable: state.position must be a function");
   }
   if (state === undefined) return;
   for (const method of ["apply", "snapshot", "restore", "drop"] as const) {

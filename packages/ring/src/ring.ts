@@ -4,20 +4,20 @@ import type { WriteAck } from "./replication/partition-log.ts";
 import type { RingEvent, RingListener } from "./ring-events.ts";
 import type { RingHandler } from "./routing/owner-request-handler.ts";
 
-/** Options of everything that asks the owner of a key. */
+/** Options of requests to the owner of a key. */
 export interface RingCallOptions {
   readonly signal?: AbortSignal;
   /** Replaces the ring's `requestTimeoutMs`. */
   readonly timeoutMs?: number;
 }
 
-/** How the ring stands, for people: everything can be shown as JSON. */
+/** The state of a ring as one node sees it, for operators. Can be shown as JSON. */
 export interface RingState {
   readonly platform: string;
   readonly node: string;
   readonly session: string;
   readonly status: "starting" | "active" | "leaving" | "closed";
-  /** Whether this node may serve what it owns at this moment. */
+  /** Whether this node may serve its partitions at this moment. */
   readonly leaseValid: boolean;
   readonly leaseRemainingMs: number;
   readonly incarnation: string | undefined;
@@ -34,7 +34,7 @@ export interface RingState {
   }[];
   /** Partitions that this node serves. */
   readonly owned: readonly number[];
-  /** Partitions of which it holds a copy for others. */
+  /** Partitions of which this node is a backup. */
   readonly backupOf: readonly number[];
   /** Planned moves that have not been completed, in the whole ring. */
   readonly moving: readonly {
@@ -42,7 +42,7 @@ export interface RingState {
     readonly from: string;
     readonly to: string;
   }[];
-  /** Partitions that this node owns and does not serve, and why. */
+  /** Partitions that this node owns but does not serve, and why. */
   readonly notServing: readonly { readonly partition: number; readonly phase: TermPhase }[];
   /** Partitions with fewer copies than wanted, in the whole ring. */
   readonly underReplicated: number;
@@ -53,47 +53,47 @@ export interface RingState {
 }
 
 /**
- * A ring of nodes that share the partitions of a key space, each partition with one owner at a time.
- * What it promises, and what not, stands in ADR 0011.
+ * A ring of nodes that share the partitions of a key space; each partition has one owner at a time. ADR 0011
+ * states its guarantees and their limits.
  */
 export interface Ring {
   readonly nodeId: string;
   readonly partitions: number;
   /**
-   * Joins. Resolves when this node is a member of the table. Rejects with `ABORTED` when the signal
-   * fires, and with what waiting will not mend, such as another number of partitions.
+   * Joins the ring. Resolves when this node is a member of the table. Rejects with `ABORTED` when the signal
+   * fires, and with permanent errors, such as another number of partitions.
    */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
-   * Gives all partitions to other nodes, and still routes requests: for a server that answers what comes
-   * in until `leave`. Resolves after `leaveTimeoutMs`, or when the signal fires, all the same.
+   * Hands all partitions over to other nodes, and goes on routing requests until `leave`: for the graceful
+   * shutdown of a server. Resolves when that is done, after `leaveTimeoutMs`, or when the signal fires.
    */
   handOver(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** `handOver`, then `close`. */
+  /** Hands all partitions over, then closes. */
   leave(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Stops serving at once, without handing over; others take over without waiting. Closing twice is fine. */
+  /** Stops serving at once, without handing over; backups take over immediately. A second call does nothing. */
   close(): Promise<void>;
 
   partitionFor(key: string): number;
-  /** The owner that the table names; undefined when there is none at the moment. */
+  /** The owner of a key by the table; undefined while there is none. */
   nodeFor(key: string): string | undefined;
-  /** The owner, then those who would take over, the likeliest first; empty when nobody owns it. */
+  /** The owner, then the nodes that would take over, in order; empty while there is no owner. */
   nodesFor(key: string): readonly string[];
-  /** Whether this node owns the key and may serve it at this very moment. */
+  /** Whether this node owns the key and may serve it at this moment. */
   ownsKey(key: string): boolean;
 
-  /** Called before this node serves partitions it has come to own. Register before `start`; the returned function unregisters. */
+  /** Adds a hook that runs before this node serves partitions it has become the owner of. Add it before `start`; the returned function removes it. */
   onOwn(hook: OwnHook): () => void;
-  /** Called when it serves them no longer: in a planned move before the next owner's onOwn. */
+  /** Adds a hook that runs when this node has stopped serving partitions; in a planned move, before the next owner's `onOwn`. The returned function removes it. */
   onRelease(hook: ReleaseHook): () => void;
-  /** Has `handler` answer `method` for the keys that this node owns. Throws `DUPLICATE_NAME`. */
+  /** Sets the handler of `method` for keys that this node owns. Throws `DUPLICATE_NAME` when it has one. */
   handle(method: string, handler: RingHandler): void;
 
   /**
-   * Has the owner of `key` answer `method`, here or one hop away. What was certainly not done is tried
-   * again until the time has run out. Rejects with the handler's own `ParsecError`, with `ORIGIN_FAILED`
-   * when it threw another, with `TIMEOUT`, `ABORTED`, `OVERLOADED`, or with `PEER_UNREACHABLE` when
-   * nobody can say whether it took place; what is `idempotent` is tried again then, too.
+   * Calls `method` on the owner of `key`, here or one hop away. Retries until the time limit while the request
+   * was certainly not executed. Rejects with the handler's own `ParsecError`, with `ORIGIN_FAILED` when it
+   * threw another error, with `TIMEOUT`, `ABORTED`, `OVERLOADED`, or with `PEER_UNREACHABLE` when the outcome is
+   * unknown; `idempotent` allows a retry in that case, too.
    */
   call(
     key: string,
@@ -101,13 +101,13 @@ export interface Ring {
     payload: Uint8Array,
     options?: RingCallOptions & { readonly idempotent?: boolean },
   ): Promise<Uint8Array>;
-  /** Has the state of the key's partition carry out `op`, with copies; resolves with its answer. Rejects like `call`. */
+  /** Applies `op` to the state of the key's partition and replicates it; resolves with the answer of `apply`. Rejects like `call`. */
   write(
     key: string,
     op: Uint8Array,
     options?: RingCallOptions & { readonly ack?: WriteAck },
   ): Promise<Uint8Array>;
-  /** Asks the state of the key's partition. `staleOk` lets a backup answer, which may be behind. Rejects like `call`. */
+  /** Queries the state of the key's partition. `staleOk` allows a backup to answer, which may be behind. Rejects like `call`. */
   read(
     key: string,
     query: Uint8Array,
@@ -115,6 +115,6 @@ export interface Ring {
   ): Promise<Uint8Array>;
 
   state(): RingState;
-  /** Tells what happens; the returned function ends it. A listener that throws harms nobody. */
+  /** Subscribes to events; the returned function unsubscribes. Exceptions of a listener are ignored. */
   subscribe(listener: RingListener): () => void;
 }

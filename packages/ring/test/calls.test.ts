@@ -23,7 +23,7 @@ function keyOf(id: string): string {
 }
 
 describe("a call", () => {
-  it("reaches the owner from any node, with what proves who that was", async () => {
+  it("reaches the owner from any node, with the fence of its ownership", async () => {
     for (const { id, ring } of [a, b]) {
       ring.handle("who", ({ key, payload, partition, fence }) => {
         return Buffer.from(JSON.stringify([id, key, text(payload), partition, fence]));
@@ -41,7 +41,7 @@ describe("a call", () => {
     }
   });
 
-  it("brings back the handler's own error", async () => {
+  it("rejects with the handler's own error", async () => {
     for (const { ring } of [a, b]) {
       ring.handle("typed", () => {
         throw new ParsecError("KEY_TOO_LARGE", "no");
@@ -62,7 +62,7 @@ describe("a call", () => {
     await expect(long).rejects.toMatchObject({ code: "VALUE_TOO_LARGE" });
   });
 
-  it("ends with the caller's time or signal, here and elsewhere", async () => {
+  it("ends with the caller's time limit or signal, on this node and on others", async () => {
     const signals: AbortSignal[] = [];
     for (const { ring } of [a, b]) {
       ring.handle("hang", ({ signal }) => {
@@ -83,7 +83,7 @@ describe("a call", () => {
     expect(a.ring.state().pendingRequests).toBe(0);
   });
 
-  it("is tried again when its owner dies, if it says that this does no harm", async () => {
+  it("is retried when its owner dies, if it is idempotent", async () => {
     for (const { id, ring } of [a, b]) {
       ring.handle("where", () => (id === "b" ? new Promise(() => {}) : Buffer.from(id)));
     }
@@ -95,7 +95,7 @@ describe("a call", () => {
     expect(text(await harmless)).toBe("a");
   });
 
-  it("refuses what it cannot take", async () => {
+  it("rejects invalid keys, methods and payloads", async () => {
     const { ring } = a;
     const large = new Uint8Array(1001);
     await expect(ring.call("k", "m", large)).rejects.toMatchObject({ code: "VALUE_TOO_LARGE" });
@@ -118,7 +118,7 @@ describe("a call", () => {
     await expect(ring.start()).rejects.toMatchObject({ code: "CLOSED" });
   });
 
-  it("lets bytes that nobody can read change nothing", async () => {
+  it("ignores malformed messages", async () => {
     const hub = createMemoryHub();
     const seats = [hub.seat(), hub.seat()] as const;
     const [{ coordinator, link }, { link: stranger }] = seats;
@@ -136,7 +136,7 @@ describe("a call", () => {
 });
 
 describe("a planned move", () => {
-  it("has onRelease resolve before the next owner's onOwn", async () => {
+  it("completes onRelease before the next owner's onOwn", async () => {
     const order: string[] = [];
     for (const { id, ring } of [a, b]) {
       ring.onRelease(async (partitions) => {
@@ -158,7 +158,7 @@ describe("a planned move", () => {
     }
   });
 
-  it("takes place as well where the ring keeps no state", async () => {
+  it("works without a state option", async () => {
     const hub = createMemoryHub();
     const make = async (node: string): Promise<Ring> => {
       const { coordinator, link } = hub.seat();
@@ -177,7 +177,7 @@ describe("a planned move", () => {
     await second.close();
   });
 
-  it("is held up by a hook for so long only, and says so", async () => {
+  it("waits for a hook up to its time limit, and reports that", async () => {
     const slow = await cluster.join("c", { hookTimeoutMs: 30 });
     await cluster.settled(["a", "b", "c"]);
     slow.ring.onRelease(() => new Promise(() => {}));

@@ -27,7 +27,7 @@ function read(ring: TestRing): Promise<string[]> {
 }
 
 describeWithPrograms((startServer) => {
-  it("serves nothing while the server is away, and goes on with all data when it is back", async () => {
+  it("serves nothing while the server is down, and continues with all data when it is back", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const [, b] = await filled(server.url);
@@ -46,7 +46,7 @@ describeWithPrograms((startServer) => {
     for (const { hooks } of cluster?.rings ?? []) expect(hooks.join()).not.toMatch(/release|lost/);
   }, 30_000);
 
-  it("reads the bucket to its end when the server counts wrong what is pending", async () => {
+  it("reads the whole bucket when the server's pending count is wrong", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const [a, b] = await filled(server.url);
@@ -78,7 +78,7 @@ describeWithPrograms((startServer) => {
     30_000,
   );
 
-  it("takes over from a node that is cut off, which serves nothing meanwhile and comes back empty-handed", async () => {
+  it("takes over from a node that is cut off, which serves nothing meanwhile and returns without partitions", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const proxy = await startTcpProxy(server.port);
@@ -97,7 +97,7 @@ describeWithPrograms((startServer) => {
     for (const { hooks } of cluster?.rings ?? []) expect(hooks.join()).not.toContain("lost");
   }, 30_000);
 
-  it("says that there is no JetStream", async () => {
+  it("reports a server without JetStream", async () => {
     const server = await startServer({ jetStream: false });
     cleanups.push(() => server.dispose());
     cluster = natsRings(server.url);
@@ -107,14 +107,14 @@ describeWithPrograms((startServer) => {
     });
   });
 
-  it("refuses to join a ring of another number of partitions", async () => {
+  it("does not join a ring with another number of partitions", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     cluster = natsRings(server.url);
     await cluster.join("a");
     await expect(cluster.join("b", { partitions: 32 })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
-      message: expect.stringContaining("16 partitions"),
+      message: expect.stringContaining("partitions must be 16"),
     });
   });
 });

@@ -14,12 +14,12 @@ function served_(partEpoch: number, node: string, atNs: bigint = ++at): Operatio
   return { value: "", node, partition: 1, incarnation: "i", partEpoch, atNs: String(atNs) };
 }
 
-describe("the checker of histories", () => {
-  it("finds nothing wrong with a sound one", () => {
+describe("the history checker", () => {
+  it("accepts a valid history", () => {
     expect(findFaults([operation("put", 1), operation("get", 1), operation("put", 2)])).toEqual([]);
   });
 
-  it("lets a write whose outcome is unknown have happened, or not", () => {
+  it("accepts both outcomes of a write whose outcome is unknown", () => {
     const unknown = (): Operation => operation("put", 2, { served: undefined });
     expect(findFaults([operation("put", 1), unknown(), operation("get", 1)])).toEqual([]);
     expect(findFaults([operation("put", 1), unknown(), operation("get", 2)])).toEqual([]);
@@ -30,13 +30,13 @@ describe("the checker of histories", () => {
     expect(findFaults(history)).toEqual([expect.stringContaining("read 1 after 2")]);
   });
 
-  it("finds a read that goes back behind another one", () => {
+  it("finds a read that is older than an earlier one", () => {
     const unknown = operation("put", 2, { served: undefined });
     const history = [operation("put", 1), unknown, operation("get", 2), operation("get", 1)];
     expect(findFaults(history)).toEqual([expect.stringContaining("read 1 after 2")]);
   });
 
-  it("finds what nobody wrote", () => {
+  it("finds a value that was never written", () => {
     expect(findFaults([operation("put", 1), operation("get", 7)])).toEqual([
       expect.stringContaining("read 7, never written"),
     ]);

@@ -1,23 +1,23 @@
 import type { Served } from "./programs/ring-node.ts";
 
-/** One operation on one key, as its caller saw it. Each key has one writer, whose versions go up. */
+/** One operation on one key, as its caller saw it. Each key has one writer, whose versions increase. */
 export interface Operation {
   readonly kind: "put" | "get";
   readonly key: string;
-  /** What was to be written, or was read. */
+  /** The value to be written, or that was read. */
   readonly version: number;
   readonly beganNs: bigint;
   readonly endedNs: bigint;
-  /** Absent when the caller got an error, so that nobody knows what took place. */
+  /** Absent when the caller got an error, so that the outcome is unknown. */
   readonly served: Served | undefined;
 }
 
-/** What an operation must not have seen, in words; nothing when the history is sound. */
+/** Describes the violations of a history; empty when it is valid. */
 export function findFaults(history: readonly Operation[]): string[] {
   return [...findLostWrites(history), ...findDoubleOwners(history)];
 }
 
-/** A read that is older than a write acknowledged before it, or than a read that ended before it. */
+/** Finds reads that are older than a write acknowledged before, or than a read that ended before. */
 function findLostWrites(history: readonly Operation[]): string[] {
   const faults: string[] = [];
   for (const [key, operations] of groupBy(history, ({ key }) => key)) {
@@ -55,7 +55,7 @@ function findLostWrites(history: readonly Operation[]): string[] {
   return faults;
 }
 
-/** Answers of an owner after those of a later one. */
+/** Finds answers of an owner after those of a later owner. */
 function findDoubleOwners(history: readonly Operation[]): string[] {
   const faults: string[] = [];
   const served = history.flatMap(({ served }) => (served === undefined ? [] : [served]));

@@ -1,6 +1,6 @@
 import type { PartitionState, Position } from "../src/index.ts";
 
-/** A map of texts in each partition. Operations: `key=value`; the answer is the number of the write. */
+/** A map of strings in each partition. Operations are `key=value`; the answer is the number of the write. */
 export interface MapState extends PartitionState {
   readonly partitions: Map<number, Map<string, string>>;
   readonly positions: Map<number, Position>;

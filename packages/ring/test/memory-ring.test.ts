@@ -6,7 +6,7 @@ let cluster: TestRings;
 afterEach(() => cluster.close());
 
 describe("a ring in one process", () => {
-  it("serves everything with one node alone", async () => {
+  it("serves all partitions with a single node", async () => {
     cluster = memoryRings();
     const a = await cluster.join("a");
     await cluster.settled(["a"]);
@@ -35,7 +35,7 @@ describe("a ring in one process", () => {
     expect(copies.sort()).toEqual([...keys, ...keys].sort());
   });
 
-  it("moves data along when a node joins and when one leaves", async () => {
+  it("moves data when a node joins and when one leaves", async () => {
     cluster = memoryRings();
     const a = await cluster.join("a");
     const keys = Array.from({ length: 60 }, (_, at) => `key ${at}`);
@@ -51,7 +51,7 @@ describe("a ring in one process", () => {
     for (const { hooks } of cluster.rings) expect(hooks.join()).not.toContain("lost");
   });
 
-  it("hands everything over, and still routes what it is asked, until it leaves", async () => {
+  it("hands all partitions over, and routes requests until it leaves", async () => {
     cluster = memoryRings();
     const [a, b] = await Promise.all(["a", "b"].map((id) => cluster.join(id)));
     await cluster.settled(["a", "b"]);
@@ -82,7 +82,7 @@ describe("a ring in one process", () => {
     for (const { hooks } of cluster.rings) expect(hooks.join()).not.toContain("lost");
   });
 
-  it("tells who lost what when there was one copy only", async () => {
+  it("reports the lost partitions when there was only one copy", async () => {
     cluster = memoryRings({ replicas: 1 });
     const [a, b] = await Promise.all(["a", "b"].map((id) => cluster.join(id)));
     await cluster.settled(["a", "b"]);

@@ -6,7 +6,7 @@ import { until } from "./until.ts";
 const keys = Array.from({ length: 40 }, (_, at) => `key ${at}`);
 
 describeWithPrograms((start) => {
-  it("outlives each of three NATS servers in turn, with a bucket on all of them", async () => {
+  it("survives the loss of each of three NATS servers in turn, with a replicated bucket", async () => {
     const servers = await startNatsCluster(start);
     onTestFinished(async () => {
       await cluster.close();
@@ -19,7 +19,7 @@ describeWithPrograms((start) => {
     await Promise.all(keys.map((key) => a?.put(key, "0")));
     for (const [turn, server] of servers.entries()) {
       await server.stop();
-      // What was under way when the server died may have failed.
+      // Requests under way when the server died may have failed.
       const put = (key: string): Promise<unknown> | undefined => b?.put(key, `${turn + 1}`);
       await until(async () => {
         const written = await Promise.allSettled(keys.map((key) => put(key)));

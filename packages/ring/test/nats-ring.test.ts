@@ -23,8 +23,9 @@ describeOnServers((server) => {
     for (const { hooks } of cluster.rings) expect(hooks.join()).not.toContain("lost");
   }, 20_000);
 
-  it("carries what is longer than one message", async () => {
-    cluster = natsRings(server.url);
+  it("transfers payloads that are longer than one message", async () => {
+    // The payloads keep this process busy, and the test is not about leases.
+    cluster = natsRings(server.url, { leaseMs: 5000 });
     const [a, b] = await Promise.all(["a", "b"].map((id) => cluster?.join(id)));
     await cluster.settled(["a", "b"]);
     const long = "x".repeat(3_000_000);
@@ -34,5 +35,5 @@ describeOnServers((server) => {
     const c = await cluster.join("c");
     await cluster.settled(["a", "b", "c"]);
     for (const key of keys) expect(await c.get(key)).toBe(long);
-  }, 20_000);
+  }, 60_000);
 });

@@ -11,14 +11,14 @@ export function buildNodeProgram(): Promise<BundledPrograms> {
   });
 }
 
-/** A node of a ring in a process of its own. */
+/** A ring node in its own process. */
 export interface NodeProcess {
   readonly id: string;
-  /** Whatever the ring told, as JSON. */
+  /** The events of the ring, as JSON. */
   readonly events: readonly string[];
   state(): Promise<RingState>;
   kill(signal: NodeJS.Signals): void;
-  /** Hands everything over; resolves when the process has ended by itself. */
+  /** Hands all partitions over; resolves when the process has ended by itself. */
   leave(): Promise<void>;
   readonly ended: Promise<unknown>;
 }

@@ -52,7 +52,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   }, 20_000);
 
-  it("says so when the server does not know it, and shows no password", async () => {
+  it("reports refused credentials without showing a password", async () => {
     const server = await startServer({ config: `authorization { user: a, password: other }` });
     const ring = ringOf("a", server.url);
     const failed = await ring.start().catch((error: unknown) => error);

@@ -7,7 +7,7 @@ import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import type { Served } from "./programs/ring-node.ts";
 import { until } from "./until.ts";
 
-/** Nodes in processes of their own, a client of this process, and load whose history is recorded. */
+/** Nodes in separate processes, a client in this process, and load whose history is recorded. */
 export interface ProcessCluster {
   readonly nodes: Map<string, NodeProcess>;
   readonly client: Ring;
@@ -15,13 +15,13 @@ export interface ProcessCluster {
   /** Operations that ended with an error. */
   readonly errors: string[];
   start(id: string): Promise<NodeProcess>;
-  /** Waits until exactly these own everything, with as many copies as there can be. */
+  /** Waits until exactly these nodes own all partitions, with as many copies as possible. */
   settled(): Promise<void>;
-  /** Writers and readers of so many keys, until it is stopped. */
+  /** Starts writers and readers of that many keys, until it is stopped. */
   load(keys: number): { stop(): Promise<void> };
-  /** Waits until so many more operations have been answered. */
+  /** Waits until that many more operations have been answered. */
   answered(count: number): Promise<void>;
-  /** Reads every key once more, and says what is wrong with the whole history. */
+  /** Reads every key once more, and returns the violations of the whole history. */
   faults(): Promise<string[]>;
   close(): Promise<void>;
 }

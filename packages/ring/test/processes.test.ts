@@ -55,7 +55,7 @@ describeOnServers((server) => {
     expect(cluster.errors).toEqual([]);
   }, 60_000);
 
-  it("lets a node that was stopped for longer than its lease serve nothing of what others own by then", async () => {
+  it("a node that was stopped for longer than its lease serves no partition that others own by then", async () => {
     await started(server.url);
     const load = cluster.load(30);
     await cluster.answered(300);
@@ -72,7 +72,7 @@ describeOnServers((server) => {
 });
 
 describeWithPrograms((startServer) => {
-  it("keeps every acknowledged write, with one owner each, through a restart of the server under load", async () => {
+  it("keeps every acknowledged write, with one owner at a time, through a restart of the server under load", async () => {
     const server = await startServer();
     await started(server.url);
     const load = cluster.load(30);
@@ -90,7 +90,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   }, 60_000);
 
-  it("keeps every acknowledged write when somebody deletes the bucket under load", async () => {
+  it("keeps every acknowledged write when the bucket is deleted under load", async () => {
     const server = await startServer();
     await started(server.url);
     const load = cluster.load(30);
@@ -106,7 +106,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   }, 60_000);
 
-  it("lets a third node join under load without an error", async () => {
+  it("a third node joins under load without an error", async () => {
     const server = await startServer();
     cluster = await startProcessCluster(program, { servers: server.url });
     await Promise.all(["a", "b"].map((id) => cluster.start(id)));

@@ -7,7 +7,7 @@ import { until } from "./until.ts";
 let cluster: TestRings;
 afterEach(() => cluster.close());
 
-/** A link whose node can be made to answer nobody, though it lives and renews its lease. */
+/** A link whose node can be muted: it answers no request, but goes on renewing its lease. */
 function mutable(link: Link): { readonly link: Link; mute: boolean } {
   const made = {
     mute: false,
@@ -26,7 +26,7 @@ function mutable(link: Link): { readonly link: Link; mute: boolean } {
   return made;
 }
 
-/** Two nodes of which the second can be muted, and a key that the first one owns. */
+/** Two nodes, of which the second can be muted, and a key that the first one owns. */
 async function pair(): Promise<{
   readonly a: TestRing;
   readonly b: TestRing;
@@ -46,14 +46,14 @@ async function pair(): Promise<{
 }
 
 describe("replication", () => {
-  it("takes a silent backup out of the table before it acknowledges without it", async () => {
+  it("removes a silent backup from the table before it acknowledges a write without it", async () => {
     const { a, b, key, link } = await pair();
     const partition = a.ring.partitionFor(key);
     await a.put(key, "1");
     expect(b.ring.state().backupOf).toContain(partition);
     link.mute = true;
     await a.put(key, "2");
-    // At the moment of the acknowledgement, the table does not count on it any more.
+    // At the moment of the acknowledgement, the table does not list it any more.
     expect(a.ring.state().members.find(({ id }) => id === "b")?.backups).toBeLessThan(8);
     expect(b.state.partitions.get(partition)?.get(key)).toBe("1");
     expect(a.events).toContainEqual({ type: "backup-dropped", partition, ids: ["b"] });
@@ -62,7 +62,7 @@ describe("replication", () => {
     expect(b.state.partitions.get(partition)?.get(key)).toBe("2");
   });
 
-  it("says that data is lost, rather than to serve what is older than an acknowledged write", async () => {
+  it("reports lost data instead of serving older data than an acknowledged write", async () => {
     const { a, b, key, link } = await pair();
     await a.put(key, "1");
     link.mute = true;
@@ -74,7 +74,7 @@ describe("replication", () => {
     expect(await b.get(key)).toBe("");
   });
 
-  it("answers stale reads from a backup, and others from the owner alone", async () => {
+  it("answers stale reads from a backup, and other reads from the owner only", async () => {
     const { a, b, key } = await pair();
     await a.put(key, "1");
     a.cut();
@@ -84,7 +84,7 @@ describe("replication", () => {
     expect(await b.get(key)).toBe("1");
   });
 
-  it("tells the writer what the application threw, and goes on alike on all copies", async () => {
+  it("reports an error of the application to the writer, and continues alike on all copies", async () => {
     const { a, b, key } = await pair();
     const partition = a.ring.partitionFor(key);
     await expect(b.put(key, "refused")).rejects.toMatchObject({
@@ -95,7 +95,7 @@ describe("replication", () => {
     expect(a.state.positions.get(partition)).toEqual(b.state.positions.get(partition));
   });
 
-  it("with three copies, goes on from the longest one", async () => {
+  it("continues from the most advanced of three copies", async () => {
     cluster = memoryRings({ replicas: 3 });
     const [a, b, c] = await Promise.all(["a", "b", "c"].map((id) => cluster.join(id)));
     await cluster.settled(["a", "b", "c"]);
@@ -107,7 +107,7 @@ describe("replication", () => {
     expect(b?.hooks.join()).not.toContain("lost");
   });
 
-  it("finds its data again when the store was deleted", async () => {
+  it("recovers the data when the store was deleted", async () => {
     const hub = createMemoryHub({ mayForget: true });
     cluster = memoryRings({}, hub);
     const [a, b] = await Promise.all(["a", "b"].map((id) => cluster.join(id)));
@@ -137,7 +137,7 @@ describe("a restart", () => {
     );
   });
 
-  it("of all nodes brings back what a durable state has kept", async () => {
+  it("of all nodes restores durable state", async () => {
     const states = new Map(["a", "b"].map((id) => [id, createMapState()]));
     const kept = (id: string): Partial<RingOptions> => {
       const state = states.get(id) ?? createMapState();

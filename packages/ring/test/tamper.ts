@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 
-/** Does to the buckets of a server what somebody with a command line could. */
+/** Changes the buckets of a server, as an operator with a command line could. */
 export async function tamper(url: string, how: "delete" | "purge"): Promise<void> {
   const client = await connect({ servers: url });
   const manager = await jetstreamManager(client);

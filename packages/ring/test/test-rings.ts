@@ -15,9 +15,9 @@ export interface TestRing {
   readonly ring: Ring;
   readonly state: MapState;
   readonly events: RingEvent[];
-  /** What the hooks were called with, in order. */
+  /** The calls of the hooks, in order. */
   readonly hooks: string[];
-  /** Cuts the node off from everything; nobody is told. */
+  /** Cuts the node off from all others, as a network failure does. */
   cut(): void;
   heal(): void;
   put(key: string, value: string): Promise<string>;
@@ -27,12 +27,12 @@ export interface TestRing {
 export interface TestRings {
   readonly rings: TestRing[];
   join(id: string, over?: Partial<RingOptions>): Promise<TestRing>;
-  /** All agree on these members, nothing moves, and there are as many copies as can be. */
+  /** Waits until all agree on these members, nothing moves, and there are as many copies as possible. */
   settled(ids: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Leases are short, for tests that wait for them to run out. */
+/** Options with short leases, for tests that wait for them to expire. */
 const fastLease = { leaseMs: 240, joinDelayMs: 10, replicaTimeoutMs: 100 };
 
 interface Seat {
@@ -51,7 +51,7 @@ export function memoryRings(
   });
 }
 
-/** Rings in one process that meet on a server. Leases are long enough for a busy machine. */
+/** Rings in one process that share a server. Leases are long enough for a busy machine. */
 export function natsRings(url: string, defaults: Partial<RingOptions> = {}): TestRings {
   const platform = `test ${randomUUID()}`;
   const cannot = (): void => {

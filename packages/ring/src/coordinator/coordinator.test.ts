@@ -10,7 +10,7 @@ import { createMemoryHub } from "./memory-hub.ts";
 
 interface Seat {
   readonly coordinator: Coordinator;
-  /** What it told, in order. */
+  /** The calls of its listener, in order. */
   readonly told: string[];
   readonly stores: string[];
 }
@@ -22,12 +22,12 @@ const timeoutMs = 2000;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** In this order; a value may be left out when it was overwritten before it was told. */
+/** Expects a part of `all` in the same order: a value that was overwritten may be skipped. */
 function expectPartOf(told: readonly string[], all: readonly string[]): void {
   expect(told).toEqual(all.filter((each) => told.includes(each)));
 }
 
-/** What every place where nodes agree has to hold to. */
+/** The contract of every coordinator. */
 function describeContract(name: string, setup: () => () => Coordinator): void {
   describe(name, () => {
     const open: Coordinator[] = [];
@@ -56,7 +56,7 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       return seat;
     }
 
-    it("reads everything there is anew, each key once, however often it is overwritten meanwhile", async () => {
+    it("reads all entries again, each key once, even when keys are overwritten meanwhile", async () => {
       const [a, b] = (await seats(2)) as [Seat, Seat];
       const keys = ["k1", "k2", "k3", "k4"];
       let isReading = true;
@@ -80,7 +80,7 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       expect(new Set(read)).toEqual(new Set([keys.join()]));
     });
 
-    it("tells everybody what was written, in order, and all of it to whoever comes later", async () => {
+    it("reports writes to all nodes in order, and the whole state to a node that starts later", async () => {
       const [a, b] = (await seats(2)) as [Seat, Seat];
       const first = await a.coordinator.write("k", bytes("1"), { revision: 0, timeoutMs });
       const second = await b.coordinator.write("k", bytes("2"), { revision: first, timeoutMs });
@@ -97,7 +97,7 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       expect(new Set([...a.stores, ...b.stores]).size).toBe(1);
     });
 
-    it("lets exactly one of many writers of the same revision through", async () => {
+    it("accepts exactly one of many writes of the same revision", async () => {
       const made = await seats(3);
       const [a] = made as [Seat];
       const base = await a.coordinator.write("k", bytes("0"), { revision: 0, timeoutMs });
@@ -117,7 +117,7 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       expect(new Set(made.map(({ told }) => told.at(-1))).size).toBe(1);
     });
 
-    it("removes a key only in the revision given, and goes on from the removal", async () => {
+    it("removes a key only in the given revision, and continues from the removal's revision", async () => {
       const [a] = (await seats(1)) as [Seat];
       const first = await a.coordinator.write("k", bytes("1"), { revision: 0, timeoutMs });
       const second = await a.coordinator.write("k", bytes("2"), { revision: first, timeoutMs });
@@ -131,7 +131,7 @@ function describeContract(name: string, setup: () => () => Coordinator): void {
       expectPartOf(a.told, ["all ", "k=1", "k=2", "k=removed", "k=3"]);
     });
 
-    it("writes nothing once it is closed, and can be closed twice", async () => {
+    it("rejects writes after close, and can be closed twice", async () => {
       const [a] = (await seats(1)) as [Seat];
       await a.coordinator.close();
       await a.coordinator.close();

@@ -5,19 +5,19 @@ import { createMemoryLink } from "../link/memory-link.ts";
 import type { Coordinator, CoordinatorEntry, CoordinatorListener } from "./coordinator.ts";
 import { WriteConflict } from "./coordinator.ts";
 
-/** What one node of a {@link MemoryHub} needs: hand it to `createRing`. */
+/** One node's access to a {@link MemoryHub}: pass it to `createRing`. */
 export interface MemorySeat {
   readonly coordinator: Coordinator;
   readonly link: Link;
-  /** Cuts the node off from the store and from the other nodes; nobody is told. */
+  /** Cuts the node off from the store and from the other nodes, as a network failure does. */
   cut(): void;
   heal(): void;
 }
 
-/** Rings within one process: for tests, and for development without any server. */
+/** Connects ring nodes within one process: for tests, and for development without a server. */
 export interface MemoryHub {
   seat(): MemorySeat;
-  /** Deletes the store with all that is in it, as somebody with a command line would. */
+  /** Deletes the store with all its entries, as an operator could. */
   wipe(): void;
 }
 
@@ -27,7 +27,7 @@ interface Watcher {
   behind: boolean;
 }
 
-/** `mayForget`: behave as a server whose storage can be lost, for tests; see {@link Coordinator}. */
+/** Creates a hub. `mayForget` makes it behave as a server whose storage can be lost; see {@link Coordinator}. */
 export function createMemoryHub(options: { readonly mayForget?: boolean } = {}): MemoryHub {
   const { mayForget = false } = options;
   const handlers = new Map<string, LinkHandler>();
@@ -52,10 +52,10 @@ export function createMemoryHub(options: { readonly mayForget?: boolean } = {}):
       value: Uint8Array | undefined,
       expected: number,
     ): Promise<number> => {
-      // As over a network, nothing happens in the caller's own turn.
+      // As over a network, nothing happens in the caller's own turn of the event loop.
       await Promise.resolve();
       if (closed) throw new ParsecError("CLOSED", "the coordinator was closed");
-      if (cut) throw new ParsecError("PEER_UNREACHABLE", "the store cannot be reached");
+      if (cut) throw new ParsecError("PEER_UNREACHABLE", "the store is unreachable");
       if ((entries.get(key)?.revision ?? 0) !== expected) throw new WriteConflict(key);
       const entry = { key, value: value?.slice(), revision: ++revision };
       entries.set(key, entry);

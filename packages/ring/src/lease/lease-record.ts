@@ -2,10 +2,10 @@ import { ParsecError } from "@parsec/core";
 import { parseRecord } from "../table/json-fields.ts";
 import { tableLimits } from "../table/table-limits.ts";
 
-/** `leaving`: give me nothing and take what I have. `gone`: I serve nothing any more, wait for nobody. */
+/** `leaving`: the node hands its partitions over. `gone`: it has stopped serving; the others need not wait. */
 export type LeaseStatus = "active" | "leaving" | "gone";
 
-/** What a member says of itself under its own key, again and again. */
+/** The record that a member writes under its own key, and renews. */
 export interface LeaseRecord {
   readonly id: string;
   readonly session: string;
@@ -14,9 +14,9 @@ export interface LeaseRecord {
   readonly weight: number;
   readonly durable: boolean;
   readonly status: LeaseStatus;
-  /** Counts the renewals. */
+  /** Number of renewals. */
   readonly beat: number;
-  /** The revision of the record of an earlier session that this one replaced, 0 for none. */
+  /** Revision of the record of an earlier session that this one replaced; 0 for none. */
   readonly replaced: number;
 }
 
@@ -25,7 +25,7 @@ const statuses: readonly string[] = ["active", "leaving", "gone"] satisfies Leas
 
 const prefix = "m.";
 
-/** Where the lease of a node is kept. Ids may hold what keys may not. */
+/** The key of a node's lease. Encoded, because ids may contain characters that keys may not. */
 export function leaseKey(id: string): string {
   return prefix + Buffer.from(id).toString("base64url");
 }
@@ -38,7 +38,7 @@ export function encodeLease(record: LeaseRecord): Uint8Array {
   return Buffer.from(JSON.stringify({ v: version, ...record }));
 }
 
-/** Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE` for anything but a sound record that belongs under `key`. */
+/** Decodes a record. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE` unless it is valid and belongs under `key`. */
 export function decodeLease(key: string, bytes: Uint8Array): LeaseRecord {
   const { maxLeaseBytes: maxBytes, maxNameBytes, maxAddressBytes, maxWeight } = tableLimits;
   const what = "a member's lease";
@@ -46,7 +46,7 @@ export function decodeLease(key: string, bytes: Uint8Array): LeaseRecord {
   const written = fields.integer("v", {});
   const status = fields.text("status", { max: 16 });
   if (written !== version || !statuses.includes(status)) {
-    throw new ParsecError("MALFORMED_FRAME", `${what} is of a version that this one cannot read`);
+    throw new ParsecError("MALFORMED_FRAME", `${what} has a version that is not supported`);
   }
   const record: LeaseRecord = {
     id: fields.text("id", { min: 1, max: maxNameBytes }),
@@ -60,5 +60,5 @@ export function decodeLease(key: string, bytes: Uint8Array): LeaseRecord {
     replaced: fields.integer("replaced", {}),
   };
   if (leaseKey(record.id) === key) return record;
-  throw new ParsecError("MALFORMED_FRAME", `${what} stands under the key of another`);
+  throw new ParsecError("MALFORMED_FRAME", `${what} is stored under the key of another member`);
 }

@@ -19,7 +19,7 @@ const members = [self, record].map(({ id, session, address, zone, weight }) => {
 const table: RingTable = { incarnation: "i", epoch: 1, replicas: 2, members, parts: [] };
 const timing = { leaseMs: 1800, marginMs: 200 } as ConstructorParameters<typeof MemberViews>[0];
 
-it("gives a session its whole time each time that its record is missing", () => {
+it("starts the full time of a session over each time its record disappears", () => {
   const views = new MemberViews(timing);
   const living = (nowMs: number) => views.living(table, { self, nowMs }).map(({ id }) => id);
   views.heard("m.b", { record, revision: 1 }, 0);

@@ -9,13 +9,13 @@ interface Lease {
   heardAtMs: number;
 }
 
-/** A session whose record is not there any more, and which may still believe that it holds its lease. */
+/** A session whose record was removed, but whose lease may not have expired yet. */
 interface Ghost {
   readonly record: LeaseRecord | undefined;
   readonly deadAtMs: number;
 }
 
-/** A member that has been silent for so long that its record may be removed, if it is still this one. */
+/** A member that has not renewed its lease for so long that its record, in this revision, may be removed. */
 export interface SilentMember {
   readonly key: string;
   readonly id: string;
@@ -24,9 +24,9 @@ export interface SilentMember {
 }
 
 /**
- * Which sessions of other nodes may still serve, by what this node heard and when, on its own clock.
- * A session is dead only once it cannot renew any more, because its record was removed or replaced by
- * compare-and-set, and what it last renewed has run out.
+ * Tracks which sessions of other nodes may still serve, by the renewals that this node received and when, on
+ * its own clock. A session is dead only when it cannot renew any more, because its record was removed or replaced
+ * by compare-and-set, and its last renewal has expired.
  */
 export class MemberViews {
   readonly #graceMs: number;
@@ -38,12 +38,12 @@ export class MemberViews {
     this.#graceMs = timing.leaseMs + timing.marginMs;
   }
 
-  /** Everything was read anew: what is in `keys` will be told by `heard`, the rest is not there. */
+  /** All records were read again: `heard` follows for those in `keys`; the others do not exist. */
   retain(keys: ReadonlySet<string>, nowMs: number): void {
     for (const key of [...this.#leases.keys()]) if (!keys.has(key)) this.removed(key, nowMs);
   }
 
-  /** The storage is another one: revisions of before mean nothing, and nobody is known to be dead. */
+  /** The storage was created anew: earlier revisions mean nothing, and no session is known to be dead. */
   forget(nowMs: number): void {
     for (const key of [...this.#leases.keys()]) this.removed(key, nowMs);
     this.#dead.clear();
@@ -58,7 +58,7 @@ export class MemberViews {
     const known = this.#leases.get(key);
     if (known !== undefined && known.revision >= revision) return;
     if (known !== undefined && known.record.session !== record.session) {
-      // Its last renewal is the one we heard if that is what was replaced; else it came just before.
+      // Its last renewal is the one received if that was replaced; otherwise it came just before.
       const lastMs = record.replaced === known.revision ? known.heardAtMs : nowMs;
       this.#haunt(known.record, lastMs);
     }
@@ -68,7 +68,7 @@ export class MemberViews {
       return;
     }
     this.#leases.set(key, { record, revision, heardAtMs: nowMs });
-    // It renews, so whatever made it be missed before is over: should it be missed again, it has its time again.
+    // It renews again: should it be missed once more, its full time starts over.
     this.#ghosts.delete(record.session);
   }
 
@@ -78,7 +78,7 @@ export class MemberViews {
     if (known !== undefined) this.#haunt(known.record, nowMs);
   }
 
-  /** This node removed the record itself, after its time had run out. */
+  /** This node removed the record itself, after the lease had expired. */
   declaredDead(silent: SilentMember): void {
     if (this.#leases.get(silent.key)?.record.session === silent.session) {
       this.#leases.delete(silent.key);
@@ -87,20 +87,20 @@ export class MemberViews {
     this.#dead.add(silent.session);
   }
 
-  /** This node heard nothing for a while, through no fault of the others. */
+  /** Restarts the deadlines of all members, because this node itself received nothing for a while. */
   resetDeadlines(nowMs: number): void {
     for (const lease of this.#leases.values()) lease.heardAtMs = nowMs;
   }
 
-  /** A session of this very process that has ended, or one that is known to serve nothing. */
+  /** Marks a session as dead at once: an ended one of this process, or one that announced that it stopped serving. */
   knownDead(session: string): void {
     this.#ghosts.delete(session);
     this.#dead.add(session);
   }
 
   /**
-   * Who lives, for the plan: `self`, those who renew, and sessions of the table whose time has not run
-   * out. Those that this node never heard of get the full time. One session for each id, the older first.
+   * The living members, for the plan: `self`, those that renew, and sessions of the table that have not expired.
+   * Sessions that this node never heard of get the full time. One session for each id, the older one first.
    */
   living(table: RingTable | undefined, options: { self: LiveMember; nowMs: number }): LiveMember[] {
     const { self, nowMs } = options;
@@ -121,7 +121,7 @@ export class MemberViews {
     return [...living.values()];
   }
 
-  /** Whom nobody has heard for longer than a lease holds. */
+  /** Members that have not renewed for longer than a lease lasts. */
   silent(nowMs: number): SilentMember[] {
     return [...this.#leases]
       .filter(([, { heardAtMs }]) => nowMs - heardAtMs > this.#graceMs)
@@ -130,7 +130,7 @@ export class MemberViews {
       });
   }
 
-  /** How long until something becomes true by the mere passing of time. */
+  /** Milliseconds until the next deadline. */
   nextChangeMs(nowMs: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const { heardAtMs } of this.#leases.values()) {

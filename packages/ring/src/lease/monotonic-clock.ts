@@ -3,8 +3,8 @@ import type { Clock } from "@parsec/core";
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * The process's monotonic clock, read anew each time: whether a lease still holds must not be decided by
- * a time that was read before the process stood still.
+ * The process's monotonic clock, read on each call: the validity of a lease must not be decided by a time that
+ * was read before the process was suspended.
  */
 export function createMonotonicClock(): Clock {
   return {

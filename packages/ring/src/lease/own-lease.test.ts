@@ -41,7 +41,7 @@ function hold(
   return lease;
 }
 
-it("goes to the newer of two processes with one name, though a renewal of the older comes in between", async () => {
+it("goes to the newer of two processes with one name, even when the older one renews in between", async () => {
   const clock = createManualClock();
   const hub = createMemoryHub();
   const older = hold(hub, { clock });

@@ -4,37 +4,37 @@ import { type Coordinator, WriteConflict } from "../coordinator/coordinator.ts";
 import { encodeLease, type LeaseRecord, type LeaseStatus, leaseKey } from "./lease-record.ts";
 
 export interface LeaseTiming {
-  /** How long a renewal holds. */
+  /** How long a renewal is valid. */
   readonly leaseMs: number;
-  /** Taken off by the holder, added by the others: room for clocks that do not run at quite the same pace. */
+  /** Safety margin for clocks that run at different rates: the holder subtracts it, the others add it. */
   readonly marginMs: number;
 }
 
 export interface OwnLeaseOptions extends LeaseTiming {
   readonly clock: Clock;
-  /** The time of day. Only ever makes a lease end earlier: it goes on while a suspended machine's other clocks stand still. */
+  /** The time of day, which goes on while a machine is suspended. Used only to end a lease earlier. */
   readonly wallNow: () => number;
   readonly coordinator: Coordinator;
   readonly self: Pick<LeaseRecord, "id" | "address" | "zone" | "weight" | "durable">;
-  /** Valid again, for the first time or after it was not. */
+  /** Called when the lease becomes valid. */
   readonly onValid: () => void;
-  /** Not valid any more: nothing may be served. */
+  /** Called when the lease has become invalid: nothing may be served. */
   readonly onInvalid: (reason: string) => void;
-  /** Another process took the name over, or others declared this node dead; a new session was begun. */
+  /** Called when another process took the name over, or others declared this node dead; a new session has begun. */
   readonly onReplaced: (oldSession: string) => void;
   readonly onError: (error: ParsecError) => void;
 }
 
-/** What stands under the own key; without a session when it was removed. */
+/** The entry under this node's own key; without a session when it was removed. */
 export interface OwnEntry {
   readonly revision: number;
   readonly session: string | undefined;
 }
 
 /**
- * This node's own lease. It holds from the moment the last acknowledged renewal was SENT, by this
- * process's monotonic clock, and a little less than others grant it; so whoever has been stopped for too
- * long knows it as soon as it asks.
+ * This node's own lease. It is valid from the moment the last acknowledged renewal was SENT, by this process's
+ * monotonic clock, and for a little less than the others grant it, so that a process that was stopped for too
+ * long finds it expired as soon as it checks.
  */
 export class OwnLease {
   readonly key: string;
@@ -42,7 +42,7 @@ export class OwnLease {
   #session: string = randomUUID();
   #status: LeaseStatus = "active";
   #beat = 0;
-  /** Whether a write of this process was ever acknowledged. */
+  /** True once a write of this process was acknowledged. */
   #hasHeld = false;
   #replaced = 0;
   #revision = 0;
@@ -73,7 +73,7 @@ export class OwnLease {
     return this.#status;
   }
 
-  /** The member as others see it. */
+  /** The record as other nodes see it. */
   get record(): LeaseRecord {
     return {
       ...this.#options.self,
@@ -84,7 +84,7 @@ export class OwnLease {
     };
   }
 
-  /** Whether this node may serve at this very moment. */
+  /** Whether this node may serve at this moment. */
   get isValid(): boolean {
     const { clock, wallNow } = this.#options;
     const valid = clock.now() < this.#deadline && wallNow() < this.#wallDeadline;
@@ -96,20 +96,20 @@ export class OwnLease {
     return Math.max(0, this.#deadline - this.#options.clock.now());
   }
 
-  /** When the watch last brought back what this node wrote: silence means that it hears of nobody else either. */
+  /** When the watch last returned a write of this node; without it, renewals of others do not arrive either. */
   get heardAtMs(): number {
     return this.#echoedAt;
   }
 
-  /** Others wrote or removed the record: an entry of the watch under this node's own key. */
+  /** Takes an entry of the watch under this node's own key. */
   seen(entry: OwnEntry): void {
     this.#echoedAt = this.#options.clock.now();
     this.#echoedRevision = Math.max(this.#echoedRevision, entry.revision);
-    // What was written before our own last write is overtaken.
+    // Entries from before this node's last write are obsolete.
     if (entry.revision > this.#revision) this.#take(entry);
   }
 
-  /** A write of our own is acknowledged and watched in any order, but carries our session. */
+  /** Acknowledgement and watch of an own write arrive in any order, but both carry the own session. */
   #take(entry: OwnEntry | undefined): void {
     const { revision = 0, session } = entry ?? {};
     if (session === this.#session) {
@@ -121,13 +121,13 @@ export class OwnLease {
     this.#replaced = session === undefined ? 0 : revision;
     const { clock, leaseMs } = this.#options;
     if (session !== undefined && (this.#hasHeld || clock.now() < this.#yieldUntil)) {
-      // Two processes under one name must not take it from each other for ever: the older one waits.
+      // Two processes with one name must not take it from each other in turns: the older one waits.
       this.#yieldUntil = clock.now() + 2 * leaseMs;
     }
     if (begun) this.#begin(session === undefined ? "removed" : "taken over");
   }
 
-  /** Everything was read anew. `entry` is what stands under the own key. */
+  /** All entries were read again; `entry` is the one under the own key. */
   connected(entry: OwnEntry | undefined): void {
     this.#connected = true;
     this.#take(entry);
@@ -141,7 +141,7 @@ export class OwnLease {
     this.#cancelTick?.();
   }
 
-  /** Renews at once, so that others see a change of the status. */
+  /** Renews at once, so that others see the new status. */
   announce(status: LeaseStatus): Promise<void> {
     this.#status = status;
     return this.renew();
@@ -168,7 +168,7 @@ export class OwnLease {
     return this.#renewing;
   }
 
-  /** Removes the record, unless another session's stands there. */
+  /** Removes the record, unless it is that of another session. */
   async release(): Promise<void> {
     this.#closed = true;
     this.#cancelTick?.();
@@ -181,7 +181,7 @@ export class OwnLease {
       .catch(() => {});
   }
 
-  /** Gives up what validity there is left. */
+  /** Ends the validity at once. */
   fence(reason: string): void {
     this.#deadline = Number.NEGATIVE_INFINITY;
     this.#expire(reason);
@@ -218,7 +218,7 @@ export class OwnLease {
         this.#options.onValid();
       }
     } catch (error) {
-      // After a conflict the watch brings what stands there; should it not, it has to be read.
+      // After a conflict the watch delivers the new entry; if it does not, it has to be read.
       if (error instanceof WriteConflict) coordinator.resync();
       else this.#options.onError(error as ParsecError);
     }
@@ -234,7 +234,7 @@ export class OwnLease {
     });
   }
 
-  /** Own renewals that are acknowledged but never come back by the watch: it has fallen silent. */
+  /** Acknowledged renewals that the watch does not return show that the watch has failed. */
   #checkEcho(): void {
     const { clock, coordinator, leaseMs } = this.#options;
     if (this.#ackedRevision <= this.#echoedRevision) return;
@@ -257,7 +257,7 @@ export class OwnLease {
     this.#options.onInvalid(reason);
   }
 
-  /** What this session held is others' by now; what comes begins anew, under another session. */
+  /** Begins a new session: the partitions of the old one belong to others by now. */
   #begin(how: string): void {
     const old = this.#session;
     this.fence(`its record was ${how}`);

@@ -1,9 +1,9 @@
 import { ParsecError, type ParsecErrorCode } from "@parsec/core";
 import type { Delivery } from "./link.ts";
 
-/** A request that was not answered. */
+/** Rejects a request to another node that was not answered. */
 export class LinkError extends ParsecError {
-  /** `not-delivered` when the other node cannot have seen it, so that it may be asked again. */
+  /** `not-delivered` when the other node cannot have received the request, so that a retry is safe. */
   readonly delivery: Delivery;
 
   constructor(

@@ -17,7 +17,7 @@ function reassembly(maxBytes = 10_000): Reassembly {
   return new Reassembly({ clock: createMonotonicClock(), maxBytes, maxTotalBytes: maxBytes * 4 });
 }
 
-/** What arrives of the messages, put together again. */
+/** Decodes messages and reassembles their pieces. */
 function received(messages: readonly Uint8Array[], put = reassembly()): LinkItem[] {
   return messages.flatMap((message) => {
     const { from, items: arrived } = unpackItems(message);
@@ -33,8 +33,8 @@ function received(messages: readonly Uint8Array[], put = reassembly()): LinkItem
 const plain = (list: readonly LinkItem[]): unknown[] =>
   list.map(({ type, number, bytes }) => [type, number, Buffer.from(bytes).toString("hex")]);
 
-describe("messages between nodes", () => {
-  it("arrive as they were sent, within the limit of each message", () => {
+describe("link messages", () => {
+  it("decode to the encoded items, and respect the size limit", () => {
     const unique = items.map((list) => list.map((item, at) => ({ ...item, number: at + 1 })));
     fc.assert(
       fc.property(unique, fc.integer({ min: 64, max: 700 }), (sent, maxBytes) => {
@@ -45,7 +45,7 @@ describe("messages between nodes", () => {
     );
   });
 
-  it("that are cut short or garbled are refused with a typed error, or read as something harmless", () => {
+  it("that are truncated or corrupted throw a typed error, or decode to harmless items", () => {
     fc.assert(
       fc.property(items, fc.nat(), fc.nat(255), (sent, at, byte) => {
         const packed = packItems("some.address", { items: sent, maxBytes: 4096 });
@@ -64,7 +64,7 @@ describe("messages between nodes", () => {
     );
   });
 
-  it("are forgotten when a piece is missing, or when they would be too long", () => {
+  it("are dropped when a piece is missing, or when they are too long", () => {
     const long = { type: "request" as const, number: 1, bytes: new Uint8Array(5000) };
     const messages = packItems("a", { items: [long], maxBytes: 300 }).map(({ bytes }) => bytes);
     const put = reassembly();

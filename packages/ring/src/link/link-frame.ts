@@ -1,7 +1,7 @@
 import { ParsecError } from "@parsec/core";
 
 /*
- * One message carries many items, all of one sender to one receiver:
+ * One message carries many items from one sender to one receiver:
  *
  * message:  u16 length | sender's address | items
  * item:     u8 type | u32 number | u32 length | bytes
@@ -24,7 +24,7 @@ const itemHeadBytes = 9;
 const pieceHeadBytes = 8;
 const maxAddressBytes = 1024;
 
-/** Puts items into messages of at most `maxBytes`, cutting those that do not fit into one. */
+/** Packs items into messages of at most `maxBytes`, splitting items that do not fit into one. */
 export function packItems(
   from: string,
   options: { readonly items: readonly LinkItem[]; readonly maxBytes: number },
@@ -50,24 +50,24 @@ export function packItems(
   return messages;
 }
 
-/** Throws `MALFORMED_FRAME`. The bytes are views of the message. */
+/** Unpacks a message. The bytes are views of it. Throws `MALFORMED_FRAME`. */
 export function unpackItems(message: Uint8Array): {
   readonly from: string;
   readonly items: readonly LinkItem[];
 } {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
   const fail = (what: string): never => {
-    throw new ParsecError("MALFORMED_FRAME", `a message between nodes is broken: ${what}`);
+    throw new ParsecError("MALFORMED_FRAME", `malformed message from a node: ${what}`);
   };
   if (bytes.length < 2) fail("it is too short");
   const senderBytes = bytes.readUInt16LE(0);
   let at = 2 + senderBytes;
-  if (senderBytes > maxAddressBytes || at > bytes.length) fail("its sender is cut off");
+  if (senderBytes > maxAddressBytes || at > bytes.length) fail("the sender is cut off");
   const from = bytes.toString("utf8", 2, at);
   const items: LinkItem[] = [];
   while (at < bytes.length) {
     if (at + itemHeadBytes > bytes.length) fail("an item is cut off");
-    const type = types[bytes.readUInt8(at)] ?? fail("an unknown kind of item");
+    const type = types[bytes.readUInt8(at)] ?? fail("unknown item type");
     const number = bytes.readUInt32LE(at + 1);
     const end = at + itemHeadBytes + bytes.readUInt32LE(at + 5);
     if (end > bytes.length) fail("an item is cut off");
@@ -83,7 +83,7 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** Throws `MALFORMED_FRAME`. */
+/** Reads the head of a piece. Throws `MALFORMED_FRAME`. */
 export function readPiece({ bytes }: LinkItem): Piece {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.length < pieceHeadBytes) {
@@ -93,7 +93,7 @@ export function readPiece({ bytes }: LinkItem): Piece {
   const total = view.readUInt32LE(4);
   const rest = view.subarray(pieceHeadBytes);
   if (offset + rest.length > total) {
-    throw new ParsecError("MALFORMED_FRAME", "a piece of a message lies outside of it");
+    throw new ParsecError("MALFORMED_FRAME", "a piece of a message lies outside the message");
   }
   return { offset, total, bytes: rest };
 }

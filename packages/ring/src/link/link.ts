@@ -1,7 +1,7 @@
-/** Why a request got no answer, as far as it matters for whether it may be sent again. */
+/** Whether a request that got no answer may have reached the other node. */
 export type Delivery = "not-delivered" | "unknown";
 
-/** Answers requests of other nodes. Must not throw; what it resolves with is the whole answer. */
+/** Answers requests of other nodes. Must not reject; it resolves with the whole answer. */
 export type LinkHandler = (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 export interface LinkRequest {
@@ -9,16 +9,16 @@ export interface LinkRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How nodes reach each other: one request, one answer. Whatever is asked in one turn of the event loop may travel together. */
+/** Sends requests to other nodes. Requests of one turn of the event loop may share a message. */
 export interface Link {
-  /** Where others reach this node, for as long as its process lives. */
+  /** The address at which others reach this process. */
   readonly address: string;
-  /** Begins to answer; called once. */
+  /** Sets the handler of requests; called once. */
   serve(handler: LinkHandler): void;
-  /** Rejects with a {@link LinkError}, or with `ABORTED` when the signal fires. */
+  /** Sends a request. Rejects with a {@link LinkError}, or with `ABORTED` when the signal fires. */
   request(address: string, body: Uint8Array, options: LinkRequest): Promise<Uint8Array>;
-  /** Whoever was reached there is gone: requests that wait for its answers reject, since none will come. */
+  /** Rejects requests to an address whose node is gone, since no answer will arrive. */
   abandon(address: string): void;
-  /** Requests under way reject. Closing twice is fine. */
+  /** Rejects requests under way. A second call does nothing. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import type { Link, LinkHandler } from "./link.ts";
 import { LinkError } from "./link-error.ts";
 import { type PendingRequest, PendingRequests } from "./pending-requests.ts";
 
-/** A link to the other nodes of the same process. Messages of nodes that are cut off vanish. */
+/** A link between nodes of one process. Messages to and from nodes that are cut off are lost. */
 export function createMemoryLink(options: {
   readonly address: string;
   readonly handlers: Map<string, LinkHandler>;
@@ -14,14 +14,14 @@ export function createMemoryLink(options: {
   const deliver = async (request: PendingRequest): Promise<void> => {
     const handler = handlers.get(request.address);
     if (handler === undefined) {
-      const message = "nobody serves under that address";
+      const message = "no node serves this address";
       request.fail(new LinkError("PEER_UNREACHABLE", message, { delivery: "not-delivered" }));
       return;
     }
     pending.number(request);
     if (isCut()) return;
     try {
-      // Copies, because a network would make them: neither side can change what the other has.
+      // Copied, as by a network: neither side can change the bytes of the other.
       const answer = await handler(request.body.slice());
       if (!isCut()) request.succeed(answer.slice());
     } catch (cause) {
@@ -33,7 +33,7 @@ export function createMemoryLink(options: {
     address,
     serve(handler) {
       handlers.set(address, async (request) => {
-        // Whoever is cut off neither hears nor is heard.
+        // A node that is cut off neither receives nor sends.
         if (isCut()) return new Promise<Uint8Array>(() => {});
         const answer = await handler(request);
         return isCut() ? new Promise<Uint8Array>(() => {}) : answer;
@@ -49,7 +49,7 @@ export function createMemoryLink(options: {
       return answer;
     },
     abandon(to) {
-      const message = "the node that was asked is gone";
+      const message = "the node has left or died";
       pending.fail((delivery) => new LinkError("PEER_UNREACHABLE", message, { delivery }), to);
     },
     close() {

@@ -18,7 +18,7 @@ export class PendingRequests {
   readonly #sent: Map<number, PendingRequest> = new Map();
   #last = 0;
 
-  /** A request that ends by its answer, its time limit or its signal. */
+  /** Opens a request, which ends by its answer, its time limit or its signal. */
   open(
     to: { readonly address: string; readonly body: Uint8Array },
     { timeoutMs, signal }: LinkRequest,
@@ -36,7 +36,7 @@ export class PendingRequests {
       };
       const fail = (error: ParsecError): void => end(() => reject(error));
       const abort = (): void =>
-        fail(new ParsecError("ABORTED", "the caller waits no longer", { cause: signal?.reason }));
+        fail(new ParsecError("ABORTED", "aborted by the caller", { cause: signal?.reason }));
       const timer = setTimeout(() => {
         const delivery: Delivery = request?.number === 0 ? "not-delivered" : "unknown";
         fail(new LinkError("TIMEOUT", `no answer within ${Math.ceil(timeoutMs)} ms`, { delivery }));
@@ -57,9 +57,9 @@ export class PendingRequests {
     return { request: request as unknown as PendingRequest, answer };
   }
 
-  /** Gives it the next number, under which its answer will come. */
+  /** Assigns the next number, which the answer will carry. */
   number(request: PendingRequest): number {
-    // Never 0, which says that it was not sent; after four thousand million, from the beginning.
+    // Never 0, which marks a request that was not sent; wraps around after 2^32.
     do this.#last = this.#last >= 0xffff_ffff ? 1 : this.#last + 1;
     while (this.#sent.has(this.#last));
     request.number = this.#last;
@@ -71,7 +71,7 @@ export class PendingRequests {
     return this.#sent.get(number);
   }
 
-  /** Those to one address, or all. */
+  /** Fails the requests to one address, or all. */
   fail(error: (delivery: Delivery) => ParsecError, address?: string): void {
     for (const request of [...this.#all]) {
       if (address !== undefined && request.address !== address) continue;

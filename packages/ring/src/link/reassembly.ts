@@ -9,7 +9,7 @@ interface Partial {
 
 const longestMs = 30_000;
 
-/** Puts long messages together again. Pieces come in order or not at all; what stays incomplete is forgotten. */
+/** Reassembles messages that were sent in pieces. Pieces arrive in order or not at all; incomplete messages are dropped. */
 export class Reassembly {
   readonly #clock: Clock;
   readonly #maxBytes: number;
@@ -19,9 +19,9 @@ export class Reassembly {
 
   constructor(options: {
     readonly clock: Clock;
-    /** Of one message. */
+    /** Limit of one message. */
     readonly maxBytes: number;
-    /** Of all that are under way. */
+    /** Limit of all incomplete messages together. */
     readonly maxTotalBytes: number;
   }) {
     this.#clock = options.clock;
@@ -29,7 +29,7 @@ export class Reassembly {
     this.#maxTotalBytes = options.maxTotalBytes;
   }
 
-  /** The whole message when this was its last piece. Throws `MALFORMED_FRAME`. */
+  /** Takes a piece; returns the whole message when it was the last one. Throws `MALFORMED_FRAME`. */
   take(from: string, item: LinkItem): Uint8Array | undefined {
     const key = `${item.type} ${item.number} ${from}`;
     const { offset, total, bytes } = readPiece(item);

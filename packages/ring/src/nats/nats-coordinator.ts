@@ -98,7 +98,7 @@ export class NatsCoordinator implements Coordinator {
     const bucket = this.#bucket;
     // While disconnected, the client would keep the message and send it at an unknown time.
     if (bucket === undefined || !this.#options.uplink.connected) {
-      throw new ParsecError("PEER_UNREACHABLE", "there is no connection to NATS");
+      throw new ParsecError("PEER_UNREACHABLE", "not connected to NATS");
     }
     try {
       return await attempt(bucket);

@@ -10,18 +10,18 @@ import { isNodeSubject } from "./nats-names.ts";
 
 /*
  * <address>              requests to this process, and answers to its own
- * <address>.none.<n>.<m> where the server says that requests n to m found nobody
+ * <address>.none.<n>.<m> the server's reply that requests n to m had no receiver
  */
 
 export interface NatsLinkOptions {
   readonly uplink: NatsUplink;
   readonly address: string;
   readonly clock: Clock;
-  /** Of one request or answer. */
+  /** Limit of one request or answer. */
   readonly maxBytes: number;
 }
 
-/** What waits to be sent to one address at the end of this turn. */
+/** Items to be sent to one address at the end of this turn of the event loop. */
 interface Outgoing {
   readonly requests: PendingRequest[];
   readonly answers: LinkItem[];
@@ -30,8 +30,8 @@ interface Outgoing {
 const smallestMessage = 1024;
 
 /**
- * Requests between nodes as NATS messages: one subscription for everything, whatever goes to one node in
- * one turn in one message, long ones in pieces. The server says at once when nobody is there.
+ * Sends requests between nodes as NATS messages. Items of one turn to the same node share a message; long ones are
+ * split. The server reports at once when no node receives them.
  */
 export class NatsLink implements Link {
   readonly address: string;
@@ -61,11 +61,11 @@ export class NatsLink implements Link {
     const { uplink, maxBytes } = this.#options;
     if (this.#closed || uplink.client === undefined) {
       const code = this.#closed ? "CLOSED" : "PEER_UNREACHABLE";
-      const message = this.#closed ? "the link was closed" : "there is no connection to NATS";
+      const message = this.#closed ? "the link was closed" : "not connected to NATS";
       return Promise.reject(new LinkError(code, message, { delivery: "not-delivered" }));
     }
     if (body.length > maxBytes) {
-      const message = `a request of ${body.length} bytes, ${maxBytes} allowed`;
+      const message = `a request must be at most ${maxBytes} bytes, got ${body.length}`;
       return Promise.reject(
         new LinkError("FRAME_TOO_LARGE", message, { delivery: "not-delivered" }),
       );
@@ -76,7 +76,7 @@ export class NatsLink implements Link {
   }
 
   abandon(address: string): void {
-    const reason = "the node that was asked is gone";
+    const reason = "the node has left or died";
     this.#pending.fail(
       (delivery) => new LinkError("PEER_UNREACHABLE", reason, { delivery }),
       address,
@@ -109,7 +109,7 @@ export class NatsLink implements Link {
       this.#outgoing.set(address, outgoing);
       if (!this.#flushing) {
         this.#flushing = true;
-        // After everything else of this turn has said what it has to say.
+        // After all other work of this turn, which may add items.
         setImmediate(() => this.#flush());
       }
     }
@@ -127,7 +127,7 @@ export class NatsLink implements Link {
 
   #send(address: string, requests: readonly PendingRequest[], answers: readonly LinkItem[]): void {
     const { client } = this.#options.uplink;
-    // Without a connection, requests fail by themselves, and answers have nobody to go to.
+    // While disconnected, requests fail by themselves, and answers cannot be delivered.
     if (client === undefined) return;
     const maxBytes = Math.max(client.info?.max_payload ?? 0, smallestMessage);
     const asked = requests
@@ -164,14 +164,14 @@ export class NatsLink implements Link {
     this.#outgoingTo(to).answers.push({ type: "answer", number, bytes });
   }
 
-  /** The server's word that nobody serves where these requests were sent. */
+  /** Takes the server's reply that no node receives these requests. */
   #receiveNoResponders(message: Msg): void {
     if (message.headers?.code !== 503) return;
     const [last = 0, first = 0] = message.subject.split(".").reverse().map(Number);
-    // Numbers begin anew one day.
+    // Numbers wrap around.
     const count = last >= first ? last - first + 1 : 0;
     for (let number = first; number < first + count; number++) {
-      const text = "nobody serves there at the moment";
+      const text = "no node serves this address at the moment";
       const error = new LinkError("PEER_UNREACHABLE", text, { delivery: "not-delivered" });
       this.#pending.get(number)?.fail(error);
     }
@@ -183,10 +183,10 @@ export class NatsLink implements Link {
   }
 }
 
-/** What the largest message may have: a payload or a piece of a copy, and what goes with it. */
+/** The limit of one message: a payload or a piece of a copy, and its head. */
 export function linkLimit(maxPayloadBytes: number): number {
   if (maxPayloadBytes > 0xffff_0000) {
-    throw new ParsecError("INVALID_ARGUMENT", "payloads must be smaller than 4 GiB");
+    throw new ParsecError("INVALID_ARGUMENT", "maxPayloadBytes must be less than 4 GiB");
   }
   return Math.max(maxPayloadBytes, 256 * 1024) + 64 * 1024;
 }

@@ -1,16 +1,16 @@
 const plain = /^[A-Za-z0-9-]+$/;
 
-/** A name as one token of a subject or of a bucket's name: no two names share one. */
+/** Encodes a name as one token of a subject or of a bucket's name, without collisions. */
 function natsToken(name: string): string {
   return plain.test(name) ? name : `_${Buffer.from(name).toString("base64url")}`;
 }
 
-/** The bucket where the nodes of a platform agree. */
+/** The bucket of a platform. */
 export function bucketName(platform: string): string {
   return `parsec_ring_${natsToken(platform)}`;
 }
 
-/** Where one process of a node is reached: another after each start, so that nothing meant for the last one arrives. */
+/** The subject of one process of a node: changes with each start, so that messages to an earlier process do not arrive. */
 export function nodeSubject(options: {
   readonly platform: string;
   readonly node: string;
@@ -22,7 +22,7 @@ export function nodeSubject(options: {
 
 const shape = /^parsec\.ring\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9]+$/;
 
-/** Whether an answer may be published there: a message could name any subject of the server. */
+/** True for the subject of a node: an answer must not be published to any other subject that a message names. */
 export function isNodeSubject(subject: string): boolean {
   return shape.test(subject);
 }

@@ -12,7 +12,7 @@ function runner(timeoutMs = 20): { readonly hooks: HookRunner; readonly failures
 }
 
 describe("hooks", () => {
-  it("are called once for all partitions of a turn, those that lost something apart", async () => {
+  it("are called once for all partitions of a turn, and separately for those with lost data", async () => {
     const { hooks } = runner();
     const calls: unknown[] = [];
     hooks.addOwn((partitions, info) => void calls.push([partitions, info]));
@@ -23,7 +23,7 @@ describe("hooks", () => {
     ]);
   });
 
-  it("run one after the other for a partition, and beside each other for different ones", async () => {
+  it("run in sequence for one partition, and concurrently for different ones", async () => {
     const { hooks } = runner(10_000);
     const calls: string[] = [];
     const { promise: gate, resolve: open } = deferred();
@@ -46,7 +46,7 @@ describe("hooks", () => {
     expect(hooks.running).toEqual([]);
   });
 
-  it("that throw or hang are reported, and hold nothing up", async () => {
+  it("that throw or hang are reported, and block nothing", async () => {
     const { hooks, failures } = runner();
     hooks.addOwn(() => {
       throw new Error("no");
@@ -56,11 +56,11 @@ describe("hooks", () => {
     await hooks.release(1);
     expect(failures).toEqual([
       { hook: "onOwn", partitions: [1], message: "no" },
-      { hook: "onRelease", partitions: [1], message: "it did not end within 20 ms" },
+      { hook: "onRelease", partitions: [1], message: "the hook did not end within 20 ms" },
     ]);
   });
 
-  it("are not called any more after they were taken back", async () => {
+  it("are not called after they were removed", async () => {
     const { hooks } = runner();
     const calls: number[] = [];
     const remove = hooks.addOwn(([partition]) => void calls.push(partition as number));

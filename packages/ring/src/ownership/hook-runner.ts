@@ -1,12 +1,12 @@
 import type { Clock } from "@parsec/core";
 
-/** Called with partitions that this node owns from now on. `lost`: their last owner died and took what it held along. */
+/** Called with partitions that this node has come to own, before it serves them. `lost`: the data of their previous owner is lost. */
 export type OwnHook = (
   partitions: readonly number[],
   info: { readonly lost: boolean },
 ) => void | Promise<void>;
 
-/** Called with partitions that this node serves no longer. */
+/** Called with partitions that this node has stopped serving. */
 export type ReleaseHook = (partitions: readonly number[]) => void | Promise<void>;
 
 export interface HookFailure {
@@ -23,9 +23,9 @@ interface Batch {
 }
 
 /**
- * Runs the application's hooks: one after the other for each partition, together for those that are due in
- * the same turn, never longer than the time limit. A hook that fails is reported, and the ring goes on:
- * who owns a partition is a fact that the hook cannot change.
+ * Runs the application's hooks: in sequence for each partition, together for partitions of the same turn of the
+ * event loop, each within the time limit. A hook that fails is reported and changes nothing: it cannot veto an
+ * ownership.
  */
 export class HookRunner {
   readonly #clock: Clock;
@@ -47,12 +47,12 @@ export class HookRunner {
     this.#onFailure = options.onFailure;
   }
 
-  /** Partitions whose hooks have not ended. */
+  /** Partitions whose hooks are running. */
   get running(): readonly number[] {
     return [...this.#running].sort((left, right) => left - right);
   }
 
-  /** Resolves when no hook runs or is due. */
+  /** Resolves when no hook is running or due. */
   async whenIdle(): Promise<void> {
     while (this.#batches.length > 0 || this.#tails.size > 0) {
       await Promise.all([...this.#batches.map(({ done }) => done), ...this.#tails.values()]);
@@ -69,7 +69,7 @@ export class HookRunner {
     return () => void this.#release.delete(hook);
   }
 
-  /** Resolves when the hooks have ended, however. */
+  /** Resolves when the hooks have ended, even if they failed. */
   own(partition: number, lost: boolean): Promise<void> {
     return this.#join("own", { partition, lost });
   }
@@ -124,7 +124,7 @@ export class HookRunner {
     let cancel = (): void => {};
     const late = new Promise<never>((_resolve, reject) => {
       cancel = this.#clock.schedule(this.#timeoutMs, () => {
-        reject(new Error(`it did not end within ${this.#timeoutMs} ms`));
+        reject(new Error(`the hook did not end within ${this.#timeoutMs} ms`));
       });
     });
     try {

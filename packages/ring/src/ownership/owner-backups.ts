@@ -113,7 +113,7 @@ export class OwnerBackups {
       return follower !== undefined && !follower.isFailing && follower.confirmedSeq >= 0;
     };
     const ready = this.#targets.filter((id) => backups.includes(id) || isReady(id));
-    // Those who are too many go when those who are to stay have everything.
+    // Surplus backups are removed once those that stay are complete.
     const surplus = backups.filter((id) => !ready.includes(id));
     const next = ready.length === this.#targets.length ? ready : [...ready, ...surplus];
     const isSame = next.length === backups.length && next.every((id) => backups.includes(id));

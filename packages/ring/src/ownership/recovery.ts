@@ -10,7 +10,7 @@ import {
   writeHead,
 } from "../wire/ring-message.ts";
 
-/** The owner that looks for the data of its partition. */
+/** The part of a term that recovery needs. */
 export interface RecoveringTerm {
   readonly epoch: number;
   readonly part: TablePart;
@@ -19,24 +19,24 @@ export interface RecoveringTerm {
   head(kind: RequestKind): RequestHead;
 }
 
-/** What a new owner has found of what its predecessors held. */
+/** The result of a recovery. */
 export interface RecoveredPart {
-  /** Whether anything is there to go on with. */
+  /** Whether this node holds a copy now. */
   readonly isFound: boolean;
-  /** Whether what there was is gone. */
+  /** Whether the data of the previous owner is lost. */
   readonly isLost: boolean;
-  /** Whether the table has to be told. */
+  /** Whether the table has to be changed. */
   readonly isChanged: boolean;
   /** The history found is of epochs below this one. */
   readonly minEpoch: number;
-  /** Backups that hold just as much. */
+  /** Backups with the same position. */
   readonly current: readonly string[];
 }
 
 export interface RecoveryOptions {
   readonly selfId: string;
   readonly address: string;
-  /** Whether nodes keep what they hold through a restart. */
+  /** Whether copies survive a restart. */
   readonly durable: boolean;
   readonly clock: Clock;
   readonly table: () => RingTable | undefined;
@@ -45,7 +45,7 @@ export interface RecoveryOptions {
     request: Uint8Array,
     options: { readonly timeoutMs: number },
   ) => Promise<Uint8Array>;
-  /** From when on nobody of an earlier incarnation can be serving any more. */
+  /** When the owners of an earlier incarnation have certainly stopped serving. */
   readonly quietAtMs: () => number;
   readonly askTimeoutMs: number;
   readonly copyTimeoutMs: number;
@@ -53,7 +53,7 @@ export interface RecoveryOptions {
 
 const retryMs = 50;
 
-/** Finds the longest copy of a partition and brings it here, before its new owner serves. */
+/** Finds the most advanced copy of a partition and fetches it, before the new owner serves. */
 export async function recoverPart(
   term: RecoveringTerm,
   options: RecoveryOptions,
@@ -70,7 +70,7 @@ export async function recoverPart(
   if (replica === undefined) return { ...nothing, isLost: part.lost };
   if (part.recovery === "none") {
     if (part.lost) {
-      // Whatever lies here is older than what was lost.
+      // A copy on this node is older than the lost data.
       await replica.drop();
       return { ...nothing, isLost: true };
     }
@@ -120,7 +120,7 @@ async function gather(
     const found = replica.position;
     return {
       isFound: replica.holds,
-      // What is durable and has no position never had an operation.
+      // A durable partition without a position never had an operation.
       isLost: !replica.holds && (part.lost || (part.recovery !== "everyone" && !options.durable)),
       isChanged: replica.holds && found.epoch >= epoch,
       minEpoch: replica.holds ? found.epoch + 1 : 0,
@@ -131,7 +131,7 @@ async function gather(
   }
 }
 
-/** Those who may know more. Whoever dies meanwhile leaves the table, and is waited for no longer. */
+/** The nodes that may have a more advanced copy. A node that dies leaves the table and is not waited for. */
 function candidatesOf(
   term: RecoveringTerm,
   { selfId, table }: RecoveryOptions,

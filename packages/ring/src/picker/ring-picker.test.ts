@@ -11,8 +11,8 @@ afterEach(async () => {
   await cluster.close();
 });
 
-describe("a picker over a ring", () => {
-  it("has the owner of the partition load a key, once for all nodes", async () => {
+describe("the ring picker", () => {
+  it("lets the owner of the partition load a key, once for all nodes", async () => {
     const ids = ["a", "b", "c"];
     cluster = memoryRings();
     const network = createMemoryNetwork();
@@ -41,7 +41,7 @@ describe("a picker over a ring", () => {
     expect(loads.sort()).toEqual(owners.sort());
   });
 
-  it("follows the table, and names who would own a key without a member", async () => {
+  it("follows the table, and names the fallback owner of a key", async () => {
     cluster = memoryRings();
     const network = createMemoryNetwork();
     const [a] = await Promise.all(["a", "b"].map((id) => cluster.join(id)));
@@ -59,7 +59,7 @@ describe("a picker over a ring", () => {
     await picker.close();
   });
 
-  it("treats an owner that the transport does not know as one that is down", async () => {
+  it("treats an owner that the transport does not list as one that is down", async () => {
     cluster = memoryRings();
     const [a] = await Promise.all(["a", "b"].map((id) => cluster.join(id)));
     await cluster.settled(["a", "b"]);
@@ -75,7 +75,7 @@ describe("a picker over a ring", () => {
     await picker.close();
   });
 
-  it("refuses peers that call this node by another name", async () => {
+  it("rejects peers with another name for this node", async () => {
     cluster = memoryRings();
     const { ring } = await cluster.join("a");
     const peers = createMemoryNetwork().createPeers({ selfId: "other", ids: ["other"] });

@@ -10,56 +10,57 @@ import { decodeCopyPiece, decodeDelta, encodePosition } from "./replicate-messag
 export interface BackupRequestHandlerOptions {
   readonly replicaOf: (partition: number) => Replica;
   readonly table: () => RingTable | undefined;
-  /** Whether this node owns the partition in that epoch, and still looks for what the last owner held. */
+  /** Whether this node owns the partition in that epoch and is still recovering its data. */
   readonly isRecovering: (partition: number, partEpoch: number) => boolean;
-  /** Whether this node owns it, or believes so. */
+  /** Whether this node has a term of the partition. */
   readonly owns: (partition: number) => boolean;
   readonly copyIdleMs: number;
   readonly clock: Clock;
 }
 
-/** How long a copy is kept at least after its owner has asked for it, be it wanted by the table or not. */
-const keepMs = 30_000;
-/** How long the owner may count on it, which is a good deal less. */
+/** How long a copy is reserved after a request of the owner, even if the table does not list it. */
+const reservedMs = 30_000;
+/** How long the owner may rely on a confirmed copy; much less than `reservedMs`. */
 export const trustedMs = 5000;
 
-/** Does what the owners of other partitions ask of this node as their backup. */
+/** Serves requests of owners to this node as their backup: operations, copies and positions. */
 export class BackupRequestHandler {
   readonly #options: BackupRequestHandlerOptions;
   readonly #receivers: Map<number, CopyReceiver> = new Map();
-  /** The highest epoch heard of for each partition: whoever owned it before is not obeyed any more. */
+  /** The highest known epoch of each partition: requests of earlier owners are refused. */
   readonly #fences: Map<number, number> = new Map();
-  readonly #askedAtMs: Map<number, number> = new Map();
+  readonly #reservedAtMs: Map<number, number> = new Map();
 
   constructor(options: BackupRequestHandlerOptions) {
     this.#options = options;
   }
 
-  /** Epochs of another incarnation are not comparable. */
+  /** Resets all state, because epochs of another incarnation are not comparable. */
   newIncarnation(): void {
     this.#fences.clear();
-    this.#askedAtMs.clear();
+    this.#reservedAtMs.clear();
     this.abandonCopies();
   }
 
   abandonCopies(): void {
-    for (const receiver of this.#receivers.values()) receiver.abandon("this node begins anew");
+    for (const receiver of this.#receivers.values())
+      receiver.abandon("the receiver begins a new session");
   }
 
-  /** Whether an owner may be about to count on this node's copy. */
+  /** True while an owner may rely on this node's copy. */
   isReserved(partition: number): boolean {
-    const askedAtMs = this.#askedAtMs.get(partition);
-    return askedAtMs !== undefined && this.#options.clock.now() - askedAtMs < keepMs;
+    const reservedAtMs = this.#reservedAtMs.get(partition);
+    return reservedAtMs !== undefined && this.#options.clock.now() - reservedAtMs < reservedMs;
   }
 
-  /** Why this request is not to be obeyed; undefined when it is. */
+  /** Reserves the copy for the sender, or returns a refusal when the sender is not the owner any more. */
   refuse(head: RequestHead): Answer | undefined {
     const table = this.#options.table();
     const { partition, partEpoch } = head;
     const known = Math.max(table?.parts[partition]?.epoch ?? 0, this.#fences.get(partition) ?? 0);
     if (table !== undefined && head.incarnation === table.incarnation && partEpoch >= known) {
       this.#fences.set(partition, partEpoch);
-      this.#askedAtMs.set(partition, this.#options.clock.now());
+      this.#reservedAtMs.set(partition, this.#options.clock.now());
       return undefined;
     }
     return { outcome: "refused", refusal: "stale-epoch", epoch: table?.epoch ?? 0 };
@@ -74,14 +75,14 @@ export class BackupRequestHandler {
       const { holds, position } = replica;
       const seq = previous.seq + at + 1;
       const before = at === 0 ? previous : { epoch, seq: seq - 1 };
-      // Sent again, because the answer to the first was lost.
+      // A repetition, because the answer to the first was lost.
       if (holds && position.epoch === epoch && position.seq >= seq) continue;
       if (!holds || !isSamePosition(position, before)) break;
       try {
         const applied = replica.apply(op, { position: { epoch, seq }, isOwner: false });
         if (applied instanceof Promise) await applied;
       } catch {
-        // The application refused the operation, as it does on the owner, whose caller is told.
+        // The application rejected the operation, as it does on the owner, where the caller gets the error.
       }
     }
     const { holds, position } = replica;
@@ -107,7 +108,7 @@ export class BackupRequestHandler {
     return { outcome: "done", body: encodePosition({ holds, position }) };
   }
 
-  /** A copy that is half received when its node is to own the partition is worth nothing. */
+  /** Drops an incomplete copy, because this node owns the partition now. */
   abandonCopy(partition: number): void {
     this.#receivers.get(partition)?.abandon("this node owns the partition now");
   }
@@ -119,5 +120,8 @@ function refusedAs(head: RequestHead): Answer {
 
 export function checkPartition(partition: number, partitions: number): void {
   if (partition < partitions) return;
-  throw new ParsecError("MALFORMED_FRAME", `there is no partition ${partition}`);
+  throw new ParsecError(
+    "MALFORMED_FRAME",
+    `partition must be less than ${partitions}, got ${partition}`,
+  );
 }

@@ -11,7 +11,7 @@ interface Incoming {
   readonly restored: Promise<void>;
 }
 
-/** Takes the pieces of a copy of one partition and hands them to the application as they come. */
+/** Receives the pieces of a copy of one partition and streams them to the application. */
 export class CopyReceiver {
   readonly #replica: Replica;
   readonly #idleMs: number;
@@ -23,7 +23,7 @@ export class CopyReceiver {
     this.#idleMs = idleMs;
   }
 
-  /** Resolves when the piece was taken; after the last, when the application has it all. */
+  /** Resolves when the piece was consumed; for the last one, when the application has restored the copy. */
   async take(sender: string, piece: CopyPiece): Promise<void> {
     if (piece.index === 0) this.#begin(sender, piece);
     const incoming = this.#incoming;
@@ -32,13 +32,13 @@ export class CopyReceiver {
       incoming.copy !== piece.copy ||
       incoming.next !== piece.index
     ) {
-      throw new ParsecError("PEER_UNREACHABLE", "a piece of a copy that is not under way");
+      throw new ParsecError("PEER_UNREACHABLE", "unexpected piece of a copy");
     }
     incoming.next++;
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.abandon("its sender fell silent"), this.#idleMs);
+    this.#idle = setTimeout(() => this.abandon("the sender fell silent"), this.#idleMs);
     this.#idle.unref();
-    // A copy: the application may keep what it is given.
+    // Copied: the application may keep the bytes.
     if (piece.bytes.length > 0) {
       await Promise.race([incoming.push(Uint8Array.from(piece.bytes)), incoming.restored]);
     }
@@ -48,7 +48,7 @@ export class CopyReceiver {
     if (this.#incoming === incoming) this.#close();
   }
 
-  /** The copy will not be completed. */
+  /** Ends an incomplete copy. */
   abandon(reason: string): void {
     const incoming = this.#incoming;
     this.#close();
@@ -61,7 +61,7 @@ export class CopyReceiver {
   }
 
   #begin(sender: string, piece: CopyPiece): void {
-    this.abandon("another one began");
+    this.abandon("another copy began");
     const channel = new PieceChannel();
     const restored = this.#replica.restore(channel.read(), piece.position);
     restored.catch(() => {});
@@ -76,13 +76,13 @@ export class CopyReceiver {
   }
 }
 
-/** Hands pieces from one who has them to one who asks for them. */
+/** A queue between the sender of pieces and the application that reads them. */
 class PieceChannel {
   #queue: { readonly bytes: Uint8Array | undefined; readonly taken: () => void }[] = [];
   #error: ParsecError | undefined = undefined;
   #wake: (() => void) | undefined = undefined;
 
-  /** Resolves when it was taken. */
+  /** Resolves when the piece was read. */
   push(bytes: Uint8Array | undefined): Promise<void> {
     return new Promise((resolve) => {
       this.#queue.push({ bytes, taken: resolve });

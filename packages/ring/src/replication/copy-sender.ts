@@ -6,16 +6,16 @@ import { encodeCopyPiece } from "./replicate-message.ts";
 
 export interface CopyOptions {
   readonly replica: Replica;
-  /** Of the pieces; made anew for each, since the table moves on meanwhile. */
+  /** Returns the head of the next piece; called for each, since the table may change meanwhile. */
   readonly head: () => RequestHead;
   readonly copy: number;
   readonly pieceBytes: number;
   readonly send: (request: Uint8Array) => Promise<Uint8Array>;
-  /** Waits until so many more bytes may be sent. */
+  /** Waits until that many more bytes may be sent. */
   readonly throttle: (bytes: number) => Promise<void>;
 }
 
-/** Sends a whole copy of a partition, one piece after the other. Resolves with how far it goes. */
+/** Sends a whole copy of a partition in pieces. Resolves with its position. */
 export async function sendCopy(options: CopyOptions): Promise<Position> {
   const { replica, head, copy, pieceBytes, send, throttle } = options;
   const { position, chunks } = await replica.snapshot();
@@ -33,7 +33,7 @@ export async function sendCopy(options: CopyOptions): Promise<Position> {
   return position;
 }
 
-/** Joins small chunks and cuts large ones, so that each message carries what it can. */
+/** Joins small chunks and splits large ones into pieces of `pieceBytes`. */
 async function* piecesOf(
   chunks: AsyncIterable<Uint8Array>,
   pieceBytes: number,
@@ -42,7 +42,7 @@ async function* piecesOf(
   let heldBytes = 0;
   for await (const chunk of chunks) {
     if (!(chunk instanceof Uint8Array)) {
-      throw new ParsecError("INVALID_ARGUMENT", "a snapshot must give chunks of bytes");
+      throw new ParsecError("INVALID_ARGUMENT", "state.snapshot must yield Uint8Array chunks");
     }
     for (let at = 0; at < chunk.length; ) {
       const part = chunk.subarray(at, at + pieceBytes - heldBytes);

@@ -20,13 +20,13 @@ export interface FollowerOptions {
   readonly pieceBytes: number;
   readonly head: (kind: "replicate" | "copy") => RequestHead;
   readonly send: (request: Uint8Array) => Promise<Uint8Array>;
-  /** It confirmed more than before. */
+  /** Called when the backup has confirmed more than before. */
   readonly onProgress: () => void;
-  /** It goes by an epoch that this node does not know yet: somebody else may own the partition. */
+  /** Called when the backup knows a newer epoch: another node may own the partition. */
   readonly onOvertaken: () => void;
 }
 
-/** Keeps one backup up to date: operations in order, one request at a time, or a whole copy where they do not fit. */
+/** Keeps one backup up to date: sends operations in order, one request at a time, or a whole copy when its history differs. */
 export class Follower implements LogFollower {
   readonly id: string;
   readonly #options: FollowerOptions;
@@ -44,7 +44,7 @@ export class Follower implements LogFollower {
     this.id = options.id;
     this.#options = options;
     options.log.follow(this);
-    // An empty delta at first, to learn how far its copy goes.
+    // Begins with an empty delta, to learn the position of the backup.
     this.#needed = options.log.lastSeq;
     void this.#pump();
   }
@@ -57,7 +57,7 @@ export class Follower implements LogFollower {
     return this.#needed;
   }
 
-  /** Whether it has everything there is at the moment. */
+  /** Whether the backup has all operations at this moment. */
   get isCaughtUp(): boolean {
     return this.#confirmed >= 0 && this.#confirmed === this.#options.log.lastSeq;
   }
@@ -67,14 +67,14 @@ export class Follower implements LogFollower {
   }
 
   /**
-   * When a request was sent that it has confirmed since: it keeps its copy for a good while from then on,
-   * whatever it hears from the table.
+   * When the last confirmed request was sent: from then on the backup keeps its copy for some time, whatever the
+   * table says.
    */
   get heldSinceMs(): number {
     return this.#heldSinceMs;
   }
 
-  /** Has it confirm once more that it holds its copy. */
+  /** Asks the backup to confirm its copy again. */
   probe(): void {
     this.#probing = true;
     this.advance();
@@ -92,7 +92,7 @@ export class Follower implements LogFollower {
 
   async #pump(): Promise<void> {
     this.#busy = true;
-    // In a turn of its own: all that is appended meanwhile goes along.
+    // In a microtask, so that operations of the same turn share a request.
     await Promise.resolve();
     try {
       while (!this.#ended && this.#hasWork) await this.#step();
@@ -102,7 +102,7 @@ export class Follower implements LogFollower {
     } finally {
       this.#busy = false;
     }
-    // Something may have been appended between the last look and this one.
+    // An operation may have been appended after the last check.
     if (!this.#ended && this.#cancelRetry === undefined && this.#hasWork) void this.#pump();
   }
 
@@ -144,7 +144,7 @@ export class Follower implements LogFollower {
     const { log, replica, head, pieceBytes, send, throttle } = this.#options;
     this.#confirmed = -1;
     const position: Position = await throttle.run(async () => {
-      // From here on, everything that comes is kept for it.
+      // From now on all new operations are kept for this backup.
       this.#needed = log.committedSeq;
       return sendCopy({
         replica,
@@ -157,7 +157,7 @@ export class Follower implements LogFollower {
     });
     const seq = log.seqOf(position);
     if (seq === undefined) throw new Error("the copy is of another history");
-    // The answer to the next request says that it is still there.
+    // The answer to the next request confirms the copy.
     this.#probing = true;
     this.#confirm(seq, this.#heldSinceMs);
   }

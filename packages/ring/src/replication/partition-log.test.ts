@@ -7,7 +7,7 @@ import { Replica } from "./replica.ts";
 interface Stage {
   readonly log: PartitionLog;
   readonly state: MapState;
-  /** What became of each write, in the order in which they ended. */
+  /** The outcome of each write, in the order in which they ended. */
   readonly ended: string[];
   now: number;
   write(value: string, ack?: WriteAck): void;
@@ -41,8 +41,8 @@ function stage(): Stage {
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe("the log of a partition", () => {
-  it("carries nothing out before a backup has it, so that nobody reads what may be lost", async () => {
+describe("the partition log", () => {
+  it("applies a write only after a backup has it, so that no reader sees a write that may be lost", async () => {
     const { log, state, ended, write, follower } = stage();
     const b = follower("b");
     log.require([new Set(["b"])]);
@@ -62,7 +62,7 @@ describe("the log of a partition", () => {
     expect(ended).toEqual(["1 done as 1", "2 done as 2"]);
   });
 
-  it("waits for one backup or for all, as the write asks, and keeps the order", async () => {
+  it("waits for one backup or for all, as the write demands, and keeps the order", async () => {
     const { log, ended, write, follower } = stage();
     const [b, c] = [follower("b"), follower("c")];
     log.require([new Set(["b", "c"])]);
@@ -78,7 +78,7 @@ describe("the log of a partition", () => {
     expect(ended).toEqual(["all done as 1", "owner done as 2"]);
   });
 
-  it("asks both lists of backups while nobody knows which one the table holds", async () => {
+  it("requires both lists of backups while it is unknown which one the table holds", async () => {
     const { log, ended, write, follower } = stage();
     const [b, c] = [follower("b"), follower("c")];
     log.require([new Set(["b"]), new Set(["c"])]);
@@ -93,7 +93,7 @@ describe("the log of a partition", () => {
     expect(ended).toEqual(["1 done as 1"]);
   });
 
-  it("goes on alone only once it is told that the table lists no backup any more", async () => {
+  it("continues without backups only after the table lists none", async () => {
     const made = stage();
     const { log, ended, write, follower } = made;
     follower("b");
@@ -111,7 +111,7 @@ describe("the log of a partition", () => {
     expect(log.blockersSince(100)).toEqual([]);
   });
 
-  it("rejects what is under way when it ends, and all that comes later", async () => {
+  it("rejects pending and later writes when it ends", async () => {
     const { log, ended, write } = stage();
     log.require([new Set(["b"])]);
     write("1");
@@ -122,7 +122,7 @@ describe("the log of a partition", () => {
     expect(ended).toEqual(["1 failed: it is over", "2 failed: it is over"]);
   });
 
-  it("tells the writer alone when the application refuses an operation", async () => {
+  it("reports an error of the application to the writer only", async () => {
     const { log, ended, write } = stage();
     log.require([]);
     write("refused");
@@ -136,7 +136,7 @@ describe("the log of a partition", () => {
     expect(log.committedSeq).toBe(2);
   });
 
-  it("keeps what a backup lacks, until that is too much", async () => {
+  it("keeps the operations that a backup lacks, up to a limit", async () => {
     const { log, write, follower } = stage();
     const b = follower("b") as LogFollower & { confirmedSeq: number };
     log.require([]);
@@ -150,16 +150,18 @@ describe("the log of a partition", () => {
     expect(log.after(b.confirmedSeq, 1e6)).toBeUndefined();
   });
 
-  it("refuses writes when too many wait", async () => {
+  it("rejects writes when too many are waiting", async () => {
     const { log, ended, write } = stage();
     log.require([new Set(["b"])]);
     write("x".repeat(3000));
     write("1");
     await settle();
-    expect(ended).toEqual(["1 failed: too many writes of the partition wait for its backups"]);
+    expect(ended).toEqual([
+      "1 failed: too many writes of the partition are waiting for its backups",
+    ]);
   });
 
-  it("knows its own history from another", () => {
+  it("distinguishes its own history from another", () => {
     const { log, write } = stage();
     log.require([]);
     write("1");

@@ -3,8 +3,8 @@ import { isSamePosition, type Position } from "./partition-state.ts";
 import type { Replica } from "./replica.ts";
 
 /**
- * When a write counts as done. `owner`: at once, so that it is lost when the owner dies before it was
- * copied. `one-backup`: one more node has it. `all`: every backup has it.
+ * When a write is acknowledged. `owner`: at once; the write is lost when the owner dies before it was replicated.
+ * `one-backup`: when one backup has it. `all`: when every backup has it.
  */
 export type WriteAck = "owner" | "one-backup" | "all";
 
@@ -17,41 +17,41 @@ interface Entry {
   readonly reject: (error: unknown) => void;
 }
 
-/** How far a backup has come, as the log has to know. */
+/** The progress of a backup, for the log. */
 export interface LogFollower {
   readonly id: string;
-  /** The last operation it confirmed; -1 as long as it has no copy of this history. */
+  /** The last operation that it confirmed; -1 while it has no copy of this history. */
   readonly confirmedSeq: number;
-  /** What has to be kept for it, -1 for nothing. */
+  /** Operations after this one are kept for it; -1 for none. */
   readonly neededSeq: number;
-  /** There is more to send. */
+  /** Called when there are more operations to send. */
   advance(): void;
 }
 
 const noBytes = new Uint8Array();
 
 /**
- * The order of the writes of one partition while this node owns it. An operation is numbered, sent to the
- * backups, and carried out here only when enough of them have it: so nobody ever reads what may be lost
+ * The replication log of one partition while this node owns it. An operation gets a number, is sent to the backups,
+ * and is applied here only when enough of them have it, so that no reader sees a write that could still be lost
  * with this node.
  */
 export class PartitionLog {
   readonly epoch: number;
-  /** Where the history stood when this node took over. */
+  /** The position at which this node took over. */
   readonly base: Position;
   readonly #replica: Replica;
   readonly #now: () => number;
   readonly #maxRetainedBytes: number;
   readonly #followers: Map<string, LogFollower> = new Map();
   readonly #idle: Set<() => void> = new Set();
-  /** Not yet forgotten, by number, without gaps. */
+  /** Operations that are kept, by number, without gaps. */
   readonly #kept: Entry[] = [];
   #keptBytes = 0;
   #lastSeq: number;
   #committedSeq: number;
   #committing = false;
   #ended: ParsecError | undefined = undefined;
-  /** Each must have confirmed, since either may be who takes over: two of them while the table changes. */
+  /** All of these sets must confirm: two while the table changes, since nodes of either may take over. */
   #quorums: readonly ReadonlySet<string>[] = [];
 
   constructor(options: {
@@ -77,19 +77,19 @@ export class PartitionLog {
     return this.#committedSeq;
   }
 
-  /** The position after operation `seq`, which is the base or one of this log's own. */
+  /** The position after operation `seq`, which is the base or an operation of this log. */
   positionAt(seq: number): Position {
     return seq === this.base.seq ? this.base : { epoch: this.epoch, seq };
   }
 
-  /** The number up to which `position` shares this history; undefined when it is of another one. */
+  /** The number up to which `position` shares this history; undefined for another history. */
   seqOf(position: Position): number | undefined {
     if (isSamePosition(position, this.base)) return position.seq;
     const own = position.epoch === this.epoch && position.seq > this.base.seq;
     return own && position.seq <= this.#lastSeq ? position.seq : undefined;
   }
 
-  /** Operations after `seq`, at most `maxBytes` of them but one at least; undefined when they are forgotten. */
+  /** Operations after `seq`, of at most `maxBytes` but at least one; undefined when they are not kept any more. */
   after(seq: number, maxBytes: number): Uint8Array[] | undefined {
     const first = this.#kept[0];
     if (seq >= this.#lastSeq) return [];
@@ -105,11 +105,11 @@ export class PartitionLog {
     return ops;
   }
 
-  /** Resolves with the application's answer when the write is done as `ack` asks. */
+  /** Appends an operation; resolves with the application's answer when it is acknowledged as `ack` demands. */
   append(op: Uint8Array, ack: WriteAck): Promise<Uint8Array> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     if (this.#keptBytes > 2 * this.#maxRetainedBytes) {
-      const message = "too many writes of the partition wait for its backups";
+      const message = "too many writes of the partition are waiting for its backups";
       return Promise.reject(new ParsecError("OVERLOADED", message));
     }
     return new Promise((resolve, reject) => {
@@ -130,20 +130,20 @@ export class PartitionLog {
     this.advance();
   }
 
-  /** From now on these sets of backups have to confirm. */
+  /** Sets the sets of backups that have to confirm. */
   require(quorums: readonly ReadonlySet<string>[]): void {
     this.#quorums = quorums;
     this.advance();
   }
 
-  /** Carries out what enough backups have confirmed. */
+  /** Applies the operations that enough backups have confirmed. */
   advance(): void {
     if (this.#committing || this.#ended !== undefined) return;
     this.#committing = true;
     this.#commit();
   }
 
-  /** Backups that keep a write waiting since before `sinceMs`. */
+  /** Backups for which a write has been waiting since before `sinceMs`. */
   blockersSince(sinceMs: number): readonly string[] {
     const oldest = this.#entryAt(this.#committedSeq + 1);
     if (oldest === undefined || oldest.appendedAtMs > sinceMs || oldest.ack === "owner") return [];
@@ -159,13 +159,13 @@ export class PartitionLog {
     return this.#committedSeq === this.#lastSeq && !this.#committing;
   }
 
-  /** Resolves when everything appended so far was carried out, or the log has ended. */
+  /** Resolves when all appended operations were applied, or the log has ended. */
   whenIdle(): Promise<void> {
     if (this.isIdle || this.#ended !== undefined) return Promise.resolve();
     return new Promise((resolve) => this.#idle.add(resolve));
   }
 
-  /** This node owns the partition no longer. Nobody can say what becomes of writes that were under way. */
+  /** Ends the log, because this node does not own the partition any more. The outcome of pending writes is unknown. */
   end(reason: ParsecError): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
@@ -230,7 +230,7 @@ export class PartitionLog {
     return first === undefined ? undefined : this.#kept[seq - first.seq];
   }
 
-  /** Forgets what every follower has; and what a slow one lacks when it becomes too much: it gets a copy. */
+  /** Drops operations that every follower has, and those of a slow one beyond `maxRetainedBytes`: it gets a copy. */
   #forget(): void {
     let needed = this.#committedSeq;
     for (const { neededSeq } of this.#followers.values()) {

@@ -1,21 +1,21 @@
-/** Where a partition's history stands: the epoch of the owner that ordered the last operation, and its number. */
+/** A position in the history of a partition: the epoch of the owner that ordered the last operation, and its number. */
 export interface Position {
   readonly epoch: number;
   readonly seq: number;
 }
 
-/** What an application may want to know about an operation that it applies. */
+/** Context of an operation that the application applies. */
 export interface ApplyContext {
   readonly partition: number;
-  /** Of this operation. To be stored with the data by applications whose data outlives the process. */
+  /** Position of this operation. A durable application stores it with the data. */
   readonly position: Position;
-  /** Whether this node owns the partition; the answer of `apply` goes to the caller then. */
+  /** Whether this node owns the partition, so that the answer of `apply` goes to the caller. */
   readonly isOwner: boolean;
 }
 
 /**
- * The data of an application, partition by partition, as the ring copies and moves it. Calls for one
- * partition never overlap. What the methods throw goes to the caller of the operation, and nowhere else.
+ * The data of an application by partition, which the ring replicates and moves. Calls for one partition never
+ * overlap. An error that a method throws goes to the caller of the operation only.
  */
 export interface PartitionState {
   /**
@@ -26,23 +26,23 @@ export interface PartitionState {
     op: Uint8Array,
     context: ApplyContext,
   ): Uint8Array | undefined | Promise<Uint8Array | undefined>;
-  /** Answers a question from what is there. */
+  /** Answers a query from the data of a partition. */
   read?(query: Uint8Array, partition: number): Uint8Array | Promise<Uint8Array>;
   /**
-   * The data as it is at the moment of the call, in pieces of any size. Operations that come while it is
-   * read must not show in it: copy references first, or yield what a second application does not change.
+   * Returns the data at the moment of the call, in chunks of any size. Operations that are applied while it is read
+   * must not be visible in it: copy references first, or yield data for which applying them twice is harmless.
    */
   snapshot(partition: number): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
-  /** Replaces the partition's data by what a snapshot gave, up to `position`. */
+  /** Replaces the partition's data by that of a snapshot, which reaches to `position`. */
   restore(
     chunks: AsyncIterable<Uint8Array>,
     context: { readonly partition: number; readonly position: Position },
   ): Promise<void>;
-  /** Forgets the partition's data: others hold it by now. */
+  /** Deletes the partition's data, because other nodes hold it. */
   drop(partition: number): void;
   /**
-   * For data that outlives the process: how far what is there goes; undefined only for a partition that
-   * never had an operation. Asked once for each partition after a start.
+   * For durable data: the position of the stored data; undefined only for a partition that never had an operation.
+   * Called once for each partition after a start.
    */
   position?(partition: number): Position | undefined;
 }

@@ -1,6 +1,6 @@
 import { type PartitionState, type Position, startPosition } from "./partition-state.ts";
 
-/** This node's copy of one partition: where it stands, and one thing at a time done to it. */
+/** This node's copy of one partition: tracks its position, and runs one operation at a time. */
 export class Replica {
   readonly partition: number;
   readonly #state: PartitionState;
@@ -20,17 +20,17 @@ export class Replica {
     return this.#position;
   }
 
-  /** Whether there is a copy at all, be it an empty one. */
+  /** Whether there is a copy, which may be empty. */
   get holds(): boolean {
     return this.#holds;
   }
 
-  /** An owner that found nothing begins with nothing. */
+  /** Begins an empty copy, for an owner that found no data. */
   begin(): void {
     this.#holds = true;
   }
 
-  /** Carries out the next operation. Whatever it throws, the position moves on: it does so on every copy. */
+  /** Applies the next operation. The position advances even when it throws, as on every copy. */
   apply(
     op: Uint8Array,
     at: { readonly position: Position; readonly isOwner: boolean },
@@ -41,11 +41,11 @@ export class Replica {
     };
     if (this.#tail !== undefined) return this.#enqueue(run);
     const answer = run();
-    // The next one must not start before this one has ended.
+    // The next operation must not start before this one has ended.
     return answer instanceof Promise ? this.#enqueue(() => answer) : answer;
   }
 
-  /** Waits for operations under way, so that what was acknowledged shows. */
+  /** Reads after the operations under way, so that acknowledged writes are visible. */
   read(query: Uint8Array): Uint8Array | Promise<Uint8Array> {
     const run = (): Uint8Array | Promise<Uint8Array> =>
       this.#state.read?.(query, this.partition) ?? new Uint8Array();
@@ -53,8 +53,8 @@ export class Replica {
   }
 
   /**
-   * The data and how far it goes. The first piece is taken before any other operation is carried out, so
-   * that a generator, which does nothing until it is asked, can put the data aside at that moment.
+   * Returns the data and its position. The first chunk is read before any other operation is applied, so that a
+   * generator, which runs only when it is read, can capture the data at that moment.
    */
   snapshot(): Promise<{ readonly position: Position; readonly chunks: AsyncIterable<Uint8Array> }> {
     return this.#enqueue(async () => {
@@ -68,7 +68,7 @@ export class Replica {
     });
   }
 
-  /** Until it has ended well, this node holds nothing. */
+  /** Replaces the data. Until that has succeeded, this node holds no copy. */
   restore(chunks: AsyncIterable<Uint8Array>, position: Position): Promise<void> {
     return this.#enqueue(async () => {
       this.#holds = false;
@@ -109,7 +109,7 @@ async function* resumed(
     for (let next = first; next.done !== true; next = await pieces.next()) yield next.value;
     ended = true;
   } finally {
-    // Whoever reads no further lets the source tidy up.
+    // A reader that stops early lets the source release its resources.
     if (!ended) await pieces.return?.();
   }
 }

@@ -2,13 +2,13 @@ import { FieldReader } from "../wire/field-reader.ts";
 import { type RequestHead, writeHead } from "../wire/ring-message.ts";
 import type { Position } from "./partition-state.ts";
 
-/** Operations that follow upon `previous`, numbered one by one; all of the request's own partition epoch. */
+/** Operations that follow `previous`, numbered consecutively; all of the request's partition epoch. */
 export interface Delta {
   readonly previous: Position;
   readonly ops: readonly Uint8Array[];
 }
 
-/** What a backup says: how far its copy goes, if it has one. */
+/** The position of a backup's copy, if it has one. */
 export interface BackupPosition {
   readonly holds: boolean;
   readonly position: Position;
@@ -26,7 +26,7 @@ export function decodeDelta(reader: FieldReader): Delta {
   const previous = { epoch: reader.count(), seq: reader.count() };
   const count = reader.u32();
   const ops: Uint8Array[] = [];
-  // Each takes four bytes at least, so a lie about the number ends soon.
+  // Each operation takes at least four bytes, which bounds a wrong count.
   for (let at = 0; at < count; at++) ops.push(reader.bytes(reader.left));
   reader.end();
   return { previous, ops };
@@ -48,13 +48,13 @@ export function decodePosition(bytes: Uint8Array): BackupPosition {
   return { holds, position };
 }
 
-/** A piece of a copy. The first has index 0; the last says so. */
+/** A piece of a copy. The first one has index 0; `last` marks the last one. */
 export interface CopyPiece {
-  /** Names the copy, so that pieces of two do not mix. */
+  /** Identifies the copy, so that pieces of two copies do not mix. */
   readonly copy: number;
   readonly index: number;
   readonly last: boolean;
-  /** How far the whole copy goes. */
+  /** Position of the whole copy. */
   readonly position: Position;
   readonly bytes: Uint8Array;
 }

@@ -6,42 +6,43 @@ import type { RingTable } from "../table/ring-table.ts";
 import type { Answer, Refusal, RequestHead } from "../wire/ring-message.ts";
 import type { OwnerRequest } from "./request-body.ts";
 
-/** What a handler is given. */
+/** A request to the owner of a key, as its handler gets it. */
 export interface RingRequest {
   readonly key: string;
   readonly partition: number;
   /**
-   * Under which ownership this is served: a later owner has a higher number within one incarnation. Hand
-   * both to systems outside that must not obey an owner of before.
+   * The ownership under which the request is served: a later owner has a higher `partEpoch` within one
+   * incarnation. Pass both to external systems that have to reject writes of an earlier owner.
    */
   readonly fence: { readonly incarnation: string; readonly partEpoch: number };
   /** Read-only. */
   readonly payload: Uint8Array;
-  /** Fires when the caller's time has run out. */
+  /** Aborted when the caller's time limit has passed. */
   readonly signal: AbortSignal;
-  /** Has the application's state carry out an operation on this partition, with copies; resolves with its answer. */
+  /** Applies an operation to the state of this partition and replicates it; resolves with the answer of `apply`. */
   write(op: Uint8Array, options?: { readonly ack?: WriteAck }): Promise<Uint8Array>;
 }
 
-/** Answers a method on the node that owns the key. Throw a `ParsecError` to have its code reach the caller. */
+/** Answers a method on the node that owns the key. A `ParsecError` that it throws reaches the caller with its code. */
 export type RingHandler = (request: RingRequest) => Uint8Array | Promise<Uint8Array>;
 
 export interface OwnerRequestHandlerOptions {
   readonly table: () => RingTable | undefined;
-  /** Whether the lease holds at this very moment. */
+  /** Whether the lease is valid at this moment. */
   readonly isValid: () => boolean;
   readonly selfId: string;
   readonly termOf: (partition: number) => OwnerTerm | undefined;
   readonly replicaOf: ((partition: number) => Replica) | undefined;
   readonly handlers: ReadonlyMap<string, RingHandler>;
   readonly defaultAck: WriteAck;
-  /** Resolves when the table is at least of that epoch, or soon. */
+  /** Resolves when the table has reached that epoch, or after a short time limit. */
   readonly whenTable: (epoch: number) => Promise<void>;
 }
 
 /**
- * Serves what this node owns, and says why when it does not serve. The lease is looked at before each
- * request and again before each answer, so that a process that was stopped in between says nothing stale.
+ * Serves requests for partitions that this node owns, and refuses others with the reason. The lease is checked
+ * before each request and again before each answer, so that a process that was stopped in between gives no stale
+ * answer.
  */
 export class OwnerRequestHandler {
   readonly #options: OwnerRequestHandlerOptions;
@@ -54,7 +55,7 @@ export class OwnerRequestHandler {
     const table = this.#options.table();
     const known = table?.parts[head.partition]?.epoch ?? 0;
     if (head.incarnation === table?.incarnation && head.partEpoch > known) {
-      // The asker knows of a change that has not come here yet.
+      // The sender knows a newer table than this node.
       await this.#options.whenTable(head.epoch);
     }
     if (request.kind === "read" && request.staleOk) return this.#readStale(head, request.query);
@@ -65,7 +66,8 @@ export class OwnerRequestHandler {
       const body = await this.#perform(term, request);
       if (this.#mayAnswer(term)) return { outcome: "done", body };
       if (request.kind === "read") return this.#refused("not-ready");
-      const message = "the node lost its lease while it served; nobody can say what took place";
+      const message =
+        "the owner lost its lease while it served the request; the outcome is unknown";
       return { outcome: "failed", error: new ParsecError("PEER_UNREACHABLE", message) };
     } catch (error) {
       return { outcome: "failed", error: handlerError(error) };
@@ -74,7 +76,7 @@ export class OwnerRequestHandler {
     }
   }
 
-  /** The term under which the request is served; otherwise why it is not. */
+  /** The term that serves the request, or the reason of a refusal. */
   #admit(head: RequestHead): OwnerTerm | Refusal {
     const { table: tableOf, isValid, selfId, termOf } = this.#options;
     const table = tableOf();
@@ -115,12 +117,12 @@ export class OwnerRequestHandler {
     if (handler === undefined) {
       throw new ParsecError(
         "INVALID_ARGUMENT",
-        `no handler for the method ${JSON.stringify(method)}`,
+        `method ${JSON.stringify(method)} has no handler on the owner`,
       );
     }
     const abort = new AbortController();
     const timer = setTimeout(
-      () => abort.abort(new Error("the caller's time has run out")),
+      () => abort.abort(new Error("the caller's time limit has passed")),
       timeoutMs,
     );
     timer.unref();
@@ -137,7 +139,7 @@ export class OwnerRequestHandler {
         },
       });
       if (answer instanceof Uint8Array) return answer;
-      throw new ParsecError("ORIGIN_FAILED", `the handler of ${method} did not answer with bytes`);
+      throw new ParsecError("ORIGIN_FAILED", `the handler of ${method} must return a Uint8Array`);
     } finally {
       clearTimeout(timer);
     }
@@ -160,10 +162,7 @@ export class OwnerRequestHandler {
 }
 
 function withoutState(): ParsecError {
-  return new ParsecError(
-    "INVALID_ARGUMENT",
-    "the ring was made without a state, so it has no data",
-  );
+  return new ParsecError("INVALID_ARGUMENT", "the ring has no state option, so it has no data");
 }
 
 function handlerError(cause: unknown): ParsecError {

@@ -3,7 +3,7 @@ import type { WriteAck } from "../replication/partition-log.ts";
 import type { FieldReader } from "../wire/field-reader.ts";
 import { type RequestHead, writeHead } from "../wire/ring-message.ts";
 
-/** What a caller wants of whoever owns a partition. */
+/** A request to the owner of a partition. */
 export type OwnerRequest =
   | {
       readonly kind: "call";
@@ -11,7 +11,7 @@ export type OwnerRequest =
       readonly method: string;
       readonly payload: Uint8Array;
       readonly timeoutMs: number;
-      /** Whether it may take place twice. Of no interest to the owner. */
+      /** Whether the request may be executed twice. Not sent to the owner. */
       readonly idempotent: boolean;
     }
   | { readonly kind: "write"; readonly op: Uint8Array; readonly ack: WriteAck }
@@ -45,7 +45,7 @@ export function encodeRequest(head: RequestHead, request: OwnerRequest): Uint8Ar
     .finish();
 }
 
-/** Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. The bytes are the caller's to keep. */
+/** Decodes a request. An operation is copied; other bytes are views. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. */
 export function decodeRequest(
   kind: OwnerRequest["kind"],
   reader: FieldReader,
@@ -59,7 +59,7 @@ export function decodeRequest(
   }
   if (kind === "write") {
     const ack = acks[reader.u8()] ?? "all";
-    // A copy: an operation may be kept for long, and must not keep the whole message alive.
+    // Copied: an operation may be kept for long, and must not keep the whole message alive.
     return { kind, ack, op: Uint8Array.from(reader.rest()) };
   }
   return { kind, staleOk: reader.u8() === 1, query: reader.rest() };

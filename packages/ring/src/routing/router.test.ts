@@ -32,7 +32,7 @@ it.each(["not-owner", "not-ready"] as const)(
       send: async (address) => {
         asked.push(address);
         if (address === "c") return encodeAnswer({ outcome: "done", body: Buffer.from("c's") });
-        // The change comes while the answer is on its way.
+        // The table changes while the answer is under way.
         table = tableOf(2, "c");
         return encodeAnswer({ outcome: "refused", refusal, epoch: 2 });
       },

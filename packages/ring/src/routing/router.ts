@@ -10,7 +10,7 @@ export interface RouterOptions {
   readonly random: () => number;
   readonly table: () => RingTable | undefined;
   readonly whenTable: (epoch: number) => Promise<void>;
-  /** Calls back once, at the next change of the table; the returned function forgets it. */
+  /** Calls `task` once, at the next change of the table; the returned function cancels that. */
   readonly onNextTable: (task: () => void) => () => void;
   readonly serveHere: (head: RequestHead, request: OwnerRequest) => Promise<Answer>;
   readonly send: (
@@ -18,7 +18,7 @@ export interface RouterOptions {
     request: Uint8Array,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
   ) => Promise<Uint8Array>;
-  /** Requests of this node's own that may be under way at the same time. */
+  /** Requests of this node that may be under way at the same time. */
   readonly maxPending: number;
 }
 
@@ -33,8 +33,8 @@ const longestPauseMs = 25;
 const redirectPauseMs = 100;
 
 /**
- * Brings a request to whoever owns the partition: one hop, never forwarded. What was certainly not done is
- * asked again, of whoever the table names then, until the time has run out; what may have been done is not.
+ * Sends a request to the owner of the partition: one hop, never forwarded. A request that was certainly not
+ * executed is sent again, to the owner by the newest table, until the time limit; one that may have been is not.
  */
 export class Router {
   readonly #options: RouterOptions;
@@ -55,13 +55,13 @@ export class Router {
     }
     this.#pending++;
     try {
-      return await this.#insist(partition, request, route);
+      return await this.#askUntilDeadline(partition, request, route);
     } finally {
       this.#pending--;
     }
   }
 
-  async #insist(
+  async #askUntilDeadline(
     partition: number,
     request: OwnerRequest,
     route: RouteOptions,
@@ -70,7 +70,7 @@ export class Router {
     const { signal } = route;
     const deadline = clock.now() + route.timeoutMs;
     let redirects = 0;
-    let reason = "nobody owns the partition";
+    let reason = "the partition has no owner";
     for (let attempt = 0; ; attempt++) {
       const asked = this.#options.table();
       const redirectsBefore = redirects;
@@ -79,32 +79,32 @@ export class Router {
       if (timeoutMs <= 0) {
         throw new ParsecError(
           "TIMEOUT",
-          `partition ${partition} was not served in time: ${reason}`,
+          `partition ${partition} was not served within ${route.timeoutMs} ms: ${reason}`,
         );
       }
       const answer = await this.#attempt(partition, request, { timeoutMs, signal });
       if (answer instanceof LinkError) {
         reason = answer.message;
       } else if (answer === undefined) {
-        reason = "nobody owns the partition";
+        reason = "the partition has no owner";
       } else if (answer.outcome === "done") {
         return answer.body;
       } else if (answer.outcome === "failed") {
         throw answer.error;
       } else {
-        reason = `its owner answers ${answer.refusal}`;
+        reason = `its owner refused: ${answer.refusal}`;
         if (answer.refusal !== "not-ready" && ++redirects > maxRedirects) {
-          const message = `partition ${partition} was not found where the table says, ${redirects} times`;
+          const message = `partition ${partition} was refused by its owner ${redirects} times`;
           throw new ParsecError("PEER_UNREACHABLE", message);
         }
         if (answer.epoch > (this.#options.table()?.epoch ?? 0)) await whenTable(answer.epoch);
       }
-      // There is somebody else to ask already.
+      // The table has a new owner already.
       if (!isSameOwnership(partition, [asked, this.#options.table()])) {
         attempt = 0;
         continue;
       }
-      // Whoever is sent elsewhere waits for the table that says where.
+      // After a redirect, wait for the table that names the new owner.
       const isRedirected = redirects > redirectsBefore;
       const backoffMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(attempt, 10));
       await this.#pause(isRedirected ? redirectPauseMs * redirects : backoffMs, {
@@ -114,7 +114,7 @@ export class Router {
     }
   }
 
-  /** An answer; nothing while nobody owns the partition; the error of a request that was certainly not done. */
+  /** Resolves with an answer; undefined while the partition has no owner; the error of a request that was not executed. */
   async #attempt(
     partition: number,
     request: OwnerRequest,
@@ -146,7 +146,7 @@ export class Router {
     }
   }
 
-  /** This node's own answer, for as long as the caller waits. */
+  /** Serves the request on this node, within the caller's time limit. */
   #here(head: RequestHead, request: OwnerRequest, route: RouteOptions): Promise<Answer> {
     const timed = request.kind === "call" ? { ...request, timeoutMs: route.timeoutMs } : request;
     const { signal, timeoutMs } = route;
@@ -168,7 +168,7 @@ export class Router {
     });
   }
 
-  /** Waits so long at most; another table ends it. */
+  /** Waits until the table changes, at most for `pauseMs`. */
   #pause(
     longestMs: number,
     limits: { readonly deadline: number; readonly signal: AbortSignal | undefined },
@@ -184,9 +184,9 @@ export class Router {
         signal?.removeEventListener("abort", done);
         resolve();
       };
-      // Another owner is asked as soon as there is one.
+      // A new owner is asked as soon as there is one.
       const forget = this.#options.onNextTable(done);
-      // Not unref'd: somebody waits for the answer.
+      // Not unref'd: a caller waits for the answer.
       const timer = setTimeout(done, pauseMs);
       signal?.addEventListener("abort", done, { once: true });
     });
@@ -204,5 +204,5 @@ function isSameOwnership(
 function aborted(signal: AbortSignal | undefined): ParsecError {
   const cause: unknown = signal?.reason;
   if (isParsecError(cause)) return cause;
-  return new ParsecError("ABORTED", "the caller waits no longer", { cause });
+  return new ParsecError("ABORTED", "aborted by the caller", { cause });
 }

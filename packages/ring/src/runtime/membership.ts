@@ -17,12 +17,12 @@ export interface MembershipOptions {
   readonly onError: (error: ParsecError) => void;
 }
 
-/** Who takes part, and what follows from it for the table. */
+/** Tracks the living members, declares dead ones dead, and plans the table that follows. */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #views: MemberViews;
   readonly #removing: Set<string> = new Set();
-  /** When sessions that died were first missed. */
+  /** When a session of the table was first found dead. */
   readonly #missedAtMs: Map<string, number> = new Map();
   #joinedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -42,7 +42,7 @@ export class Membership {
     for (const entry of leases) this.changed(entry);
   }
 
-  /** A lease of another node. */
+  /** Takes a changed lease of another node. */
   changed(entry: CoordinatorEntry): void {
     const { key, value, revision } = entry;
     const now = this.#options.settings.clock.now();
@@ -56,7 +56,7 @@ export class Membership {
     this.#views.heard(key, { record, revision }, now);
   }
 
-  /** Undefined, and reported, when it cannot be read. */
+  /** Decodes a lease; an unreadable one is reported, and undefined. */
   decode({ key, value }: CoordinatorEntry): LeaseRecord | undefined {
     try {
       return value === undefined ? undefined : decodeLease(key, value);
@@ -66,7 +66,7 @@ export class Membership {
     }
   }
 
-  /** This node could not hear anybody for a while. */
+  /** Restarts the deadlines of all members, because this node received nothing for a while. */
   resetDeadlines(): void {
     this.#views.resetDeadlines(this.#options.settings.clock.now());
   }
@@ -75,7 +75,7 @@ export class Membership {
     this.#views.knownDead(session);
   }
 
-  /** How long a change of members should wait for others to come along. */
+  /** How long a change of members should wait for further ones. */
   get settleMs(): number {
     const { clock, joinDelayMs } = this.#options.settings;
     return Math.max(0, this.#joinedAtMs + joinDelayMs - clock.now());
@@ -90,14 +90,14 @@ export class Membership {
     return this.#views.living(table, { self: this.#self, nowMs });
   }
 
-  /** What the table becomes when exactly those live whom this node believes to live. */
+  /** Returns the table for the members that are alive by the view of this node. */
   plan(table: RingTable): RingTable {
     const members = this.living(table);
     const { maxMoves } = this.#options.settings;
     return planTable(table, { members, awaited: this.#awaited(table, members), maxMoves });
   }
 
-  /** Removes the records of those who have been silent for too long, unless they are renewed that moment. */
+  /** Removes the records of members whose lease has expired, unless they are renewed at the same moment. */
   declareDead(): void {
     const { coordinator, settings, onError } = this.#options;
     for (const silent of this.#views.silent(settings.clock.now())) {
@@ -108,7 +108,7 @@ export class Membership {
         .then(
           () => this.#views.declaredDead(silent),
           (error: unknown) => {
-            // It lives, or another node was faster: what we have not heard yet will tell.
+            // It renewed, or another node was faster: the next read shows which.
             if (error instanceof WriteConflict) coordinator.resync();
             else onError(error as ParsecError);
           },

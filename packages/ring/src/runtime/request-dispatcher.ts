@@ -26,7 +26,7 @@ export interface RequestDispatcherOptions {
   readonly backupRequests: BackupRequestHandler;
 }
 
-/** Takes what other nodes ask of this one, hands it to who can tell, and makes bytes of the answer. */
+/** Decodes requests of other nodes, passes each to its handler, and encodes the answer. */
 export class RequestDispatcher {
   readonly #options: RequestDispatcherOptions;
   #copies = 0;
@@ -36,12 +36,12 @@ export class RequestDispatcher {
     this.#options = options;
   }
 
-  /** From now on nothing is served. */
+  /** Refuses all requests from now on. */
   close(): void {
     this.#closed = true;
   }
 
-  /** Never rejects: what goes wrong is an answer, too. */
+  /** Answers a request. Never rejects: an error is an answer. */
   async answer(request: Uint8Array): Promise<Uint8Array> {
     try {
       const answer = await this.#serve(request);
@@ -49,12 +49,12 @@ export class RequestDispatcher {
       if (answer.outcome !== "done" || answer.body.length <= maxPayloadBytes) {
         return encodeAnswer(answer);
       }
-      const message = `an answer of ${answer.body.length} bytes, ${maxPayloadBytes} allowed`;
+      const message = `the answer must be at most ${maxPayloadBytes} bytes, got ${answer.body.length}`;
       throw new ParsecError("VALUE_TOO_LARGE", message);
     } catch (error) {
       const failed = isParsecError(error)
         ? error
-        : new ParsecError("ORIGIN_FAILED", "the node failed to answer", { cause: error });
+        : new ParsecError("ORIGIN_FAILED", "the node failed unexpectedly", { cause: error });
       return encodeAnswer({ outcome: "failed", error: failed });
     }
   }
@@ -71,9 +71,12 @@ export class RequestDispatcher {
       return ownerRequests.serve(head, owned);
     }
     if (settings.state === undefined) {
-      throw new ParsecError("INVALID_ARGUMENT", "this node keeps no state in the ring");
+      throw new ParsecError(
+        "INVALID_ARGUMENT",
+        "this node has no state option, so it cannot keep copies",
+      );
     }
-    await this.#hearOfOwner(head);
+    await this.#waitForOwner(head);
     const refused = backupRequests.refuse(head);
     if (refused !== undefined) return refused;
     if (kind === "replicate") return backupRequests.replicate(head, reader);
@@ -83,17 +86,17 @@ export class RequestDispatcher {
   }
 
   /**
-   * Waits for the table that made the asker the owner. No other: while much moves there is a new one every few
-   * milliseconds, and each write would wait until this node has heard of the last.
+   * Waits for the table that made the sender the owner, and for no later one: while partitions move there is a new
+   * table every few milliseconds, and each write would wait for the latest.
    */
-  async #hearOfOwner({ incarnation, epoch, partition, partEpoch }: RequestHead): Promise<void> {
+  async #waitForOwner({ incarnation, epoch, partition, partEpoch }: RequestHead): Promise<void> {
     const { table: tableOf, watch } = this.#options;
     const table = tableOf();
     if (table?.incarnation !== incarnation) return;
     if (partEpoch > (table.parts[partition]?.epoch ?? 0)) await watch.reach(epoch);
   }
 
-  /** A new owner wants what this node holds. */
+  /** Sends this node's copy to a new owner. */
   async #sendCopy(head: RequestHead, address: string): Promise<Answer> {
     const { link, settings, pieceBytes, terms } = this.#options;
     const { throttle } = terms;

@@ -19,7 +19,7 @@ export interface RingNodeOptions {
   readonly link: Link;
   readonly handlers: ReadonlyMap<string, RingHandler>;
   readonly emit: (event: RingEvent) => void;
-  /** This node's place in the table changed, or something failed that waiting may not mend. */
+  /** Called when the table changed, and with each error. */
   readonly onProgress: (error: ParsecError | undefined) => void;
 }
 
@@ -27,7 +27,7 @@ const pieceBytes = 256 * 1024;
 const tickMs = 100;
 const tableWaitMs = 200;
 
-/** One node of a ring at work: it hears the coordinator, renews its lease, plans, and serves other nodes. */
+/** One running node of a ring: follows the coordinator, renews its lease, plans the table, and serves other nodes. */
 export class RingNode {
   readonly table: TableKeeper;
   readonly lease: OwnLease;
@@ -42,7 +42,7 @@ export class RingNode {
   #incarnationSeenAtMs = 0;
   #members: ReadonlySet<string> = new Set();
   #addresses: ReadonlySet<string> = new Set();
-  #judged = "";
+  #planned = "";
   #lastError: ParsecError | undefined = undefined;
   #cancelTick: (() => void) | undefined = undefined;
   #cancelPlan: (() => void) | undefined = undefined;
@@ -85,7 +85,7 @@ export class RingNode {
       mayWrite: () => this.lease.isValid,
       plan: (table) => this.membership.plan(table),
       onTable: (table, isNew) => this.#tableChanged(table, isNew),
-      onMissing: () => this.#tableMissing(),
+      onMissing: () => this.#tableDeleted(),
       onError,
     });
     const table = (): RingTable | undefined => this.table.table;
@@ -140,7 +140,7 @@ export class RingNode {
     return this.#lastError;
   }
 
-  /** Whether this very session is in the table. */
+  /** Whether the current session is in the table. */
   get isMember(): boolean {
     const member = memberOf(this.table.table, this.#options.settings.node);
     return member?.session === this.lease.session;
@@ -157,7 +157,7 @@ export class RingNode {
     this.#tick();
   }
 
-  /** Serves nothing from now on. */
+  /** Stops serving. */
   stop(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -181,7 +181,7 @@ export class RingNode {
     const isSameStore = this.#store === store;
     const tableEntry = entries.find(({ key }) => key === tableKey);
     if (this.#store !== undefined && !isSameStore) {
-      this.lease.fence("the store was deleted, and made anew");
+      this.lease.fence("the store was deleted and created anew");
     }
     this.#store = store;
     this.membership.read(entries, isSameStore);
@@ -231,7 +231,7 @@ export class RingNode {
   #valid(): void {
     this.membership.resetDeadlines();
     this.#options.emit({ type: "unfenced" });
-    this.#judged = "";
+    this.#planned = "";
     this.table.kick();
     this.#reconsider();
   }
@@ -248,9 +248,9 @@ export class RingNode {
     if (isNew) {
       this.#incarnationSeenAtMs = this.#options.settings.clock.now();
       this.#backupRequests.newIncarnation();
-      this.terms.endAll("the ring's table was lost, and made anew");
+      this.terms.endAll("the ring's table was lost and created anew");
     }
-    this.#tellMembers(table);
+    this.#reportMembers(table);
     this.terms.apply(table);
     this.watch.changed(table);
     const { epoch, incarnation } = table;
@@ -259,13 +259,13 @@ export class RingNode {
     this.#reconsider();
   }
 
-  #tableMissing(): void {
+  #tableDeleted(): void {
     this.terms.endAll("the ring's table was lost");
-    this.#options.emit({ type: "rejoining", reason: "the table is not there any more" });
+    this.#options.emit({ type: "rejoining", reason: "the table was deleted" });
     this.#reconsider();
   }
 
-  #tellMembers(table: RingTable): void {
+  #reportMembers(table: RingTable): void {
     const members = new Set(table.members.filter(({ present }) => present).map(({ id }) => id));
     for (const id of members) {
       if (!this.#members.has(id)) this.#options.emit({ type: "member-joined", id });
@@ -281,17 +281,17 @@ export class RingNode {
     this.#addresses = addresses;
   }
 
-  /** Looks whether the table fits those who live, and has it written if it does not. */
+  /** Plans a new table when the current one does not fit the living members. */
   #reconsider(): void {
     const table = this.table.table;
     if (this.#closed || !this.lease.isValid) return;
     const members = this.membership.living(table);
     const facts = members.map(({ id, session, weight }) => [id, session, weight]);
-    const judged = JSON.stringify([table?.incarnation, table?.epoch, facts]);
+    const planned = JSON.stringify([table?.incarnation, table?.epoch, facts]);
     const { rejoinGraceMs } = this.#options.settings;
     const waits = table?.members.some(({ present }) => !present) === true && rejoinGraceMs > 0;
-    if (judged === this.#judged && !waits) return;
-    this.#judged = judged;
+    if (planned === this.#planned && !waits) return;
+    this.#planned = planned;
     if (table !== undefined && this.membership.plan(table) === table) return;
     this.#planLater(
       table,
@@ -299,7 +299,7 @@ export class RingNode {
     );
   }
 
-  /** One after the other, so that nodes do not all write the same; the first is usually enough. */
+  /** Staggered, so that not all nodes write the same table; the first one usually suffices. */
   #planLater(table: RingTable | undefined, ids: readonly string[]): void {
     const { settings } = this.#options;
     const rank = [...ids].sort().indexOf(settings.node);
@@ -308,7 +308,7 @@ export class RingNode {
     this.#cancelPlan?.();
     this.#cancelPlan = settings.clock.schedule(delayMs, () => {
       this.#cancelPlan = undefined;
-      // It is planned anew with whatever is known by then.
+      // `propose` plans again, with the members known by then.
       void this.table.propose((current) => current);
     });
   }
@@ -317,7 +317,7 @@ export class RingNode {
     if (this.#closed) return;
     const { clock, leaseMs } = this.#options.settings;
     const hears = clock.now() - this.lease.heardAtMs < leaseMs;
-    // Whoever hears nothing, not even itself, judges nobody.
+    // A node that receives nothing, not even its own renewals, must not declare others dead.
     if (this.lease.isValid && hears) this.membership.declareDead();
     this.#reconsider();
     this.terms.tick();

@@ -1,7 +1,7 @@
 import type { Clock } from "@parsec/core";
 import type { RingTable } from "../table/ring-table.ts";
 
-/** Lets requests wait for a table that others know of already. */
+/** Lets requests wait for a table that other nodes have already. */
 export class TableWatch {
   readonly #clock: Clock;
   readonly #longestMs: number;
@@ -22,13 +22,13 @@ export class TableWatch {
     for (const { epoch, done } of [...this.#waiting]) if (epoch <= this.#epoch) done();
   }
 
-  /** Calls back once, at the next change; the returned function forgets it. */
+  /** Calls `task` once, at the next change; the returned function cancels that. */
   onNext(task: () => void): () => void {
     this.#next.add(task);
     return () => void this.#next.delete(task);
   }
 
-  /** Resolves when the table is at least of that epoch, or after a while. */
+  /** Resolves when the table has reached that epoch, or after the time limit. */
   reach(epoch: number): Promise<void> {
     if (epoch <= this.#epoch) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 import { affinity } from "./rendezvous.ts";
 import type { RingTable } from "./ring-table.ts";
 
-/** The owner of a partition, then those who would take over, the likeliest first; empty when nobody owns it. */
+/** The owner of a partition, then the nodes that would take over, in order; empty while there is no owner. */
 export function candidatesFor(table: RingTable, partition: number): readonly string[] {
   const part = table.parts[partition];
   if (part?.owner === undefined) return [];

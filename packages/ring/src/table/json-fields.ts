@@ -1,7 +1,7 @@
 import { ParsecError } from "@parsec/core";
 import { describe } from "@parsec/core/authoring";
 
-/** Reads fields of a parsed record, each within its limits. Throws `MALFORMED_FRAME` naming what is wrong. */
+/** Reads fields of a parsed record, each within its limits. Throws `MALFORMED_FRAME` naming the field. */
 export interface FieldReader {
   text(field: string, limits: { readonly min?: number; readonly max: number }): string;
   integer(field: string, limits: { readonly min?: number; readonly max?: number }): number;
@@ -17,13 +17,16 @@ export function parseRecord(
 ): FieldReader {
   const { what, maxBytes } = limits;
   if (bytes.length > maxBytes) {
-    throw new ParsecError("FRAME_TOO_LARGE", `${what} has ${bytes.length} bytes of ${maxBytes}`);
+    throw new ParsecError(
+      "FRAME_TOO_LARGE",
+      `${what} must be at most ${maxBytes} bytes, got ${bytes.length}`,
+    );
   }
   let parsed: unknown;
   try {
     parsed = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
   } catch (cause) {
-    throw new ParsecError("MALFORMED_FRAME", `${what} is no JSON`, { cause });
+    throw new ParsecError("MALFORMED_FRAME", `${what} is not valid JSON`, { cause });
   }
   return fieldsOf(parsed, what);
 }
@@ -40,7 +43,7 @@ export function fieldsOf(value: unknown, what: string): FieldReader {
       if (typeof given === "string" && given.length >= min && Buffer.byteLength(given) <= max) {
         return given;
       }
-      throw malformed(`${what}: ${field}`, given, `text of ${min} to ${max} bytes`);
+      throw malformed(`${what}: ${field}`, given, `a string of ${min} to ${max} bytes`);
     },
     integer(field, { min = 0, max = Number.MAX_SAFE_INTEGER }) {
       const given = fields[field];

@@ -17,7 +17,7 @@ describe("the partition of a key", () => {
     expect(partitionOf(key, 256)).toBe(of256);
   });
 
-  it("is the whole 64-bit number modulo the partitions, whatever their number", () => {
+  it("is the 64-bit number modulo the number of partitions, for any number", () => {
     const keys = fc.string({ unit: "grapheme" });
     fc.assert(
       fc.property(keys, fc.integer({ min: 1, max: 4096 }), (key, partitions) => {

@@ -2,8 +2,8 @@ import { affinity, leastBy } from "./rendezvous.ts";
 import type { RingTable, TableMember } from "./ring-table.ts";
 
 /**
- * Who should hold the copies of each part beside its owner. Follows from the table alone, so that all
- * nodes agree: those who have one keep it, nodes in other zones come first, then those with the fewest.
+ * The nodes that should hold the copies of each partition beside its owner. Depends on the table alone, so that
+ * all nodes agree: nodes with a copy keep it, then nodes in other zones come first, then those with the fewest.
  */
 export function backupTargets(table: RingTable): readonly (readonly string[])[] {
   const members = table.members.filter(({ present, weight }) => present && weight > 0);
@@ -22,7 +22,7 @@ export function backupTargets(table: RingTable): readonly (readonly string[])[] 
     const ids = [table.parts[number]?.owner, ...(chosen[number] ?? [])];
     return new Set(ids.map((id) => zoneOf(table, id)));
   };
-  /** Whether a node in a zone that has no copy yet could be had instead. */
+  /** Whether a node in a zone without a copy is available instead. */
   const crowds = (number: number, member: TableMember): boolean => {
     const taken = zonesOf(number);
     return taken.has(member.zone) && members.some(({ zone }) => !taken.has(zone));

@@ -1,32 +1,32 @@
 import { affinity, leastBy } from "./rendezvous.ts";
 import type { RingTable, TablePart } from "./ring-table.ts";
 
-/** A member that gives signs of life. */
+/** A member whose lease is valid. */
 export interface LiveMember {
   readonly id: string;
   readonly session: string;
   readonly address: string;
   readonly zone: string;
   readonly weight: number;
-  /** Whether what it held outlives its process, so that it has it again after a restart. */
+  /** Whether its copies survive a restart of its process. */
   readonly durable: boolean;
 }
 
 export interface Survivors {
   readonly live: ReadonlyMap<string, LiveMember>;
-  /** Members that died, and whose partitions wait for their return when there is no other copy. */
+  /** Dead members whose partitions wait for their return when there is no other copy. */
   readonly awaited: ReadonlySet<string>;
 }
 
 /**
- * What becomes of the parts when some of their holders are gone: a backup takes over; else whoever comes
- * back with what it held; else somebody who begins with nothing.
+ * Assigns partitions whose holders have died: a backup takes over; otherwise a node that returns with its copy;
+ * otherwise a node that begins empty.
  */
 export function withoutTheDead(table: RingTable, survivors: Survivors): TablePart[] {
   const { live, awaited } = survivors;
   const sessions = new Map(table.members.map(({ id, session }) => [id, session]));
   const isUp = (id: string): boolean => live.get(id)?.session === sessions.get(id);
-  /** Has what it held: it never went away, or it keeps it through a restart. */
+  /** Still has its copies: it never went away, or they survive a restart. */
   const holds = (id: string): boolean => isUp(id) || live.get(id)?.durable === true;
   const loads = new Map<string, number>();
   const count = (id: string): void => void loads.set(id, (loads.get(id) ?? 0) + 1);
@@ -63,7 +63,7 @@ export function withoutTheDead(table: RingTable, survivors: Survivors): TablePar
     if (awaited.has(owner) || part.backups.some((id) => awaited.has(id) && !live.has(id))) {
       return { ...part, next: undefined };
     }
-    // Its own node first, should it be back without what it held: others would have nothing either.
+    // Its former node first, even if it returned without its copy: the others have none either.
     const heir = live.has(owner) && live.get(owner)?.weight !== 0 ? owner : undefined;
     if (heir !== undefined) count(heir);
     return { owner: heir, backups: [], epoch, next: undefined, recovery: "none", lost: true };

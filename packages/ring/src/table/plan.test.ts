@@ -25,7 +25,7 @@ function plan(table: RingTable, members: readonly LiveMember[], facts: Facts = {
   return planTable(table, { members, awaited: new Set(), maxMoves: 4, ...facts });
 }
 
-/** Owners have found what there was to find, moves are done, and backups have caught up, until all is quiet. */
+/** Plans until nothing changes: owners have recovered, moves are done, and backups are complete. */
 function settle(table: RingTable, members: readonly LiveMember[], facts: Facts = {}): RingTable {
   let current = plan(table, members, facts);
   for (let round = 0; round < 500; round++) {
@@ -62,7 +62,7 @@ const names = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,6}$/), { minLength: 1, 
 const partitions = fc.integer({ min: 1, max: 130 });
 
 describe("the plan", () => {
-  it("gives no node more than its share, rounded up, nor less than it, rounded down", () => {
+  it("gives each node its share, rounded up or down", () => {
     fc.assert(
       fc.property(names, partitions, (ids, count) => {
         const table = settle(
@@ -79,7 +79,7 @@ describe("the plan", () => {
     );
   });
 
-  it("moves, when a node joins, only what the newcomer is due", () => {
+  it("moves only the newcomer's share when a node joins", () => {
     fc.assert(
       fc.property(names, partitions, (ids, count) => {
         const before = settle(
@@ -95,7 +95,7 @@ describe("the plan", () => {
     );
   });
 
-  it("moves, when a node leaves, only what it had", () => {
+  it("moves only the leaver's partitions when a node leaves", () => {
     fc.assert(
       fc.property(names, partitions, (ids, count) => {
         fc.pre(ids.length > 1);
@@ -111,7 +111,7 @@ describe("the plan", () => {
     );
   });
 
-  it("is the same whatever the order in which a node knows the members", () => {
+  it("does not depend on the order of the members", () => {
     fc.assert(
       fc.property(names, partitions, fc.integer(), (ids, count, seed) => {
         const half = ids.slice(0, Math.ceil(ids.length / 2)).map((id) => member(id));
@@ -126,7 +126,7 @@ describe("the plan", () => {
     );
   });
 
-  it("comes to rest after any series of joins, crashes and returns, with every part owned", () => {
+  it("settles after any series of joins, crashes and returns, with an owner for every partition", () => {
     const step = fc.record({
       id: fc.constantFrom("a", "b", "c", "d", "e"),
       up: fc.boolean(),
@@ -154,7 +154,7 @@ describe("the plan", () => {
     );
   });
 
-  it("lets no more partitions move at once, to or from a node, than it was told", () => {
+  it("limits the moves from and to each node", () => {
     const before = settle(emptyTable(64), [member("a"), member("b")]);
     const during = plan(before, [member("a"), member("b"), member("c")], { maxMoves: 3 });
     const moving = during.parts.filter(({ next }) => next !== undefined);
@@ -162,7 +162,7 @@ describe("the plan", () => {
     expect(during.parts.map(({ owner }) => owner)).toEqual(before.parts.map(({ owner }) => owner));
   });
 
-  it("promotes a backup with a new epoch when an owner dies, and loses nothing", () => {
+  it("promotes a backup under a new epoch when an owner dies, without loss", () => {
     const before = settle(emptyTable(64), [member("a"), member("b"), member("c")]);
     const after = plan(before, [member("b"), member("c")]);
     for (const [number, part] of after.parts.entries()) {
@@ -174,7 +174,7 @@ describe("the plan", () => {
     }
   });
 
-  it("takes a member that came back under another session for one that died", () => {
+  it("treats a member with a new session as one that died", () => {
     const before = settle(emptyTable(8), [member("a"), member("b")]);
     const after = plan(before, [member("a", { session: "a2" }), member("b")]);
     for (const [number, part] of after.parts.entries()) {
@@ -183,7 +183,7 @@ describe("the plan", () => {
     }
   });
 
-  it("says so when nobody is left who held a partition, and gives it back to its node first", () => {
+  it("marks a partition without a holder as lost, and gives it to its former node first", () => {
     const before = settle(emptyTable(8, 1), [member("a"), member("b")]);
     const restarted = plan(before, [member("a", { session: "a2" }), member("b")]);
     for (const [number, part] of restarted.parts.entries()) {
@@ -197,7 +197,7 @@ describe("the plan", () => {
     }
   });
 
-  it("keeps partitions for a member that is awaited, and gives them back with what it kept", () => {
+  it("keeps partitions for an awaited member, and returns them with its data", () => {
     const before = settle(emptyTable(8, 1), [member("a"), member("b")]);
     const awaited = new Set(["a"]);
     const waiting = plan(before, [member("b")], { awaited });
@@ -211,7 +211,7 @@ describe("the plan", () => {
     expect(never.parts.filter(({ lost }) => lost)).toHaveLength(4);
   });
 
-  it("returns the very table when nothing has to change", () => {
+  it("returns the same object when nothing has to change", () => {
     const members = [member("a"), member("b")];
     const table = settle(emptyTable(16), members);
     expect(plan(table, members)).toBe(table);
@@ -219,7 +219,7 @@ describe("the plan", () => {
 });
 
 describe("the backups", () => {
-  it("lie in another zone where there is one, and are spread evenly", () => {
+  it("are placed in another zone where there is one, and spread evenly", () => {
     const members = ["a", "b", "c", "d"].map((id, at) => member(id, { zone: `z${at % 2}` }));
     const table = settle(emptyTable(64), members);
     const counts = new Map<string, number>();
@@ -234,7 +234,7 @@ describe("the backups", () => {
     for (const count of counts.values()) expect(count).toBeLessThanOrEqual(17);
   });
 
-  it("are as many as nodes allow", () => {
+  it("are as many as the number of nodes allows", () => {
     expect(settle(emptyTable(4, 3), [member("a")]).parts[0]?.backups).toEqual([]);
     expect(settle(emptyTable(4, 3), [member("a"), member("b")]).parts[0]?.backups).toHaveLength(1);
     const four = ["a", "b", "c", "d"].map((id) => member(id));

@@ -7,16 +7,15 @@ import { dueShares } from "./shares.ts";
 export interface PlanOptions {
   readonly members: readonly LiveMember[];
   readonly awaited: ReadonlySet<string>;
-  /** How many partitions a node may be giving, and how many it may be taking, at the same time. */
+  /** Partitions that a node may hand over, and may receive, at the same time. */
   readonly maxMoves: number;
 }
 
 /**
- * The table that follows from `table` when exactly these members live. Depends on nothing else, so
- * whichever node computes it finds the same; the epoch is left for the writer to raise. The same object
- * comes back when nothing has to change.
+ * Plans the table for exactly these living members. Depends on nothing else, so that every node computes the same;
+ * the writer increments the epoch. Returns the same object when nothing has to change.
  *
- * Owners stay where they can; shares are exact; what moves is the least that makes them so.
+ * Owners stay where possible, shares are exact, and the number of moves is minimal.
  */
 export function planTable(table: RingTable, options: PlanOptions): RingTable {
   const { awaited, maxMoves } = options;
@@ -25,7 +24,7 @@ export function planTable(table: RingTable, options: PlanOptions): RingTable {
   const targets = balance(surviving, live);
   const parts = withMoves(surviving, { targets, maxMoves });
   const members = membersOf(table, { live, awaited, parts });
-  // Most parts are the very same objects, which need no closer look.
+  // Most parts are identical objects.
   const isSame =
     parts.every((part, number) => isSamePart(part, table.parts[number])) &&
     isDeepStrictEqual(members, table.members);
@@ -36,7 +35,7 @@ function isSamePart(part: TablePart, before: TablePart | undefined): boolean {
   return part === before || isDeepStrictEqual(part, before);
 }
 
-/** Those who live, and those whose partitions wait for them. */
+/** The living members, and those whose partitions wait for their return. */
 function membersOf(
   table: RingTable,
   options: Survivors & { readonly parts: readonly TablePart[] },
@@ -58,13 +57,13 @@ function membersOf(
   return members.sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
-/** Who is to own each part in the end. */
+/** The intended owner of each partition. */
 function balance(
   parts: readonly TablePart[],
   live: ReadonlyMap<string, LiveMember>,
 ): readonly (string | undefined)[] {
   const takers = [...live.values()].filter(({ weight }) => weight > 0);
-  /** Waits for somebody who is away; nobody else may have it. */
+  /** True when a partition waits for its absent owner, and no other node may own it. */
   const isWaiting = ({ owner }: TablePart): boolean => owner !== undefined && !live.has(owner);
   const targets = parts.map((part) => part.next ?? part.owner);
   if (takers.length === 0) return targets;
@@ -86,7 +85,7 @@ function balance(
         .filter(({ part, from }) => !isWaiting(part) && surplusOf(from) > 0);
       const moved = leastBy(movable, ({ part, number, from }) => [
         from === undefined ? 0 : 1,
-        // To undo a move that has not happened yet is cheapest, then one to where the data is already.
+        // Cancelling a planned move is cheapest, then a move to a node that has a copy.
         part.owner === taker ? 0 : 1,
         live.get(from ?? "")?.weight === 0 ? 0 : 1,
         part.recovery === "everyone" ? 0 : 1,
@@ -104,7 +103,7 @@ function balance(
   return targets;
 }
 
-/** Semaphore targets into owners where nobody serves yet, and into planned moves, a few at a time, elsewhere. */
+/** Makes the intended nodes owners where no node serves yet; elsewhere plans moves, a few at a time. */
 function withMoves(
   parts: readonly TablePart[],
   options: { readonly targets: readonly (string | undefined)[]; readonly maxMoves: number },

@@ -1,6 +1,6 @@
 /**
- * How well a node suits a partition: a number that all nodes compute alike and that looks random.
- * It decides where nothing else does, so that no node is always the first in line.
+ * The rendezvous score of a node for a partition: a pseudo-random number that all nodes compute alike. It breaks
+ * ties, so that no node is always preferred.
  */
 export function affinity(id: string, partition: number): number {
   // FNV-1a over the text, then the finaliser of murmur3, which spreads the last bits.
@@ -13,7 +13,7 @@ export function affinity(id: string, partition: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Orders by the first of the keys that differs, ascending. */
+/** Compares lists of sort keys, ascending by the first that differs. */
 function compareKeys(
   left: readonly (number | string)[],
   right: readonly (number | string)[],
@@ -26,7 +26,7 @@ function compareKeys(
   return 0;
 }
 
-/** The candidate whose keys come first; undefined when there is none. */
+/** The candidate with the smallest sort keys; undefined when there is none. */
 export function leastBy<Candidate>(
   candidates: Iterable<Candidate>,
   keysOf: (candidate: Candidate) => readonly (number | string)[],

@@ -1,45 +1,45 @@
-/** A process that takes part, as the table knows it. */
+/** A member of the ring, as the table lists it. */
 export interface TableMember {
   readonly id: string;
-  /** Another one after each start and each time it was declared dead: what it held before is not its own. */
+  /** Changes with each start and each time the node was declared dead: partitions of an earlier session are not its own. */
   readonly session: string;
-  /** Where the link to it leads. */
+  /** Its address on the link. */
   readonly address: string;
   readonly zone: string;
-  /** Its share beside those of others. 0: it takes no partitions, and gives those it has away. */
+  /** Its relative share of partitions. With 0 it receives none, and hands over those it has. */
   readonly weight: number;
-  /** False while it is away and the partitions it owned wait for its return. */
+  /** False while it is absent and its partitions wait for its return. */
   readonly present: boolean;
 }
 
 /**
- * What the next owner does before it serves.
- * `backups`: the owner died; one of several backups may know more than the others.
- * `everyone`: the table was lost, or is new; any node may hold what is to be found again.
+ * Which nodes a new owner asks for data before it serves. `none`: it has the data.
+ * `backups`: the owner died, and one of several backups may be ahead of the others.
+ * `everyone`: the table was lost, or is new; any node may hold the data.
  */
 export type Recovery = "none" | "backups" | "everyone";
 
 export interface TablePart {
-  /** Undefined while nobody could own it. */
+  /** Undefined while no node can own it. */
   readonly owner: string | undefined;
-  /** May take over. Among them enough hold every acknowledged write: all where `ack` is `all` or there is but one. */
+  /** The nodes that may take over. At least one of them holds each acknowledged write; all do with `ack: "all"`. */
   readonly backups: readonly string[];
-  /** Goes up with each change of the owner; orders writes and fences off owners of before. */
+  /** Increases with each change of the owner; orders writes and fences earlier owners. */
   readonly epoch: number;
-  /** Who is to own it next, in a planned move. */
+  /** The next owner, during a planned move. */
   readonly next: string | undefined;
   readonly recovery: Recovery;
-  /** Whether the owner of this epoch began without what the last one held. */
+  /** Whether the owner of this epoch began without the data of the previous one. */
   readonly lost: boolean;
 }
 
-/** Who owns what: the one record on which all nodes agree, written by compare-and-set only. */
+/** The assignment of partitions to nodes: one record on which all nodes agree, written by compare-and-set. */
 export interface RingTable {
-  /** Names the history that this table belongs to; another one after the bucket was lost. */
+  /** Identifies the history of this table: changes when the bucket was lost. */
   readonly incarnation: string;
-  /** Goes up by one with each write. */
+  /** Increases by one with each write. */
   readonly epoch: number;
-  /** Copies that are wanted of each partition, the owner's included. */
+  /** Intended number of copies of each partition, including the owner's. */
   readonly replicas: number;
   /** By id, ascending. */
   readonly members: readonly TableMember[];
@@ -47,7 +47,7 @@ export interface RingTable {
   readonly parts: readonly TablePart[];
 }
 
-/** A partition that nobody has owned yet. */
+/** A partition that has never had an owner. */
 export const unownedPart: TablePart = {
   owner: undefined,
   backups: [],
@@ -57,7 +57,7 @@ export const unownedPart: TablePart = {
   lost: false,
 };
 
-/** The member of that id, present or not. */
+/** The member with this id, present or not. */
 export function memberOf(
   table: RingTable | undefined,
   id: string | undefined,

@@ -1,15 +1,15 @@
 import { affinity, leastBy } from "./rendezvous.ts";
 
-/** Who wants how many partitions. */
+/** A node with its weight and its current number of partitions. */
 export interface ShareHolder {
   readonly id: string;
   readonly weight: number;
 }
 
 /**
- * How many of `total` partitions each node is due: its weight's part of them, rounded down, and one more
- * for as many nodes as are needed to place all. Those who have more already come first for the one more,
- * so that fewer partitions move.
+ * The number of partitions, of `total`, for each node: proportional to its weight, rounded down, and one more for
+ * as many nodes as are needed to place all. Nodes that have more already get the extra one first, so that fewer
+ * partitions move.
  */
 export function dueShares(
   total: number,

@@ -25,7 +25,7 @@ function spoilt(change: (record: Record<string, unknown>) => void): Uint8Array {
 }
 
 describe("the table's format", () => {
-  it("comes back as it was", () => {
+  it("decodes to the encoded table", () => {
     expect(decodeTable(encodeTable(table))).toEqual(table);
   });
 
@@ -82,7 +82,7 @@ describe("the table's format", () => {
     );
   });
 
-  it("refuses whatever is no table, with a typed error", () => {
+  it("throws a typed error for anything that is not a table", () => {
     const anything = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       fc.json().map((text) => new Uint8Array(Buffer.from(text))),
@@ -96,7 +96,7 @@ describe("the table's format", () => {
     );
   });
 
-  it("reads and writes nothing that is too large", () => {
+  it("rejects tables that are too large, in both directions", () => {
     const bytes = new Uint8Array(tableLimits.maxTableBytes + 1);
     expect(() => decodeTable(bytes)).toThrow(expect.objectContaining({ code: "FRAME_TOO_LARGE" }));
     const backups = Array.from({ length: 600_000 }, () => "a");

@@ -4,8 +4,8 @@ import type { Recovery, RingTable, TableMember, TablePart } from "./ring-table.t
 import { tableLimits } from "./table-limits.ts";
 
 /*
- * JSON, so that people can read it with the tools of NATS. A part is a list of
- * [owner, backups, epoch, next, flags]; nodes are named by their place among the members, -1 is nobody.
+ * JSON, so that the tools of NATS can show it. A partition is a list of [owner, backups, epoch, next, flags]; nodes
+ * are given by their index among the members, -1 for none.
  */
 
 const version = 1;
@@ -18,7 +18,7 @@ export function encodeTable(table: RingTable): Uint8Array {
     if (id === undefined) return -1;
     const found = placeOf.get(id);
     if (found === undefined) {
-      throw new ParsecError("INVALID_ARGUMENT", `the table names ${id}, who is no member`);
+      throw new ParsecError("INVALID_ARGUMENT", `the table names ${id}, which is not a member`);
     }
     return found;
   };
@@ -33,19 +33,19 @@ export function encodeTable(table: RingTable): Uint8Array {
   const record = { v: version, incarnation, epoch, partitions: parts.length, replicas };
   const bytes = Buffer.from(JSON.stringify({ ...record, members, parts }));
   if (bytes.length > tableLimits.maxTableBytes) {
-    const message = `the table has ${bytes.length} bytes, and ${tableLimits.maxTableBytes} is the limit: use fewer partitions`;
+    const message = `the table must be at most ${tableLimits.maxTableBytes} bytes, got ${bytes.length}: use fewer partitions`;
     throw new ParsecError("FRAME_TOO_LARGE", message);
   }
   return bytes;
 }
 
-/** Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE` for anything but a sound table of this version. */
+/** Decodes a table. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE` unless it is valid and of this version. */
 export function decodeTable(bytes: Uint8Array): RingTable {
   const what = "the ring's table";
   const fields = parseRecord(bytes, { what, maxBytes: tableLimits.maxTableBytes });
   const written = fields.integer("v", {});
   if (written !== version) {
-    const message = `${what} has format ${written}, and this version reads ${version} only`;
+    const message = `${what} has format ${written}; this version supports ${version} only`;
     throw new ParsecError("MALFORMED_FRAME", message);
   }
   const partitions = fields.integer("partitions", { min: 1, max: tableLimits.maxPartitions });
@@ -95,7 +95,7 @@ function decodePart(
   if (!Array.isArray(given) || given.length !== 5) throw malformed(what, given, "a list of 5");
   const idAt = (place: unknown): string => {
     const member = typeof place === "number" ? members[place] : undefined;
-    if (member === undefined) throw malformed(what, place, "the place of a member");
+    if (member === undefined) throw malformed(what, place, "the index of a member");
     return member.id;
   };
   const maybeAt = (place: unknown): string | undefined => (place === -1 ? undefined : idAt(place));

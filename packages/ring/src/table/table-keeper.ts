@@ -8,8 +8,8 @@ import { decodeTable, encodeTable } from "./table-codec.ts";
 export const tableKey = "table";
 
 /**
- * A change of the table: what it becomes; the same object when it is so already; undefined when it cannot
- * be any more. May be asked several times, with newer tables.
+ * A change of the table: returns the new table; the same object when nothing has to change; undefined when the
+ * change is no longer possible. May be called several times, with newer tables.
  */
 export type TableChange = (table: RingTable) => RingTable | undefined;
 
@@ -19,13 +19,13 @@ export interface TableKeeperOptions {
   readonly partitions: number;
   readonly replicas: number;
   readonly writeTimeoutMs: number;
-  /** Whether this node may write at the moment. */
+  /** Whether this node may write at this moment. */
   readonly mayWrite: () => boolean;
-  /** What follows from a table and the living members. */
+  /** Plans the table for the living members. */
   readonly plan: (table: RingTable) => RingTable;
-  /** There is another table than before. `isNew`: of another incarnation, or the first this node sees. */
+  /** Called with each new table. `isNew`: of another incarnation, or the first that this node sees. */
   readonly onTable: (table: RingTable, isNew: boolean) => void;
-  /** There is no table any more that can be trusted. */
+  /** Called when the table was deleted. */
   readonly onMissing: () => void;
   readonly onError: (error: ParsecError) => void;
 }
@@ -35,13 +35,13 @@ interface Proposal {
   readonly settle: (written: boolean) => void;
 }
 
-/** This node's view of the table, and the one way to write it: all changes of a turn in one compare-and-set. */
+/** Keeps this node's view of the table, and writes it: all changes of one turn of the event loop in one compare-and-set. */
 export class TableKeeper {
   readonly #options: TableKeeperOptions;
   readonly #proposals: Set<Proposal> = new Set();
   readonly #awaitingView: Set<() => void> = new Set();
   #table: RingTable | undefined = undefined;
-  /** The last one there was, should the storage lose it. */
+  /** The last known table, for the case that the storage loses it. */
   #remembered: RingTable | undefined = undefined;
   #revision = 0;
   #known = false;
@@ -57,7 +57,7 @@ export class TableKeeper {
     return this.#table;
   }
 
-  /** Everything was read anew; `entry` is what stands under the table's key. */
+  /** All entries were read again; `entry` is the table's. */
   read(entry: CoordinatorEntry | undefined, isSameStore: boolean): void {
     const goesBack = (entry?.revision ?? 0) < this.#revision;
     this.#known = true;
@@ -77,14 +77,14 @@ export class TableKeeper {
     this.#viewChanged();
   }
 
-  /** Nothing is known until the next read. */
+  /** The connection was lost: the table is unknown until the next read. */
   lost(): void {
     this.#known = false;
   }
 
   /**
-   * Resolves with whether it came true, be it by this node's own write or another's. Waits as long as it
-   * takes. What can wait for `delayMs` goes along with others: each write is one that somebody else may lose.
+   * Proposes a change; resolves with whether it took effect, by a write of this node or of another. There is no time
+   * limit. A change that can wait for `delayMs` shares a write with others, since writes of several nodes conflict.
    */
   propose(change: TableChange, delayMs = 0): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
@@ -102,14 +102,14 @@ export class TableKeeper {
     });
   }
 
-  /** Tries to write what is proposed, such as after this node may write again. */
+  /** Tries to write the proposed changes, such as when this node may write again. */
   kick(): void {
     if (this.#running || this.#closed) return;
     this.#running = true;
     setImmediate(() => {
       void this.#run().finally(() => {
         this.#running = false;
-        // Whoever was told of a success may have proposed something new before this line was reached.
+        // A caller that was told of success may have proposed a new change before this line was reached.
         if (this.#mayRun) this.kick();
       });
     });
@@ -147,7 +147,7 @@ export class TableKeeper {
     }
   }
 
-  /** Whether it was written by this very attempt. */
+  /** Resolves with whether this attempt wrote the table. */
   async #write(table: RingTable): Promise<boolean> {
     const { coordinator, writeTimeoutMs } = this.#options;
     const based = this.#revision;
@@ -162,7 +162,7 @@ export class TableKeeper {
       }
       return true;
     } catch (error) {
-      // Written by another, or perhaps by us: either way the next view says how it stands.
+      // Written by another node, or perhaps by this one: the next read shows which.
       if (!(error instanceof WriteConflict)) this.#failed(error);
       if (this.#revision === based) await this.#nextView();
       return false;
@@ -177,7 +177,7 @@ export class TableKeeper {
     );
   }
 
-  /** Resolves with the next view, which is asked for when it does not come by itself. */
+  /** Resolves with the next table, which is read when it does not arrive by itself. */
   #nextView(): Promise<void> {
     const { clock, coordinator, writeTimeoutMs } = this.#options;
     return new Promise((resolve) => {
@@ -206,10 +206,10 @@ export class TableKeeper {
     try {
       const table = decodeTable(entry.value);
       if (table.parts.length === this.#options.partitions) return table;
-      const message = `the ring has ${table.parts.length} partitions, and this node was told ${this.#options.partitions}`;
+      const message = `partitions must be ${table.parts.length}, as in the ring's table, got ${this.#options.partitions}`;
       throw new ParsecError("INVALID_ARGUMENT", message);
     } catch (error) {
-      // Not to be overwritten: a person has to look.
+      // Not overwritten: an operator has to decide.
       this.#known = false;
       this.#options.onError(error as ParsecError);
       return undefined;
@@ -227,7 +227,7 @@ export class TableKeeper {
     this.#options.onTable(table, before?.incarnation !== table.incarnation);
   }
 
-  /** The first table, or the one that follows a loss: what was known of owners may help to find what they hold. */
+  /** Creates the first table, or the one after a loss, which keeps the last known owners to find their data. */
   #fresh(): RingTable {
     const { partitions, replicas } = this.#options;
     const incarnation = randomBytes(8).toString("hex");

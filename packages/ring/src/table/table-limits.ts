@@ -1,4 +1,4 @@
-/** Bounds of everything that is written to or read from the coordinator. */
+/** Limits of all records that are written to or read from the coordinator. */
 export const tableLimits = {
   maxPartitions: 4096,
   maxReplicas: 8,

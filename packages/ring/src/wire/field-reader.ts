@@ -1,6 +1,6 @@
 import { ParsecError } from "@parsec/core";
 
-/** Takes fields from bytes that another node sent. Throws `MALFORMED_FRAME` for whatever does not fit. */
+/** Reads fields from bytes of another node, and checks each. Throws `MALFORMED_FRAME`. */
 export class FieldReader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -24,18 +24,21 @@ export class FieldReader {
   count(): number {
     const value = this.#bytes.readDoubleLE(this.#take(8));
     if (Number.isSafeInteger(value) && value >= 0) return value;
-    throw new ParsecError("MALFORMED_FRAME", "a count is no whole number");
+    throw new ParsecError("MALFORMED_FRAME", "a count is not a whole number");
   }
 
   text(maxBytes: number): string {
     return this.bytes(maxBytes).toString("utf8");
   }
 
-  /** A view of the bytes that were received. */
+  /** Reads length and bytes. Returns a view of the received message. */
   bytes(maxBytes: number): Buffer {
     const length = this.u32();
     if (length > maxBytes) {
-      throw new ParsecError("FRAME_TOO_LARGE", `a field of ${length} bytes, ${maxBytes} allowed`);
+      throw new ParsecError(
+        "FRAME_TOO_LARGE",
+        `a field must be at most ${maxBytes} bytes, got ${length}`,
+      );
     }
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
@@ -45,14 +48,15 @@ export class FieldReader {
     return this.#bytes.subarray(this.#take(this.left));
   }
 
-  /** Throws unless everything was taken. */
+  /** Throws unless all bytes were read. */
   end(): void {
-    if (this.left > 0) throw new ParsecError("MALFORMED_FRAME", "bytes are left over");
+    if (this.left > 0)
+      throw new ParsecError("MALFORMED_FRAME", "bytes follow the end of the message");
   }
 
   #take(count: number): number {
     const at = this.#at;
-    if (count > this.left) throw new ParsecError("MALFORMED_FRAME", "the message is cut short");
+    if (count > this.left) throw new ParsecError("MALFORMED_FRAME", "the message is truncated");
     this.#at += count;
     return at;
   }

@@ -1,4 +1,4 @@
-/** Puts fields into a buffer that grows as it must. */
+/** Writes fields into a buffer that grows as needed. */
 export class FieldWriter {
   #bytes: Buffer;
   #length = 0;
@@ -17,7 +17,7 @@ export class FieldWriter {
     return this;
   }
 
-  /** A whole number up to 2^53. */
+  /** Writes a whole number up to 2^53. */
   count(value: number): this {
     this.#bytes.writeDoubleLE(value, this.#take(8));
     return this;
@@ -35,7 +35,7 @@ export class FieldWriter {
     return this.rest(value);
   }
 
-  /** Bytes up to the end, without their length. */
+  /** Writes the last bytes of a message, without their length. */
   rest(value: Uint8Array): this {
     this.#bytes.set(value, this.#take(value.length));
     return this;

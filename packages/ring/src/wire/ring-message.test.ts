@@ -8,13 +8,13 @@ import { decodeAnswer, encodeAnswer, readHead, writeHead } from "./ring-message.
 const head = { kind: "call", incarnation: "i", epoch: 7, partition: 3, partEpoch: 2 } as const;
 
 describe("requests between nodes", () => {
-  it("carry what the asker goes by", () => {
+  it("carry the sender's table and partition", () => {
     const reader = new FieldReader(writeHead(head).finish());
     expect(readHead(reader)).toEqual(head);
     expect(reader.left).toBe(0);
   });
 
-  it("are refused with a typed error when they cannot be read", () => {
+  it("throw a typed error when they are malformed", () => {
     const readers = [
       (bytes: Uint8Array) => readHead(new FieldReader(bytes)),
       (bytes: Uint8Array) => decodeAnswer(bytes),
@@ -38,7 +38,7 @@ describe("requests between nodes", () => {
     );
   });
 
-  it("bring the answer, the refusal or the error back", () => {
+  it("return the answer, the refusal or the error", () => {
     const done = decodeAnswer(encodeAnswer({ outcome: "done", body: Buffer.from("x") }));
     expect(done).toEqual({ outcome: "done", body: Buffer.from("x") });
     const refused = { outcome: "refused", refusal: "stale-epoch", epoch: 9 } as const;

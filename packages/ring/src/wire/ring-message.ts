@@ -11,7 +11,7 @@ import { FieldWriter } from "./field-writer.ts";
  * Numbers are little-endian; a count is a whole number in a double.
  */
 
-/** What one node asks of another. */
+/** The kinds of requests between nodes. */
 export type RequestKind =
   | "call"
   | "write"
@@ -31,7 +31,7 @@ const kinds: readonly RequestKind[] = [
   "send-copy",
 ];
 
-/** What each request says about the table that the asker goes by. */
+/** The head of each request: which partition it is about, and under which table it was sent. */
 export interface RequestHead {
   readonly kind: RequestKind;
   readonly incarnation: string;
@@ -51,7 +51,7 @@ export function writeHead(head: RequestHead, expectedBytes?: number): FieldWrite
 
 export function readHead(reader: FieldReader): RequestHead {
   const kind = kinds[reader.u8()];
-  if (kind === undefined) throw new ParsecError("MALFORMED_FRAME", "an unknown kind of request");
+  if (kind === undefined) throw new ParsecError("MALFORMED_FRAME", "unknown kind of request");
   return {
     kind,
     incarnation: reader.text(tableLimits.maxNameBytes),
@@ -62,9 +62,9 @@ export function readHead(reader: FieldReader): RequestHead {
 }
 
 /**
- * Why a node did not do what was asked, with nothing done.
- * `not-owner`: it does not own the partition. `stale-epoch`: it did, or will, under another epoch.
- * `not-ready`: it owns it, and does not serve yet or any more.
+ * Why a node did not execute a request.
+ * `not-owner`: it does not own the partition. `stale-epoch`: the request is of another epoch than its ownership.
+ * `not-ready`: it owns the partition, but does not serve it at this moment.
  */
 export type Refusal = "not-owner" | "stale-epoch" | "not-ready";
 
@@ -95,17 +95,17 @@ export function encodeAnswer(answer: Answer): Uint8Array {
     .finish();
 }
 
-/** Throws `MALFORMED_FRAME`. */
+/** Decodes an answer. Throws `MALFORMED_FRAME`. */
 export function decodeAnswer(bytes: Uint8Array): Answer {
   const reader = new FieldReader(bytes);
   const outcome = reader.u8();
   if (outcome === 0) return { outcome: "done", body: reader.rest() };
   if (outcome === 1) {
     const refusal = refusals[reader.u8()];
-    if (refusal === undefined) throw new ParsecError("MALFORMED_FRAME", "an unknown refusal");
+    if (refusal === undefined) throw new ParsecError("MALFORMED_FRAME", "unknown refusal");
     return { outcome: "refused", refusal, epoch: reader.count() };
   }
-  if (outcome !== 2) throw new ParsecError("MALFORMED_FRAME", "an unknown kind of answer");
+  if (outcome !== 2) throw new ParsecError("MALFORMED_FRAME", "unknown kind of answer");
   const code = reader.text(64);
   const message = reader.text(maxMessageBytes);
   return { outcome: "failed", error: new ParsecError(knownCode(code), message) };

@@ -1,10 +1,10 @@
 import { createRing, type RingOptions } from "../../src/index.ts";
 import { createMapState } from "../map-state.ts";
 
-/** What the test asks of a node's process. */
+/** A request of the test to a node's process. */
 export type NodeCommand = "leave" | "state";
 
-/** An answer of a node, with what the checker has to know. */
+/** An answer of a node, with the facts that the checker needs. */
 export interface Served {
   readonly value: string;
   readonly node: string;
