@@ -26,6 +26,8 @@ export {
   createTokenHandler,
   type TokenHandler,
   type TokenHandlerOptions,
+  type TokenHandlerRequest,
+  type TokenHandlerResponse,
 } from "./http/token-handler.ts";
 export { createDerivedKeySource, type DerivedKeySourceOptions } from "./keys/derived-key-source.ts";
 // For who brings keys of another kind.

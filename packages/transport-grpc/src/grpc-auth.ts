@@ -1,5 +1,11 @@
-import { createHash, createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
-import { createSignatureCheck, createStamper, type Stamp, secretKey } from "@parsec/core/transport";
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  timingSafeEqual,
+} from "node:crypto";
+import { createSignatureCheck, createStamper, type Stamp } from "@parsec/core/transport";
 
 /*
  * authorization: Parsec-HMAC-SHA256 <ms since 1970>.<session>.<number>.<digest>.<mac>
@@ -55,6 +61,10 @@ interface SignedParts extends Stamp {
   readonly path: string;
 }
 
+function toKey(secret: string): KeyObject {
+  return createSecretKey(secret, "utf8");
+}
+
 function macOf(key: KeyObject, parts: SignedParts): Buffer {
   const { signedAt, session, number, digest, receiver, path } = parts;
   return createHmac("sha256", key)
@@ -75,7 +85,7 @@ export function createCallSigner(options: {
   readonly wallNow: () => number;
 }): CallSigner {
   const { receiver, wallNow } = options;
-  const key = secretKey(options.secret);
+  const key = toKey(options.secret);
   const nextStamp = createStamper(wallNow);
   return (path, message = noMessage) => {
     const stamp = nextStamp();
@@ -105,8 +115,8 @@ export function createCallVerifier(options: {
   readonly windowMs: number;
   readonly wallNow: () => number;
 }): CallVerifier {
-  const { receiver } = options;
-  const check = createSignatureCheck(options);
+  const { receiver, secrets, windowMs, wallNow } = options;
+  const check = createSignatureCheck({ keys: secrets.map(toKey), windowMs, wallNow });
   return (path, authorization) => {
     if (authorization === undefined) return "the call is not signed";
     const match = header.exec(authorization);

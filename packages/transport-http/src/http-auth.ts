@@ -1,5 +1,5 @@
-import { createHmac, type KeyObject } from "node:crypto";
-import { createSignatureCheck, createStamper, type Stamp, secretKey } from "@parsec/core/transport";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { createSignatureCheck, createStamper, type Stamp } from "@parsec/core/transport";
 
 /*
  * Authorization: Parsec-HMAC-SHA256 <ms since 1970>.<session>.<number>.<mac>
@@ -24,6 +24,10 @@ export interface SignatureClaim extends Stamp {
   readonly mac: Buffer;
 }
 
+function toKey(secret: string): KeyObject {
+  return createSecretKey(secret, "utf8");
+}
+
 function macOf(key: KeyObject, receiver: string, signed: Stamp & SignedParts): Buffer {
   const { signedAt, session, number, method, target, body } = signed;
   const hmac = createHmac("sha256", key);
@@ -42,7 +46,7 @@ export function createRequestSigner(options: {
   readonly wallNow: () => number;
 }): RequestSigner {
   const { receiver, wallNow } = options;
-  const key = secretKey(options.secret);
+  const key = toKey(options.secret);
   const nextStamp = createStamper(wallNow);
   return (parts) => {
     const stamp = nextStamp();
@@ -65,8 +69,8 @@ export function createSignatureVerifier(options: {
   readonly windowMs: number;
   readonly wallNow: () => number;
 }): SignatureVerifier {
-  const { receiver } = options;
-  const check = createSignatureCheck(options);
+  const { receiver, secrets, windowMs, wallNow } = options;
+  const check = createSignatureCheck({ keys: secrets.map(toKey), windowMs, wallNow });
   return {
     claim(authorization) {
       const match = header.exec(authorization ?? "");

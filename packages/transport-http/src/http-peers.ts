@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { PeerHost, PeerPicker } from "@parsec/core";
 import { createPeerSet, type ManagedPeer, warnIfUnprotected } from "@parsec/core/transport";
 import { checkHttpClient } from "./client/http-connections.ts";
@@ -34,7 +35,8 @@ export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
   return {
     ...peers,
     attach: (host: PeerHost) => handler.attach(host),
-    handler: (request, response, next) => handler.handle(request, response, next),
+    handler: (request, response, next) =>
+      handler.handle(request as IncomingMessage, response as ServerResponse, next),
     close() {
       closing ??= Promise.all([handler.close(), peers.close()]).then(() => {});
       return closing;

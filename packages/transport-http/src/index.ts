@@ -7,4 +7,8 @@ export type {
 export type { HttpPeers } from "./http-peers.ts";
 export { createHttpPeers } from "./http-peers.ts";
 export type { Dialect } from "./http-wire.ts";
-export type { HttpPeersHandler } from "./server/http-handler.ts";
+export type {
+  HttpPeersHandler,
+  HttpPeersRequest,
+  HttpPeersResponse,
+} from "./server/http-handler.ts";

@@ -1,5 +1,5 @@
-import { createHmac, type KeyObject } from "node:crypto";
-import { createSignatureCheck, type SignatureCheck, secretKey } from "@parsec/core/transport";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { createSignatureCheck, type SignatureCheck } from "@parsec/core/transport";
 import { headBytes, type Message, macBytes, stampBytes } from "./nats-wire.ts";
 
 /** Where a message goes, and where it wants its answer. Both are part of what is signed. */
@@ -13,6 +13,11 @@ const timestampAt = headBytes;
 const numberAt = headBytes + 8;
 const macAt = headBytes + 16;
 const bodyAt: number = headBytes + stampBytes;
+
+/** A secret as the key of a MAC. */
+export function toKey(secret: string): KeyObject {
+  return createSecretKey(secret, "utf8");
+}
 
 /** Covers the whole message but the MAC itself, and its two subjects. */
 function macOf(key: KeyObject, bytes: Buffer, addressed: Addressed): Buffer {
@@ -30,7 +35,7 @@ export class MessageSigner {
   #number = 0;
 
   constructor(options: { readonly secret: string; readonly wallNow: () => number }) {
-    this.#key = secretKey(options.secret);
+    this.#key = toKey(options.secret);
     this.#wallNow = options.wallNow;
   }
 
@@ -44,14 +49,15 @@ export class MessageSigner {
 
 /** Verifies messages signed with any of the secrets. */
 export class MessageVerifier {
-  readonly #check: SignatureCheck<number>;
+  readonly #check: SignatureCheck<KeyObject, number>;
 
   constructor(options: {
     readonly secrets: readonly string[];
     readonly windowMs: number;
     readonly wallNow: () => number;
   }) {
-    this.#check = createSignatureCheck(options);
+    const { secrets, windowMs, wallNow } = options;
+    this.#check = createSignatureCheck({ keys: secrets.map(toKey), windowMs, wallNow });
   }
 
   /**

@@ -1,13 +1,13 @@
-import { secretKey } from "@parsec/core/transport";
 import { expect, it } from "vitest";
+import { toKey } from "./nats-auth.ts";
 import { decodeRecord, encodeRecord } from "./nats-member-record.ts";
 
 const record = { id: "node 日本", session: 2 ** 40, beat: 7, placement: "slots" };
 const bucketKey = "c.n";
-const key = secretKey("the secret of all nodes");
+const key = toKey("the secret of all nodes");
 const wallNow = 1_700_000_000_000;
 const open = { bucketKey, keys: [], windowMs: 1000, wallNow };
-const sealed = { ...open, keys: [secretKey("a secret before that"), key] };
+const sealed = { ...open, keys: [toKey("a secret before that"), key] };
 
 it("is read back, and is JSON for people", () => {
   const bytes = encodeRecord(record, { bucketKey, key: undefined, wallNow });
@@ -21,7 +21,7 @@ it("is believed when it was signed with any of the keys, for this key of the buc
   expect(decodeRecord(bytes, open)).toEqual(record);
   const unauthenticated = expect.objectContaining({ code: "UNAUTHENTICATED" });
   expect(() => decodeRecord(bytes, { ...sealed, bucketKey: "c.m" })).toThrow(unauthenticated);
-  expect(() => decodeRecord(bytes, { ...sealed, keys: [secretKey("another secret")] })).toThrow(
+  expect(() => decodeRecord(bytes, { ...sealed, keys: [toKey("another secret")] })).toThrow(
     unauthenticated,
   );
   expect(() => decodeRecord(bytes, { ...sealed, wallNow: wallNow + 1001 })).toThrow("too long ago");

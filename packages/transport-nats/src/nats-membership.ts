@@ -1,7 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { ParsecError } from "@parsec/core";
-import { secretKey } from "@parsec/core/transport";
 import {
   type Bucket,
   type BucketEntry,
@@ -13,6 +12,7 @@ import {
   openBucket,
   withoutJetStream,
 } from "@parsec/nats";
+import { toKey } from "./nats-auth.ts";
 import { decodeRecord, encodeRecord, type MemberRecord } from "./nats-member-record.ts";
 import { Members } from "./nats-members.ts";
 import type { ResolvedMembership, ResolvedNatsOptions } from "./nats-options.ts";
@@ -85,7 +85,7 @@ export class NatsMembership {
     this.#options = options;
     this.#settings = parts.settings;
     this.#uplink = parts.uplink;
-    this.#keys = options.secrets.map(secretKey);
+    this.#keys = options.secrets.map(toKey);
     this.#ownKey = `${options.subjects.cluster}.${toToken(options.nodeId)}`;
     this.#onReady = parts.onReady;
     this.#onFailure = parts.onFailure;

@@ -18,13 +18,13 @@ const resolutions = [nodeNext, { module: "esnext", moduleResolution: "bundler" }
 
 /**
  * Compiles a program, and an import of every entry, by each way to resolve packages. Errors count where
- * they are ours: in the program or in the declarations of a package of this workspace.
+ * they are ours: in the program or in the declarations of a package of this workspace. Packages are
+ * compiled one at a time, because what one of them depends on may bring `@types/node` for all.
  *
- * @param {import("../consumer.mjs").ConsumerPlace} place
+ * @param {{ folder: string, packages: readonly { name: string, entries: readonly string[] }[], exec: import("../consumer.mjs").ConsumerPlace["exec"] }} place
  * @param {{ compiler: readonly string[], types: readonly string[], resolutions: readonly { module: string, moduleResolution: string }[] }} options
  */
 async function compile({ folder, packages, exec }, { compiler, types, resolutions }) {
-  // One at a time: what one package depends on may bring @types/node for all.
   for (const { name, entries } of packages) {
     const file = `${name.replace("/", "-").slice(1)}.ts`;
     const imports = entries.map((entry, index) => `export type * as n${index} from "${entry}";\n`);
@@ -74,8 +74,10 @@ export const typescript = {
   programs: ["typed.ts"],
   async run(place) {
     const compiler = ["node_modules/typescript/bin/tsc"];
-    await compile(place, { compiler, types: ["node"], resolutions });
-    await compile(place, { compiler, types: [], resolutions });
+    const entries = place.packages.flatMap((one) => one.entries);
+    const together = { ...place, packages: [{ name: "@parsec/all", entries }] };
+    await compile(together, { compiler, types: ["node"], resolutions });
+    await compile(place, { compiler, types: [], resolutions: [nodeNext] });
     // A CommonJS module of an application that TypeScript compiles.
     const { folder, exec } = place;
     await writeFile(

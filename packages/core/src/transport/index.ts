@@ -47,7 +47,7 @@ export type { AnswerSink, ServedFrame } from "./server/served-frame.ts";
 // Health and authentication, for peers that are asked without frames.
 
 export type { SignatureCheck, Stamp } from "./auth/signatures.ts";
-export { createSignatureCheck, createStamper, secretKey } from "./auth/signatures.ts";
+export { createSignatureCheck, createStamper } from "./auth/signatures.ts";
 export type { LivenessCheck } from "./health/liveness-check.ts";
 export { createLivenessCheck } from "./health/liveness-check.ts";
 export type { PeerHealth, PeerHealthChange, PeerHealthOptions } from "./health/peer-health.ts";
@@ -63,6 +63,7 @@ export { encodeCancellation, encodeInvalidations } from "./wire/invalidations.ts
 export { isErrorCode, requestKind } from "./wire/layout.ts";
 export type { FrameLimits } from "./wire/limits.ts";
 export { resolveFrameLimits } from "./wire/limits.ts";
+export type { NodeBuffer } from "./wire/node-buffer.ts";
 export type { ProtobufField } from "./wire/protobuf.ts";
 export { malformedMessage, readFields, wireTypes } from "./wire/protobuf.ts";
 export { readPeerTrace } from "./wire/trace-context.ts";

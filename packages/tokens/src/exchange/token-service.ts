@@ -13,6 +13,11 @@ import { OAuthError, toOAuthError } from "./oauth-error.ts";
 import { resolveTokenServiceOptions, type TokenServiceOptions } from "./token-service-options.ts";
 import { accessTokenType, type IssuedTokenType } from "./token-types.ts";
 
+// Empty, and merged with the interface of `@types/node` or the DOM: with neither, declarations still compile.
+declare global {
+  interface URLSearchParams {}
+}
+
 /** A request to the token endpoint. */
 export interface ExchangeRequest {
   /** The parsed body, repeated parameters included. */

@@ -15,10 +15,24 @@ export interface TokenHandlerOptions {
   readonly onExchange?: (event: ExchangeEvent) => void;
 }
 
+/** Part of an `IncomingMessage` of Node, which the handler needs in full: its type needs no `@types/node`. */
+export interface TokenHandlerRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly rawHeaders: readonly string[];
+}
+
+/** Part of the `ServerResponse` of Node that belongs to the request. */
+export interface TokenHandlerResponse {
+  readonly headersSent: boolean;
+  writeHead(status: number): unknown;
+  end(): unknown;
+}
+
 /** A plain Node listener; Express, Fastify and others take it as it is. */
 export type TokenHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: TokenHandlerRequest,
+  response: TokenHandlerResponse,
   next?: () => void,
 ) => void;
 
@@ -103,7 +117,9 @@ export function createTokenHandler(
     });
   }
 
-  return (request, response, next) => {
+  return (listened, answered, next) => {
+    const request = listened as IncomingMessage;
+    const response = answered as ServerResponse;
     const path = pathOf(request.url ?? "/");
     const route = routes.get(path);
     if (route === undefined) {

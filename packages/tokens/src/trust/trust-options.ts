@@ -3,6 +3,11 @@ import { checkHttpUrl, checkText, invalidOption } from "../option-checks.ts";
 import type { WallClock } from "../wall-clock.ts";
 import { type SignatureAlgorithm, signatureAlgorithms } from "./signature-algorithms.ts";
 
+// Empty, and merged with the interface of `@types/node` or the DOM: with neither, declarations still compile.
+declare global {
+  interface URL {}
+}
+
 /** An identity provider whose tokens are accepted. */
 export interface TrustedIssuerOptions {
   /** Must equal the token's `iss`, character by character. */

@@ -11,10 +11,24 @@ import { answerGet, sendText } from "./http-get-endpoint.ts";
 import { type RequestHead, readHead } from "./http-head.ts";
 import { refuse } from "./http-responses.ts";
 
+/** Part of an `IncomingMessage` of Node, which the handler needs in full: its type needs no `@types/node`. */
+export interface HttpPeersRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly rawHeaders: readonly string[];
+}
+
+/** Part of the `ServerResponse` of Node that belongs to the request. */
+export interface HttpPeersResponse {
+  readonly headersSent: boolean;
+  writeHead(status: number): unknown;
+  end(): unknown;
+}
+
 /** A request listener for Node's servers, and a middleware for Express: what is not for peers goes to `next`. */
 export type HttpPeersHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpPeersRequest,
+  response: HttpPeersResponse,
   next?: (error?: unknown) => void,
 ) => void;
 

@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import { createReplayGuard } from "./replay-guard.ts";
 
 /** What makes each signed message one of a kind. */
@@ -11,11 +11,6 @@ export interface Stamp<Session extends string | number = string> {
   readonly number: number;
 }
 
-/** A secret as the key of a MAC. */
-export function secretKey(secret: string): KeyObject {
-  return createSecretKey(secret, "utf8");
-}
-
 /** Stamps the messages of a new session, in the order of the calls. `wallNow` gives milliseconds since 1970. */
 export function createStamper(wallNow: () => number): () => Stamp {
   const session = randomBytes(8).toString("hex");
@@ -24,23 +19,25 @@ export function createStamper(wallNow: () => number): () => Stamp {
 }
 
 /** The three questions a receiver asks of a signed message, each false for a forgery of its kind. */
-export interface SignatureCheck<Session extends string | number = string> {
+export interface SignatureCheck<Key, Session extends string | number = string> {
   /** Whether it was signed within the window, by either clock. Cheap: ask it first. */
   isRecent(signedAt: number): boolean;
   /** The key whose MAC, as `macOf` computes it, is the given one; undefined when no key's is. */
-  keyOf(mac: Uint8Array, macOf: (key: KeyObject) => Uint8Array): KeyObject | undefined;
+  keyOf(mac: Uint8Array, macOf: (key: Key) => Uint8Array): Key | undefined;
   /** Whether this message is seen for the first time. Ask only when the other two hold. */
   isFirst(stamp: Stamp<Session>): boolean;
 }
 
-/** Accepts what was signed with any of the secrets, not longer ago than `windowMs`, and only once. */
-export function createSignatureCheck<Session extends string | number = string>(options: {
-  readonly secrets: readonly string[];
+/**
+ * Accepts what was signed with any of the keys, not longer ago than `windowMs`, and only once. Keys are
+ * whatever `macOf` takes, such as those of Node's `createSecretKey`.
+ */
+export function createSignatureCheck<Key, Session extends string | number = string>(options: {
+  readonly keys: readonly Key[];
   readonly windowMs: number;
   readonly wallNow: () => number;
-}): SignatureCheck<Session> {
-  const { windowMs, wallNow } = options;
-  const keys = options.secrets.map(secretKey);
+}): SignatureCheck<Key, Session> {
+  const { keys, windowMs, wallNow } = options;
   const replays = createReplayGuard<Session>({ windowMs });
   return {
     isRecent: (signedAt) => Math.abs(wallNow() - signedAt) <= windowMs,

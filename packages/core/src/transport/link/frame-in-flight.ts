@@ -1,6 +1,7 @@
 import type { ParsecError } from "../../errors.ts";
 import type { PeerAnswer } from "../../peer.ts";
 import { AnswerReader, type AnswerReceiver } from "../wire/answer-reader.ts";
+import type { NodeBuffer } from "../wire/node-buffer.ts";
 import { errorFromOwner } from "./owner-error.ts";
 import type { LookupSlots, PendingLookup } from "./pending-lookups.ts";
 
@@ -13,7 +14,7 @@ export interface FrameExchange {
 /** A frame of lookups as a transport sees it: the bytes to send, and where to bring what comes back. */
 export interface OutgoingFrame {
   readonly frameId: number;
-  readonly bytes: Buffer;
+  readonly bytes: NodeBuffer;
   /** How many lookups it carries. */
   readonly count: number;
   /** Whether the peer has begun to answer. Before, a frame may be sent a second time. */
@@ -61,7 +62,7 @@ export interface FrameOwner {
 /** A frame of lookups whose answers are awaited: what a transport holds while it exchanges one. */
 export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots {
   readonly frameId: number;
-  readonly bytes: Buffer;
+  readonly bytes: NodeBuffer;
   readonly count: number;
   readonly #owner: FrameOwner;
   readonly #slots: (PendingLookup | undefined)[];
@@ -76,7 +77,7 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
 
   constructor(
     owner: FrameOwner,
-    frame: { readonly frameId: number; readonly bytes: Buffer },
+    frame: { readonly frameId: number; readonly bytes: NodeBuffer },
     contents: {
       readonly slots: PendingLookup[];
       readonly earliestDeadline: number;

@@ -21,6 +21,7 @@ import { readTakenOver } from "../wire/applied-outcome.ts";
 import { encodeEntries } from "../wire/entries.ts";
 import { encodeCancellation } from "../wire/invalidations.ts";
 import type { FrameLimits } from "../wire/limits.ts";
+import type { NodeBuffer } from "../wire/node-buffer.ts";
 import type { FrameChannel } from "./frame-in-flight.ts";
 import {
   controlAnswerBytes,
@@ -32,7 +33,7 @@ import { LookupBatcher, type PeerObserver } from "./lookup-batcher.ts";
 /** A request that the peer has to apply: invalidations, or part of a hand-over. */
 export interface ControlFrame {
   readonly kind: "invalidations" | "entries";
-  readonly bytes: Buffer;
+  readonly bytes: NodeBuffer;
   /** How long to wait for the answer. */
   readonly timeoutMs: number;
   /** A valid answer is not longer than this. */
@@ -48,7 +49,7 @@ export interface PeerChannel {
   /** Sends a frame that the peer has to apply, and resolves with its answer. Rejects with a `ParsecError`; in time, with `TIMEOUT`. */
   control(frame: ControlFrame): Promise<Uint8Array>;
   /** Tells the peer that lookups of the open frame `frameId` are cancelled. Best effort, no answer. */
-  cancel(cancellation: { readonly frameId: number; readonly bytes: Buffer }): void;
+  cancel(cancellation: { readonly frameId: number; readonly bytes: NodeBuffer }): void;
   /** Asks for a sign of life, on another connection than the lookups. */
   readonly ping: PeerPing;
   /** The error of every call for as long as the peer cannot be asked for a reason that is not its own, such as a lost connection to a message server. */

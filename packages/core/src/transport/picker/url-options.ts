@@ -1,16 +1,17 @@
 import { discoveryOption } from "../../discovery/followed-peers.ts";
 import type { PeerDiscovery } from "../../discovery/peer-discovery.ts";
 import { describe, invalidArgument } from "../../option-checks.ts";
+import type { NodeBuffer } from "../wire/node-buffer.ts";
 import { checkMembership, type Membership, type NodeIds } from "./membership.ts";
 import type { PeerWarning } from "./peer-options.ts";
 
 /** Certificates, as PEM. They encrypt connections to peers, and from them. */
 export interface PeerTlsOptions {
   /** Trusted authorities. Defaults to those that Node trusts. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  readonly ca?: string | NodeBuffer | readonly (string | NodeBuffer)[];
   /** The certificate that this node shows. With it, peers must show theirs as well. */
-  readonly cert?: string | Buffer;
-  readonly key?: string | Buffer;
+  readonly cert?: string | NodeBuffer;
+  readonly key?: string | NodeBuffer;
   readonly passphrase?: string;
   /** Whether a peer must show a certificate. Defaults to true when `cert` is given. */
   readonly requireClientCertificate?: boolean;

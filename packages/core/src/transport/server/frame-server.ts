@@ -5,6 +5,7 @@ import { decodeEntries } from "../wire/entries.ts";
 import { decodeCancellation, decodeInvalidations } from "../wire/invalidations.ts";
 import type { FrameLimits } from "../wire/limits.ts";
 import { decodeLookups, type LookupFrame } from "../wire/lookups.ts";
+import type { NodeBuffer } from "../wire/node-buffer.ts";
 import {
   type AnswerSink,
   FrameInService,
@@ -35,9 +36,9 @@ export interface FrameServer {
    */
   lookups(bytes: Uint8Array, sink: AnswerSink): ServedFrame;
   /** Applies invalidations and returns the frame that says so. */
-  invalidations(bytes: Uint8Array): Buffer;
+  invalidations(bytes: Uint8Array): NodeBuffer;
   /** Takes over part of what a leaving peer holds and returns the frame that says so. */
-  entries(bytes: Uint8Array): Buffer;
+  entries(bytes: Uint8Array): NodeBuffer;
   /** Ends the wait for lookups whose askers left. */
   cancellation(bytes: Uint8Array): void;
 }

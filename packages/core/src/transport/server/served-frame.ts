@@ -1,6 +1,7 @@
 import type { PeerAnswer, PeerHost, PeerLookup } from "../../peer.ts";
 import type { AnswerWriter } from "../wire/answers.ts";
 import type { LookupFrame } from "../wire/lookups.ts";
+import type { NodeBuffer } from "../wire/node-buffer.ts";
 
 /** Answers leave in pieces of about this size, so that a frame of large values is never in memory twice. */
 const pieceBytes = 256 * 1024;
@@ -8,9 +9,9 @@ const pieceBytes = 256 * 1024;
 /** Where a transport sends the answers to one frame of lookups. */
 export interface AnswerSink {
   /** All answers there are, ready at once. Nothing follows. */
-  sendAll(bytes: Buffer): void;
+  sendAll(bytes: NodeBuffer): void;
   /** Some answers; more follow. Returns false to be spared the next until `ServedFrame.resume` is called. */
-  send(bytes: Buffer): boolean;
+  send(bytes: NodeBuffer): boolean;
   /** No answers are left. */
   finish(): void;
 }

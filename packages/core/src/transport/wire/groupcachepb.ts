@@ -1,4 +1,5 @@
 import { ParsecError } from "../../errors.ts";
+import type { NodeBuffer } from "./node-buffer.ts";
 import { malformedMessage, readFields, wireTypes, writeVarint } from "./protobuf.ts";
 
 /*
@@ -9,8 +10,8 @@ import { malformedMessage, readFields, wireTypes, writeVarint } from "./protobuf
 
 /** A lookup as Go's groupcache sends it. */
 export interface GetRequest {
-  readonly group: Buffer;
-  readonly key: Buffer;
+  readonly group: NodeBuffer;
+  readonly key: NodeBuffer;
 }
 
 /** An answer as Go's groupcache sends it. */
@@ -24,7 +25,7 @@ const valueTag = 0x0a;
 const minuteQpsTag = 0x11;
 
 /** Reads a GetRequest. Throws `MALFORMED_FRAME`, also when group or key are missing. */
-export function decodeGetRequest(message: Buffer): GetRequest {
+export function decodeGetRequest(message: NodeBuffer): GetRequest {
   let group: Buffer | undefined;
   let key: Buffer | undefined;
   readFields(message, ({ field, wireType, bytes }) => {
@@ -38,7 +39,7 @@ export function decodeGetRequest(message: Buffer): GetRequest {
 }
 
 /** Writes a GetResponse; a rate of 0 is left out, as in Go. */
-export function encodeGetResponse({ value, minuteQps }: GetResponse): Buffer {
+export function encodeGetResponse({ value, minuteQps }: GetResponse): NodeBuffer {
   const head = writeVarint([valueTag], value.length);
   const message = Buffer.allocUnsafe(head.length + value.length + (minuteQps === 0 ? 0 : 9));
   message.set(head);
@@ -55,7 +56,7 @@ export function encodeGetResponse({ value, minuteQps }: GetResponse): Buffer {
  * Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`.
  */
 export function decodeGetResponse(
-  message: Buffer,
+  message: NodeBuffer,
   limits: { readonly maxValueBytes: number },
 ): GetResponse {
   let value: Uint8Array = message.subarray(0, 0);

@@ -13,6 +13,7 @@ import {
   writeRequestHeader,
 } from "./layout.ts";
 import type { FrameLimits } from "./limits.ts";
+import type { NodeBuffer } from "./node-buffer.ts";
 import { readTrace, writeTrace } from "./trace.ts";
 import { readPeerTrace } from "./trace-context.ts";
 
@@ -29,7 +30,7 @@ export interface InvalidationFrame {
 }
 
 /** One frame of invalidations. Throws `FRAME_TOO_LARGE` when a receiver with these limits would refuse it. */
-export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimits): Buffer {
+export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimits): NodeBuffer {
   const writer = new ByteWriter(256);
   writeRequestHeader(writer, "invalidations", frame);
   let keyCount = 0;
@@ -145,7 +146,7 @@ export interface CancellationFrame {
   readonly indexes: readonly number[];
 }
 
-export function encodeCancellation(frame: CancellationFrame): Buffer {
+export function encodeCancellation(frame: CancellationFrame): NodeBuffer {
   const writer = new ByteWriter(64);
   writeRequestHeader(writer, "cancellation", frame);
   writer.reserve(frame.indexes.length * 2);

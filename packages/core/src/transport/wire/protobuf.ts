@@ -1,4 +1,5 @@
 import { ParsecError } from "../../errors.ts";
+import type { NodeBuffer } from "./node-buffer.ts";
 
 /** How a field is encoded; the other wire types of protobuf are obsolete. */
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
@@ -10,14 +11,14 @@ const longestVarint = 10;
 export interface ProtobufField {
   readonly field: number;
   readonly wireType: number;
-  readonly bytes: Buffer;
+  readonly bytes: NodeBuffer;
 }
 
 /**
  * Reads the fields of a message in their order (https://protobuf.dev/programming-guides/encoding).
  * Throws `MALFORMED_FRAME` when the message breaks off or a wire type is unknown.
  */
-export function readFields(message: Buffer, take: (field: ProtobufField) => void): void {
+export function readFields(message: NodeBuffer, take: (field: ProtobufField) => void): void {
   let offset = 0;
   while (offset < message.length) {
     const tag = readVarint(message, offset);
