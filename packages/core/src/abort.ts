@@ -1,5 +1,10 @@
 import { ParsecError } from "./errors.ts";
 
+// As in `peer.ts`, for those who import this alone.
+declare global {
+  interface AbortSignal {}
+}
+
 /** The error of a call whose own signal fired. The signal's reason is the `cause`. */
 export function abortedError(signal: AbortSignal | undefined): ParsecError {
   return new ParsecError("ABORTED", "aborted by the caller", { cause: signal?.reason });

@@ -17,29 +17,44 @@ const nodeNext = { module: "nodenext", moduleResolution: "nodenext" };
 const resolutions = [nodeNext, { module: "esnext", moduleResolution: "bundler" }];
 
 /**
- * Compiles a program, and an import of every entry, by each way to resolve packages. Errors count where
- * they are ours: in the program or in the declarations of a package of this workspace. Packages are
- * compiled one at a time, because what one of them depends on may bring `@types/node` for all.
+ * Compiles a program and imports of entries, by each way to resolve packages. Errors count where they
+ * are ours: in the program or in the declarations of a package of this workspace.
  *
- * @param {{ folder: string, packages: readonly { name: string, entries: readonly string[] }[], exec: import("../consumer.mjs").ConsumerPlace["exec"] }} place
- * @param {{ compiler: readonly string[], types: readonly string[], resolutions: readonly { module: string, moduleResolution: string }[] }} options
+ * @param {import("../consumer.mjs").ConsumerPlace} place
+ * @param {{ entries: readonly string[], compiler: readonly string[], types: readonly string[], resolutions: readonly { module: string, moduleResolution: string }[] }} options
  */
-async function compile({ folder, packages, exec }, { compiler, types, resolutions }) {
-  for (const { name, entries } of packages) {
-    const file = `${name.replace("/", "-").slice(1)}.ts`;
-    const imports = entries.map((entry, index) => `export type * as n${index} from "${entry}";\n`);
-    await writeFile(join(folder, file), imports.join(""));
-    for (const resolution of resolutions) {
-      const config = `tsconfig.${file}.${resolution.moduleResolution}.json`;
-      const compilerOptions = { ...strictest, ...resolution, types };
-      const tsconfig = { compilerOptions, files: ["typed.ts", file] };
-      await writeFile(join(folder, config), JSON.stringify(tsconfig));
-      const args = [...compiler, "-p", config, "--pretty", "false"];
-      const output = await exec(process.execPath, args, { allowFailure: true });
-      const ours = output.split("\n").filter(isOurs);
-      if (ours.length > 0) throw new Error(`${config}\n${ours.join("\n")}`);
-    }
+async function compile({ folder, exec }, { entries, compiler, types, resolutions }) {
+  const file = entries.length === 1 ? `${entries[0]?.replaceAll(/\W/g, "-")}.ts` : "all-entries.ts";
+  const imports = entries.map((entry, index) => `export type * as n${index} from "${entry}";\n`);
+  await writeFile(join(folder, file), imports.join(""));
+  for (const resolution of resolutions) {
+    const config = `tsconfig.${file}.${resolution.moduleResolution}.json`;
+    const compilerOptions = { ...strictest, ...resolution, types };
+    const files = entries.includes("@parsec/core") ? [file, "typed.ts"] : [file];
+    const tsconfig = { compilerOptions, files };
+    await writeFile(join(folder, config), JSON.stringify(tsconfig));
+    const args = [...compiler, "-p", config, "--pretty", "false"];
+    const output = await exec(process.execPath, args, { allowFailure: true });
+    const ours = output.split("\n").filter(isOurs);
+    if (ours.length > 0) throw new Error(`${config}\n${ours.join("\n")}`);
   }
+}
+
+/**
+ * Compiles each entry alone, without the types of Node: what another package depends on may bring them.
+ *
+ * @param {import("../consumer.mjs").ConsumerPlace} place
+ * @param {readonly string[]} compiler
+ */
+async function compileEachAlone(place, compiler) {
+  for (const entry of entriesOf(place)) {
+    await compile(place, { entries: [entry], compiler, types: [], resolutions: [nodeNext] });
+  }
+}
+
+/** @param {import("../consumer.mjs").ConsumerPlace} place */
+function entriesOf({ packages }) {
+  return packages.flatMap(({ entries }) => entries);
 }
 
 /** @param {string} line */
@@ -58,7 +73,7 @@ export const typescriptQuick = {
     const native = fileURLToPath(
       new URL("bin/tsc", import.meta.resolve("@typescript/native/package.json")),
     );
-    await compile(place, { compiler: [native], types: [], resolutions: [nodeNext] });
+    await compileEachAlone(place, [native]);
   },
 };
 
@@ -74,10 +89,9 @@ export const typescript = {
   programs: ["typed.ts"],
   async run(place) {
     const compiler = ["node_modules/typescript/bin/tsc"];
-    const entries = place.packages.flatMap((one) => one.entries);
-    const together = { ...place, packages: [{ name: "@parsec/all", entries }] };
-    await compile(together, { compiler, types: ["node"], resolutions });
-    await compile(place, { compiler, types: [], resolutions: [nodeNext] });
+    const entries = entriesOf(place);
+    await compile(place, { entries, compiler, types: ["node"], resolutions });
+    await compileEachAlone(place, compiler);
     // A CommonJS module of an application that TypeScript compiles.
     const { folder, exec } = place;
     await writeFile(
