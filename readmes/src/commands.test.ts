@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { readBlocks, root } from "./readme-blocks.ts";
 
@@ -13,11 +13,20 @@ async function manifestIn(folder: string): Promise<Manifest> {
   return JSON.parse(await readFile(`${root}${folder}package.json`, "utf8")) as Manifest;
 }
 
-const commands = (await readBlocks())
-  .filter(({ language }) => language === "sh")
-  .flatMap(({ file, line, code }) =>
-    code.split("\n").map((text, index) => ({ place: `${file}:${line + index}`, text })),
-  );
+/** Shell blocks that are more than calls of our scripts: where they are run, or what checks them. */
+const runElsewhere = new Map([
+  ["CONTRIBUTING.md", "scripts/fresh-clone.sh"],
+  ["apps/cache-node/README.md", "apps/cache-node/src/readme.test.ts"],
+  ["apps/token-service/README.md", "apps/token-service/src/start.test.ts"],
+  ["deploy/README.md", "scripts/check-manifests.mjs"],
+  ["deploy/kubernetes/README.md", "scripts/check-manifests.mjs"],
+  ["packages/core/README.md", "packages/core/src/discovery/cluster-config.test.ts"],
+]);
+
+const blocks = (await readBlocks()).filter(({ language }) => language === "sh");
+const commands = blocks.flatMap(({ file, line, code }) =>
+  code.split("\n").map((text, index) => ({ place: `${file}:${line + index}`, text })),
+);
 
 const { scripts = {} } = await manifestIn("");
 const scriptCommands = commands.flatMap(({ place, text }) => {
@@ -46,6 +55,20 @@ it.each(installCommands)(
     expect([...known]).toEqual(expect.arrayContaining(names.split(" ")));
   },
 );
+
+it.each(blocks.map(({ file, line, code }) => [`${file}:${line}`, { file, code }] as const))(
+  "%s calls scripts and installs packages, or is run elsewhere",
+  (_place, { file, code }) => {
+    const lines = code.split("\n").filter((text) => text !== "" && !text.startsWith("#"));
+    const known = /^(?:PARSEC_\w+=\S+ )*(?:npx -y )?pnpm(?:@10)? |^npm install /;
+    if (!lines.every((text) => known.test(text))) expect([...runElsewhere.keys()]).toContain(file);
+  },
+);
+
+it.each([...runElsewhere])("%s has a shell block, and there is %s", async (file, checkedBy) => {
+  expect(blocks.some((block) => block.file === file)).toBe(true);
+  await access(`${root}${checkedBy}`);
+});
 
 it("finds the commands", () => {
   expect(scriptCommands.length).toBeGreaterThanOrEqual(15);

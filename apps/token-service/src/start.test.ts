@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
@@ -49,6 +49,22 @@ describe("a running cluster", () => {
     };
     expect(decodeJwt(body.access_token)).toMatchObject({ sub: "alice", roles: ["admin"] });
     expect(stdout.match(/cache_gets\{source="users"\} \d+/g)).toHaveLength(3);
+  });
+
+  test("the lines of the README do what it says", async () => {
+    const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+    const blocks = [...readme.matchAll(/```sh\n(.*?)```/gs)].map(([, lines]) => lines as string);
+    const lines = blocks.filter((block) => block.includes("curl "));
+    expect(lines).toHaveLength(2);
+    let script = lines.join("").replaceAll("http://127.0.0.1:8084", cluster.idpUrl);
+    for (const [index, { url }] of cluster.nodes.entries()) {
+      script = script.replaceAll(String(8081 + index), new URL(url).port);
+    }
+    const { stdout } = await promisify(execFile)("bash", ["-ec", script]);
+    expect(stdout).toContain('{"access_token"');
+    expect(stdout.match(/cache_gets\{source="users"\} \d+/g)).toHaveLength(3);
+    const changed = JSON.parse(stdout.trim().split("\n").at(-1) as string) as object;
+    expect(changed).toMatchObject({ failed: [] });
   });
 
   test("one user, asked for on every node, costs one query", async () => {
