@@ -3,6 +3,7 @@ import { arch, availableParallelism, cpus, platform, release } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { benchFolder } from "./bench-folder.ts";
 import type { Plan } from "./plan.ts";
 import { tableOf } from "./report.ts";
 import type { Row } from "./result.ts";
@@ -99,7 +100,7 @@ for (const name of names) {
   console.log(tableOf(measured));
 }
 
-const results = fileURLToPath(new URL("../results/latest.json", import.meta.url));
+const results = fileURLToPath(new URL("results/latest.json", benchFolder));
 const file = wanted.out ?? (smoke ? undefined : results);
 if (file !== undefined) {
   await mkdir(dirname(file), { recursive: true });

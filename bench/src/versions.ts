@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-
-const folder = new URL("../", import.meta.url);
+import { benchFolder } from "./bench-folder.ts";
 
 /** The versions of dependencies of the bench, such as `"lru-cache 11.5.3"`; the bench pins exact versions. */
 export function versionOf(...names: readonly string[]): string {
@@ -15,7 +14,9 @@ export function versionOf(...names: readonly string[]): string {
 /** The version of Parsec with its commit. */
 export function parsecVersion(): string {
   const { version } = readJson("../packages/core/package.json") as { readonly version: string };
-  const git = spawnSync("git", ["describe", "--always", "--dirty"], { cwd: fileURLToPath(folder) });
+  const git = spawnSync("git", ["describe", "--always", "--dirty"], {
+    cwd: fileURLToPath(benchFolder),
+  });
   const commit = git.status === 0 ? ` at ${git.stdout.toString().trim()}` : "";
   return `parsec ${version}${commit}`;
 }
@@ -28,5 +29,5 @@ export function programVersion(program: string, args: readonly string[]): string
 }
 
 function readJson(path: string): unknown {
-  return JSON.parse(readFileSync(new URL(path, folder), "utf8"));
+  return JSON.parse(readFileSync(new URL(path, benchFolder), "utf8"));
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, inject, it } from "vitest";
-import { Cluster } from "./cluster.ts";
-import { type Origin, startOrigin } from "./origin.ts";
-import type { Scenario } from "./scenario.ts";
-import type { ScenarioTransport } from "./site.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import { type Origin, startOrigin } from "./origin/origin.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+import type { ScenarioTransport } from "./sites/site.ts";
 
 /** Declares a test for each scenario, with one origin for all of them. */
 export function describeScenarios(

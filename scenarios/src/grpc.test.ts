@@ -1,5 +1,5 @@
 import { describeScenarios } from "./describe-scenarios.ts";
 import { scenariosOver } from "./scenarios.ts";
-import { grpcTransport } from "./url-site.ts";
+import { grpcTransport } from "./sites/url-site.ts";
 
 describeScenarios(grpcTransport, scenariosOver("grpc"));

@@ -1,5 +1,5 @@
 import { describeScenarios } from "./describe-scenarios.ts";
 import { scenariosOver } from "./scenarios.ts";
-import { httpTransport } from "./url-site.ts";
+import { httpTransport } from "./sites/url-site.ts";
 
 describeScenarios(httpTransport, scenariosOver("http"));

@@ -1,5 +1,5 @@
 import { describeScenarios } from "./describe-scenarios.ts";
-import { memoryTransport } from "./memory-site.ts";
 import { scenariosOver } from "./scenarios.ts";
+import { memoryTransport } from "./sites/memory-site.ts";
 
 describeScenarios(memoryTransport, scenariosOver("memory"));

@@ -7,11 +7,11 @@ import {
 } from "@parsec/nats-fixtures";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { describeScenarios } from "./describe-scenarios.ts";
-import { natsTransport } from "./nats-site.ts";
-import type { Scenario } from "./scenario.ts";
 import { rollingRestart } from "./scenarios/rolling-restart.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
 import { serverRestart } from "./scenarios/server-restart.ts";
 import { scenariosOver } from "./scenarios.ts";
+import { natsTransport } from "./sites/nats-site.ts";
 
 const isCampaign = process.env.PARSEC_CAMPAIGN === "1";
 

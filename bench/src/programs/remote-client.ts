@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { createDataSourceClusterRegistry } from "@parsec/core";
 import { Redis } from "ioredis";
-import { cpuUsOf } from "../process-cpu.ts";
+import { cpuUsOf } from "../processes/process-cpu.ts";
 import type { NodePlace, TransportName } from "../transports/bench-transport.ts";
 import { openTransport } from "../transports/open-transport.ts";
 

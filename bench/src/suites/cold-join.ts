@@ -4,7 +4,7 @@ import {
   fetchesOf,
   pairsOf,
   withTransports,
-} from "../bench-cluster.ts";
+} from "../clusters/bench-cluster.ts";
 import { type Plan, scaled } from "../plan.ts";
 import { type Row, Tally } from "../result.ts";
 

@@ -1,4 +1,8 @@
-import { type AvailableTransport, BenchCluster, withTransports } from "../bench-cluster.ts";
+import {
+  type AvailableTransport,
+  BenchCluster,
+  withTransports,
+} from "../clusters/bench-cluster.ts";
 import { type Plan, scaled } from "../plan.ts";
 import { type Row, Tally } from "../result.ts";
 

@@ -1,6 +1,6 @@
 import { type Plan, scaled } from "../plan.ts";
+import { runProgram } from "../processes/run-program.ts";
 import { compare, type Row, type Subject } from "../result.ts";
-import { runProgram } from "../run-program.ts";
 import { parsecVersion, versionOf } from "../versions.ts";
 
 const suite = "process growth";

@@ -1,9 +1,9 @@
-import { ChildLines } from "../child-lines.ts";
 import type { Plan } from "../plan.ts";
+import { ChildLines } from "../processes/child-lines.ts";
 import type { RemoteFigures, RemoteLoad } from "../programs/remote-client.ts";
-import { type RemoteSubject, startRemoteSubjects } from "../remote-subjects.ts";
 import { type Row, Tally } from "../result.ts";
 import type { TransportName } from "../transports/bench-transport.ts";
+import { type RemoteSubject, startRemoteSubjects } from "./remote-subjects.ts";
 
 /** A load and the name of its figures. */
 interface Case {

@@ -1,10 +1,10 @@
-import { CacheCluster, withCacheCluster } from "../cache-cluster.ts";
-import { ChildLines } from "../child-lines.ts";
+import { CacheCluster, withCacheCluster } from "../clusters/cache-cluster.ts";
 import { type Plan, scaled } from "../plan.ts";
+import { ChildLines } from "../processes/child-lines.ts";
+import { endProgram, firstLineOf, startProgram } from "../processes/run-program.ts";
 import type { CacheLoad, CacheLoadFigures, CacheLoadTask } from "../programs/cache-load.ts";
-import { startRedis } from "../redis-server.ts";
 import { type Row, Tally } from "../result.ts";
-import { endProgram, firstLineOf, startProgram } from "../run-program.ts";
+import { startRedis } from "../servers/redis-server.ts";
 import { versionOf } from "../versions.ts";
 
 interface Subject {

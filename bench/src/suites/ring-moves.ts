@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type CacheCluster, type CacheNode, withCacheCluster } from "../cache-cluster.ts";
-import { CacheProbe } from "../cache-probe-child.ts";
+import { type CacheCluster, type CacheNode, withCacheCluster } from "../clusters/cache-cluster.ts";
+import { CacheProbe } from "../clusters/cache-probe-child.ts";
 import { type Plan, scaled } from "../plan.ts";
 import type { CacheProbeReport } from "../programs/cache-probe.ts";
 import { addQuantiles, type Row, Tally } from "../result.ts";

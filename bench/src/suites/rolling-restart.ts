@@ -3,7 +3,7 @@ import {
   BenchCluster,
   pairsOf,
   withTransports,
-} from "../bench-cluster.ts";
+} from "../clusters/bench-cluster.ts";
 import { type Plan, scaled } from "../plan.ts";
 import type { ClusterNodeReport } from "../programs/cluster-node.ts";
 import { type Row, Tally } from "../result.ts";

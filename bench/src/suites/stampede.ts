@@ -3,7 +3,7 @@ import {
   BenchCluster,
   fetchesOf,
   withTransports,
-} from "../bench-cluster.ts";
+} from "../clusters/bench-cluster.ts";
 import { type Plan, scaled } from "../plan.ts";
 import { type Row, Tally } from "../result.ts";
 

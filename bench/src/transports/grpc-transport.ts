@@ -6,7 +6,7 @@ import {
   type ServerDuplexStream,
 } from "@grpc/grpc-js";
 import { createGrpcPeers } from "@parsec/transport-grpc";
-import { freePort } from "../loopback-port.ts";
+import { freePort } from "../processes/loopback-port.ts";
 import type { BenchTransport } from "./bench-transport.ts";
 import { answerTo, WaitingAnswers } from "./waiting-answers.ts";
 

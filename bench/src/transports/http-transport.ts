@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createHttpPeers } from "@parsec/transport-http";
 import { Pool } from "undici";
-import { freePort } from "../loopback-port.ts";
+import { freePort } from "../processes/loopback-port.ts";
 import type { BenchTransport } from "./bench-transport.ts";
 
 export const httpTransport: BenchTransport = {

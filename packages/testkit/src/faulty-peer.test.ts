@@ -1,10 +1,16 @@
 import { createGroupCache, ParsecError, type Peer } from "@parsec/core";
 import { expect, it } from "vitest";
-import { echo, expectRejection, invalidationOf, lookupOf, textOf } from "./contract-case.ts";
+import {
+  echo,
+  expectRejection,
+  invalidationOf,
+  lookupOf,
+  textOf,
+} from "./contracts/contract-case.ts";
+import { createScriptedHost } from "./contracts/scripted-host.ts";
 import { createFaultyPeer, createFaultyPicker, type PeerFault } from "./faulty-peer.ts";
 import { createManualClock } from "./manual-clock.ts";
-import { createMemoryNetwork } from "./memory-transport.ts";
-import { createScriptedHost } from "./scripted-host.ts";
+import { createMemoryNetwork } from "./memory-transport/memory-transport.ts";
 import { settlePromises } from "./settle-promises.ts";
 
 /** A peer that answers at once, with the given faults for its first calls. */

@@ -4,16 +4,20 @@
 export type { OwnershipViolation, ServiceRecord } from "./check-single-owner.ts";
 export { checkSingleOwner } from "./check-single-owner.ts";
 // For authors of transports.
-export type { ContractCluster, ContractLimits } from "./contract-case.ts";
+export type { ContractCluster, ContractLimits } from "./contracts/contract-case.ts";
 export type {
   DiscoveryContractOptions,
   DiscoveryNode,
   DiscoveryNodeOptions,
-} from "./discovery-contract.ts";
-export { describeDiscovery } from "./discovery-contract.ts";
-export type { DnsFault, DnsServer } from "./dns-server.ts";
-export { startDnsServer } from "./dns-server.ts";
-export type { DnsQuestion, DnsRecords } from "./dns-wire.ts";
+} from "./contracts/discovery-contract.ts";
+export { describeDiscovery } from "./contracts/discovery-contract.ts";
+export type { PeerContractOptions, SkippedContractCase } from "./contracts/peer-contract.ts";
+export { describePeerContract } from "./contracts/peer-contract.ts";
+export type { LookupScript, ScriptedHost } from "./contracts/scripted-host.ts";
+export { createScriptedHost } from "./contracts/scripted-host.ts";
+export type { DnsFault, DnsServer } from "./dns/dns-server.ts";
+export { startDnsServer } from "./dns/dns-server.ts";
+export type { DnsQuestion, DnsRecords } from "./dns/dns-wire.ts";
 export type {
   FaultPlan,
   FaultyCall,
@@ -42,21 +46,11 @@ export type {
   MemoryNetwork,
   MemoryNetworkOptions,
   MemoryPeersOptions,
-} from "./memory-transport.ts";
-export { createMemoryNetwork } from "./memory-transport.ts";
-export type { MemoryMessage, MessageFate } from "./memory-wire.ts";
-export type { PeerContractOptions, SkippedContractCase } from "./peer-contract.ts";
-export { describePeerContract } from "./peer-contract.ts";
-// For those who work on the cache itself.
-export type { RunSimulationOptions } from "./run-simulation.ts";
-export { runSimulation } from "./run-simulation.ts";
-export type { LookupScript, ScriptedHost } from "./scripted-host.ts";
-export { createScriptedHost } from "./scripted-host.ts";
+} from "./memory-transport/memory-transport.ts";
+export { createMemoryNetwork } from "./memory-transport/memory-transport.ts";
+export type { MemoryMessage, MessageFate } from "./memory-transport/memory-wire.ts";
 export { createSeededRandom } from "./seeded-random.ts";
 export { settlePromises } from "./settle-promises.ts";
-export { calmPlans, rollingPlans, stormyPlans } from "./simulation-arbitrary.ts";
-export type { CampaignFailure, CampaignOptions, CampaignReport } from "./simulation-campaign.ts";
-export { runCampaign } from "./simulation-campaign.ts";
 export type {
   AbandonmentRecord,
   AccountRecord,
@@ -72,14 +66,24 @@ export type {
   SimulationHistory,
   UnrestRecord,
   Violation,
-} from "./simulation-history.ts";
-export { checkHistory } from "./simulation-model.ts";
+} from "./simulation/history/simulation-history.ts";
+export { checkHistory } from "./simulation/invariants/check-history.ts";
+export { calmPlans, rollingPlans, stormyPlans } from "./simulation/plan/simulation-arbitrary.ts";
 export type {
   SimulatedNetworkPlan,
   SimulatedOriginPlan,
   SimulatedPolicy,
   SimulationCommand,
   SimulationPlan,
-} from "./simulation-plan.ts";
-export type { SimulationSuiteOptions } from "./simulation-suite.ts";
-export { describeSimulation } from "./simulation-suite.ts";
+} from "./simulation/plan/simulation-plan.ts";
+// For those who work on the cache itself.
+export type { RunSimulationOptions } from "./simulation/run-simulation.ts";
+export { runSimulation } from "./simulation/run-simulation.ts";
+export type {
+  CampaignFailure,
+  CampaignOptions,
+  CampaignReport,
+} from "./simulation/simulation-campaign.ts";
+export { runCampaign } from "./simulation/simulation-campaign.ts";
+export type { SimulationSuiteOptions } from "./simulation/simulation-suite.ts";
+export { describeSimulation } from "./simulation/simulation-suite.ts";

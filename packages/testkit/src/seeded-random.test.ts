@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createRandomStreams } from "./random-streams.ts";
 import { createSeededRandom } from "./seeded-random.ts";
+import { createRandomStreams } from "./simulation/cluster/random-streams.ts";
 
 function take(random: () => number, count: number): number[] {
   return Array.from({ length: count }, random);

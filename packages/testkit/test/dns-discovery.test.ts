@@ -1,6 +1,6 @@
 import { createDnsDiscovery, type DnsDiscoveryOptions } from "@parsec/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type DnsServer, startDnsServer } from "../src/dns-server.ts";
+import { type DnsServer, startDnsServer } from "../src/dns/dns-server.ts";
 import { createManualClock, type ManualClock } from "../src/manual-clock.ts";
 
 const refreshMs = 5000;

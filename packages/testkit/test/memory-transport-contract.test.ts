@@ -1,5 +1,5 @@
-import { createMemoryNetwork } from "../src/memory-transport.ts";
-import { describePeerContract } from "../src/peer-contract.ts";
+import { describePeerContract } from "../src/contracts/peer-contract.ts";
+import { createMemoryNetwork } from "../src/memory-transport/memory-transport.ts";
 
 const limits = { maxKeyBytes: 2000, maxValueBytes: 100_000 };
 const ids = ["http://127.0.0.1:8081", "http://127.0.0.1:8082", "http://127.0.0.1:8083"];

@@ -1,5 +1,5 @@
-import { calmPlans } from "../src/simulation-arbitrary.ts";
-import { describeSimulation } from "../src/simulation-suite.ts";
+import { calmPlans } from "../src/simulation/plan/simulation-arbitrary.ts";
+import { describeSimulation } from "../src/simulation/simulation-suite.ts";
 import { interleavings } from "./interleavings.ts";
 
 describeSimulation({

@@ -6,11 +6,11 @@ import { FenceTable } from "../../core/src/invalidation/fences.ts";
 import type { invalidateEverywhere } from "../../core/src/invalidation/invalidation.ts";
 import { ByteStore } from "../../core/src/memory/byte-store.ts";
 import { GroupMemory } from "../../core/src/memory/group-memory.ts";
-import { calmPlans, stormyPlans } from "../src/simulation-arbitrary.ts";
-import { runCampaign } from "../src/simulation-campaign.ts";
-import type { InvariantName } from "../src/simulation-history.ts";
-import type { SimulationPlan } from "../src/simulation-plan.ts";
-import { simulationReplayFromEnv } from "../src/simulation-replay.ts";
+import type { InvariantName } from "../src/simulation/history/simulation-history.ts";
+import { calmPlans, stormyPlans } from "../src/simulation/plan/simulation-arbitrary.ts";
+import type { SimulationPlan } from "../src/simulation/plan/simulation-plan.ts";
+import { runCampaign } from "../src/simulation/simulation-campaign.ts";
+import { simulationReplayFromEnv } from "../src/simulation/simulation-replay.ts";
 import { interleavings } from "./interleavings.ts";
 
 /*

@@ -1,5 +1,5 @@
-import { stormyPlans } from "../src/simulation-arbitrary.ts";
-import { describeSimulation } from "../src/simulation-suite.ts";
+import { stormyPlans } from "../src/simulation/plan/simulation-arbitrary.ts";
+import { describeSimulation } from "../src/simulation/simulation-suite.ts";
 import { interleavings } from "./interleavings.ts";
 
 describeSimulation({

@@ -1,8 +1,8 @@
-import { createClusterNode } from "../cluster-node.ts";
-import { routeDials } from "../dial-routes.ts";
-import type { NodeControl } from "../node-control.ts";
-import type { NodeSettings } from "../node-settings.ts";
-import { openPeers } from "../open-peers.ts";
+import { createClusterNode } from "../node/cluster-node.ts";
+import { routeDials } from "../node/dial-routes.ts";
+import type { NodeControl } from "../node/node-control.ts";
+import type { NodeSettings } from "../node/node-settings.ts";
+import { openPeers } from "../node/open-peers.ts";
 
 /*
  * One node of a cluster. What it is stands in the environment; what it does comes by messages of the

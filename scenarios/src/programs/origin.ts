@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import type { OriginCommand, OriginCount } from "../origin.ts";
+import type { OriginCommand, OriginCount } from "../origin/origin.ts";
 
 /*
  * The system of record: a version for each key, served over HTTP, and a count of what was asked. How it

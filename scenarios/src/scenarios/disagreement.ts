@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { abc, deadlineMs, fetchesOf, type Scenario, withCopies } from "../scenario.ts";
+import { abc, deadlineMs, fetchesOf, type Scenario, withCopies } from "./scenario.ts";
 
 export const disagreement: Scenario = {
   name: "nodes that disagree about who is a member go in no circles, and read nothing stale that all have acknowledged",

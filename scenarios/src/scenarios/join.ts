@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { abc, deadlineMs, fetchesOf, type Scenario, withoutCopies } from "../scenario.ts";
-import { until } from "../until.ts";
+import { until } from "../cluster/until.ts";
+import { abc, deadlineMs, fetchesOf, type Scenario, withoutCopies } from "./scenario.ts";
 
 export const join: Scenario = {
   name: "a fourth node that joins under load fails no request, and hardly asks the origin",

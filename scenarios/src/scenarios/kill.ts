@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import { machineNow } from "../node-control.ts";
-import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "../scenario.ts";
-import { until } from "../until.ts";
+import { until } from "../cluster/until.ts";
+import { machineNow } from "../node/node-control.ts";
+import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "./scenario.ts";
 
 export const kill: Scenario = {
   name: "a node that is killed at 512 requests at once fails none of them, and costs one fetch per key",

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { machineNow } from "../node-control.ts";
-import { abc, deadlineMs, keysNamed, type Scenario, withCopies } from "../scenario.ts";
+import { machineNow } from "../node/node-control.ts";
+import { abc, deadlineMs, keysNamed, type Scenario, withCopies } from "./scenario.ts";
 
 export const partition: Scenario = {
   name: "both sides of a partition serve, say whom an invalidation did not reach, and learn it all after the healing",

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "vitest";
-import { durationsOf, percentiles } from "../figures.ts";
-import { abc, deadlineMs, type Scenario, withCopies } from "../scenario.ts";
+import { durationsOf, percentiles } from "./figures.ts";
+import { abc, deadlineMs, type Scenario, withCopies } from "./scenario.ts";
 
 const { PARSEC_SCENARIO_SECONDS, PARSEC_CAMPAIGN } = process.env;
 const seconds = Number(PARSEC_SCENARIO_SECONDS ?? (PARSEC_CAMPAIGN === "1" ? 60 : 4));

@@ -1,9 +1,9 @@
 import { expect } from "vitest";
-import type { Cluster } from "../cluster.ts";
-import { machineNow } from "../node-control.ts";
-import type { Origin } from "../origin.ts";
-import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "../scenario.ts";
-import { until } from "../until.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { until } from "../cluster/until.ts";
+import { machineNow } from "../node/node-control.ts";
+import type { Origin } from "../origin/origin.ts";
+import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "./scenario.ts";
 
 export const serverRestart: Scenario = {
   name: "nodes go on while the server between them is away, and find each other when it is back",

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { machineNow } from "../node-control.ts";
-import { abc, deadlineMs, keysNamed, type Scenario, withCopies } from "../scenario.ts";
+import { machineNow } from "../node/node-control.ts";
+import { abc, deadlineMs, keysNamed, type Scenario, withCopies } from "./scenario.ts";
 
 export const standstill: Scenario = {
   name: "a node that stands still holds up nobody beyond the deadline, and is told what it missed when it goes on",

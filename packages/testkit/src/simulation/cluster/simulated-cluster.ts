@@ -1,0 +1,181 @@
+import type { Placement } from "@parsec/core/transport";
+import { createManualClock, type ManualClock } from "../../manual-clock.ts";
+import {
+  createMemoryNetwork,
+  type MemoryNetwork,
+} from "../../memory-transport/memory-transport.ts";
+import { settlePromises } from "../../settle-promises.ts";
+import type { SimulationHistory } from "../history/simulation-history.ts";
+import { createRecorder, type SimulationRecorder } from "../history/simulation-recorder.ts";
+import type { SimulationPlan } from "../plan/simulation-plan.ts";
+import { createRandomStreams } from "./random-streams.ts";
+import { createRecordingPicker } from "./recording-picker.ts";
+import { createSimulatedFate } from "./simulated-network-fate.ts";
+import { createSimulatedHandle, type SimulatedHandle } from "./simulated-node.ts";
+import { createSimulatedOrigin, type SimulatedOrigin } from "./simulated-origin.ts";
+
+/** A node that is up. Its `ref` names the incarnation: a restarted node is another one. */
+export interface LiveNode {
+  readonly index: number;
+  readonly id: string;
+  readonly ref: string;
+  readonly handle: SimulatedHandle;
+  /** Its view of the membership. */
+  members: readonly string[];
+  owns(key: string): boolean;
+}
+
+/** The nodes, network, clock and origin of one run. */
+export interface SimulatedCluster {
+  readonly plan: SimulationPlan;
+  readonly clock: ManualClock;
+  readonly recorder: SimulationRecorder;
+  readonly origin: SimulatedOrigin;
+  readonly history: SimulationHistory;
+  /** Nodes that are up, in the order of their numbers. */
+  live(): readonly LiveNode[];
+  liveById(id: string): LiveNode | undefined;
+  crash(node: LiveNode, silent: boolean): void;
+  /** Closes a node in good order: it answers its peers until it has handed over what it owns. */
+  leave(node: LiveNode): void;
+  /** Starts a node that is down, and not one that is still leaving. */
+  restart(index: number): void;
+  cut(a: number, b: number, silent: boolean): void;
+  heal(): void;
+  updatePeers(node: LiveNode, ids: readonly string[]): void;
+  /** Every live node learns who is alive. */
+  agree(): void;
+  /** From now on every message arrives, once and whole. */
+  makeReliable(): void;
+  /** False as soon as anything but messages and the origin has gone wrong once. */
+  readonly undisturbed: boolean;
+  /** Closes all nodes, in as much time as that takes. */
+  close(): Promise<void>;
+}
+
+/** The id of node `index`. */
+export function simulatedNodeId(index: number): string {
+  return `n${index}`;
+}
+
+/** Starts `plan.nodeCount` nodes that know one another. */
+export function createSimulatedCluster(
+  plan: SimulationPlan,
+  place: (ids: readonly string[]) => Placement,
+): SimulatedCluster {
+  const clock = createManualClock();
+  const recorder = createRecorder(clock);
+  const random = createRandomStreams(plan.seed);
+  const fate = createSimulatedFate(plan.network, random);
+  const network: MemoryNetwork = createMemoryNetwork({ clock, fate: fate.of, place });
+  const origin = createSimulatedOrigin({ plan: plan.origin, clock, recorder, random });
+  const { history } = recorder;
+  const allIds = Array.from({ length: plan.nodeCount }, (_, index) => simulatedNodeId(index));
+  const nodes = new Map<number, LiveNode>();
+  const incarnations = new Map<number, number>();
+  const closing: Promise<void>[] = [];
+  const leaving = new Set<number>();
+  let cuts = 0;
+  let undisturbed = true;
+
+  const live = (): LiveNode[] => [...nodes.values()].sort((a, b) => a.index - b.index);
+
+  /** Opens or ends a stretch of unrest after a change. */
+  const noteUnrest = (): void => {
+    const up = live().map((node) => node.id);
+    const agreed = live().every((node) => node.members.join() === up.join());
+    const last = history.unrest.at(-1);
+    const open = last !== undefined && last.to === undefined ? last : undefined;
+    const calm = agreed && cuts === 0;
+    if (!calm && open === undefined) history.unrest.push({ from: recorder.now() });
+    if (calm && open !== undefined) open.to = recorder.now();
+    if (!calm) undisturbed = false;
+  };
+
+  const start = (index: number): void => {
+    const id = simulatedNodeId(index);
+    const incarnation = (incarnations.get(index) ?? 0) + 1;
+    incarnations.set(index, incarnation);
+    const ref = `${id}#${incarnation}`;
+    const memoryPicker = network.createPeers({ selfId: id, ids: allIds });
+    const picker = createRecordingPicker(memoryPicker, { node: ref, recorder });
+    const handle = createSimulatedHandle({
+      node: ref,
+      plan,
+      picker,
+      clock,
+      random: random(`node ${ref}`),
+      origin,
+    });
+    const owns = (key: string): boolean => memoryPicker.pick(key) === undefined;
+    nodes.set(index, { index, id, ref, handle, members: allIds, owns });
+  };
+  for (let index = 0; index < plan.nodeCount; index++) start(index);
+
+  return {
+    plan,
+    clock,
+    recorder,
+    origin,
+    history,
+    live,
+    liveById: (id) => live().find((node) => node.id === id),
+    crash(node, silent) {
+      nodes.delete(node.index);
+      history.deaths.set(node.ref, recorder.now());
+      network.crash(node.id, silent ? "silent" : "refuse");
+      // The dead process frees its timers; what it still does reaches nobody.
+      closing.push(node.handle.close());
+      noteUnrest();
+    },
+    leave(node) {
+      nodes.delete(node.index);
+      leaving.add(node.index);
+      const gone = node.handle.close().then(() => {
+        history.deaths.set(node.ref, recorder.now());
+        leaving.delete(node.index);
+      });
+      closing.push(gone);
+      noteUnrest();
+    },
+    restart(index) {
+      if (nodes.has(index) || leaving.has(index)) return;
+      start(index);
+      noteUnrest();
+    },
+    cut(a, b, silent) {
+      if (a === b) return;
+      network.cut(simulatedNodeId(a), simulatedNodeId(b), silent ? "silent" : "refuse");
+      cuts++;
+      noteUnrest();
+    },
+    heal() {
+      network.heal();
+      cuts = 0;
+      noteUnrest();
+    },
+    updatePeers(node, ids) {
+      node.members = [...ids].sort();
+      node.handle.updatePeers(ids);
+      noteUnrest();
+    },
+    agree() {
+      const ids = live().map((node) => node.id);
+      for (const node of live()) this.updatePeers(node, ids);
+    },
+    makeReliable: () => fate.makeReliable(),
+    get undisturbed() {
+      return undisturbed;
+    },
+    async close() {
+      for (const node of live()) closing.push(node.handle.close());
+      let isClosed = false;
+      const closed = Promise.all(closing).then(() => {
+        isClosed = true;
+      });
+      await settlePromises();
+      while (!isClosed && clock.advanceToNextTimer()) await settlePromises();
+      await closed;
+    },
+  };
+}
