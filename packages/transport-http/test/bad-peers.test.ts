@@ -112,6 +112,17 @@ describe("over frames, a peer that", () => {
     });
   });
 
+  it.each(["102 Processing", "103 Early Hints"])(
+    "sends %s before its answer is answered",
+    async (status) => {
+      const before = Buffer.from(`HTTP/1.1 ${status}\r\nLink: </a.css>\r\n\r\n`);
+      const server = await rawServer(Buffer.concat([before, before, withLength(hex(found))]));
+      const { ask, warnings } = peerAt(server.port);
+      expect(await ask()).toBe("answered");
+      expect(warnings).toEqual([]);
+    },
+  );
+
   it("answers right is answered", async () => {
     const server = await rawServer(withLength(hex(found)));
     expect(await peerAt(server.port).ask()).toBe("answered");

@@ -52,6 +52,30 @@ describe("a key that another node owns", () => {
     expect(node("a").group.stats()).toMatchObject({ serverRequests: 2, cacheHits: 3 });
   });
 
+  it("I4 is loaded no longer than its asker waits, with TIMEOUT for that asker alone", async () => {
+    const { node, network, clock } = clusterOf(["a", "b"], { timeoutMs: 5_000 });
+    const { loader, group } = node("a");
+    const lookup = { group: "g", key: "a:k", input: undefined, fence: 0, timeoutMs: 200 };
+    const alone = Promise.resolve(network.host("a").lookup(lookup));
+    const ended = alone.catch((error: unknown) => error);
+    await settled();
+    const { signal } = loader.last;
+    await clock.advance(199);
+    expect(signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(await ended).toMatchObject({ code: "TIMEOUT", message: expect.stringMatching(/200/) });
+    expect(signal.aborted).toBe(true);
+
+    const hasty = Promise.resolve(network.host("a").lookup(lookup));
+    const hastyEnded = hasty.catch((error: unknown) => error);
+    const patient = group.get("a:k");
+    await clock.advance(200);
+    expect(await hastyEnded).toMatchObject({ code: "TIMEOUT" });
+    loader.last.resolve("v");
+    expect(text(await patient)).toBe("v");
+    expectBalance(group.stats());
+  });
+
   it("gives a value that is the caller's own", async () => {
     const { node } = clusterOf(["a", "b"], { hot: { minRatePerMinute: 0 } });
     const together = [

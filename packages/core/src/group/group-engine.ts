@@ -28,7 +28,7 @@ import type { Origin } from "./origin.ts";
 import { OriginLoads } from "./origin-loads.ts";
 import { OwnerLookups } from "./owner-lookups.ts";
 import { RequestRate } from "./request-rate.ts";
-import type { Flight } from "./singleflight.ts";
+import type { Flight, WaitLimit } from "./singleflight.ts";
 
 /**
  * One group on one node: memory, then the flight, then the owner or the origin, and back. Two kinds
@@ -112,7 +112,7 @@ export class GroupEngine<Input, T> {
     this.#counters.loads++;
     const { clock } = this.#group.node;
     const flight = this.#fetches.join(key, () => lookup.input);
-    return flight.wait(options?.signal).then((loaded) => ({
+    return flight.wait(options?.signal, this.#limitOf(lookup)).then((loaded) => ({
       value: loaded.bytes,
       // What an invalidation overtook may be answered, but not kept by anyone.
       ttlMs: flight.detached ? 0 : Math.max(0, loaded.freshUntil - clock.now()),
@@ -294,6 +294,13 @@ export class GroupEngine<Input, T> {
     this.#memory.drop(key);
     this.#fetches.detach(key);
     this.#questions.detach(key);
+  }
+
+  /** A load goes on only for those who still wait (I4): an asker that waits less than the load may take leaves in time. */
+  #limitOf({ timeoutMs }: PeerLookup): WaitLimit | undefined {
+    const { limits, node, policy } = this.#group;
+    if (!(timeoutMs < policy.timeoutMs)) return undefined;
+    return { clock: node.clock, timeoutMs, error: () => limits.timeout(timeoutMs) };
   }
 
   #countRequest(key: string): number {

@@ -43,8 +43,8 @@ export class GroupLimits {
     }
   }
 
-  timeout(): ParsecError {
-    const { timeoutMs } = this.#policy;
+  /** The error of a wait that took too long: as long as a load may take, unless it was for less. */
+  timeout(timeoutMs: number = this.#policy.timeoutMs): ParsecError {
     return new ParsecError(
       "TIMEOUT",
       `${this.#name} gave no answer within timeoutMs (${timeoutMs})`,

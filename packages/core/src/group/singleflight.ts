@@ -1,4 +1,5 @@
 import { abortedError } from "../abort.ts";
+import type { Clock } from "../clock.ts";
 import { ParsecError } from "../errors.ts";
 import { hashKey } from "../key-hash.ts";
 import type { SharedSignals } from "../shared-signals.ts";
@@ -8,6 +9,13 @@ interface FlightHome<T> {
   readonly signals: SharedSignals;
   /** The last who waited has left. */
   abandoned(flight: Flight<T>): void;
+}
+
+/** How long one caller waits at most, where that is less than the load may take. */
+export interface WaitLimit {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly error: () => ParsecError;
 }
 
 /**
@@ -58,24 +66,35 @@ export class Flight<T> {
     return this.#controller.signal;
   }
 
-  /** Waits for the flight; `signal` lets this caller, and no other, give up with `ABORTED`. */
-  wait(signal: AbortSignal | undefined): Promise<T> {
-    if (signal === undefined) {
+  /**
+   * Waits for the flight. `signal` lets this caller, and no other, give up with `ABORTED`; `limit` ends
+   * this caller's wait with its own error.
+   */
+  wait(signal: AbortSignal | undefined, limit?: WaitLimit): Promise<T> {
+    if (signal === undefined && limit === undefined) {
       this.#staying = true;
       return this.promise;
     }
     this.#leaving++;
     return new Promise<T>((resolve, reject) => {
-      const leave = (): void => {
-        reject(abortedError(signal));
+      const { signals } = this.#home;
+      const leave = (error: ParsecError): void => {
+        stay();
+        reject(error);
         this.#leaving--;
         if (this.#leaving === 0 && !this.#staying && !this.settled) this.#home.abandoned(this);
       };
-      // The load that this call began may have aborted its own caller: no event would follow.
-      if (signal.aborted) return leave();
-      const { signals } = this.#home;
-      signals.add(signal, leave);
-      const stay = (): void => signals.remove(signal, leave);
+      const abort = (): void => leave(abortedError(signal));
+      const cancelTimer = limit?.clock.schedule(limit.timeoutMs, () => leave(limit.error()));
+      const stay = (): void => {
+        cancelTimer?.();
+        if (signal !== undefined) signals.remove(signal, abort);
+      };
+      if (signal !== undefined) {
+        // The load that this call began may have aborted its own caller: no event would follow.
+        if (signal.aborted) return abort();
+        signals.add(signal, abort);
+      }
       this.promise.then(
         (value) => {
           stay();

@@ -6,6 +6,7 @@ import type { InvalidationResult } from "../invalidation/invalidation.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
 import { describe, functionOption } from "../option-checks.ts";
 import { bytesCodec } from "./codec.ts";
+import { getMany } from "./get-many.ts";
 import { LocalNode, type NodeOptions } from "./node.ts";
 
 /** Gets the bytes of a key from where they live; undefined means there are none. */
@@ -109,8 +110,7 @@ function groupOver(engine: GroupEngine<string, Uint8Array>): Group {
   return {
     name: engine.name,
     get: (key, options) => engine.get(key, key, options?.signal),
-    getMany: (keys, options) =>
-      Promise.all(keys.map((key) => engine.get(key, key, options?.signal))),
+    getMany: (keys, options) => getMany(keys, (key) => engine.get(key, key, options?.signal)),
     peek: (key) => engine.peek(key),
     invalidate: (key, options) => engine.invalidate({ kind: "keys", keys: [key] }, options),
     invalidateTag: (tag, options) => engine.invalidate({ kind: "tag", tag }, options),

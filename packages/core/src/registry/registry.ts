@@ -7,6 +7,7 @@ import type { InvalidationResult } from "../invalidation/invalidation.ts";
 import { describe } from "../option-checks.ts";
 import type { PeerPicker } from "../peer.ts";
 import type { DataSource } from "./data-source.ts";
+import { getMany } from "./get-many.ts";
 import { LocalNode, type NodeOptions } from "./node.ts";
 import { type SourceCoding, sourceOrigin } from "./source-origin.ts";
 
@@ -149,7 +150,7 @@ function handleOver<Input, Data>(
   return {
     name: source.name,
     get,
-    getMany: (inputs, options) => Promise.all(inputs.map((input) => get(input, options))),
+    getMany: (inputs, options) => getMany(inputs, (input) => get(input, options)),
     peek: (input) => engine.peek(keyOf(source, input)),
     async invalidate(input, options) {
       return await engine.invalidate({ kind: "keys", keys: [keyOf(source, input)] }, options);

@@ -69,6 +69,8 @@ export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
     status: number,
     headers: FailedResponse["headers"],
   ): void {
+    // 102 and 103, such as a proxy sends: the answer is still to come.
+    if (status < 200) return;
     this.#heard = true;
     this.#status = status;
     this.#headers = headers;
