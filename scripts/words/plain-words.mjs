@@ -60,7 +60,6 @@ export const notYetSwept = [
   "packages/testkit/",
   "packages/tokens/",
   "packages/transport-grpc/",
-  "packages/transport-http/",
   "packages/transport-nats/",
   "scenarios/",
 ];

@@ -27,7 +27,7 @@ function setup(options: { readonly signWith?: string; readonly to?: string } = {
 }
 
 describe("a signature", () => {
-  it("made with any of the secrets is believed", () => {
+  it("is accepted when it was made with any of the secrets", () => {
     for (const signWith of ["new secret of the cluster", "old secret of the cluster"]) {
       const { sign, passes } = setup({ signWith });
       expect(passes(sign(parts))).toBe(true);
@@ -35,7 +35,7 @@ describe("a signature", () => {
     }
   });
 
-  it("is an HMAC of exactly this text", () => {
+  it("is the HMAC of exactly this text", () => {
     const { sign } = setup();
     const [, timestamp, session, number, mac] =
       /^Parsec-HMAC-SHA256 (\d+)\.([0-9a-f]{16})\.(\d+)\.(.+)$/.exec(sign(parts)) ?? [];
@@ -45,12 +45,12 @@ describe("a signature", () => {
     );
   });
 
-  it("made with another secret is not", () => {
-    const { sign, passes } = setup({ signWith: "secret of somebody else" });
+  it("is rejected when it was made with another secret", () => {
+    const { sign, passes } = setup({ signWith: "secret of another cluster else" });
     expect(passes(sign(parts))).toBe(false);
   });
 
-  it("for another node is not believed here", () => {
+  it("is rejected when it is for another node", () => {
     const { sign, passes } = setup({ to: "http://other:8080" });
     expect(passes(sign(parts))).toBe(false);
   });
@@ -60,19 +60,19 @@ describe("a signature", () => {
     ["target", { ...parts, target: "/_groupcache/?" }],
     ["body", { ...parts, body: Buffer.from("frami") }],
     ["missing body", { ...parts, body: undefined }],
-  ])("of another %s is not believed", (_, seen) => {
+  ])("is rejected for another %s", (_, seen) => {
     const { sign, passes } = setup();
     expect(passes(sign(parts), seen)).toBe(false);
   });
 
-  it("is believed once", () => {
+  it("is accepted only once", () => {
     const { sign, passes } = setup();
     const authorization = sign(parts);
     expect(passes(authorization)).toBe(true);
     expect(passes(authorization)).toBe(false);
   });
 
-  it("is believed as long as the clocks may differ, either way", () => {
+  it("is accepted within the allowed clock skew, in either direction", () => {
     for (const [skewMs, believed] of [
       [30_000, true],
       [-30_000, true],
@@ -86,7 +86,7 @@ describe("a signature", () => {
     }
   });
 
-  it("cannot be altered in any character", () => {
+  it("is rejected when any character was altered", () => {
     const { sign, passes } = setup();
     const authorization = sign(parts);
     for (let index = 0; index < authorization.length - 1; index++) {
@@ -104,11 +104,11 @@ describe("a signature", () => {
     "Parsec-HMAC-SHA256",
     "Parsec-HMAC-SHA256 1.2.3.4",
     `Parsec-HMAC-SHA256 ${"9".repeat(400)}.${"a".repeat(16)}.1.${"A".repeat(43)}`,
-  ])("is not %j", (authorization) => {
+  ])("is rejected when it is %j", (authorization) => {
     expect(setup().passes(authorization)).toBe(false);
   });
 
-  it("does not show the secret", () => {
+  it("does not contain the secret", () => {
     const { sign } = setup();
     expect(sign(parts)).not.toContain("secret");
   });

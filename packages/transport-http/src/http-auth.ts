@@ -4,22 +4,22 @@ import { createSignatureCheck, createStamper, type Stamp } from "@parsec/core/tr
 /*
  * Authorization: Parsec-HMAC-SHA256 <ms since 1970>.<session>.<number>.<mac>
  *
- * The MAC covers all of that, who it is for, method, raw target and body. A session is one asker's
- * way to one node; its requests are numbered from 1.
+ * The MAC covers the time, session and number, the receiver's id, the method, the raw target and the
+ * body. A session is one client's signer for one receiver; its requests are numbered from 1.
  */
 export const authScheme = "Parsec-HMAC-SHA256";
 
 const header = /^Parsec-HMAC-SHA256 (\d{1,15})\.([0-9a-f]{16})\.(\d{1,15})\.([A-Za-z0-9_-]{43})$/;
 
-/** The parts of a request that its signature vouches for. */
+/** The parts of a request that its signature covers. */
 export interface SignedParts {
   readonly method: string;
-  /** The request target as it stands in the request line. */
+  /** The raw request target, as in the request line. */
   readonly target: string;
   readonly body: Uint8Array | undefined;
 }
 
-/** A claim from a header, not verified yet. */
+/** A parsed signature that has not been verified yet. */
 export interface SignatureClaim extends Stamp {
   readonly mac: Buffer;
 }
@@ -37,7 +37,7 @@ function macOf(key: KeyObject, receiver: string, signed: Stamp & SignedParts): B
   return hmac.digest();
 }
 
-/** Signs requests to one node: the value of the `authorization` header, good for one sending. */
+/** Signs requests to one node. Returns the value of the `authorization` header, which is valid for one request. */
 export type RequestSigner = (parts: SignedParts) => string;
 
 export function createRequestSigner(options: {
@@ -55,11 +55,11 @@ export function createRequestSigner(options: {
   };
 }
 
-/** Accepts a signature made with any of the secrets, for this node, not long ago, and only once. */
+/** Accepts a signature made with any of the secrets, for this node, within the time window, and only once. */
 export interface SignatureVerifier {
-  /** Reads a header before the body is there. Undefined for one that cannot be right whatever follows. */
+  /** Parses the header before the body has arrived. Undefined when the signature is malformed or expired. */
   claim(authorization: string | undefined): SignatureClaim | undefined;
-  /** Whether the claim holds for this request, and for the first time. */
+  /** Whether the signature is valid for this request and has not been used before. */
   verify(claim: SignatureClaim, parts: SignedParts): boolean;
 }
 

@@ -10,25 +10,25 @@ const response = (
   headers: Record<string, string> = {},
 ): Parameters<typeof failedGet>[1] => ({ status, headers, body: Buffer.from(text) });
 
-describe("what goes wrong on the way", () => {
+describe("the error of a failed request", () => {
   it.each([
     [failed("ECONNREFUSED"), "refused"],
     [failed("UND_ERR_SOCKET"), "closed"],
-    [failed("ENOTFOUND"), "name is not known"],
-    [failed("HPE_INVALID_CONSTANT"), "does not speak HTTP"],
+    [failed("ENOTFOUND"), "unknown host name"],
+    [failed("HPE_INVALID_CONSTANT"), "is not HTTP"],
     [failed("CERT_HAS_EXPIRED"), "expired"],
     [failed("ESOMETHINGNEW"), "ESOMETHINGNEW"],
-    [new ParsecError("MALFORMED_FRAME", "the answers end in the middle of one"), "cannot be read"],
+    [new ParsecError("MALFORMED_FRAME", "the answers end in the middle of one"), "malformed"],
     [new TypeError("odd"), "TypeError"],
-    ["not even an error", "failed"],
-  ])("%s is PEER_UNREACHABLE with the cause kept", (cause, reason) => {
+    ["not even an error", "unknown failure"],
+  ])("is PEER_UNREACHABLE with its cause for %s", (cause, reason) => {
     const error = unreachable(peer, cause);
     expect(error).toMatchObject({ code: "PEER_UNREACHABLE", cause });
     expect(error.message).toContain(peer);
     expect(error.message).toContain(reason);
   });
 
-  it("is worth asking again only when a connection was lost", () => {
+  it("allows a retry only when the connection was lost", () => {
     expect(wasConnectionLost(failed("ECONNRESET"))).toBe(true);
     expect(wasConnectionLost(failed("UND_ERR_SOCKET"))).toBe(true);
     expect(wasConnectionLost(failed("ECONNREFUSED"))).toBe(false);
@@ -36,7 +36,7 @@ describe("what goes wrong on the way", () => {
   });
 });
 
-describe("a frame refused", () => {
+describe("the error of a rejected frame", () => {
   it.each([
     [401, '{"error":"unauthorized","code":"UNAUTHENTICATED","message":"no"}', "PEER_UNREACHABLE"],
     [400, '{"code":"MALFORMED_FRAME","message":"no"}', "PEER_UNREACHABLE"],
@@ -46,21 +46,21 @@ describe("a frame refused", () => {
     [200, "hello from another service", "PEER_UNREACHABLE"],
     [500, '{"code":"MADE_UP"}', "PEER_UNREACHABLE"],
     [500, "null", "PEER_UNREACHABLE"],
-  ])("with %d %s is %s", (status, body, code) => {
+  ])("for %d %s is %s", (status, body, code) => {
     expect(refusedFrame(peer, response(status, body)).code).toBe(code);
   });
 
-  it("as Go's groupcache does gives a hint", () => {
+  it("suggests peerWire when the peer may be a Go groupcache node", () => {
     expect(refusedFrame(peer, response(400, "bad request\n")).message).toContain("peerWire");
   });
 
-  it("does not repeat pages of text", () => {
+  it("truncates a long text", () => {
     const body = JSON.stringify({ code: "MALFORMED_FRAME", message: "x".repeat(3000) });
     expect(refusedFrame(peer, response(400, body)).message.length).toBeLessThan(400);
   });
 });
 
-describe("a GET that fails", () => {
+describe("the error of a failed GET", () => {
   it.each([
     [404, "not found\n", { "parsec-code": "NOT_FOUND" }, undefined],
     [404, "no such group: g\n", { "parsec-code": "NO_SUCH_GROUP" }, "NO_SUCH_GROUP"],
@@ -74,11 +74,11 @@ describe("a GET that fails", () => {
     [400, "bad request\n", {}, "PEER_UNREACHABLE"],
     [301, "", {}, "PEER_UNREACHABLE"],
     [502, "bad gateway", {}, "PEER_UNREACHABLE"],
-  ])("with %d %j %j is %s", (status, text, headers, code) => {
+  ])("for %d %j %j is %s", (status, text, headers, code) => {
     expect(failedGet(peer, response(status, text, headers))?.code).toBe(code);
   });
 
-  it("brings the getter's text along, as Go does", () => {
+  it("contains the text of the getter's error, as with Go", () => {
     expect(failedGet(peer, response(500, "sql: no rows\n"))?.message).toContain("sql: no rows");
   });
 });

@@ -2,12 +2,12 @@ import { isParsecError, ParsecError, type ParsecErrorCode } from "@parsec/core";
 import { errorFromOwner, isErrorCode } from "@parsec/core/transport";
 import { codeHeader, notFoundCode } from "./http-wire.ts";
 
-/** As much of a failed response's text as is looked at. */
+/** Bytes of a failed response's body that are read. */
 export const maxErrorBytes = 4096;
-/** As much of it as is repeated in an error here. */
+/** Characters of it that are quoted in an error message. */
 const maxQuoted = 200;
 
-/** What an HTTP client gives back, as far as errors are concerned. */
+/** The parts of an HTTP response from which errors are made. */
 export interface FailedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -15,40 +15,40 @@ export interface FailedResponse {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection was refused",
-  ECONNRESET: "the connection was reset",
-  EPIPE: "the connection was closed",
-  ENOTFOUND: "its name is not known",
-  EAI_AGAIN: "its name could not be looked up",
-  EHOSTUNREACH: "there is no way to it",
-  ENETUNREACH: "there is no way to its network",
-  ETIMEDOUT: "the connection timed out",
-  UND_ERR_CONNECT_TIMEOUT: "no connection was made in time",
-  UND_ERR_SOCKET: "the connection was closed",
-  UND_ERR_DESTROYED: "the connection was given up",
-  UND_ERR_CLOSED: "the connection was closed",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its answer is not as long as it said",
-  UND_ERR_HEADERS_OVERFLOW: "the head of its answer is too large",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not trusted",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not trusted",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not trusted",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  MALFORMED_FRAME: "its answer cannot be read",
-  FRAME_TOO_LARGE: "its answer is larger than allowed",
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EPIPE: "connection closed",
+  ENOTFOUND: "unknown host name",
+  EAI_AGAIN: "DNS lookup failed, try again",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "connection timed out",
+  UND_ERR_CONNECT_TIMEOUT: "connection attempt timed out",
+  UND_ERR_SOCKET: "connection closed",
+  UND_ERR_DESTROYED: "connection closed by this node",
+  UND_ERR_CLOSED: "connection closed by this node",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the response does not have its declared content-length",
+  UND_ERR_HEADERS_OVERFLOW: "the response headers are too large",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the peer's certificate is not trusted",
+  SELF_SIGNED_CERT_IN_CHAIN: "the peer's certificate is not trusted",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the peer's certificate is not trusted",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the peer's certificate is for another name",
+  CERT_HAS_EXPIRED: "the peer's certificate has expired",
+  MALFORMED_FRAME: "malformed response",
+  FRAME_TOO_LARGE: "the response is too large",
 };
 
-/** Turns whatever went wrong on the way to a peer into `PEER_UNREACHABLE`, with the cause kept. */
+/** Turns any failure of a request to a peer into `PEER_UNREACHABLE`, with the failure as its cause. */
 export function unreachable(peerId: string, cause: unknown): ParsecError {
   const code = codeOf(cause);
   const known = isParsecError(cause) ? `: ${cause.message}` : "";
-  const reason = reasons[code] ?? (code.startsWith("HPE_") ? "it does not speak HTTP" : code);
-  return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: ${reason}${known}`, {
+  const reason = reasons[code] ?? (code.startsWith("HPE_") ? "the response is not HTTP" : code);
+  return new ParsecError("PEER_UNREACHABLE", `${peerId} is unreachable: ${reason}${known}`, {
     cause,
   });
 }
 
-/** Whether an idle connection was closed under our feet, so that asking again is worth while. */
+/** Whether the peer closed the connection, so that a retry on a new one is worthwhile. */
 export function wasConnectionLost(error: unknown): boolean {
   return ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(codeOf(error));
 }
@@ -57,21 +57,21 @@ function codeOf(error: unknown): string {
   if (typeof error === "object" && error !== null && "code" in error) {
     if (typeof error.code === "string") return error.code;
   }
-  return error instanceof Error ? error.name : "it failed";
+  return error instanceof Error ? error.name : "unknown failure";
 }
 
-/** What a peer meant by refusing a whole frame. `OVERLOADED` stays; the rest is `PEER_UNREACHABLE`. */
+/** The error for a frame that a peer rejected as a whole: `OVERLOADED` when the peer is, else `PEER_UNREACHABLE`. */
 export function refusedFrame(peerId: string, response: FailedResponse): ParsecError {
   const { status } = response;
   const refusal = parseRefusal(response.body);
   if (refusal === undefined) {
     const hint =
       status === 400 || status === 404 || status === 405
-        ? '; is it a Go groupcache, which needs peerWire: "golang"?'
+        ? '; set peerWire to "golang" if it is a Go groupcache node'
         : "";
     return new ParsecError(
       "PEER_UNREACHABLE",
-      `${peerId} answered ${status} like no node of this package${hint}`,
+      `${peerId}: unexpected ${status}: not a Parsec peer${hint}`,
     );
   }
   const message = `${peerId} answered ${status} ${refusal.code}: ${refusal.message}`;
@@ -96,8 +96,8 @@ function parseRefusal(
 }
 
 /**
- * What a failed GET means; undefined when the origin has nothing under the key. Go nodes say 404 for
- * an unknown group and 500 with the text of the getter's error; ours name the code in a header.
+ * The error for a failed GET; undefined when the origin has no value for the key. Go nodes answer 404
+ * for an unknown group and 500 with the text of the getter's error; Parsec nodes send the code in a header.
  */
 export function failedGet(peerId: string, response: FailedResponse): ParsecError | undefined {
   const { status, headers, body } = response;

@@ -14,8 +14,8 @@ function failing(options: unknown): string {
   throw new Error("it was accepted");
 }
 
-describe("the members", () => {
-  it("keep the text they were given, without the slash at its end", () => {
+describe("the list of nodes", () => {
+  it("keeps each URL as given, without the trailing slash", () => {
     const peerUrls = ["HTTP://A:80/", "http://b:8080"];
     const { membership } = resolveHttpOptions({ selfUrl: "HTTP://A:80", peerUrls });
     expect(membership).toEqual({ selfId: "HTTP://A:80", ids: ["HTTP://A:80", "http://b:8080"] });
@@ -35,7 +35,7 @@ describe("the members", () => {
     ["one is listed twice", "http://a:8080", [...urls, "http://b:8080"], /twice/],
     ["one is listed twice with a slash", "http://a:8080", [...urls, "http://b:8080/"], /twice/],
     ["one is listed in two spellings", "http://a:8080", [...urls, "http://B:8080"], /as .* and as/],
-    ["one is no URL", "http://a:8080", [...urls, "nonsense"], /peerUrls\[2\] must be a URL/],
+    ["one is not a URL", "http://a:8080", [...urls, "nonsense"], /peerUrls\[2\] must be a URL/],
     ["one is not http", "http://a:8080", [...urls, "ftp://c"], /must begin with http/],
     ["one has a query", "http://a:8080", [...urls, "http://c?x=1"], /query or a fragment/],
     ["one has an empty query", "http://a:8080", [...urls, "http://c?"], /query or a fragment/],
@@ -44,19 +44,19 @@ describe("the members", () => {
     ["one has spaces around", "http://a:8080", [...urls, " http://c"], /spaces/],
     ["one is a number", "http://a:8080", [...urls, 5], /peerUrls\[2\] must be a URL, got 5/],
     ["selfUrl is missing", undefined, urls, /selfUrl must be a URL/],
-    ["peerUrls is a text", "http://a:8080", "http://a:8080", /array/],
-  ])("are refused when %s", (_, selfUrl, peerUrls, message) => {
+    ["peerUrls is a string", "http://a:8080", "http://a:8080", /array/],
+  ])("is rejected when %s", (_, selfUrl, peerUrls, message) => {
     expect(failing({ selfUrl, peerUrls })).toMatch(message);
   });
 
-  it("are refused with credentials, which the message does not repeat", () => {
+  it("is rejected when a URL has credentials, which the message does not contain", () => {
     const message = failing({ ...base, peerUrls: [...urls, "http://me:hunter2@c"] });
     expect(message).toMatch(/credentials/);
     expect(message).not.toContain("hunter2");
   });
 });
 
-describe("options", () => {
+describe("the options", () => {
   it("have defaults", () => {
     expect(resolveHttpOptions(base)).toMatchObject({
       basePath: "/_groupcache/",
@@ -72,12 +72,12 @@ describe("options", () => {
     });
   });
 
-  it("name two nodes differently, whatever random is", () => {
+  it("give each node its own sender, even with the same random", () => {
     const options = { ...base, random: () => 0.5 };
     expect(resolveHttpOptions(options).sender).not.toBe(resolveHttpOptions(options).sender);
   });
 
-  it.each([["/"], ["/_groupcache/"], ["/a/b-c/d.e~f/"]])("take %j as basePath", (basePath) => {
+  it.each([["/"], ["/_groupcache/"], ["/a/b-c/d.e~f/"]])("accept %j as basePath", (basePath) => {
     expect(resolveHttpOptions({ ...base, basePath }).basePath).toBe(basePath);
   });
 
@@ -110,15 +110,15 @@ describe("options", () => {
     ["health.failures", { health: { failures: 0 } }],
     ["health.maxBackoffMs", { health: { minBackoffMs: 500, maxBackoffMs: 100 } }],
     ["closeTimeoutMs", { closeTimeoutMs: Number.POSITIVE_INFINITY }],
-  ])("refuse a wrong %s by its name", (name, wrong) => {
+  ])("reject an invalid %s and name it", (name, wrong) => {
     expect(failing({ ...base, ...wrong })).toContain(name);
   });
 
-  it("do not repeat a secret that is too short", () => {
+  it("do not show a secret that is too short", () => {
     expect(failing({ ...base, secret: "hunter2" })).not.toContain("hunter2");
   });
 
-  it("refuse to be missing", () => {
+  it("are required", () => {
     expect(failing(undefined)).toMatch(/options/);
   });
 });

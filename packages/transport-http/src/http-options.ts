@@ -13,26 +13,26 @@ import {
 import { checkBasePath, httpUrls } from "./http-urls.ts";
 import type { Dialect } from "./http-wire.ts";
 
-/** An event an operator should know of. Never holds a secret, a key or an input. */
+/** A warning for the operator of a node, passed to `onWarning`. Never contains a secret, a key or an input. */
 export type HttpPeersWarning = PeerWarning;
 
-/** Connections to one peer. Times in milliseconds. */
+/** Settings of the connection pool to one peer. Times in milliseconds. */
 export interface HttpConnectionOptions {
-  /** Connections for lookups to one peer at most. Defaults to 64, at least 3: some wait for slow origins. */
+  /** Maximum number of connections for lookups to one peer. Defaults to 64; at least 3, because some wait for slow origins. */
   readonly maxPerPeer?: number;
-  /** Requests to one peer that it has not begun to answer; while there are as many, lookups gather in larger ones. Defaults to 4. */
+  /** Maximum number of requests that a peer has not begun to answer. While it is reached, lookups are batched into larger requests. Defaults to 4. */
   readonly maxUnanswered?: number;
-  /** How long a connection may take to be made. Defaults to 2,000. */
+  /** Timeout for opening a connection. Defaults to 2,000. */
   readonly connectTimeoutMs?: number;
-  /** How long an unused connection is kept. Defaults to 4,000: less than the 5,000 of Node's server. */
+  /** How long an idle connection is kept. Defaults to 4,000, which is less than the 5,000 of Node's server. */
   readonly keepAliveMs?: number;
 }
 
-/** Limits of one node. Sizes in bytes, times in milliseconds. */
+/** Limits of one node over HTTP. Sizes in bytes, times in milliseconds. */
 export interface HttpLimits extends PeerLimits {
-  /** How long the body of a request may take to arrive. Defaults to 5,000. */
+  /** Timeout for receiving the body of a request. Defaults to 5,000. */
   readonly bodyTimeoutMs: number;
-  /** How long a GET, which names no deadline, may wait for the origin. Defaults to 30,000. */
+  /** Timeout of a GET, which carries no deadline of its own. Defaults to 30,000. */
   readonly getTimeoutMs: number;
 }
 
@@ -40,16 +40,17 @@ export interface HttpLimits extends PeerLimits {
 export interface HttpPeersOptions
   extends PeerOptions<HttpPeersWarning, HttpLimits>,
     UrlPeerOptions {
-  /** Where the handler is mounted, on every node. Defaults to `"/_groupcache/"`. */
+  /** The path under which the handler is mounted; the same on every node. Defaults to `"/_groupcache/"`. */
   readonly basePath?: string;
-  /** How a `+` in a GET's path is read: `"golang"` when Go's groupcache is among the askers. Defaults to `"native"`. */
+  /** How a `+` in a GET's path is decoded: `"golang"` when Go's groupcache sends requests to this node. Defaults to `"native"`. */
   readonly dialect?: Dialect;
-  /** What this node sends: frames, or GETs that Go's groupcache understands. Defaults to `"native"`. */
+  /** The protocol of this node's requests: `"native"` sends frames, `"golang"` sends GETs that Go's groupcache understands. Defaults to `"native"`. */
   readonly peerWire?: "native" | "golang";
+  /** The connection pool to each peer. */
   readonly connections?: HttpConnectionOptions;
 }
 
-/** {@link HttpPeersOptions}, each with its value. */
+/** {@link HttpPeersOptions} after checks, with all defaults filled in. */
 export interface ResolvedHttpOptions
   extends ResolvedPeerOptions<HttpPeersWarning>,
     ResolvedUrlPeers {

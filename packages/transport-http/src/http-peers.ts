@@ -7,15 +7,15 @@ import { createHttpPeer } from "./client/http-peer.ts";
 import { type HttpPeersOptions, resolveHttpOptions } from "./http-options.ts";
 import { HttpHandler, type HttpPeersHandler } from "./server/http-handler.ts";
 
-/** The peers of a node over HTTP. Give it to a registry or cache as `peers`, and its handler to a server. */
+/** The peers of a node over HTTP. Pass it to a registry or cache as `peers`, and mount `handler` on an HTTP server. */
 export interface HttpPeers extends PeerPicker {
-  /** Serves the peers. Mount it before any body parser, at the path it was given as `basePath`. */
+  /** Answers requests from peers under `basePath`. Mount it before any body parser. */
   readonly handler: HttpPeersHandler;
 }
 
 /**
- * Connects this node with others over HTTP. Opens no port: mount `handler` on a server of yours.
- * Throws `INVALID_ARGUMENT` when the options do not fit together, such as a `selfUrl` that is not among `peerUrls`.
+ * Connects this node to its peers over HTTP. Does not listen: mount `handler` on your server.
+ * Throws `INVALID_ARGUMENT` for invalid options, such as a `selfUrl` that is not among `peerUrls`.
  */
 export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
   checkHttpClient();

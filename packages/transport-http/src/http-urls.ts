@@ -1,7 +1,7 @@
 import { describe, invalidArgument } from "@parsec/core/authoring";
 import type { UrlSpelling } from "@parsec/core/transport";
 
-/** Nodes are called by URLs such as `http://node-1:8080`. Their text is hashed by placement: all nodes must spell them alike. */
+/** The ids of nodes: URLs such as `http://node-1:8080`. Placement hashes their text, so all nodes must spell each URL the same. */
 export const httpUrls: UrlSpelling = {
   noun: "URLs",
   check: checkPeerUrl,
@@ -10,7 +10,7 @@ export const httpUrls: UrlSpelling = {
   isPlain: (url) => !url.toLowerCase().startsWith("https:"),
 };
 
-/** Returns the URL as it was given, without a slash at its end. */
+/** Returns the URL as given, without a trailing slash. */
 function checkPeerUrl(name: string, text: unknown): string {
   if (typeof text !== "string")
     throw invalidArgument(`${name} must be a URL, got ${describe(text)}`);
@@ -25,25 +25,26 @@ function checkPeerUrl(name: string, text: unknown): string {
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw invalidArgument(`${name} must begin with http:// or https://, got ${describe(text)}`);
   }
-  // Not shown, because what is wrong with it is a password.
+  // The value is not shown because it contains a password.
   if (url.username !== "" || url.password !== "")
-    throw invalidArgument(`${name} must not hold credentials`);
+    throw invalidArgument(`${name} must not contain credentials`);
   if (url.search !== "" || url.hash !== "" || /[?#]/.test(text)) {
-    throw invalidArgument(`${name} must not have a query or a fragment: ${describe(text)}`);
+    throw invalidArgument(`${name} must not have a query or a fragment, got ${describe(text)}`);
   }
   if (url.pathname !== "/") {
-    throw invalidArgument(`${name} must not have a path; put it in basePath: ${describe(text)}`);
+    throw invalidArgument(`${name} must not have a path (use basePath), got ${describe(text)}`);
   }
-  if (/\s/.test(text)) throw invalidArgument(`${name} must not hold spaces: ${describe(text)}`);
+  if (/\s/.test(text))
+    throw invalidArgument(`${name} must not contain spaces, got ${describe(text)}`);
   return text.endsWith("/") ? text.slice(0, -1) : text;
 }
 
-/** The same for all spellings of one address: case of scheme and host, default port. */
+/** Normalizes case and default port, so that two spellings of one address compare equal. */
 function normalForm(id: string): string {
   return new URL(id).origin;
 }
 
-/** Returns the path under which peers are served. */
+/** Returns `basePath` or its default. Throws `INVALID_ARGUMENT`. */
 export function checkBasePath(basePath: string | undefined): string {
   if (basePath === undefined) return "/_groupcache/";
   const valid =
@@ -52,7 +53,7 @@ export function checkBasePath(basePath: string | undefined): string {
     !/\/\.{1,2}\//.test(basePath);
   if (!valid) {
     throw invalidArgument(
-      `basePath must begin and end with "/" and hold only letters, digits and - . _ ~ between, got ${describe(basePath)}`,
+      `basePath must begin and end with "/" and contain only letters, digits and - . _ ~ / between, got ${describe(basePath)}`,
     );
   }
   return basePath;

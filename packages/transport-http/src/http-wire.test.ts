@@ -11,7 +11,7 @@ import {
 
 const bytes = (text: string): Buffer => Buffer.from(keyToBytes(text));
 
-describe("escaping", () => {
+describe("a path segment", () => {
   it.each([
     ["a b", "a%20b"],
     ["a+b", "a%2Bb"],
@@ -27,14 +27,14 @@ describe("escaping", () => {
     ["日本", "%E6%97%A5%E6%9C%AC"],
     ["\udcff\udcfe", "%FF%FE"],
     ["\0\n", "%00%0A"],
-  ])("of %j is %j", (key, escaped) => {
+  ])("is escaped: %j as %j", (key, escaped) => {
     expect(escapeSegment(bytes(key))).toBe(escaped);
     for (const dialect of ["native", "golang", "mailgun"] as const) {
       expect(unescapeSegment(escaped, dialect)).toEqual(bytes(key));
     }
   });
 
-  it("comes back for any bytes, in every dialect", () => {
+  it("round-trips any bytes in every dialect", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (raw) => {
         const escaped = escapeSegment(raw);
@@ -56,17 +56,17 @@ describe("escaping", () => {
     ["PathEscape", "a%20b", "mailgun", "a b"],
     ["PathEscape", "a+b", "mailgun", "a+b"],
     ["PathEscape", "x%2Fy%3Fz=1&%C3%A9%25", "mailgun", "x/y?z=1&é%"],
-    ["anybody's", "a+b", "native", "a+b"],
-  ])("%s %j is read in %s as %j", (_, raw, dialect, key) => {
+    ["any other escaping", "a+b", "native", "a+b"],
+  ])("escaped by %s as %j is decoded in dialect %s as %j", (_, raw, dialect, key) => {
     expect(keyFromBytes(unescapeSegment(raw, dialect as Dialect) as Buffer)).toBe(key);
   });
 
-  it.each(["%", "%1", "%zz", "a%2", "%%20", "% 20", "%+1"])("does not read %j", (raw) => {
+  it.each(["%", "%1", "%zz", "a%2", "%%20", "% 20", "%+1"])("is rejected when it is %j", (raw) => {
     expect(unescapeSegment(raw, "native")).toBeUndefined();
   });
 });
 
-describe("a target", () => {
+describe("a request target", () => {
   const options = { basePath: "/_groupcache/", dialect: "native" as const };
   const value = (group: string, key: string) => ({
     kind: "value",
@@ -101,12 +101,12 @@ describe("a target", () => {
     ["http://host", { kind: "outside" }],
     ["/_groupcache/datasource%3Ausers/%ff%fe", value("datasource:users", "\udcff\udcfe")],
     ["/_groupcache/g/\xff", value("g", "\udcff")],
-  ])("%j is %j", (target, expected) => {
+  ])("is parsed: %j as %j", (target, expected) => {
     expect(parseTarget(target, options)).toEqual(expected);
   });
 });
 
-it("tells failures apart by status, the unknown ones as this node's own", () => {
+it("maps error codes to HTTP statuses, others to 500", () => {
   expect(statusOf("NO_SUCH_GROUP")).toBe(404);
   expect(statusOf("ORIGIN_FAILED")).toBe(500);
   expect(statusOf("OVERLOADED")).toBe(503);

@@ -1,18 +1,18 @@
 import type { ParsecErrorCode } from "@parsec/core";
 
-/** Requests and answers between nodes of this package: binary frames. */
+/** Content type of requests and responses between Parsec nodes: binary frames. */
 export const frameContentType = "application/vnd.parsec.frame";
-/** Go's groupcache calls its messages that. */
+/** Content type of Go groupcache's messages. */
 export const protobufContentType = "application/x-protobuf";
-/** The `ParsecErrorCode` of a failed GET, or `NOT_FOUND` when the origin has nothing under the key. */
+/** Response header: the `ParsecErrorCode` of a failed GET, or `NOT_FOUND` when the origin has no value for the key. */
 export const codeHeader = "parsec-code";
 export const notFoundCode = "NOT_FOUND";
-/** How long a copy of a GET's value may be kept, in milliseconds; absent for ever. Go nodes do not say it. */
+/** Response header: time to live of a GET's value in milliseconds; without it, the value never expires. Go nodes do not send it. */
 export const ttlHeader = "parsec-ttl-ms";
 
 /**
- * How a raw `+` in a path is read. Go's groupcache escapes a space as `+` and then fails to read it
- * back; `"golang"` heals that. Everybody else, this package included, sends `%2B` and `%20`.
+ * How a raw `+` in the path of a GET is decoded. Go's groupcache encodes a space as `+`, so `"golang"`
+ * decodes `+` as a space; the other two leave it as it is. Parsec nodes send `%2B` and `%20`.
  */
 export type Dialect = "native" | "golang" | "mailgun";
 
@@ -21,8 +21,8 @@ const onlyDots = /^\.{1,2}$/;
 const hexDigits = "0123456789ABCDEF";
 
 /**
- * Escapes bytes for a path: all but `A-Z a-z 0-9 - _ . ~` as `%XX`, which every server reads the
- * same way. `.` and `..` are escaped too, lest somebody on the way takes them for directories.
+ * Escapes bytes for a path: all but `A-Z a-z 0-9 - _ . ~` as `%XX`, which every server decodes the
+ * same way. `.` and `..` are escaped too, so that proxies do not resolve them as directories.
  */
 export function escapeSegment(bytes: Uint8Array): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
@@ -54,7 +54,7 @@ export function unescapeSegment(raw: string, dialect: Dialect): Buffer | undefin
   return bytes.subarray(0, length);
 }
 
-/** What a request's raw target addresses. */
+/** The parsed target of a request: outside of the base path, the base path itself, or a value of a group. */
 export type Target =
   | { readonly kind: "outside" }
   | { readonly kind: "base" }
@@ -62,8 +62,8 @@ export type Target =
   | { readonly kind: "value"; readonly group: Buffer; readonly key: Buffer };
 
 /**
- * Reads a raw request target byte by byte: a `URL` would drop `%2e%2e` segments, and keys may hold
- * anything. Group and key part at the first `/` after the base; a query is not looked at.
+ * Parses a raw request target byte by byte: `URL` would drop `%2e%2e` segments, and keys may contain
+ * any bytes. The first `/` after the base path separates group and key. A query is ignored.
  */
 export function parseTarget(
   target: string,
@@ -86,7 +86,7 @@ function pathOf(target: string): string {
   const query = target.indexOf("?");
   const path = query < 0 ? target : target.slice(0, query);
   if (path.startsWith("/")) return path;
-  // The absolute form, as proxies send it: http://host/path.
+  // Absolute form, as sent by proxies: http://host/path.
   const host = path.indexOf("://");
   const start = host < 0 ? -1 : path.indexOf("/", host + 3);
   return start < 0 ? "" : path.slice(start);
@@ -105,7 +105,7 @@ const statusByCode: Partial<Record<ParsecErrorCode, number>> = {
   PEER_UNREACHABLE: 421,
 };
 
-/** The status that a failure is reported with; 500 for whatever went wrong behind this node. */
+/** The HTTP status for an error code; 500 for failures of the origin and all others. */
 export function statusOf(code: ParsecErrorCode): number {
   return statusByCode[code] ?? 500;
 }

@@ -26,7 +26,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** Two nodes, each with options of its own; asks the second from the first. */
+/** Two nodes with different options, and a lookup that the first sends to the second. */
 async function ask(
   asking: Partial<HttpPeersOptions>,
   answering: Partial<HttpPeersOptions>,
@@ -38,10 +38,10 @@ async function ask(
   const urls = [selfUrl, peerUrl];
   const onWarning = (warning: HttpPeersWarning): number => warnings.push(warning);
   const common = { peerUrls: urls, onWarning, health: { failures: 1 } };
-  const asker = createHttpPeers({ selfUrl, ...common, ...asking });
+  const client = createHttpPeers({ selfUrl, ...common, ...asking });
   const owner = createHttpPeers({ selfUrl: peerUrl, ...common, ...answering });
   cleanups.push(
-    () => asker.close(),
+    () => client.close(),
     () => owner.close(),
   );
   const host = createScriptedHost();
@@ -49,7 +49,7 @@ async function ask(
   owner.attach(host);
   const server = cluster.nodes[1]?.server;
   if (server !== undefined) server.listener = owner.handler;
-  const outcome = await asker
+  const outcome = await client
     .peers()[0]
     ?.lookup(lookup)
     .then(
@@ -61,12 +61,12 @@ async function ask(
   return outcome ?? "no peer";
 }
 
-describe("with a secret", () => {
-  it("nodes that share it talk to each other", async () => {
+describe("with a secret, a node", () => {
+  it("accepts requests of nodes that share it", async () => {
     expect(await ask({ secret }, { secret })).toBe("answered");
   });
 
-  it("it can be replaced while nodes are running", async () => {
+  it("keeps serving while the secret is rotated", async () => {
     expect(await ask({ secret: [secret, otherSecret] }, { secret: [otherSecret, secret] })).toBe(
       "answered",
     );
@@ -76,18 +76,18 @@ describe("with a secret", () => {
   });
 
   it.each([
-    ["another one", { secret: otherSecret }],
-    ["none", {}],
-  ])("an asker with %s is refused, on loopback too", async (_, asking) => {
+    ["another secret", { secret: otherSecret }],
+    ["no secret", {}],
+  ])("refuses a node with %s, on loopback too", async (_, asking) => {
     const outcome = await ask(asking, { secret });
     expect(outcome).toMatch(/PEER_UNREACHABLE .*401 UNAUTHENTICATED/);
   });
 
-  it("insecure changes nothing", async () => {
+  it("still requires signatures when insecure is set", async () => {
     expect(await ask({}, { secret, insecure: true })).toMatch(/PEER_UNREACHABLE/);
   });
 
-  it("every kind of request needs a signature, and it counts once", async () => {
+  it("requires a signature for every kind of request, and accepts each once", async () => {
     const server = await startServer();
     cleanups.push(() => server.close());
     const peers = createHttpPeers({ selfUrl: server.url, peerUrls: [server.url], secret });
@@ -153,23 +153,23 @@ describe("with a secret", () => {
   });
 });
 
-describe("without a secret and without certificates", () => {
-  it("nodes on one machine talk to each other", async () => {
+describe("without a secret or certificates, a node", () => {
+  it("accepts requests of nodes on the same machine", async () => {
     expect(await ask({}, {})).toBe("answered");
     expect(await ask({ secret }, {})).toBe("answered");
   });
 
   it.each([
-    ["forwarded for somebody", ["Host: localhost", "X-Forwarded-For: 10.0.0.1"], 401],
-    ["forwarded, in the newer spelling", ["Host: localhost", "Forwarded: for=10.0.0.1"], 401],
-    ["to a name that is not this machine's", ["Host: rebound.example.com"], 401],
-    ["to that name with a port", ["Host: rebound.example.com:8080"], 401],
+    ["forwarded by a proxy", ["Host: localhost", "X-Forwarded-For: 10.0.0.1"], 401],
+    ["forwarded, in the newer header", ["Host: localhost", "Forwarded: for=10.0.0.1"], 401],
+    ["to a domain of another machine", ["Host: rebound.example.com"], 401],
+    ["to that domain with a port", ["Host: rebound.example.com:8080"], 401],
     ["to localhost", ["Host: localhost:8080"], 204],
-    ["to a name of localhost", ["Host: node-1.localhost:8080"], 204],
+    ["to a subdomain of localhost", ["Host: node-1.localhost:8080"], 204],
     ["to an address", ["Host: 127.0.0.1:8080"], 204],
     ["to an IPv6 address", ["Host: [::1]:8080"], 204],
     ["to a name without a domain", ["Host: parsec-1:8080"], 204],
-  ])("a request %s (%j) is answered %d", async (_, headers, status) => {
+  ])("answers a request %s (%j) with %d", async (_, headers, status) => {
     const cluster = await startCluster(1);
     cleanups.push(() => cluster.close());
     const [node] = cluster.nodes;
@@ -179,7 +179,7 @@ describe("without a secret and without certificates", () => {
     expect(response.status).toBe(status);
   });
 
-  it("a node tells its operator that nobody else will be served", () => {
+  it("warns that peers on other machines will be refused", () => {
     const warnings: HttpPeersWarning[] = [];
     const create = (options: Partial<HttpPeersOptions>): void => {
       const onWarning = (warning: HttpPeersWarning): number => warnings.push(warning);
@@ -196,7 +196,7 @@ describe("without a secret and without certificates", () => {
   });
 });
 
-describe("an address", () => {
+describe("a connection", () => {
   const admissions = (insecure: boolean): Admissions =>
     new Admissions({
       verifier: undefined,
@@ -220,25 +220,25 @@ describe("an address", () => {
     ["fe80::1", "fe80::1", false],
     ["1127.0.0.1", "1127.0.0.1", false],
     ["", "", false],
-  ])("%s asked from %s is loopback: %s", (local, remote, isLoopback) => {
+  ])("to %s from %s counts as loopback: %s", (local, remote, isLoopback) => {
     const { refusal } = admissions(false).admit(request(local, remote), head());
     expect(refusal === undefined).toBe(isLoopback);
     expect(admissions(true).admit(request(local, remote), head()).refusal).toBeUndefined();
   });
 
-  it("may be called by this node's own name", () => {
+  it("on loopback may use this node's own name", () => {
     const asked = request("127.0.0.1", "127.0.0.1");
     const { refusal } = admissions(false).admit(asked, head("node-1.example.com:8080"));
     expect(refusal).toBeUndefined();
   });
 });
 
-describe("with certificates", () => {
+describe("with certificates, a node", () => {
   const authority = createAuthority("the cluster's authority");
   const strangers = createAuthority("another authority");
 
   async function secureNodes(
-    options: { readonly asker?: Partial<HttpPeersOptions>; readonly requestCert?: boolean } = {},
+    options: { readonly client?: Partial<HttpPeersOptions>; readonly requestCert?: boolean } = {},
   ) {
     const serverCertificate = authority.issue("owner");
     const { requestCert = true } = options;
@@ -246,35 +246,35 @@ describe("with certificates", () => {
       ...serverCertificate,
       ca: authority.ca,
       requestCert,
-      // Even where the server lets strangers in, the handler does not.
+      // The handler refuses clients without a trusted certificate even where the server accepts them.
       rejectUnauthorized: false,
     });
     const port = await listen(server);
     cleanups.push(() => closeServer(server));
     const selfUrl = `https://127.0.0.1:${port}`;
-    const asking = "https://asker:1";
+    const asking = "https://client:1";
     const urls = [selfUrl, asking];
     const tls = { ca: authority.ca, ...authority.issue("node") };
     const owner = createHttpPeers({ selfUrl, peerUrls: urls, tls });
-    const asker = createHttpPeers({ selfUrl: asking, peerUrls: urls, tls, ...options.asker });
+    const client = createHttpPeers({ selfUrl: asking, peerUrls: urls, tls, ...options.client });
     cleanups.push(
       () => owner.close(),
-      () => asker.close(),
+      () => client.close(),
     );
     const host = createScriptedHost();
     host.onLookup(() => answer);
     owner.attach(host);
     server.on("request", owner.handler);
-    return { host, answer: asker.peers()[0]?.lookup(lookup) };
+    return { host, answer: client.peers()[0]?.lookup(lookup) };
   }
 
-  it("nodes of one authority talk to each other", async () => {
+  it("accepts requests of nodes with certificates of the same authority", async () => {
     const { answer: got } = await secureNodes();
     expect(Buffer.from((await got)?.value ?? []).toString()).toBe("v");
   });
 
-  it("a node that shows none is refused", async () => {
-    const { answer: got, host } = await secureNodes({ asker: { tls: { ca: authority.ca } } });
+  it("refuses a node without a certificate", async () => {
+    const { answer: got, host } = await secureNodes({ client: { tls: { ca: authority.ca } } });
     await expect(got).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
       message: expect.stringContaining("401 UNAUTHENTICATED"),
@@ -282,21 +282,21 @@ describe("with certificates", () => {
     expect(host.lookups).toEqual([]);
   });
 
-  it("a node of another authority is refused", async () => {
+  it("refuses a node with a certificate of another authority", async () => {
     const tls = { ca: authority.ca, ...strangers.issue("stranger") };
-    const { answer: got, host } = await secureNodes({ asker: { tls } });
+    const { answer: got, host } = await secureNodes({ client: { tls } });
     await expect(got).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
     expect(host.lookups).toEqual([]);
   });
 
-  it("a server that does not ask for them serves nobody", async () => {
+  it("refuses all requests when its server does not request certificates", async () => {
     const { answer: got, host } = await secureNodes({ requestCert: false });
     await expect(got).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
     expect(host.lookups).toEqual([]);
   });
 
-  it("a node is not asked that shows one of another authority", async () => {
-    const { answer: got, host } = await secureNodes({ asker: { tls: { ca: strangers.ca } } });
+  it("sends no request to a node with a certificate of another authority", async () => {
+    const { answer: got, host } = await secureNodes({ client: { tls: { ca: strangers.ca } } });
     await expect(got).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
       message: expect.stringContaining("certificate"),
@@ -304,13 +304,13 @@ describe("with certificates", () => {
     expect(host.lookups).toEqual([]);
   });
 
-  it("a node is asked under the name that its certificate has, if it is told which", async () => {
+  it("accepts a peer's certificate for tls.serverName", async () => {
     const tls = { ca: authority.ca, ...authority.issue("node") };
     const { answer: got } = await secureNodes({
-      asker: { tls: { ...tls, serverName: "localhost" } },
+      client: { tls: { ...tls, serverName: "localhost" } },
     });
     expect(Buffer.from((await got)?.value ?? []).toString()).toBe("v");
-    const wrong = await secureNodes({ asker: { tls: { ...tls, serverName: "another-node" } } });
+    const wrong = await secureNodes({ client: { tls: { ...tls, serverName: "another-node" } } });
     await expect(wrong.answer).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
       message: expect.stringContaining("another name"),
@@ -318,7 +318,7 @@ describe("with certificates", () => {
     expect(wrong.host.lookups).toEqual([]);
   });
 
-  it("plain http: peers are a mistake", () => {
+  it("rejects http: URLs together with tls", () => {
     const selfUrl = "http://localhost:8080";
     const create = () =>
       createHttpPeers({ selfUrl, peerUrls: [selfUrl], tls: { ca: authority.ca } });
@@ -326,7 +326,7 @@ describe("with certificates", () => {
   });
 });
 
-it("what is refused is not cached, and falls back where the group allows it", async () => {
+it("does not cache a refusal, and falls back to the local origin where the group allows it", async () => {
   const cluster = await startCluster(2);
   cleanups.push(() => cluster.close());
   const [first, second] = cluster.urls as readonly [string, string];

@@ -19,7 +19,7 @@ interface Asked {
   ask(over?: Partial<PeerLookup>, signal?: AbortSignal): Promise<string>;
 }
 
-/** The peer at `port` as another node sees it. */
+/** A client for the peer at `port`. */
 function peerAt(port: number, options: Partial<HttpPeersOptions> = {}): Asked {
   const selfUrl = "http://127.0.0.1:1";
   const warnings: HttpPeersWarning[] = [];
@@ -28,7 +28,7 @@ function peerAt(port: number, options: Partial<HttpPeersOptions> = {}): Asked {
     peerUrls: [selfUrl, `http://127.0.0.1:${port}`],
     onWarning: (warning) => warnings.push(warning),
     ...options,
-    // Only tests about silence and deadlines have short ones: elsewhere neither may stand for the answer.
+    // Timeouts are long, so that no other test passes because of one; tests of timeouts set short ones.
     health: { failures: 1000, silenceMs: 600_000, ...options.health },
   });
   cleanups.push(() => peers.close());
@@ -47,7 +47,7 @@ function peerAt(port: number, options: Partial<HttpPeersOptions> = {}): Asked {
   return { peer, warnings, ask };
 }
 
-/** A server on bare sockets that answers each request's head with these bytes, or as the function does. */
+/** A TCP server that answers each request with these bytes, or calls the function. */
 async function rawServer(
   answer: string | Uint8Array | ((socket: net.Socket, requestNumber: number) => void),
 ): Promise<{
@@ -87,22 +87,25 @@ const hex = (text: string): Buffer => Buffer.from(text, "hex");
 const answersHead = "5001020001000000";
 const found = `${answersHead}0100000100000076`;
 
-describe("over frames, a peer that", () => {
+describe("with frames, a peer that", () => {
   it.each([
     ["does not speak HTTP", "SSH-2.0-OpenSSH_9.2p1 Debian\r\n"],
-    ["answers another type", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"],
-    ["answers garbage", withLength(Buffer.from("garbage of some length"))],
-    ["answers nothing", withLength(Buffer.alloc(0))],
-    ["answers another frame", withLength(hex("5001020009000000"))],
-    ["answers a question nobody asked", withLength(hex(`${answersHead}04ffff`))],
-    ["leaves the question open", withLength(hex(answersHead))],
-    ["announces a value larger than allowed", withLength(hex(`${answersHead}010000ffffff7f`))],
+    ["answers with another content-type", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"],
+    ["answers with random bytes", withLength(Buffer.from("garbage of some length"))],
+    ["answers with an empty body", withLength(Buffer.alloc(0))],
+    ["answers another frame id", withLength(hex("5001020009000000"))],
+    ["answers a lookup that was not sent", withLength(hex(`${answersHead}04ffff`))],
+    ["omits the answer", withLength(hex(answersHead))],
+    ["declares a value over the size limit", withLength(hex(`${answersHead}010000ffffff7f`))],
     ["answers with an unknown status", withLength(hex(`${answersHead}0f0000`))],
-    ["moved", "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"],
-    ["is a proxy in trouble", "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nbad"],
+    [
+      "redirects",
+      "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ["is a failing proxy", "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nbad"],
     ["is Go's groupcache", "HTTP/1.1 400 Bad Request\r\nContent-Length: 12\r\n\r\nbad request\n"],
-    ["sends head after head", `HTTP/1.1 200 OK\r\n${`X: ${"y".repeat(1000)}\r\n`.repeat(40)}\r\n`],
-  ])("%s is PEER_UNREACHABLE", async (_, answer) => {
+    ["sends too many headers", `HTTP/1.1 200 OK\r\n${`X: ${"y".repeat(1000)}\r\n`.repeat(40)}\r\n`],
+  ])("%s fails with PEER_UNREACHABLE", async (_, answer) => {
     const server = await rawServer(answer);
     const { ask, peer } = peerAt(server.port);
     expect(await ask()).toBe("PEER_UNREACHABLE");
@@ -113,7 +116,7 @@ describe("over frames, a peer that", () => {
   });
 
   it.each(["102 Processing", "103 Early Hints"])(
-    "sends %s before its answer is answered",
+    "sends %s before its answer succeeds",
     async (status) => {
       const before = Buffer.from(`HTTP/1.1 ${status}\r\nLink: </a.css>\r\n\r\n`);
       const server = await rawServer(Buffer.concat([before, before, withLength(hex(found))]));
@@ -123,7 +126,7 @@ describe("over frames, a peer that", () => {
     },
   );
 
-  it("answers right is answered", async () => {
+  it("answers correctly succeeds", async () => {
     const server = await rawServer(withLength(hex(found)));
     expect(await peerAt(server.port).ask()).toBe("answered");
   });
@@ -135,12 +138,12 @@ describe("over frames, a peer that", () => {
       "in the middle of a chunk",
       Buffer.from(`${frameHead}Transfer-Encoding: chunked\r\n\r\nff\r\nP`),
     ],
-  ])("closes %s is PEER_UNREACHABLE", async (_, answer) => {
+  ])("closes %s fails with PEER_UNREACHABLE", async (_, answer) => {
     const server = await rawServer((socket) => socket.end(answer));
     expect(await peerAt(server.port).ask()).toBe("PEER_UNREACHABLE");
   });
 
-  it("closes half of the connection and goes on answering is answered or unreachable", async () => {
+  it("half-closes the connection and still answers succeeds or fails with PEER_UNREACHABLE", async () => {
     const server = await rawServer((socket) => {
       socket.write(withLength(hex(found)));
       socket.end();
@@ -149,13 +152,13 @@ describe("over frames, a peer that", () => {
     expect(await ask()).toBe("answered");
   });
 
-  it("closes without a word is asked once more, and no more often", async () => {
+  it("closes the connection without an answer gets exactly one retry", async () => {
     const server = await rawServer((socket) => socket.destroy());
     expect(await peerAt(server.port).ask()).toBe("PEER_UNREACHABLE");
     expect(server.requests()).toBe(2);
   });
 
-  it("closed the idle connection just then is answered all the same", async () => {
+  it("closed the idle connection gets a retry, which succeeds", async () => {
     const server = await rawServer((socket, request) => {
       if (request === 2) socket.destroy();
       else
@@ -169,20 +172,20 @@ describe("over frames, a peer that", () => {
     expect(server.requests()).toBe(3);
   });
 
-  it("is not there is PEER_UNREACHABLE at once", async () => {
+  it("does not listen fails with PEER_UNREACHABLE at once", async () => {
     const server = await rawServer("");
     await new Promise<void>((resolve) => server.server.close(() => resolve()));
     expect(await peerAt(server.port).ask()).toBe("PEER_UNREACHABLE");
   });
 
-  it("never answers leaves each asker to its own deadline", async () => {
+  it("never answers fails each lookup at its own deadline", async () => {
     const server = await rawServer(() => {});
     const { ask } = peerAt(server.port);
     const outcomes = await Promise.all([ask({ timeoutMs: 30 }), ask({ timeoutMs: 60 })]);
     expect(outcomes).toEqual(["TIMEOUT", "TIMEOUT"]);
   });
 
-  it("answers too late harms nobody who asks afterwards", async () => {
+  it("answers after the deadline does not affect later lookups", async () => {
     let late = (): void => {};
     const server = await rawServer((socket, request) => {
       if (request > 1) socket.write(withLength(hex(found.replace("01000000", "02000000"))));
@@ -197,7 +200,7 @@ describe("over frames, a peer that", () => {
     expect(await ask()).toBe("answered");
   });
 
-  it("says nothing at all is given up long before the askers' deadlines", async () => {
+  it("does not answer pings either fails long before the deadlines", async () => {
     const server = await rawServer(() => {});
     const { ask, warnings } = peerAt(server.port, { health: { silenceMs: 40, pingTimeoutMs: 40 } });
     const outcomes = await Promise.all([ask({ timeoutMs: 600_000 }), ask({ timeoutMs: 600_000 })]);
@@ -205,7 +208,7 @@ describe("over frames, a peer that", () => {
     expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
   });
 
-  it("is slow but answers pings is waited for", async () => {
+  it("is slow but answers pings is not counted as dead", async () => {
     let pings = 0;
     let answer = (): void => {};
     const server = await startServer((request, response) => {
@@ -226,7 +229,7 @@ describe("over frames, a peer that", () => {
     expect(await outcome).toBe("answered");
   });
 
-  it("fails is left out after a few times, probed, and taken back", async () => {
+  it("fails repeatedly opens the circuit breaker, is probed, and closes it again", async () => {
     const server = await startServer((_, response) => response.writeHead(500).end());
     cleanups.push(() => server.close());
     const health = { failures: 3, minBackoffMs: 20, maxBackoffMs: 40 };
@@ -249,7 +252,7 @@ describe("over frames, a peer that", () => {
     expect(await ask()).toBe("answered");
   });
 
-  it("is stopped in its tracks does not make its askers wait for their deadlines, and is taken back when it goes on", async () => {
+  it("is suspended fails lookups before their deadlines, and recovers when it resumes", async () => {
     const program = `
       require("node:http").createServer((request, response) => {
         if (request.method === "GET") response.writeHead(204).end();
@@ -281,7 +284,7 @@ describe("over frames, a peer that", () => {
   });
 });
 
-describe("over Go's wire, a peer that", () => {
+describe("with Go's protocol, a peer that", () => {
   const options = { peerWire: "golang", placement: "groupcache" } as const;
   const protobuf = (message: Uint8Array): Buffer =>
     Buffer.concat([
@@ -291,13 +294,13 @@ describe("over Go's wire, a peer that", () => {
 
   it.each([
     ["does not speak HTTP", Buffer.from("SSH-2.0-OpenSSH\r\n"), "PEER_UNREACHABLE"],
-    ["answers no protobuf", protobuf(hex("0aff")), "PEER_UNREACHABLE"],
+    ["answers with invalid protobuf", protobuf(hex("0aff")), "PEER_UNREACHABLE"],
     [
       "answers a value larger than allowed",
       protobuf(Buffer.concat([hex("0a0b"), Buffer.alloc(11)])),
       "VALUE_TOO_LARGE",
     ],
-    ["answers more than any message may have", protobuf(Buffer.alloc(5000)), "VALUE_TOO_LARGE"],
+    ["answers with more bytes than the limit", protobuf(Buffer.alloc(5000)), "VALUE_TOO_LARGE"],
     [
       "moved",
       Buffer.from("HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"),
@@ -318,15 +321,15 @@ describe("over Go's wire, a peer that", () => {
       Buffer.from(`HTTP/1.1 500 Oops\r\nContent-Length: 9000\r\n\r\n${"x".repeat(9000)}`),
       "ORIGIN_FAILED",
     ],
-    ["answers a value", protobuf(hex("0a0176")), "answered"],
-  ])("%s ends as it should", async (_, answer, outcome) => {
+    ["answers with a value", protobuf(hex("0a0176")), "answered"],
+  ])("%s has the expected outcome", async (_, answer, outcome) => {
     const server = await rawServer(answer);
     expect(await peerAt(server.port, { ...options, limits: { maxValueBytes: 10 } }).ask()).toBe(
       outcome,
     );
   });
 
-  it("never answers leaves each asker to its own deadline or abort", async () => {
+  it("never answers fails each lookup at its own deadline or abort", async () => {
     const server = await rawServer(() => {});
     const { ask } = peerAt(server.port, { ...options, connections: { maxPerPeer: 3 } });
     const leaving = new AbortController();
@@ -334,7 +337,7 @@ describe("over Go's wire, a peer that", () => {
       ask({ timeoutMs: 50 }),
       ask({}, leaving.signal),
       ask({}, leaving.signal),
-      // These two never get a connection.
+      // No connection is free for these two.
       ask({ timeoutMs: 30 }),
       ask({}, leaving.signal),
     ];
@@ -349,7 +352,7 @@ describe("over Go's wire, a peer that", () => {
     ]);
   });
 
-  it("says nothing at all is given up long before the askers' deadlines", async () => {
+  it("does not answer pings either fails long before the deadlines", async () => {
     const server = await rawServer(() => {});
     const health = { silenceMs: 40, pingTimeoutMs: 40 };
     const { ask, warnings } = peerAt(server.port, { ...options, health });
@@ -358,7 +361,7 @@ describe("over Go's wire, a peer that", () => {
     expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
   });
 
-  it("is asked by too many at once turns the rest away", async () => {
+  it("has too many pending lookups refuses the rest with OVERLOADED", async () => {
     const server = await rawServer(() => {});
     const { ask } = peerAt(server.port, { ...options, limits: { maxQueued: 1 } });
     const first = ask({ timeoutMs: 50 });
@@ -366,7 +369,7 @@ describe("over Go's wire, a peer that", () => {
     expect(await first).toBe("TIMEOUT");
   });
 
-  it("is asked for a key larger than allowed is not asked at all", async () => {
+  it("is sent no lookup for a key over the size limit", async () => {
     const server = await rawServer(() => {});
     const { ask } = peerAt(server.port, { ...options, limits: { maxKeyBytes: 3 } });
     expect(await ask({ key: "éé" })).toBe("KEY_TOO_LARGE");

@@ -61,7 +61,7 @@ function groups(nodes: Caches, options: Partial<GroupOptions> = {}) {
 }
 
 describe("a cluster over HTTP", () => {
-  it("loads each key once, on its owner, however many ask on every node", async () => {
+  it("loads each key once, on its owner, for any number of callers on all nodes", async () => {
     const nodes = await startCaches(3);
     const all = groups(nodes);
     const keys = Array.from({ length: 200 }, (_, index) => `key ${index}`);
@@ -75,9 +75,9 @@ describe("a cluster over HTTP", () => {
     expect(Math.min(...loaded)).toBeGreaterThan(0);
   });
 
-  it("carries any key, absent values and origin errors", async () => {
+  it("supports any key, absent values and origin errors", async () => {
     const nodes = await startCaches(2, { secret: "a secret for this test only" });
-    const [asker] = groups(nodes, {
+    const [client] = groups(nodes, {
       load: (key) => {
         if (key.includes("fails")) throw new Error("no database");
         return key.includes("none") ? undefined : Buffer.from(key);
@@ -94,15 +94,15 @@ describe("a cluster over HTTP", () => {
       "k".repeat(1000),
     ]) {
       const key = nodes.keyOf(1, prefix);
-      expect(text(await asker?.get(key))).toBe(Buffer.from(key).toString());
+      expect(text(await client?.get(key))).toBe(Buffer.from(key).toString());
     }
-    expect(await asker?.get(nodes.keyOf(1, "none"))).toBeUndefined();
-    await expect(asker?.get(nodes.keyOf(1, "fails"))).rejects.toMatchObject({
+    expect(await client?.get(nodes.keyOf(1, "none"))).toBeUndefined();
+    await expect(client?.get(nodes.keyOf(1, "fails"))).rejects.toMatchObject({
       code: "ORIGIN_FAILED",
     });
   });
 
-  it("drops an invalidated key on every node before it says so (I2)", async () => {
+  it("drops an invalidated key on every node before invalidate resolves (I2)", async () => {
     const nodes = await startCaches(3);
     let version = 1;
     const all = groups(nodes, { load: () => `version ${version}`, hot: {} });
@@ -115,7 +115,7 @@ describe("a cluster over HTTP", () => {
     for (const group of all) expect(text(await group.get(key))).toBe("version 2");
   });
 
-  it("answers while a node is gone, and names it when something is invalidated", async () => {
+  it("answers while a node is down, and names it in the result of an invalidation", async () => {
     const nodes = await startCaches(3, { health: { failures: 1 } });
     const all = groups(nodes);
     const key = nodes.keyOf(2);
@@ -126,11 +126,11 @@ describe("a cluster over HTTP", () => {
     expect(result?.failed.map((failure) => failure.peerId)).toEqual([nodes.cluster.urls[2]]);
   });
 
-  it("gives a caller's abort to the owner's load, also when others travelled with it (I4)", async () => {
+  it("passes a caller's abort to the owner's load, also from a batch of lookups (I4)", async () => {
     const nodes = await startCaches(2);
     const aborted: string[] = [];
     const release: (() => void)[] = [];
-    const [asker] = groups(nodes, {
+    const [client] = groups(nodes, {
       load: (key, { signal }) => {
         nodes.loads.push(key);
         signal.addEventListener("abort", () => aborted.push(key));
@@ -139,8 +139,8 @@ describe("a cluster over HTTP", () => {
     });
     const [leaving, staying] = [nodes.keyOf(1, "leaving"), nodes.keyOf(1, "staying")];
     const controller = new AbortController();
-    const left = asker?.get(leaving, { signal: controller.signal });
-    const stayed = asker?.get(staying);
+    const left = client?.get(leaving, { signal: controller.signal });
+    const stayed = client?.get(staying);
     await until(() => nodes.loads.length === 2);
     controller.abort();
     await expect(left).rejects.toMatchObject({ code: "ABORTED" });
@@ -150,9 +150,9 @@ describe("a cluster over HTTP", () => {
     expect(text(await stayed)).toBe("late");
   });
 
-  it("is not brought to a stop by a source that hangs: what others ask still gets through", async () => {
+  it("still answers other lookups while a source hangs", async () => {
     const nodes = await startCaches(2, { connections: { maxPerPeer: 4, maxUnanswered: 2 } });
-    const [asker, owner] = groups(nodes, {
+    const [client, owner] = groups(nodes, {
       timeoutMs: 60_000,
       load: (key) => (key.startsWith("hung") ? new Promise<never>(() => {}) : `value of ${key}`),
     });
@@ -161,18 +161,18 @@ describe("a cluster over HTTP", () => {
     for (let index = 0; index < 30; index++) {
       const before = owner?.stats().serverRequests ?? 0;
       const { signal } = controller;
-      hung.push(asker?.get(nodes.keyOf(1, `hung ${index}`), { signal }).catch(() => "ended"));
-      // Each in a turn of its own, so that none shares a request with another at first.
+      hung.push(client?.get(nodes.keyOf(1, `hung ${index}`), { signal }).catch(() => "ended"));
+      // One per turn of the event loop, so that they are not batched into one request.
       await until(() => (owner?.stats().serverRequests ?? 0) > before);
     }
     const key = nodes.keyOf(1);
-    expect(text(await asker?.get(key))).toBe(`value of ${key}`);
+    expect(text(await client?.get(key))).toBe(`value of ${key}`);
     controller.abort();
     expect(new Set(await Promise.all(hung))).toEqual(new Set(["ended"]));
     await until(() => owner?.stats().flights === 0);
   });
 
-  it("follows its membership, and lets what was asked of a removed node finish", async () => {
+  it("follows membership changes, and completes pending lookups to a removed node", async () => {
     const nodes = await startCaches(3);
     let release = (): void => {};
     const all = groups(nodes, {

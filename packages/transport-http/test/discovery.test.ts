@@ -21,13 +21,13 @@ describeDiscovery({
   },
 });
 
-/** A discovery of a user's own that has found something before anybody asks. */
+/** A custom discovery that returns its nodes at once. */
 const found = (...ids: readonly string[]) => ({
   start: (node: { onPeers(ids: readonly string[]): void }) => node.onPeers(ids),
   close() {},
 });
 
-it("begins with peerUrls where both are given, and with this node alone where not", async () => {
+it("starts with peerUrls when given, else with this node alone", async () => {
   const silent = { start() {}, close() {} };
   const selfUrl = "http://127.0.0.1:1";
   const alone = createHttpPeers({ selfUrl, discovery: silent });
@@ -38,7 +38,7 @@ it("begins with peerUrls where both are given, and with this node alone where no
   await Promise.all([alone.close(), listed.close()]);
 });
 
-it("says what a discovery found that is no node, and stays as it was", async () => {
+it("warns about an invalid list from the discovery, and keeps the current one", async () => {
   const warnings: unknown[] = [];
   const peers = createHttpPeers({
     selfUrl: "http://127.0.0.1:1",

@@ -18,18 +18,18 @@ interface Mounted {
   readonly owner: HttpPeers;
   readonly server: TestServer;
   readonly cache: GroupCache;
-  /** Asks the mounted node for `key` over frames. */
+  /** Looks `key` up on the mounted node, over frames. */
   fetch(key: string): Promise<string>;
   raw(method: string, path: string): Promise<RawResponse>;
 }
 
-/** A node to be mounted, and another to ask it. `basePath` is where the asker believes it to be. */
+/** A node to mount, and a second node that sends it requests under `basePath`. */
 async function nodeToMount(basePath = "/_groupcache/"): Promise<Mounted> {
   const server = await startServer();
   const asking = await startServer();
   const peerUrls = [server.url, asking.url];
   const owner = createHttpPeers({ selfUrl: server.url, peerUrls, basePath });
-  const asker = createHttpPeers({ selfUrl: asking.url, peerUrls, basePath });
+  const client = createHttpPeers({ selfUrl: asking.url, peerUrls, basePath });
   const cache = createGroupCache({ peers: owner });
   cache.group("g", {
     load: (key) =>
@@ -41,7 +41,7 @@ async function nodeToMount(basePath = "/_groupcache/"): Promise<Mounted> {
     () => server.close(),
     () => asking.close(),
     () => cache.close(),
-    () => asker.close(),
+    () => client.close(),
   );
   return {
     owner,
@@ -49,7 +49,7 @@ async function nodeToMount(basePath = "/_groupcache/"): Promise<Mounted> {
     cache,
     async fetch(key) {
       const lookup = { group: "g", key, input: undefined, fence: 0, timeoutMs: 2000 };
-      const answer = await asker.peers()[0]?.lookup(lookup);
+      const answer = await client.peers()[0]?.lookup(lookup);
       return Buffer.from(answer?.value ?? []).toString();
     },
     raw: (method, path) =>
@@ -70,7 +70,7 @@ async function expectServed(mounted: Mounted, basePath = "/_groupcache/"): Promi
 }
 
 describe("node:http", () => {
-  it("takes the handler as its listener", async () => {
+  it("runs the handler as its listener", async () => {
     const mounted = await nodeToMount();
     mounted.server.listener = http
       .createServer(mounted.owner.handler)
@@ -79,7 +79,7 @@ describe("node:http", () => {
     expect((await mounted.raw("GET", "/app")).status).toBe(404);
   });
 
-  it("takes it beside an application's own listener", async () => {
+  it("runs the handler in front of an application's listener", async () => {
     const mounted = await nodeToMount();
     mounted.server.listener = (request, response) =>
       mounted.owner.handler(request, response, () => {
@@ -91,7 +91,7 @@ describe("node:http", () => {
 });
 
 describe("Express", () => {
-  it("takes the handler as middleware", async () => {
+  it("runs the handler as middleware", async () => {
     const mounted = await nodeToMount();
     const app = express();
     app.use(mounted.owner.handler);
@@ -104,7 +104,7 @@ describe("Express", () => {
     expect((await mounted.raw("GET", "/nothing")).status).toBe(404);
   });
 
-  it("takes it under a path of its own, and behind a parser of other types", async () => {
+  it("runs the handler under a mount path, and behind a body parser for other types", async () => {
     const mounted = await nodeToMount("/internal/cache/");
     const app = express();
     app.use(express.json());
@@ -113,7 +113,7 @@ describe("Express", () => {
     await expectServed(mounted, "/internal/cache/");
   });
 
-  it("cannot have a parser read the frames before it, and says so instead of hanging", async () => {
+  it("gets an error, and does not hang, when a body parser has read the frame", async () => {
     const mounted = await nodeToMount();
     const app = express();
     app.use(express.raw({ type: "*/*" }));
@@ -121,11 +121,11 @@ describe("Express", () => {
     mounted.server.listener = app;
     await expect(mounted.fetch("k")).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
-      message: expect.stringMatching(/500 .*mount the handler before any body parser/),
+      message: expect.stringMatching(/500 .*mount the peers' handler before any body parser/),
     });
   });
 
-  it("keeps keys that are no UTF-8", async () => {
+  it("preserves keys that are not UTF-8", async () => {
     const mounted = await nodeToMount();
     const app = express();
     app.use(mounted.owner.handler);
@@ -137,7 +137,7 @@ describe("Express", () => {
 });
 
 describe("Fastify", () => {
-  it("lets the handler see requests before it does", async () => {
+  it("runs the handler in front of its router", async () => {
     const mounted = await nodeToMount();
     const app = Fastify({
       serverFactory: (listener) => {
@@ -150,12 +150,12 @@ describe("Fastify", () => {
     await app.ready();
     await expectServed(mounted);
     expect((await mounted.raw("GET", "/app")).body.toString()).toBe("app");
-    // Its router refuses such a path; it never sees this one.
+    // Fastify's router rejects such a path, so it must not see this one.
     expect((await mounted.raw("GET", "/_groupcache/g/%ff%fe")).status).toBe(200);
     expect((await mounted.raw("GET", "/app/%ff%fe")).status).toBe(400);
   });
 
-  it("takes it as a route that reads no bodies", async () => {
+  it("runs the handler as a route without body parsers", async () => {
     const mounted = await nodeToMount();
     const app = Fastify({
       serverFactory: (listener) => {

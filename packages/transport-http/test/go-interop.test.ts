@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 const utf8 = (text: string): Buffer => Buffer.from(text);
-/** Every kind of key that is known to have gone wrong somewhere, as bytes. */
+/** Kinds of keys that are known to cause bugs, as bytes. */
 const kinds: readonly (readonly [kind: string, key: Uint8Array])[] = [
   ["ordinary", utf8("user:12345")],
   ["empty", utf8("")],
@@ -35,7 +35,7 @@ const kinds: readonly (readonly [kind: string, key: Uint8Array])[] = [
   ["with dots as directories", utf8("../../x/./y")],
   ["in Japanese", utf8("日本")],
   ["beyond the basic plane", utf8("🦉")],
-  ["that is no UTF-8", Buffer.from([0xff, 0xfe])],
+  ["that is not UTF-8", Buffer.from([0xff, 0xfe])],
   ["of half a character", Buffer.from([0x61, 0xe6, 0x97])],
   ["with control characters", Buffer.from([0, 10, 13, 127])],
   ["of every byte", Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))],
@@ -49,7 +49,7 @@ interface MixedRing {
   ownedByGo(key: string): boolean;
 }
 
-/** One ring of a Go node and a node of this package. */
+/** A ring of one Go node and one Parsec node. */
 async function mixedRing(
   program: string,
   options: { readonly mux?: boolean; readonly variables?: NodeJS.ProcessEnv } = {},
@@ -90,7 +90,7 @@ async function mixedRing(
   };
 }
 
-/** The key itself when its owner is as wanted, else with as much behind it as it takes. */
+/** The key, with bytes appended until it has the requested owner. */
 function keyOwnedBy(ring: MixedRing, base: Uint8Array, byGo: boolean): string {
   for (let index = 0; ; index++) {
     const suffix = index === 0 ? "" : String(index);
@@ -105,7 +105,7 @@ if (built.program === undefined) {
   const { program, hasNewMux } = built;
 
   describe("a ring shared with golang/groupcache", () => {
-    // Points and owners as the published algorithm gives them, so that both sides are checked against a third.
+    // Points and owners as computed by the published algorithm, an independent reference for both sides.
     const known: readonly (readonly [key: Uint8Array, owner: string])[] = [
       [utf8("user:12345"), "http://10.0.0.3:8080"],
       [utf8("user:67890"), "http://10.0.0.2:8080"],
@@ -118,7 +118,7 @@ if (built.program === undefined) {
       [Buffer.from([0xff, 0xfe]), "http://10.0.0.2:8080"],
     ];
 
-    it("gives every key to the same node on both sides", async () => {
+    it("has the same owner for every key on both sides", async () => {
       const ring = [1, 2, 3].map((host) => `http://10.0.0.${host}:8080`);
       const [selfUrl] = ring as [string];
       const peers = createHttpPeers({ selfUrl, peerUrls: ring, placement: "groupcache" });
@@ -141,7 +141,7 @@ if (built.program === undefined) {
       }
     });
 
-    it("serves Go's keys to this side and this side's to Go, whatever their kind", async () => {
+    it("serves every kind of key in both directions", async () => {
       const ring = await mixedRing(program);
       for (const [kind, base] of kinds) {
         const ofGo = keyOwnedBy(ring, base, true);
@@ -184,7 +184,7 @@ if (built.program === undefined) {
       },
     );
 
-    it("loads each key once, wherever it is asked for", async () => {
+    it("loads each key once, whichever node is called", async () => {
       const ring = await mixedRing(program);
       const keys = Array.from({ length: 500 }, (_, index) => `key ${index}+%/`);
       const ours = await ring.group.getMany(keys);
@@ -196,13 +196,13 @@ if (built.program === undefined) {
       expect(ring.loads.length).toBeGreaterThan(0);
     });
 
-    it("tells a failing getter, an unknown group and a missing value apart", async () => {
+    it("distinguishes a failing getter, an unknown group and a missing value", async () => {
       const ring = await mixedRing(program);
       await expect(ring.group.get(keyOwnedBy(ring, utf8("fails"), true))).rejects.toMatchObject({
         code: "ORIGIN_FAILED",
         message: expect.stringContaining("go: no such row"),
       });
-      // Go takes everything but a value for a reason to ask its own getter.
+      // Go calls its own getter on any response but a value.
       const failing = keyOwnedBy(ring, utf8("fails"), false);
       expect((await ring.go.get([keyToBytes(failing)])).errors).toEqual(["go: no such row"]);
       const missing = keyOwnedBy(ring, utf8("none"), false);
@@ -211,7 +211,7 @@ if (built.program === undefined) {
       expect(ring.loads).toEqual([failing, missing]);
     });
 
-    it("goes on without the Go node, and cannot invalidate there", async () => {
+    it("keeps serving without the Go node, and reports that it cannot invalidate there", async () => {
       const ring = await mixedRing(program);
       const key = keyOwnedBy(ring, utf8("k"), true);
       const result = await ring.group.invalidate(key);
@@ -220,7 +220,7 @@ if (built.program === undefined) {
       expect(Buffer.from((await ring.group.get(key)) ?? []).toString()).toBe(`ts:${key}`);
     });
 
-    it("cannot carry a space from one Go node to another: Go does not read what Go writes", async () => {
+    it("has Go nodes decode each other's spaces as pluses, a bug of Go's groupcache", async () => {
       const ring = await mixedRing(program);
       const asGoWritesIt = "/_groupcache/g/a+b";
       const port = Number(new URL(ring.goUrl).port);

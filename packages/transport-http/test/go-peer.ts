@@ -10,21 +10,21 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const source = fileURLToPath(new URL("./go-peer", import.meta.url));
-/** Where Debian's golang-github-golang-groupcache-dev puts it. */
+/** Path of the Debian package golang-github-golang-groupcache-dev. */
 const debianGopath = "/usr/share/gocode";
 
-/** A program built from `test/go-peer`, or why there is none. */
+/** The program built from `test/go-peer`, or the reason why it could not be built. */
 export type GoPeerBuild =
   | {
       readonly program: string;
       readonly reason: undefined;
-      /** Go 1.22 and later clean paths otherwise than before, and can do both. */
+      /** Go 1.22 and later clean paths differently, and support both ways. */
       readonly hasNewMux: boolean;
       remove(): Promise<void>;
     }
   | { readonly program: undefined; readonly reason: string };
 
-/** Builds the Go node from the published module, or from Debian's package. A compile error is an error. */
+/** Builds the Go node from the published module, or from Debian's package. Throws on a compile error. */
 export async function buildGoPeer(): Promise<GoPeerBuild> {
   let version: string;
   try {
@@ -61,9 +61,9 @@ export async function buildGoPeer(): Promise<GoPeerBuild> {
 }
 
 export interface GoAnswer {
-  /** "" for the Go node itself. */
+  /** The owner's URL; "" for the Go node itself. */
   readonly owners?: readonly string[];
-  /** As hex. */
+  /** In hex. */
   readonly values?: readonly string[];
   readonly errors?: readonly string[];
   readonly loads: number;
@@ -97,7 +97,7 @@ export class GoPeer {
     return JSON.parse(line.value);
   }
 
-  /** Starts serving, as `self` among `peers`; behind a ServeMux when `mux` is set. */
+  /** Starts serving as `self` among `peers`, behind a ServeMux when `mux` is set. */
   join(ring: {
     readonly self: string;
     readonly peers: readonly string[];

@@ -84,8 +84,8 @@ async function serve(
 const get = (served: Served, path: string, ...headers: readonly string[]): Promise<RawResponse> =>
   rawRequest(served.server.port, [`GET ${path} HTTP/1.1`, host, ...headers]);
 
-describe("frames", () => {
-  it("of what is in memory are answered in one piece of known length", async () => {
+describe("a frame", () => {
+  it("is answered in one response with a content-length when all values are in memory", async () => {
     const served = await serve();
     const response = await served.post(frameOf("a"));
     expect(response.status).toBe(200);
@@ -96,7 +96,7 @@ describe("frames", () => {
     expect(response.body.toString("hex")).toBe(answersOfA);
   });
 
-  it("are read whatever pieces they come in, and from chunks as well", async () => {
+  it("is read in any split, and with chunked encoding", async () => {
     const served = await serve();
     const connection = new RawConnection(served.server.port);
     const frame = frameOf("a");
@@ -113,7 +113,7 @@ describe("frames", () => {
     connection.end();
   });
 
-  it("are answered hits first while others wait", async () => {
+  it("gets its hits answered first while others load", async () => {
     const served = await serve();
     const connection = new RawConnection(served.server.port);
     const frame = frameOf("never", "hit");
@@ -128,7 +128,7 @@ describe("frames", () => {
   });
 
   it.each([
-    ["random bytes", Buffer.from("this is no frame at all")],
+    ["random bytes", Buffer.from("this is not a frame")],
     ["nothing", Buffer.alloc(0)],
     ["one byte", Buffer.from([0x50])],
     ["a frame cut short", frameOf("a").subarray(0, -1)],
@@ -137,7 +137,7 @@ describe("frames", () => {
     ["a frame of another version", Buffer.from(frameOf("a").fill(2, 1, 2))],
     ["an invalidation cut short", Buffer.from("5001030007000000000000000000f03f0100", "hex")],
     ["a cancellation cut short", Buffer.from("5001040007000000000000000000f03f0100", "hex")],
-  ])("of %s are 400, and nobody is asked", async (_, body) => {
+  ])("of %s gets 400, without a lookup", async (_, body) => {
     const served = await serve();
     const response = await served.post(body);
     expect(response.status).toBe(400);
@@ -146,7 +146,7 @@ describe("frames", () => {
     expect((await served.post(frameOf("a"))).status).toBe(200);
   });
 
-  it("beyond a limit are 413, by the name of the limit", async () => {
+  it("over a limit gets 413 with the name of the limit", async () => {
     const served = await serve({ limits: { maxLookups: 1, maxKeyBytes: 4 } });
     const many = await served.post(frameOf("a", "b"));
     expect([many.status, many.json().code]).toEqual([413, "FRAME_TOO_LARGE"]);
@@ -155,7 +155,7 @@ describe("frames", () => {
     expect(served.host.lookups).toEqual([]);
   });
 
-  it("larger than allowed are 413 before they are read", async () => {
+  it("over maxFrameBytes gets 413 before it is read", async () => {
     const served = await serve();
     const response = await rawRequest(served.server.port, [
       "POST /_groupcache/ HTTP/1.1",
@@ -167,7 +167,7 @@ describe("frames", () => {
     expect(response.headers.connection).toBe("close");
   });
 
-  it("that do not say how large they are are 413 as soon as they are too large", async () => {
+  it("without content-length gets 413 as soon as it is over maxFrameBytes", async () => {
     const served = await serve({
       limits: { maxFrameBytes: 4000, maxKeyBytes: 100, maxInputBytes: 100, maxGroupBytes: 100 },
     });
@@ -181,7 +181,7 @@ describe("frames", () => {
     await connection.closed;
   });
 
-  it("that end too early harm nobody", async () => {
+  it("that ends too early does not affect later requests", async () => {
     const served = await serve();
     const connection = new RawConnection(served.server.port);
     connection.write(
@@ -193,7 +193,7 @@ describe("frames", () => {
     expect((await served.post(frameOf("a"))).status).toBe(200);
   });
 
-  it("longer than they say are answered for what they said, and the rest is no request", async () => {
+  it("longer than its content-length is answered without the rest, which is not a valid request", async () => {
     const served = await serve();
     const connection = new RawConnection(served.server.port);
     const frame = frameOf("a");
@@ -211,7 +211,7 @@ describe("frames", () => {
     await connection.closed;
   });
 
-  it("that do not arrive in time are 408", async () => {
+  it("that does not arrive in time gets 408", async () => {
     const clock = createManualClock();
     const served = await serve({ clock });
     const connection = new RawConnection(served.server.port);
@@ -227,7 +227,7 @@ describe("frames", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("this node sent itself are 421, with the reason", async () => {
+  it("sent by this node to itself gets 421 with the reason", async () => {
     const served = await serve();
     const other = createHttpPeers({
       selfUrl: "http://elsewhere",
@@ -246,7 +246,7 @@ describe("frames", () => {
   });
 });
 
-describe("requests", () => {
+describe("a request", () => {
   it.each([
     ["PUT", "/_groupcache/", "GET, POST"],
     ["DELETE", "/_groupcache/", "GET, POST"],
@@ -254,7 +254,7 @@ describe("requests", () => {
     ["POST", "/_groupcache/g/k", "GET"],
     ["DELETE", "/_groupcache/g/k", "GET"],
     ["PUT", "/_groupcache/g/k", "GET"],
-  ])("by %s to %s are 405", async (method, path, allow) => {
+  ])("%s %s gets 405", async (method, path, allow) => {
     const served = await serve();
     const head = [`${method} ${path} HTTP/1.1`, host, "Content-Length: 0"];
     const response = await rawRequest(served.server.port, head);
@@ -268,7 +268,7 @@ describe("requests", () => {
     ["Content-Type: application/vnd.parsec.frames"],
     ["X-Nothing: there"],
     [frameType, "Content-Encoding: gzip"],
-  ])("with %s are 415", async (...headers) => {
+  ])("with %s gets 415", async (...headers) => {
     const served = await serve();
     const response = await served.post(frameOf("a"), ...headers);
     expect(response.status).toBe(415);
@@ -276,7 +276,7 @@ describe("requests", () => {
     expect(served.host.lookups).toEqual([]);
   });
 
-  it("outside the base path are 404 here, and others' business in a middleware", async () => {
+  it("outside of basePath gets 404, or is passed to next in a middleware", async () => {
     const served = await serve();
     expect((await get(served, "/_groupcache")).status).toBe(404);
     expect((await get(served, "/")).json()).toMatchObject({ error: "not_found" });
@@ -286,7 +286,7 @@ describe("requests", () => {
     expect((await get(served, "/_groupcache/g/a")).status).toBe(200);
   });
 
-  it("before there is a cache, and after it was closed, are 503", async () => {
+  it("before attach and after close gets 503", async () => {
     const served = await serve({}, { attached: false });
     for (const path of ["/_groupcache/", "/_groupcache/g/a"]) {
       expect((await get(served, path)).json()).toMatchObject({ code: "CLOSED" });
@@ -299,7 +299,7 @@ describe("requests", () => {
     expect((await get(served, "/_groupcache/")).status).toBe(503);
   });
 
-  it("beyond the number that may be under way are 503", async () => {
+  it("over maxRequests gets 503", async () => {
     const served = await serve({ limits: { maxRequests: 1 } });
     const waiting = new RawConnection(served.server.port);
     waiting.write(`GET /_groupcache/g/never HTTP/1.1\r\n${host}\r\n\r\n`);
@@ -311,7 +311,7 @@ describe("requests", () => {
     expect((await served.post(frameOf("a"))).status).toBe(200);
   });
 
-  it("under way when the node closes are finished, or cut off when the time is over", async () => {
+  it("pending when the node closes completes, or is aborted after closeTimeoutMs", async () => {
     const clock = createManualClock();
     const served = await serve({ clock });
     const waiting = new RawConnection(served.server.port);
@@ -328,7 +328,7 @@ describe("requests", () => {
     await waiting.closed;
   });
 
-  it("whose asker leaves do not hold up closing", async () => {
+  it("whose client disconnects does not delay close", async () => {
     const clock = createManualClock();
     const served = await serve({ clock });
     const frame = `POST /_groupcache/ HTTP/1.1\r\n${host}\r\n${frameType}\r\nContent-Length: 99\r\n\r\nP`;
@@ -341,7 +341,7 @@ describe("requests", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("with a body that does not come are cut off when the time to close is over", async () => {
+  it("whose body does not arrive is aborted after closeTimeoutMs", async () => {
     const clock = createManualClock();
     const served = await serve({ clock, limits: { bodyTimeoutMs: 60_000 } });
     const connection = new RawConnection(served.server.port);
@@ -356,7 +356,7 @@ describe("requests", () => {
     await connection.closed;
   });
 
-  it("by a second cache are refused at once", async () => {
+  it("handler cannot be attached to a second cache", async () => {
     const served = await serve();
     expect(() => served.peers.attach(served.host)).toThrow(
       expect.objectContaining({ code: "INVALID_ARGUMENT" }),
@@ -365,7 +365,7 @@ describe("requests", () => {
 });
 
 describe("a GET", () => {
-  it("at the base path is a sign of life", async () => {
+  it("of the base path answers a ping", async () => {
     const served = await serve();
     expect((await get(served, "/_groupcache/")).status).toBe(204);
   });
@@ -400,13 +400,13 @@ describe("a GET", () => {
     ["/_groupcache/g/100%25", "100%"],
     ["/_groupcache/g/k?v=1", "k"],
     ["http://localhost/_groupcache/g/k", "k"],
-  ])("of %s asks for %j", async (path, key) => {
+  ])("of %s looks up %j", async (path, key) => {
     const served = await serve();
     expect((await get(served, path)).status).toBe(200);
     expect(served.host.lookups[0]?.lookup.key).toBe(key);
   });
 
-  it("reads a plus as a space for Go's sake when told so", async () => {
+  it("decodes a plus as a space in the golang dialect", async () => {
     const served = await serve({ dialect: "golang" });
     await get(served, "/_groupcache/g/a+b%2Bc");
     expect(served.host.lookups[0]?.lookup.key).toBe("a b+c");
@@ -419,7 +419,7 @@ describe("a GET", () => {
     ["/_groupcache/g", 400, "INVALID_KEY", "bad request\n"],
     ["/_groupcache/g/%zz", 400, "INVALID_KEY", "bad request\n"],
     [`/_groupcache/g/${"k".repeat(5000)}`, 413, "KEY_TOO_LARGE", undefined],
-  ])("of %.30s is %d %s", async (path, status, code, text) => {
+  ])("of %.30s gets %d %s", async (path, status, code, text) => {
     const served = await serve({ limits: { maxKeyBytes: 4000 } });
     const response = await get(served, path);
     expect(response.status).toBe(status);
@@ -428,13 +428,13 @@ describe("a GET", () => {
     if (text !== undefined) expect(response.body.toString()).toBe(text);
   });
 
-  it("of a value larger than allowed is a failure", async () => {
+  it("of a value over maxValueBytes fails", async () => {
     const served = await serve({ limits: { maxValueBytes: 3 } });
     const response = await get(served, "/_groupcache/g/abcd");
     expect(response.headers["parsec-code"]).toBe("VALUE_TOO_LARGE");
   });
 
-  it("by an asker that leaves aborts the load", async () => {
+  it("whose client disconnects aborts the load", async () => {
     const served = await serve();
     const connection = new RawConnection(served.server.port);
     connection.write(`GET /_groupcache/g/never HTTP/1.1\r\n${host}\r\n\r\n`);
@@ -443,7 +443,7 @@ describe("a GET", () => {
     await until(() => served.host.lookups[0]?.signal?.aborted === true);
   });
 
-  it("does not tell what an error is about that is not ours", async () => {
+  it("does not reveal the message of an unexpected error", async () => {
     const served = await serve();
     served.host.onLookup(() => {
       throw new Error("password=hunter2");

@@ -2,14 +2,14 @@ import http, { type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createHttpPeers, type HttpPeers, type HttpPeersOptions } from "../src/index.ts";
 
-/** A server on a free port of this machine. */
+/** A server on a free loopback port. */
 export interface TestServer {
   readonly url: string;
   readonly port: number;
   readonly server: http.Server;
-  /** Whom requests go to; may be set after the port is known. */
+  /** The request listener; may be set after the port is known. */
   listener: RequestListener;
-  /** Ends the server with all its connections. */
+  /** Closes the server and all its connections. */
   close(): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export interface TestCluster {
   close(): Promise<void>;
 }
 
-/** Nodes on this machine that list one another. */
+/** A cluster of nodes on loopback. */
 export async function startCluster(
   count: number,
   options: Partial<HttpPeersOptions> = {},
@@ -75,7 +75,7 @@ export async function startCluster(
   };
 }
 
-/** Waits for a condition that an event elsewhere brings about; the test's own time limit ends it. */
+/** Polls until the condition holds. The test's timeout bounds it. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -1,15 +1,15 @@
 import net from "node:net";
 
-/** A response as it came over the socket. */
+/** A response as received on the socket. */
 export interface RawResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** The body as the JSON of an error. */
+  /** The body, parsed as the JSON of an error. */
   json(): { readonly error: string; readonly code: string; readonly message: string };
 }
 
-/** A connection on which a test can write what no HTTP client would. */
+/** A raw connection, for requests that no HTTP client sends. */
 export class RawConnection {
   readonly socket: net.Socket;
   #received: Buffer = Buffer.alloc(0);
@@ -22,7 +22,7 @@ export class RawConnection {
       this.#received = Buffer.concat([this.#received, chunk]);
       this.#onData();
     });
-    // Being cut off is what many tests are about.
+    // Many tests expect the connection to be closed.
     this.socket.on("error", () => {});
     this.closed = new Promise((resolve) => this.socket.on("close", () => resolve()));
     void this.closed.then(() => this.#onData());
@@ -32,7 +32,7 @@ export class RawConnection {
     this.socket.write(data);
   }
 
-  /** Waits until `enough` finds what it looks for in the bytes received, or the connection ends. */
+  /** Waits until `enough` returns true for the received bytes, or the connection ends. */
   async #receive(enough: (received: Buffer) => boolean): Promise<Buffer> {
     while (!enough(this.#received) && !this.socket.closed) {
       await new Promise<void>((resolve) => {
@@ -48,7 +48,7 @@ export class RawConnection {
     if (!received.includes(text)) throw new Error(`the connection ended before ${text} came`);
   }
 
-  /** The next response that says how long it is. Throws when the connection ends before it is complete. */
+  /** Reads the next response with a content-length. Throws when the connection ends before it is complete. */
   async response(): Promise<RawResponse> {
     let end = 0;
     let parsed: RawResponse | undefined;

@@ -5,7 +5,7 @@ import { createHttpPeers } from "../src/index.ts";
 import { startServer } from "./http-cluster.ts";
 import { rawRequest } from "./raw-http.ts";
 
-/* W3C's two headers on Go's wire, as others see and send them. */
+/* W3C trace headers with Go's protocol, as other implementations send and receive them. */
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const other = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01";
@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-it("are sent with a GET that is part of a trace, and not with others", async () => {
+it("sends trace headers only with a GET that has a trace context", async () => {
   const asked: IncomingHttpHeaders[] = [];
   const server = await startServer((request, response) => {
     asked.push(request.headers);
@@ -45,7 +45,7 @@ it("are sent with a GET that is part of a trace, and not with others", async () 
 });
 
 it.each([
-  ["as they are", [`Traceparent: ${traceparent}`, "Tracestate: v=1"], "v=1"],
+  ["in order", [`Traceparent: ${traceparent}`, "Tracestate: v=1"], "v=1"],
   ["without state", [`traceparent: ${traceparent}`], undefined],
   [
     "with state in several headers",
@@ -62,20 +62,23 @@ it.each([
     [`traceparent: ${traceparent}`, `tracestate: ${"x".repeat(513)}`],
     undefined,
   ],
-])("reach the host from a foreign asker %s", async (_, headers, tracestate) => {
-  expect(await traceOfGet(headers)).toEqual({ traceparent, tracestate });
-});
+])(
+  "passes the trace headers of a foreign client to the host %s",
+  async (_, headers, tracestate) => {
+    expect(await traceOfGet(headers)).toEqual({ traceparent, tracestate });
+  },
+);
 
 it.each([
   ["there are none", []],
   ["there is only state", ["tracestate: v=1"]],
-  ["the traceparent is none", ["traceparent: nonsense", "tracestate: v=1"]],
+  ["the traceparent is invalid", ["traceparent: nonsense", "tracestate: v=1"]],
   ["the traceparent is of zeros", [`traceparent: 00-${"0".repeat(32)}-b7ad6b7169203331-01`]],
-])("reach the host as nothing when %s, and the GET is answered", async (_, headers) => {
+])("answers a GET without trace context when %s", async (_, headers) => {
   expect(await traceOfGet(headers)).toBeUndefined();
 });
 
-/** What a host is told of a GET with these headers, which it answers. */
+/** The lookup that the host receives for a GET with these headers. */
 async function traceOfGet(headers: readonly string[]): Promise<unknown> {
   const server = await startServer();
   cleanups.push(() => server.close());

@@ -1,48 +1,50 @@
 import { type Clock, ParsecError, type PeerTrace } from "@parsec/core";
 import { abortedError } from "@parsec/core/authoring";
 import { readPeerTrace } from "@parsec/core/transport";
-// By its file: Bun replaces the bare name by a stub that sends nothing.
+// Imported by file, because Bun replaces the bare name with a stub that sends nothing.
 import { type Dispatcher, Pool } from "undici/index.js";
 import { createRequestSigner, type RequestSigner } from "../http-auth.ts";
 import { type FailedResponse, unreachable } from "../http-errors.ts";
 import type { ResolvedHttpOptions } from "../http-options.ts";
 import { frameContentType } from "../http-wire.ts";
 
-/** Connections kept apart from the lookups', so that a sign of life or an invalidation never queues behind them. */
+/** Connections reserved for pings and invalidations, so that these never queue behind lookups. */
 const controlConnections = 4;
-/** Requests that may wait for one of them. */
+/** Maximum number of requests on or waiting for the reserved connections. */
 const maxControlRequests = 1024;
 
 const noHeaders: string[] = [];
 const frameHeaders: string[] = ["content-type", frameContentType];
 
+/** A request to a peer. */
 export interface PeerRequest {
   readonly method: "GET" | "POST";
-  /** As it will stand in the request line. */
+  /** The raw target for the request line. */
   readonly target: string;
-  /** A frame. */
+  /** An encoded frame. */
   readonly body?: Buffer;
-  /** What a GET is part of. Frames carry that themselves, lookup by lookup. */
+  /** Trace context of a GET. Frames carry their own, one per lookup. */
   readonly trace?: PeerTrace | undefined;
 }
 
+/** A request whose response is collected in memory. */
 export interface CollectedRequest extends PeerRequest {
-  /** Bytes of a response's body that are taken; a longer one is `FRAME_TOO_LARGE`, or cut when it is an error. */
+  /** Maximum size of the response body. A larger one fails with `FRAME_TOO_LARGE`; an error response is truncated instead. */
   readonly maxBodyBytes: number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Throws `INVALID_ARGUMENT` where a runtime or a bundler has put a stub in the place of undici. */
+/** Throws `INVALID_ARGUMENT` when a runtime or bundler has replaced undici with a stub. */
 export function checkHttpClient(): void {
   if (typeof Pool.prototype?.dispatch === "function") return;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    "createHttpPeers needs the npm package undici, which this runtime replaces by a stub: install it, or use createGrpcPeers of @parsec/transport-grpc",
+    "createHttpPeers needs the npm package undici, which this runtime replaces with a stub: install it, or use createGrpcPeers of @parsec/transport-grpc",
   );
 }
 
-/** The connections to one peer: bounded, kept alive, signed if there is a secret. */
+/** The connection pools to one peer. Signs requests when there is a secret. */
 export class HttpConnections {
   readonly #peerId: string;
   readonly #clock: Clock;
@@ -63,20 +65,23 @@ export class HttpConnections {
     this.#control = createPool(peerId, options, controlConnections);
   }
 
-  /** Sends a request whose response the handler takes piece by piece. */
+  /** Sends a request whose response is streamed to the handler. */
   dispatch(request: PeerRequest, handler: Dispatcher.DispatchHandler): void {
     this.#lookups.dispatch(this.#options(request), handler);
   }
 
-  /** Like {@link collect}, on the lookups' connections. */
+  /** Like {@link collect}, but on the connections for lookups. */
   collectLookup(request: CollectedRequest): Promise<FailedResponse> {
     return this.#collect(this.#lookups, request);
   }
 
-  /** Sends a request and collects its response, whatever its status. Rejects with `PEER_UNREACHABLE`, `FRAME_TOO_LARGE`, `TIMEOUT`, `ABORTED` or `OVERLOADED`. */
+  /**
+   * Sends a request and collects its response, of any status. Rejects with `PEER_UNREACHABLE`,
+   * `FRAME_TOO_LARGE`, `TIMEOUT`, `ABORTED` or `OVERLOADED`.
+   */
   async collect(request: CollectedRequest): Promise<FailedResponse> {
     if (this.#controlRequests >= maxControlRequests) {
-      const message = `${maxControlRequests} requests wait to be sent to ${this.#peerId}`;
+      const message = `${this.#peerId} has ${maxControlRequests} pending pings and invalidations`;
       throw new ParsecError("OVERLOADED", message);
     }
     this.#controlRequests++;
@@ -87,7 +92,7 @@ export class HttpConnections {
     }
   }
 
-  /** Sends what was accepted, then closes all connections. */
+  /** Completes the accepted requests, then closes all connections. */
   async close(): Promise<void> {
     await Promise.all([this.#lookups.close(), this.#control.close()]);
   }
@@ -119,7 +124,7 @@ export class HttpConnections {
   }
 }
 
-/** The two headers of a GET that is part of a trace; none when the trace does not fit a header. */
+/** The W3C trace headers of a GET; empty when the trace context is invalid. */
 function traceHeaders(trace: PeerTrace): readonly string[] {
   const fit = readPeerTrace(trace);
   if (fit === undefined) return [];
@@ -134,10 +139,10 @@ function createPool(peerId: string, options: ResolvedHttpOptions, connections: n
   const { ca, cert, key, passphrase, serverName } = options.tls ?? {};
   return new Pool(peerId, {
     connections,
-    // One request at a time on each: behind a slow one nobody should wait.
+    // No pipelining, so that no request waits behind a slow one.
     pipelining: 1,
     keepAliveTimeout: keepAliveMs,
-    // Each lookup has its deadline, and silence is noticed: these would only repeat it, coarsely.
+    // Each lookup has a deadline and the liveness check detects dead peers, so undici's coarse timeouts are off.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: {
@@ -217,12 +222,14 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
       return;
     }
     if (this.#status === 200) {
-      const message = `the answer has more than ${this.#request.maxBodyBytes} bytes`;
+      const message = `the response must have at most ${this.#request.maxBodyBytes} bytes`;
       this.#end(new ParsecError("FRAME_TOO_LARGE", message));
     } else {
       this.#chunks.push(chunk.subarray(0, room));
       this.#complete();
-      this.#controller?.abort(new ParsecError("FRAME_TOO_LARGE", "the rest is of no interest"));
+      this.#controller?.abort(
+        new ParsecError("FRAME_TOO_LARGE", "the rest of the error response is not needed"),
+      );
     }
   }
 

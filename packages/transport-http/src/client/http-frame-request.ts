@@ -11,9 +11,9 @@ import {
 import { frameContentType } from "../http-wire.ts";
 import type { HttpConnections } from "./http-connections.ts";
 
-const givenUp: ParsecError = new ParsecError("ABORTED", "request cancelled: no waiters left");
+const cancelled: ParsecError = new ParsecError("ABORTED", "request cancelled: no waiters left");
 
-/** One frame of lookups on its way: a POST, and its answers as they come in. */
+/** One frame of lookups sent as a POST, whose answers are passed on as they arrive. */
 export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
   readonly #peerId: string;
   readonly #target: string;
@@ -22,10 +22,10 @@ export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined = undefined;
   #cancelled = false;
   #heard = false;
-  #repeated = false;
+  #retried = false;
   #status = 0;
   #headers: FailedResponse["headers"] = {};
-  /** Of a response that holds no answers. */
+  /** The body of an error response; undefined while the response is a frame. */
   #errorBody: Buffer[] | undefined = undefined;
 
   constructor(
@@ -56,12 +56,12 @@ export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
 
   cancel(): void {
     this.#cancelled = true;
-    this.#controller?.abort(givenUp);
+    this.#controller?.abort(cancelled);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#cancelled) controller.abort(givenUp);
+    if (this.#cancelled) controller.abort(cancelled);
   }
 
   onResponseStart(
@@ -80,7 +80,7 @@ export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#errorBody !== undefined) {
-      // The first piece tells; a longer error is not worth more.
+      // The first chunk holds the error; the rest is ignored.
       if (this.#errorBody.length === 0) this.#errorBody.push(chunk.subarray(0, maxErrorBytes));
       return;
     }
@@ -89,7 +89,7 @@ export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
     } catch (error) {
       this.#cancelled = true;
       this.#frame.fail(unreachable(this.#peerId, error));
-      controller.abort(givenUp);
+      controller.abort(cancelled);
     }
   }
 
@@ -110,9 +110,9 @@ export class FrameRequest implements FrameExchange, Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#cancelled) return;
-    if (!this.#heard && !this.#repeated && wasConnectionLost(error)) {
-      // An idle connection may close under our feet; a lookup does no harm when it comes twice.
-      this.#repeated = true;
+    if (!this.#heard && !this.#retried && wasConnectionLost(error)) {
+      // The peer closed the idle connection. Lookups are idempotent, so retry once.
+      this.#retried = true;
       this.#dispatch();
       return;
     }

@@ -30,10 +30,10 @@ const nothingInMemory: PeerAnswer = {
   missing: true,
 };
 
-/** A tag, a length and a rate: what a GetResponse has beside its value. */
+/** Upper bound for the tag, length and rate that a GetResponse adds to its value. */
 const messageOverheadBytes = 64;
 
-/** A node asked by GETs, one key each, as Go's groupcache understands them. Sends neither input nor fence. */
+/** A peer that speaks Go groupcache's protocol: one GET per key, without input or fence. */
 export function createHttpGoPeer(
   id: string,
   options: ResolvedHttpOptions,
@@ -49,7 +49,7 @@ class GetPeer implements ManagedPeer {
   readonly #health: PeerHealth;
   readonly #liveness: LivenessCheck;
   readonly #requests: Semaphore;
-  /** What ends each lookup under way early. */
+  /** One controller per pending lookup, to end it early. */
   readonly #pending: Set<AbortController> = new Set();
   #onEmpty: (() => void)[] = [];
   #closed = false;
@@ -73,13 +73,13 @@ class GetPeer implements ManagedPeer {
       owes: () => this.#pending.size > 0,
       onDead: (error) => {
         this.#health.markDown(error);
-        this.#cutShort(unreachable(id, error));
+        this.#abortPending(unreachable(id, error));
       },
     });
   }
 
   async lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer> {
-    // Go's wire cannot ask for what is in memory alone, and anything else might wait or load.
+    // Go's protocol has no memory-only lookup, and a normal one might load.
     if (lookup.memoryOnly) return nothingInMemory;
     const target = this.#targetOf(lookup);
     const signal = options?.signal;
@@ -110,17 +110,20 @@ class GetPeer implements ManagedPeer {
     }
   }
 
-  /** Where to ask. Throws when it cannot, or need not, be asked. */
+  /** The request target. Throws when this peer is closed or down, has too many lookups pending, or the key is too large. */
   #targetOf(lookup: PeerLookup): string {
     if (this.#closed) throw this.#closedError();
     if (this.#health.down !== undefined) throw this.#health.down;
     const { limits, basePath } = this.#options;
     if (this.#pending.size >= limits.maxQueued) {
-      throw new ParsecError("OVERLOADED", `${limits.maxQueued} lookups wait for ${this.id}`);
+      throw new ParsecError(
+        "OVERLOADED",
+        `${this.id} has ${limits.maxQueued} pending lookups (limits.maxQueued)`,
+      );
     }
     const key = keyToBytes(lookup.key);
     if (key.length > limits.maxKeyBytes) {
-      const message = `the key has ${key.length} bytes, more than the ${limits.maxKeyBytes} a peer is sent`;
+      const message = `key must have at most ${limits.maxKeyBytes} bytes (limits.maxKeyBytes), got ${key.length}`;
       throw new ParsecError("KEY_TOO_LARGE", message);
     }
     return `${basePath}${escapeSegment(keyToBytes(lookup.group))}/${escapeSegment(key)}`;
@@ -171,12 +174,12 @@ class GetPeer implements ManagedPeer {
     return Promise.reject(
       new ParsecError(
         "PEER_UNREACHABLE",
-        `${this.id} is asked over Go's wire, which has no invalidation`,
+        `${this.id} speaks Go's groupcache protocol, which has no invalidation`,
       ),
     );
   }
 
-  /** Any response will do: Go has nothing at the base path, and says so. */
+  /** Accepts any response: Go's groupcache has nothing at the base path and answers with an error. */
   async #ping(signal: AbortSignal): Promise<void> {
     await this.#connections.collect({
       method: "GET",
@@ -191,14 +194,16 @@ class GetPeer implements ManagedPeer {
     return new ParsecError("CLOSED", `the connection to ${this.id} was closed`);
   }
 
-  #cutShort(error: ParsecError): void {
+  #abortPending(error: ParsecError): void {
     for (const ending of [...this.#pending]) ending.abort(error);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     const { clock, closeTimeoutMs } = this.#options;
-    const cancelTimer = clock.schedule(closeTimeoutMs, () => this.#cutShort(this.#closedError()));
+    const cancelTimer = clock.schedule(closeTimeoutMs, () =>
+      this.#abortPending(this.#closedError()),
+    );
     if (this.#pending.size > 0) {
       await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
     }
@@ -209,7 +214,7 @@ class GetPeer implements ManagedPeer {
   }
 }
 
-/** Absent, as from Go, a copy may be kept for ever: its values never change. */
+/** Without the header, as from Go nodes, the value never expires. */
 function ttlOf(header: string | string[] | undefined): number {
   if (header === undefined) return Number.POSITIVE_INFINITY;
   const ttlMs = Number(header);

@@ -9,7 +9,7 @@ import type { ResolvedHttpOptions } from "../http-options.ts";
 import { HttpConnections } from "./http-connections.ts";
 import { FrameRequest } from "./http-frame-request.ts";
 
-/** A node of this package, asked by frames. */
+/** A Parsec node, reached by frames over HTTP. */
 export function createHttpPeer(
   peerId: string,
   options: ResolvedHttpOptions,
@@ -28,7 +28,7 @@ export function createHttpPeer(
   });
 }
 
-/** Frames as POSTs to the base path, pings as GETs of it. */
+/** Sends frames as POST requests to the base path, and pings as GET requests. */
 function createHttpChannel(peerId: string, options: ResolvedHttpOptions): PeerChannel {
   const { basePath: target, clock, closeTimeoutMs, health } = options;
   const timeoutMs = health.pingTimeoutMs;
@@ -51,7 +51,7 @@ function createHttpChannel(peerId: string, options: ResolvedHttpOptions): PeerCh
       connections
         .collect({ method: "POST", target, body, maxBodyBytes: maxErrorBytes, timeoutMs })
         .catch(() => {
-          // The owner then goes on loading; its own timeout ends that.
+          // The owner then continues the load until its own timeout.
         });
     },
     async ping(signal) {

@@ -3,18 +3,18 @@ import type { TLSSocket } from "node:tls";
 import type { SignatureClaim, SignatureVerifier, SignedParts } from "../http-auth.ts";
 import type { RequestHead } from "./http-head.ts";
 
-/** Who may ask this node (invariant I10). */
+/** Which requests this node accepts (invariant I10). */
 export interface AdmissionRules {
-  /** Demands a signature of every request. */
+  /** Requires a valid signature on every request. */
   readonly verifier: SignatureVerifier | undefined;
   readonly requireClientCertificate: boolean;
-  /** Serves anybody when nothing else is demanded. */
+  /** Accepts requests from any machine when neither signatures nor certificates are required. */
   readonly insecure: boolean;
-  /** Names by which this node is called: `Host` headers that need no suspicion. */
+  /** Accepted `Host` headers: the names of this node. */
   readonly hostnames: ReadonlySet<string>;
 }
 
-/** Refused before the body is read, or admitted, with a claim still to be proved when there are signatures. */
+/** The decision before the body is read. An admitted request has a claim to be verified when signatures are required. */
 export type Admission =
   | { readonly refusal: string }
   | { readonly refusal: undefined; readonly claim: SignatureClaim | undefined };
@@ -22,10 +22,10 @@ export type Admission =
 const loopback = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
 const ipv4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 
-/** Decides about each request before its body is read. */
+/** Admits or refuses each request by its head, before the body is read. */
 export class Admissions {
   readonly #rules: AdmissionRules;
-  /** Connections whose certificate was looked at: reading one out costs more than a request. */
+  /** Connections whose certificate has been checked: reading one costs more than a request. */
   readonly #certified: WeakSet<object> = new WeakSet();
 
   constructor(rules: AdmissionRules) {
@@ -35,21 +35,23 @@ export class Admissions {
   admit(request: IncomingMessage, head: RequestHead): Admission {
     const { verifier, requireClientCertificate, insecure, hostnames } = this.#rules;
     if (requireClientCertificate && !this.#hasClientCertificate(request)) {
-      return { refusal: "this node asks for a client certificate it can verify" };
+      return { refusal: "a trusted client certificate is required" };
     }
     if (verifier !== undefined) {
       const claim = verifier.claim(head.authorization);
-      if (claim === undefined) return { refusal: "the request is not signed, or too long ago" };
+      if (claim === undefined) return { refusal: "signature is missing, malformed or expired" };
       return { refusal: undefined, claim };
     }
     if (!requireClientCertificate && !insecure && !isLocal(request, head, hostnames)) {
-      return { refusal: "without a secret or client certificates this node serves loopback only" };
+      return {
+        refusal: "without a secret or client certificates this node accepts loopback requests only",
+      };
     }
     return { refusal: undefined, claim: undefined };
   }
 
-  /** Whether the claim made in the header holds for the whole request. */
-  proves(claim: SignatureClaim | undefined, parts: SignedParts): boolean {
+  /** Whether the signature is valid for the whole request. True when no signatures are required. */
+  verify(claim: SignatureClaim | undefined, parts: SignedParts): boolean {
     const { verifier } = this.#rules;
     if (verifier === undefined) return true;
     return claim !== undefined && verifier.verify(claim, parts);
@@ -73,12 +75,12 @@ function isLocal(
 ): boolean {
   const { localAddress, remoteAddress } = request.socket;
   if (!loopback.test(localAddress ?? "") || !loopback.test(remoteAddress ?? "")) return false;
-  // A proxy on this machine speaks for somebody who may be anywhere.
+  // A local proxy may forward requests from any machine.
   if (head.isForwarded) return false;
   return hostnames.has(head.host) || !isForeignName(head.host, hostnames);
 }
 
-/** A web page can point its own domain at 127.0.0.1 and have a browser here read the answer. */
+/** Guards against DNS rebinding: a web page can point its own domain at 127.0.0.1 and read the response in a local browser. */
 function isForeignName(host: string, hostnames: ReadonlySet<string>): boolean {
   const name = host.replace(/:\d*$/, "").toLowerCase();
   if (!name.includes(".") || ipv4.test(name) || name.startsWith("[")) return false;

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import { type Clock, ParsecError } from "@parsec/core";
 
-/** A request's body, or why there is none. Not called at all when the asker left. */
+/** Receives the body of a request, or the error. Not called when the client disconnects. */
 export type BodyCallback = (error: ParsecError | undefined, body: Buffer) => void;
 
 const noBytes: Buffer = Buffer.alloc(0);
 
-/** Reads bodies of limited size within a limited time: one coarse timer watches over all of them. */
+/** Reads request bodies with a size limit and a timeout. One coarse timer serves all bodies. */
 export class BodyReaders {
   readonly #maxBytes: number;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
-  readonly #onLeft: () => void;
+  readonly #onDisconnect: () => void;
   readonly #reading: Set<BodyReader> = new Set();
   #cancelTimer: (() => void) | undefined = undefined;
 
@@ -19,23 +19,23 @@ export class BodyReaders {
     readonly maxBytes: number;
     readonly timeoutMs: number;
     readonly clock: Clock;
-    /** An asker left before its body was complete. */
-    readonly onLeft: () => void;
+    /** Called when a client disconnects before its body is complete. */
+    readonly onDisconnect: () => void;
   }) {
     this.#maxBytes = options.maxBytes;
     this.#timeoutMs = options.timeoutMs;
     this.#clock = options.clock;
-    this.#onLeft = options.onLeft;
+    this.#onDisconnect = options.onDisconnect;
   }
 
-  /** Bodies that are not complete yet. */
+  /** Number of bodies that are not complete yet. */
   get count(): number {
     return this.#reading.size;
   }
 
   /**
-   * Reads one of which so many bytes are announced, NaN when they are not. Fails with `FRAME_TOO_LARGE`, `TIMEOUT`, or `INVALID_ARGUMENT` when somebody (a body
-   * parser before the handler) has read it already.
+   * Reads one body. `announced` is its content-length, or NaN. Fails with `FRAME_TOO_LARGE`, `TIMEOUT`,
+   * or `INVALID_ARGUMENT` when a body parser in front of the handler has read it already.
    */
   read(request: IncomingMessage, announced: number, callback: BodyCallback): void {
     if (announced > this.#maxBytes) {
@@ -44,7 +44,7 @@ export class BodyReaders {
     }
     if (request.readableDidRead || request.readableEnded) {
       const message =
-        "the request's body was read before the peers' handler got it; mount the handler before any body parser";
+        "the request body was already read: mount the peers' handler before any body parser";
       callback(new ParsecError("INVALID_ARGUMENT", message), noBytes);
       return;
     }
@@ -54,12 +54,12 @@ export class BodyReaders {
       startedAt: this.#clock.now(),
       callback,
       readers: this.#reading,
-      onLeft: this.#onLeft,
+      onDisconnect: this.#onDisconnect,
     });
     if (this.#cancelTimer === undefined) this.#watch();
   }
 
-  /** Gives up all that are not complete. */
+  /** Fails all incomplete bodies with this error. */
   close(error: ParsecError): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
@@ -71,18 +71,21 @@ export class BodyReaders {
       this.#cancelTimer = undefined;
       const latest = this.#clock.now() - this.#timeoutMs;
       for (const reader of [...this.#reading]) {
-        if (reader.startedAt <= latest) reader.end(this.#late());
+        if (reader.startedAt <= latest) reader.end(this.#timeoutError());
       }
       if (this.#reading.size > 0) this.#watch();
     });
   }
 
-  #late(): ParsecError {
-    return new ParsecError("TIMEOUT", `the body did not arrive within ${this.#timeoutMs} ms`);
+  #timeoutError(): ParsecError {
+    return new ParsecError(
+      "TIMEOUT",
+      `the request body did not arrive within ${this.#timeoutMs} ms`,
+    );
   }
 }
 
-/** One body on its way. Its listeners are never taken off: they go with the request, and taking them off costs more. */
+/** One body being read. Its listeners are not removed: they are freed with the request, and removing them costs time. */
 class BodyReader {
   readonly startedAt: number;
   readonly #announced: number;
@@ -97,13 +100,13 @@ class BodyReader {
   constructor(
     request: IncomingMessage,
     options: {
-      /** NaN when the request does not say. */
+      /** The content-length, or NaN. */
       readonly announced: number;
       readonly maxBytes: number;
       readonly startedAt: number;
       readonly callback: BodyCallback;
       readonly readers: Set<BodyReader>;
-      readonly onLeft: () => void;
+      readonly onDisconnect: () => void;
     },
   ) {
     this.#announced = options.announced;
@@ -114,9 +117,9 @@ class BodyReader {
     this.#readers.add(this);
     request.on("data", (chunk: Buffer) => this.#add(chunk));
     request.on("end", () => this.end(undefined));
-    // An asker that leaves is no error as long as nobody listens for one.
+    // "close" instead of "error": with a listener for "error", Node would emit one for each disconnect.
     request.on("close", () => {
-      if (this.#finish()) options.onLeft();
+      if (this.#finish()) options.onDisconnect();
     });
   }
 
@@ -132,7 +135,7 @@ class BodyReader {
       this.#rest ??= [this.#first];
       this.#rest.push(chunk);
     }
-    // The end as such comes a turn later and says nothing new.
+    // Complete by content-length: "end" would arrive one turn later.
     if (this.#bytes === this.#announced) this.end(undefined);
   }
 
@@ -142,7 +145,7 @@ class BodyReader {
     this.#callback(error, error === undefined ? (whole ?? noBytes) : noBytes);
   }
 
-  /** False when it was finished before. */
+  /** False when it was already finished. */
   #finish(): boolean {
     if (this.#done) return false;
     this.#done = true;
@@ -154,6 +157,6 @@ class BodyReader {
 function tooLarge(maxBytes: number): ParsecError {
   return new ParsecError(
     "FRAME_TOO_LARGE",
-    `the body is larger than limits.maxFrameBytes (${maxBytes})`,
+    `the request body must have at most ${maxBytes} bytes (limits.maxFrameBytes)`,
   );
 }

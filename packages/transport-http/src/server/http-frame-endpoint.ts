@@ -9,13 +9,13 @@ import {
 import { frameContentType, statusOf } from "../http-wire.ts";
 import { refuse } from "./http-responses.ts";
 
-/** Up to here, turning bytes into text costs less than writing them apart from the head. */
-const largestTextBytes = 2048;
+/** Up to this size, a conversion to text costs less than a separate write for the body. */
+const maxTextBytes = 2048;
 
-/** What Node's server does unless told otherwise. */
-const longEnoughMs = 5000;
+/** The default `keepAliveTimeout` of Node's server. */
+const defaultKeepAliveMs = 5000;
 
-/** The response to one frame of lookups: whole, or chunk by chunk. */
+/** Sends the answers to one frame of lookups: all at once, or in chunks. */
 class ResponseSink implements AnswerSink {
   readonly #response: ServerResponse;
   served: ServedFrame | undefined = undefined;
@@ -45,7 +45,7 @@ class ResponseSink implements AnswerSink {
 }
 
 function sendFrame(response: ServerResponse, bytes: Buffer): void {
-  // Nobody reads the date of a frame, and to keep the connection goes without saying.
+  // Peers need neither the date header nor, on a connection that stays open anyway, keep-alive.
   response.sendDate = false;
   if (outlivesIdlePeers(response)) response.removeHeader("connection");
   response.writeHead(200, [
@@ -54,20 +54,20 @@ function sendFrame(response: ServerResponse, bytes: Buffer): void {
     "content-length",
     String(bytes.length),
   ]);
-  // A text leaves in one write together with the head; bytes take a second one.
-  if (bytes.length <= largestTextBytes) response.end(bytes.toString("latin1"), "latin1");
+  // Node writes text together with the headers; bytes take a second write.
+  if (bytes.length <= maxTextBytes) response.end(bytes.toString("latin1"), "latin1");
   else response.end(bytes);
 }
 
-/** Whether this server keeps idle connections for longer than peers do, so that they need not be told. */
+/** Whether this server keeps idle connections longer than peers do, so that the keep-alive headers can be omitted. */
 function outlivesIdlePeers(response: ServerResponse): boolean {
   const socket = response.socket as {
     readonly server?: { readonly keepAliveTimeout?: number };
   } | null;
-  return response.shouldKeepAlive && (socket?.server?.keepAliveTimeout ?? 0) >= longEnoughMs;
+  return response.shouldKeepAlive && (socket?.server?.keepAliveTimeout ?? 0) >= defaultKeepAliveMs;
 }
 
-/** Answers a frame that was authenticated. */
+/** Answers an authenticated frame. */
 export function answerFrame(body: Buffer, response: ServerResponse, server: FrameServer): void {
   try {
     const kind = requestKind(body);
@@ -80,7 +80,9 @@ export function answerFrame(body: Buffer, response: ServerResponse, server: Fram
   } catch (error) {
     const typed = isParsecError(error)
       ? error
-      : new ParsecError("INVALID_ARGUMENT", "the frame could not be answered", { cause: error });
+      : new ParsecError("INVALID_ARGUMENT", "internal error while answering the frame", {
+          cause: error,
+        });
     const status = isParsecError(error) ? statusOf(typed.code) : 500;
     refuse(response, { status, code: typed.code, message: typed.message });
   }

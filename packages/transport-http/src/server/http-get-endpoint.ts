@@ -11,7 +11,7 @@ import {
 } from "../http-wire.ts";
 import type { RequestHead } from "./http-head.ts";
 
-/** Answers `GET {base}{group}/{key}` as a node of Go's groupcache would, and more precisely to ours. */
+/** Answers `GET {base}{group}/{key}` as Go's groupcache does, with the error code and time to live in headers. */
 export async function answerGet(
   asked: { readonly group: Buffer; readonly key: Buffer; readonly head: RequestHead },
   response: ServerResponse,
@@ -26,7 +26,7 @@ export async function answerGet(
     if (asked.key.length > owner.limits.maxKeyBytes) {
       throw new ParsecError(
         "KEY_TOO_LARGE",
-        `the key has ${asked.key.length} bytes, limits.maxKeyBytes is ${owner.limits.maxKeyBytes}`,
+        `key must have at most ${owner.limits.maxKeyBytes} bytes (limits.maxKeyBytes), got ${asked.key.length}`,
       );
     }
     const answer = await owner.host.lookup(
@@ -44,7 +44,7 @@ export async function answerGet(
     if (answer.value !== undefined && answer.value.length > maxValueBytes) {
       throw new ParsecError(
         "VALUE_TOO_LARGE",
-        `the value has ${answer.value.length} bytes, limits.maxValueBytes is ${maxValueBytes}`,
+        `value must have at most ${maxValueBytes} bytes (limits.maxValueBytes), got ${answer.value.length}`,
       );
     }
     sendValue(response, answer);
@@ -58,7 +58,7 @@ export async function answerGet(
 function sendValue(response: ServerResponse, answer: PeerAnswer): void {
   const { value, ttlMs, ratePerMinute } = answer;
   if (value === undefined) {
-    // Go takes any status but 200 for a failure and asks its own getter, which will find nothing either.
+    // Go treats any status but 200 as a failure and calls its own getter, which finds nothing either.
     sendText(response, { status: 404, code: notFoundCode, text: "not found" });
     return;
   }
@@ -76,7 +76,7 @@ function sendFailure(response: ServerResponse, group: string, error: unknown): v
     sendText(response, {
       status: 500,
       code: "ORIGIN_FAILED",
-      text: "the owner failed unexpectedly",
+      text: "internal error on the owner (see its log)",
     });
     return;
   }
@@ -85,7 +85,7 @@ function sendFailure(response: ServerResponse, group: string, error: unknown): v
   sendText(response, { status: statusOf(code), code, text });
 }
 
-/** Go's `http.Error`, with the code for those who can read it. */
+/** Responds as Go's `http.Error` does, with the error code in a header for Parsec nodes. */
 export function sendText(
   response: ServerResponse,
   failure: { readonly status: number; readonly code: string; readonly text: string },

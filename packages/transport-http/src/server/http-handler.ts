@@ -11,21 +11,24 @@ import { answerGet, sendText } from "./http-get-endpoint.ts";
 import { type RequestHead, readHead } from "./http-head.ts";
 import { refuse } from "./http-responses.ts";
 
-/** Part of an `IncomingMessage` of Node, which the handler needs in full: its type needs no `@types/node`. */
+/** Node's `IncomingMessage`, typed without `@types/node`. Pass the complete object. */
 export interface HttpPeersRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly rawHeaders: readonly string[];
 }
 
-/** Part of the `ServerResponse` of Node that belongs to the request. */
+/** Node's `ServerResponse`, typed without `@types/node`. Pass the complete object. */
 export interface HttpPeersResponse {
   readonly headersSent: boolean;
   writeHead(status: number): unknown;
   end(): unknown;
 }
 
-/** A request listener for Node's servers, and a middleware for Express: what is not for peers goes to `next`. */
+/**
+ * A request listener for `node:http` and `node:https`, and a middleware for Express. Requests outside of
+ * `basePath` are passed to `next`, or get a 404 without it.
+ */
 export type HttpPeersHandler = (
   request: HttpPeersRequest,
   response: HttpPeersResponse,
@@ -35,19 +38,19 @@ export type HttpPeersHandler = (
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** As it stands in the request line. */
+  /** The raw target from the request line. */
   readonly target: string;
   readonly head: RequestHead;
   readonly claim: SignatureClaim | undefined;
 }
 
-/** The server side of a node: decides who may ask, and passes on what is asked. */
+/** The server side of a node: authenticates requests and passes them to the endpoints. */
 export class HttpHandler {
   readonly #options: ResolvedHttpOptions;
   readonly #admissions: Admissions;
   readonly #bodies: BodyReaders;
-  /** Answers that wait for an origin. */
-  readonly #waiting: Set<ServerResponse> = new Set();
+  /** Responses that are not complete. */
+  readonly #pending: Set<ServerResponse> = new Set();
   #host: PeerHost | undefined = undefined;
   #frames: FrameServer | undefined = undefined;
   #closed = false;
@@ -72,13 +75,13 @@ export class HttpHandler {
       maxBytes: limits.maxFrameBytes,
       timeoutMs: limits.bodyTimeoutMs,
       clock: options.clock,
-      onLeft: () => this.#checkEmpty(),
+      onDisconnect: () => this.#checkEmpty(),
     });
   }
 
   attach(host: PeerHost): void {
     if (this.#host !== undefined) {
-      throw new ParsecError("INVALID_ARGUMENT", "these peers serve another cache already");
+      throw new ParsecError("INVALID_ARGUMENT", "peers are already attached to another cache");
     }
     const { limits, sender } = this.#options;
     this.#host = host;
@@ -90,14 +93,14 @@ export class HttpHandler {
     response: ServerResponse,
     next?: (error?: unknown) => void,
   ): void {
-    // Express cuts what it mounted under off `url`; peers and signatures know the whole.
+    // Express strips the mount path from `url`; signatures cover the whole target.
     const { originalUrl } = request as IncomingMessage & { readonly originalUrl?: unknown };
     const target = typeof originalUrl === "string" ? originalUrl : (request.url ?? "");
     const addressed = parseTarget(target, this.#options);
     if (addressed.kind === "outside") {
       if (next !== undefined) next();
       else {
-        const message = `peers are served under ${this.#options.basePath}`;
+        const message = `path must be under basePath ${this.#options.basePath}`;
         refuse(response, { status: 404, code: "INVALID_ARGUMENT", message });
       }
       return;
@@ -118,7 +121,7 @@ export class HttpHandler {
     if (request.method === "GET") this.#get(exchange, addressed);
     else if (request.method === "POST" && addressed.kind === "base") this.#post(exchange);
     else {
-      const message = `the method ${request.method} is not served here, only ${allow}`;
+      const message = `method must be one of ${allow}, got ${request.method}`;
       refuse(response, {
         status: 405,
         code: "INVALID_ARGUMENT",
@@ -134,7 +137,7 @@ export class HttpHandler {
     addressed: Exclude<ReturnType<typeof parseTarget>, { kind: "outside" }>,
   ): void {
     const { response, head } = exchange;
-    if (!this.#isProved(exchange, undefined)) return;
+    if (!this.#isVerified(exchange, undefined)) return;
     const host = this.#hostFor(response);
     if (host === undefined) return;
     if (addressed.kind === "base") response.writeHead(204).end();
@@ -150,14 +153,14 @@ export class HttpHandler {
   #post(exchange: Exchange): void {
     const { request, response, head } = exchange;
     if (!isFrame(head.contentType) || (head.contentEncoding ?? "identity") !== "identity") {
-      const message = `the body must be ${frameContentType}, without content-encoding`;
+      const message = `content-type must be ${frameContentType}, without content-encoding`;
       refuse(response, { status: 415, code: "MALFORMED_FRAME", message, closes: true });
       return;
     }
     if (this.#hostFor(response) === undefined) return;
     this.#bodies.read(request, head.contentLength, (error, body) => {
       if (error !== undefined) refuseBody(response, error);
-      else if (this.#isProved(exchange, body)) {
+      else if (this.#isVerified(exchange, body)) {
         answerFrame(body, response, this.#frames as FrameServer);
         if (!response.writableEnded) this.#track(response);
       }
@@ -165,25 +168,25 @@ export class HttpHandler {
     });
   }
 
-  #isProved(exchange: Exchange, body: Buffer | undefined): boolean {
+  #isVerified(exchange: Exchange, body: Buffer | undefined): boolean {
     const { request, response, target, claim } = exchange;
     const parts = { method: request.method ?? "", target, body };
-    if (this.#admissions.proves(claim, parts)) return true;
-    const message = "the signature does not fit the request, or was used before";
+    if (this.#admissions.verify(claim, parts)) return true;
+    const message = "signature is invalid or was already used";
     refuse(response, { status: 401, code: "UNAUTHENTICATED", message });
     return false;
   }
 
-  /** The cache to ask; says so and returns undefined when there is none, or too much to do. */
+  /** The attached cache. Responds with 503 and returns undefined when there is none, or this node is closing or overloaded. */
   #hostFor(response: ServerResponse): PeerHost | undefined {
     if (this.#closed || this.#host === undefined) {
-      const message = this.#closed ? "this node is closing" : "this node has no cache yet";
+      const message = this.#closed ? "this node is closing" : "no cache is attached yet";
       refuse(response, { status: 503, code: "CLOSED", message, closes: true });
       return undefined;
     }
-    const underWay = this.#waiting.size + this.#bodies.count;
-    if (underWay >= this.#options.limits.maxRequests) {
-      const message = `${underWay} requests are under way`;
+    const pending = this.#pending.size + this.#bodies.count;
+    if (pending >= this.#options.limits.maxRequests) {
+      const message = `this node has ${pending} pending requests (limits.maxRequests)`;
       refuse(response, { status: 503, code: "OVERLOADED", message, closes: true });
       return undefined;
     }
@@ -191,27 +194,27 @@ export class HttpHandler {
   }
 
   #track(response: ServerResponse): void {
-    this.#waiting.add(response);
+    this.#pending.add(response);
     response.once("close", () => {
-      this.#waiting.delete(response);
+      this.#pending.delete(response);
       this.#checkEmpty();
     });
   }
 
   #checkEmpty(): void {
-    if (this.#waiting.size + this.#bodies.count > 0) return;
+    if (this.#pending.size + this.#bodies.count > 0) return;
     for (const resolve of this.#onEmpty) resolve();
     this.#onEmpty = [];
   }
 
-  /** Refuses what comes from now on, and lets what is under way finish until the time is over. */
+  /** Refuses new requests, and lets pending ones finish for up to `closeTimeoutMs`. */
   async close(): Promise<void> {
     this.#closed = true;
     const { clock, closeTimeoutMs } = this.#options;
     const closed = new ParsecError("CLOSED", "this node was closed");
     const cancelTimer = clock.schedule(closeTimeoutMs, () => {
       this.#bodies.close(closed);
-      for (const response of this.#waiting) response.destroy();
+      for (const response of this.#pending) response.destroy();
     });
     await new Promise<void>((resolve) => {
       this.#onEmpty.push(resolve);
@@ -222,7 +225,7 @@ export class HttpHandler {
   }
 }
 
-/** A body that somebody else has read is this server's fault, one that does not come the asker's. */
+/** Responds with 500 when a body parser has read the body, which is a mistake of this server, and with 408 when it did not arrive. */
 function refuseBody(response: ServerResponse, { code, message }: ParsecError): void {
   const status = code === "TIMEOUT" ? 408 : code === "INVALID_ARGUMENT" ? 500 : statusOf(code);
   refuse(response, { status, code, message, closes: true });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { readHead } from "./http-head.ts";
 
-it("reads what matters, whatever the case of the names", () => {
+it("reads the headers, whatever the case of their names", () => {
   const head = readHead([
     "HOST",
     "h:1",
@@ -28,7 +28,7 @@ it("reads what matters, whatever the case of the names", () => {
   });
 });
 
-it("lets the first of two count, as Node does", () => {
+it("uses the first of repeated headers, as Node does", () => {
   const head = readHead([
     "host",
     "first",
@@ -42,7 +42,7 @@ it("lets the first of two count, as Node does", () => {
   expect([head.host, head.authorization]).toEqual(["first", "1"]);
 });
 
-it("puts the lists of tracestate together", () => {
+it("joins repeated tracestate headers", () => {
   const head = readHead([
     "Traceparent",
     "1",
@@ -56,12 +56,12 @@ it("puts the lists of tracestate together", () => {
   expect([head.traceparent, head.tracestate]).toEqual(["1", "a=1,b=2"]);
 });
 
-it("notices either spelling of a proxy's confession", () => {
+it("detects a forwarded request by either header of a proxy", () => {
   expect(readHead(["X-Forwarded-For", "10.0.0.1"]).isForwarded).toBe(true);
   expect(readHead(["Forwarded", ""]).isForwarded).toBe(true);
 });
 
-it("knows nothing of an empty head", () => {
+it("has no values for empty headers", () => {
   expect(readHead([])).toEqual({
     host: "",
     authorization: undefined,

@@ -1,22 +1,21 @@
-/** What of a request's head matters here. */
+/** The request headers that this package uses. */
 export interface RequestHead {
   readonly host: string;
   readonly authorization: string | undefined;
   readonly contentType: string;
   readonly contentEncoding: string | undefined;
-  /** NaN when the request does not say. */
+  /** NaN without the header. */
   readonly contentLength: number;
-  /** A proxy says that it speaks for somebody else. */
+  /** Whether a proxy forwarded the request. */
   readonly isForwarded: boolean;
   readonly traceparent: string | undefined;
-  /** As one list, in however many headers it came. */
+  /** All `tracestate` headers, joined into one list. */
   readonly tracestate: string | undefined;
 }
 
 /**
- * Reads it from `rawHeaders`; of a header that comes twice the first counts, as in Node's own
- * `headers`, which takes several times as long to make and is not needed otherwise. An instrumented
- * client adds a second traceparent to ours.
+ * Parses `rawHeaders`. Of a repeated header the first counts, as in Node's `headers`, which takes
+ * several times as long to build. An instrumented client adds a second traceparent to ours.
  */
 export function readHead(rawHeaders: readonly string[]): RequestHead {
   let host: string | undefined;

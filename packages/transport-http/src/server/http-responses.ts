@@ -15,16 +15,17 @@ const names: Readonly<Record<number, string>> = {
   503: "service_unavailable",
 };
 
+/** An error response to a refused request. */
 export interface Refusal {
   readonly status: number;
   readonly code: ParsecErrorCode;
   readonly message: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The rest of the request is not read: the connection must not be used again. */
+  /** Closes the connection, because the rest of the request is not read. */
   readonly closes?: boolean;
 }
 
-/** Answers with a small JSON body: `error` for people and dashboards, `code` for programs. */
+/** Sends the refusal as JSON with `error` (name of the status), `code` (`ParsecErrorCode`) and `message`. */
 export function refuse(response: ServerResponse, refusal: Refusal): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
