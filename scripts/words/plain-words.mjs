@@ -59,7 +59,6 @@ export const notYetSwept = [
   "packages/ring/",
   "packages/testkit/",
   "packages/tokens/",
-  "packages/transport-grpc/",
   "packages/transport-nats/",
   "scenarios/",
 ];

@@ -1,11 +1,11 @@
-// Writes src/grpc-proto-definitions.ts from the .proto files; with --print, to the standard output instead.
+// Generates src/grpc-proto-definitions.ts from the .proto files; with --print, prints it instead.
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { loadSync } from "@grpc/proto-loader";
 
 const files = ["groupcachepb/groupcache.proto", "grpc/health/v1/health.proto"];
 
-/** How a field begins on the wire: https://protobuf.dev/programming-guides/encoding/#structure */
+/** The wire type of each field type: https://protobuf.dev/programming-guides/encoding/#structure */
 const wireTypes = {
   TYPE_BOOL: 0,
   TYPE_ENUM: 0,
@@ -28,19 +28,19 @@ const definitions = loadSync(files, {
   keepCase: true,
 });
 for (const [name, definition] of Object.entries(definitions)) {
-  // Messages and enums have a format; what has none is a service.
+  // Messages and enums have a format, services do not.
   if (definition.format === undefined) addService(name, definition);
   else if (definition.format.endsWith(" DescriptorProto")) addMessage(name, definition.type);
 }
 
-const source = `/* Made of proto/ by \`pnpm generate\`; do not edit. */
+const source = `/* Generated from proto/ by \`pnpm generate\`; do not edit. */
 
 /** The methods of the services. */
 export const protoMethods = {
 ${methods.join("\n")}
 } as const;
 
-/** What the fields of the messages begin with: number and wire type. */
+/** The tag of each field of the messages: number and wire type. */
 export const protoTags = {
 ${tags.join("\n")}
 } as const;

@@ -33,7 +33,7 @@ function believed(outcome: VerifiedCall | string): VerifiedCall {
 }
 
 describe("a signature", () => {
-  it("is what another language would make of the description", () => {
+  it("has the documented format", () => {
     const { sign } = setup();
     const { authorization } = sign(path, message);
     const [scheme, rest = ""] = authorization.split(" ");
@@ -45,38 +45,38 @@ describe("a signature", () => {
     expect(mac).toBe(createHmac("sha256", secret).update(signed).digest("base64url"));
   });
 
-  it("is believed by whom it is for, with its message", () => {
+  it("is accepted by its receiver, with its message", () => {
     const { sign, verify } = setup();
     const call = believed(verify(path, sign(path, message).authorization));
     expect(isSignedMessage(call, message)).toBe(true);
     expect(isSignedMessage(call, Buffer.from("another message"))).toBe(false);
   });
 
-  it("may be made with any of the secrets in use", () => {
+  it("is accepted when it was made with any of the secrets", () => {
     const { sign, verify } = setup({ secrets: [other, secret] });
     expect(verify(path, sign(path).authorization)).toBeTypeOf("object");
   });
 
-  it("counts once", () => {
+  it("is accepted only once", () => {
     const { sign, verify } = setup();
     const { authorization } = sign(path, message);
     expect(verify(path, authorization)).toBeTypeOf("object");
-    expect(verify(path, authorization)).toBe("the call came before");
+    expect(verify(path, authorization)).toBe("signature was already used");
   });
 
-  it("that does not hold uses up nothing", () => {
+  it("that is invalid does not use up its number", () => {
     const { sign, verify } = setup();
     const { authorization } = sign(path, message);
-    expect(verify("/another/method", authorization)).toBe("the signature does not hold");
+    expect(verify("/another/method", authorization)).toBe("signature is invalid");
     expect(verify(path, authorization)).toBeTypeOf("object");
   });
 
   it.each([
     ["made with another secret", { secrets: [other] }],
     ["made for another node", { receiver: "grpc://node-3:50051" }],
-  ])("%s is not believed", (_, options) => {
+  ])("%s is rejected", (_, options) => {
     const { sign, verify } = setup(options);
-    expect(verify(path, sign(path).authorization)).toBe("the signature does not hold");
+    expect(verify(path, sign(path).authorization)).toBe("signature is invalid");
   });
 
   it.each([
@@ -84,47 +84,47 @@ describe("a signature", () => {
     ["older", 30_001, "string"],
     ["30 s ahead", -30_000, "object"],
     ["further ahead", -30_001, "string"],
-  ])("that is %s is judged by its age", (_, elapsedMs, kind) => {
+  ])("that is %s is accepted within the allowed clock skew only", (_, elapsedMs, kind) => {
     const { clock, sign, verify } = setup();
     const { authorization } = sign(path);
     clock.now += elapsedMs;
     expect(verify(path, authorization)).toBeTypeOf(kind as "object");
   });
 
-  it("with any character changed is not believed", () => {
+  it("with any character changed is rejected", () => {
     const { sign, verify } = setup();
     const { authorization } = sign(path, message);
     for (let index = 0; index < authorization.length; index++) {
       const replacement = authorization[index] === "A" ? "B" : "A";
       const altered = authorization.slice(0, index) + replacement + authorization.slice(index + 1);
       const outcome = verify(path, altered);
-      // The last character of 32 bytes in base64 has two bits to spare: some changes change nothing.
+      // The last base64 character of 32 bytes has two unused bits, so some changes have no effect.
       const spare = index === authorization.length - 1;
       if (!spare) expect(outcome, `character ${index}`).toBeTypeOf("string");
     }
   });
 
   it.each([
-    ["missing", undefined, "the call is not signed"],
-    ["empty", "", "the signature has another form"],
-    ["of another scheme", "Bearer x", "the signature has another form"],
-    ["without its parts", "Parsec-HMAC-SHA256 1.2.3", "the signature has another form"],
-  ])("that is %s is not believed", (_, authorization, reason) => {
+    ["missing", undefined, "signature is missing"],
+    ["empty", "", "signature is malformed"],
+    ["of another scheme", "Bearer x", "signature is malformed"],
+    ["without its parts", "Parsec-HMAC-SHA256 1.2.3", "signature is malformed"],
+  ])("that is %s is rejected", (_, authorization, reason) => {
     expect(setup().verify(path, authorization)).toBe(reason);
   });
 });
 
-describe("an answer", () => {
+describe("a response signature", () => {
   const answerTo = (call: SignedCall): string => call.answerMac(message);
 
-  it("is proved by whoever knows the secret, for this call alone", () => {
+  it("is valid with the secret, for its own call only", () => {
     const { sign, verify } = setup();
     const [asked, another] = [sign(path), sign(path)];
     const served = believed(verify(path, asked.authorization)).signed;
-    expect(asked.provesAnswer(answerTo(served), message)).toBe(true);
-    expect(another.provesAnswer(answerTo(served), message)).toBe(false);
-    expect(asked.provesAnswer(answerTo(served), Buffer.from("another"))).toBe(false);
-    expect(asked.provesAnswer(undefined, message)).toBe(false);
-    expect(asked.provesAnswer("", message)).toBe(false);
+    expect(asked.verifyAnswer(answerTo(served), message)).toBe(true);
+    expect(another.verifyAnswer(answerTo(served), message)).toBe(false);
+    expect(asked.verifyAnswer(answerTo(served), Buffer.from("another"))).toBe(false);
+    expect(asked.verifyAnswer(undefined, message)).toBe(false);
+    expect(asked.verifyAnswer("", message)).toBe(false);
   });
 });

@@ -10,12 +10,12 @@ import { createSignatureCheck, createStamper, type Stamp } from "@parsec/core/tr
 /*
  * authorization: Parsec-HMAC-SHA256 <ms since 1970>.<session>.<number>.<digest>.<mac>
  *
- * The digest is that of the message of a unary call; a stream has none before it begins. The MAC
- * covers all of it, whom the call is for and its path, so that it is checked before a message is
- * read. A session is one node's way to another; its calls are numbered from 1.
+ * The digest is that of the message of a unary call, or of no bytes for a stream. The MAC covers the
+ * other four fields, the receiver's id and the path, so that it can be verified before a message is
+ * read. A session is one client's signer for one receiver; its calls are numbered from 1.
  *
- * The answer to a unary call carries in `parsec-mac` the proof that it comes from a node that knows
- * the secret, too. Messages on a stream carry theirs themselves.
+ * The response to a unary call is authenticated by a MAC in the metadata `parsec-mac`. Each message on
+ * a stream ends with its own MAC.
  */
 const authScheme = "Parsec-HMAC-SHA256";
 export const authorizationKey = "authorization";
@@ -26,7 +26,7 @@ const header =
 type SignatureText = readonly [string, string, string, string, string, string];
 const noMessage: Buffer = Buffer.alloc(0);
 
-/** A call that was signed, on either side: what proves the messages that belong to it. */
+/** A signed call, on either side. Derives the keys that authenticate its responses and messages. */
 export class SignedCall {
   /** The value of the `authorization` metadata. */
   readonly authorization: string;
@@ -37,18 +37,19 @@ export class SignedCall {
     this.authorization = authorization;
   }
 
-  /** A key for one direction of this call alone. */
+  /** Derives a key for this call and one purpose, such as a direction. */
   deriveKey(purpose: string): Buffer {
     const derived = createHmac("sha256", this.#key);
     return derived.update(`${authScheme} ${purpose}\n${this.authorization}`).digest();
   }
 
-  /** What the answer to a unary call carries in `parsec-mac`. */
+  /** The value of `parsec-mac` for the response to a unary call. */
   answerMac(answer: Uint8Array): string {
     return createHmac("sha256", this.deriveKey("answer")).update(answer).digest("base64url");
   }
 
-  provesAnswer(mac: string | undefined, answer: Uint8Array): boolean {
+  /** Whether `mac` is the value of `parsec-mac` for this response. */
+  verifyAnswer(mac: string | undefined, answer: Uint8Array): boolean {
     const expected = Buffer.from(this.answerMac(answer));
     const given = Buffer.from(mac ?? "");
     return expected.length === given.length && timingSafeEqual(expected, given);
@@ -76,7 +77,7 @@ function digestOf(message: Uint8Array): string {
   return createHash("sha256").update(message).digest("base64url");
 }
 
-/** Signs a call to one node by its path and message; a stream has no message. Good for one sending. */
+/** Signs a call to one node by its path and message; a stream has no message. The result is valid for one call. */
 export type CallSigner = (path: string, message?: Uint8Array) => SignedCall;
 
 export function createCallSigner(options: {
@@ -96,19 +97,19 @@ export function createCallSigner(options: {
   };
 }
 
-/** A call whose signature holds, with the digest that its message must have. */
+/** A call with a valid signature, and the digest that its message must have. */
 export interface VerifiedCall {
   readonly signed: SignedCall;
   readonly digest: string;
 }
 
-/** Verifies a call by its path and authorization. Returns the call, or why it was refused. */
+/** Verifies a call by its path and authorization. Returns the call, or the reason for refusing it. */
 export type CallVerifier = (
   path: string,
   authorization: string | undefined,
 ) => VerifiedCall | string;
 
-/** Accepts a signature made with any of the secrets, for this node, not long ago, and only once. */
+/** Accepts a signature made with any of the secrets, for this node, within the time window, and only once. */
 export function createCallVerifier(options: {
   readonly secrets: readonly string[];
   readonly receiver: string;
@@ -118,24 +119,24 @@ export function createCallVerifier(options: {
   const { receiver, secrets, windowMs, wallNow } = options;
   const check = createSignatureCheck({ keys: secrets.map(toKey), windowMs, wallNow });
   return (path, authorization) => {
-    if (authorization === undefined) return "the call is not signed";
+    if (authorization === undefined) return "signature is missing";
     const match = header.exec(authorization);
-    if (match === null) return "the signature has another form";
+    if (match === null) return "signature is malformed";
     const [, signedAt, session, number, digest, mac] = match as unknown as SignatureText;
     const stamp = { signedAt: Number(signedAt), session, number: Number(number) };
     if (!check.isRecent(stamp.signedAt)) {
-      return "it was signed too long ago, or by a clock too far ahead";
+      return "signature is expired, or the clocks differ by more than limits.maxClockSkewMs";
     }
     const key = check.keyOf(Buffer.from(mac, "base64url"), (one) =>
       macOf(one, { ...stamp, digest, receiver, path }),
     );
-    if (key === undefined) return "the signature does not hold";
-    if (!check.isFirst(stamp)) return "the call came before";
+    if (key === undefined) return "signature is invalid";
+    if (!check.isFirst(stamp)) return "signature was already used";
     return { signed: new SignedCall(key, authorization), digest };
   };
 }
 
-/** Whether this is the message that was signed. */
+/** Whether `message` is the signed message of the call. */
 export function isSignedMessage(call: VerifiedCall, message: Uint8Array): boolean {
   return digestOf(message) === call.digest;
 }

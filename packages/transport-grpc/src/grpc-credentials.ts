@@ -4,7 +4,7 @@ import { type ChannelCredentials, credentials, ServerCredentials } from "@grpc/g
 import { ParsecError } from "@parsec/core";
 import type { PeerTlsOptions } from "@parsec/core/transport";
 
-/** What this node shows a peer it asks, and whom it trusts. */
+/** Credentials for connections to a peer: this node's certificate and the trusted authorities. */
 export function channelCredentials(
   tls: PeerTlsOptions | undefined,
   secure: boolean,
@@ -22,7 +22,7 @@ export function channelCredentials(
   );
 }
 
-/** What this node shows those who ask it. Throws `INVALID_ARGUMENT` when a certificate is needed and missing. */
+/** Credentials of this node's server. Throws `INVALID_ARGUMENT` when TLS is on and the certificate is missing. */
 export function serverCredentials(
   tls: PeerTlsOptions | undefined,
   options: { readonly secure: boolean; readonly requireClientCertificate: boolean },
@@ -30,7 +30,7 @@ export function serverCredentials(
   if (!options.secure) return ServerCredentials.createInsecure();
   const { ca, cert, key, passphrase } = tls ?? {};
   if (cert === undefined || key === undefined) {
-    const message = "selfUrl promises encryption, which needs tls.cert and tls.key";
+    const message = "tls.cert and tls.key must be given when selfUrl is encrypted (grpcs:)";
     throw new ParsecError("INVALID_ARGUMENT", message);
   }
   return ServerCredentials.createSsl(
@@ -45,7 +45,7 @@ function joined(ca: string | Buffer | readonly (string | Buffer)[]): Buffer {
   return Buffer.from(certificates.map((one) => one.toString()).join("\n"));
 }
 
-/** gRPC's server takes no passphrase. */
+/** Decrypts the key, because gRPC's server does not support passphrases. */
 function decrypted(key: string | Buffer, passphrase: string | undefined): Buffer {
   if (passphrase === undefined) return Buffer.from(key);
   return Buffer.from(

@@ -11,7 +11,7 @@ import {
   wasConnectionLost,
 } from "./grpc-errors.ts";
 
-/** A status as it arrives on the other side. */
+/** A status as received by the client. */
 function arrived(code: status, details: string, metadata = new Metadata()): ServiceError {
   return Object.assign(new Error(`${code} ${details}`), { code, details, metadata });
 }
@@ -35,14 +35,14 @@ const statuses: readonly (readonly [ParsecErrorCode, status])[] = [
   ["CLOSED", status.UNAVAILABLE],
 ];
 
-describe("an error on its way out", () => {
-  it.each(statuses)("%s is reported as status %d, with its code beside", (code, expected) => {
+describe("the status of an error", () => {
+  it.each(statuses)("for %s is %d, with the code in a trailer", (code, expected) => {
     const { code: reported, details, metadata } = statusOf(new ParsecError(code, "the reason"));
     expect([reported, details]).toEqual([expected, "the reason"]);
     expect(metadata.get("parsec-code")).toEqual([code]);
   });
 
-  it("that is foreign says nothing of itself", () => {
+  it("does not reveal the message of an unexpected error", () => {
     const { code, details, metadata } = statusOf(new RangeError("password=hunter2"));
     expect(code).toBe(status.INTERNAL);
     expect(details).not.toContain("hunter2");
@@ -50,7 +50,7 @@ describe("an error on its way out", () => {
     expect(encodeRefusal(new RangeError("password=hunter2")).toString()).not.toContain("hunter2");
   });
 
-  it("tells what is not there from a group that is not there", () => {
+  it("distinguishes a missing value from an unknown group", () => {
     const missingKey = statusOf(new NotFound("key not found"));
     const missingGroup = statusOf(new ParsecError("NO_SUCH_GROUP", "no such group: g"));
     expect([missingKey.code, missingGroup.code]).toEqual([status.NOT_FOUND, status.NOT_FOUND]);
@@ -58,7 +58,7 @@ describe("an error on its way out", () => {
     expect(missingKey.details).not.toBe(missingGroup.details);
   });
 
-  it("is short, and made of whole characters: gRPC throws at halves", () => {
+  it("has short details without lone surrogates, on which gRPC throws", () => {
     const { details } = statusOf(
       new ParsecError("ORIGIN_FAILED", `\udcff${"x".repeat(510)}🦉 and so on`),
     );
@@ -69,35 +69,35 @@ describe("an error on its way out", () => {
   });
 });
 
-describe("a call that failed", () => {
+describe("the error of a failed call", () => {
   it.each(statuses.filter(([code]) => code !== "OVERLOADED" && code !== "TIMEOUT"))(
     "with %s could not be asked, and says why",
     (code) => {
       const { code: reported, details, metadata } = statusOf(new ParsecError(code, "the reason"));
       expect(errorFromCall("node-2:1", arrived(reported, details, metadata))).toMatchObject({
         code: "PEER_UNREACHABLE",
-        message: `node-2:1 cannot be asked: ${code}: the reason`,
+        message: `node-2:1 is unreachable: ${code}: the reason`,
         cause: { code },
       });
     },
   );
 
-  it.each(["OVERLOADED", "TIMEOUT"] as const)("with %s stays what it is", (code) => {
+  it.each(["OVERLOADED", "TIMEOUT"] as const)("keeps %s", (code) => {
     const { code: reported, details, metadata } = statusOf(new ParsecError(code, "the reason"));
     expect(errorFromCall("node-2:1", arrived(reported, details, metadata)).code).toBe(code);
   });
 
   it.each([
-    [status.UNAVAILABLE, "Last error: connect ECONNREFUSED 127.0.0.1:1", "was refused"],
-    [status.UNAVAILABLE, "Connection dropped", "was closed"],
-    [status.UNAVAILABLE, "Name resolution failed for target dns:nowhere:1", "is not known"],
-    [status.UNAVAILABLE, "connect EHOSTUNREACH 10.0.0.1:1", "no way to it"],
+    [status.UNAVAILABLE, "Last error: connect ECONNREFUSED 127.0.0.1:1", "connection refused"],
+    [status.UNAVAILABLE, "Connection dropped", "connection closed"],
+    [status.UNAVAILABLE, "Name resolution failed for target dns:nowhere:1", "unknown host name"],
+    [status.UNAVAILABLE, "connect EHOSTUNREACH 10.0.0.1:1", "host unreachable"],
     [status.UNAVAILABLE, "self-signed certificate in certificate chain", "certificate"],
     [status.UNAVAILABLE, "Hostname/IP does not match certificate's altnames", "another name"],
     [status.UNIMPLEMENTED, "The server does not implement", "does not implement"],
     [status.CANCELLED, "Call cancelled", "ABORTED: Call cancelled"],
     [status.UNAUTHENTICATED, "who are you", "UNAUTHENTICATED: who are you"],
-  ])("with status %d, %j is unreachable for a reason people can read", (code, details, reason) => {
+  ])("for status %d and %j is PEER_UNREACHABLE with a readable reason", (code, details, reason) => {
     const error = errorFromCall("node-2:1", arrived(code, details));
     expect(error).toMatchObject({ code: "PEER_UNREACHABLE" });
     expect(error.message).toContain(reason);
@@ -110,13 +110,13 @@ describe("a call that failed", () => {
     [arrived(status.UNAUTHENTICATED, "x"), false],
     [new ParsecError("MALFORMED_FRAME", "x"), false],
     [undefined, false],
-  ])("is worth another try if the connection broke", (error, lost) => {
+  ])("allows a retry if the connection was lost", (error, lost) => {
     expect(wasConnectionLost(error)).toBe(lost);
   });
 });
 
-describe("a frame that was refused", () => {
-  it("is unreachable for the peer's reason", () => {
+describe("the error of a refused frame", () => {
+  it("is PEER_UNREACHABLE with the peer's reason", () => {
     const body = encodeRefusal(new ParsecError("CLOSED", "this node is closing"));
     expect(body.toString()).toBe("CLOSED this node is closing");
     expect(refusedFrame("node-2:1", body)).toMatchObject({
@@ -126,7 +126,7 @@ describe("a frame that was refused", () => {
     });
   });
 
-  it("as too much stays that", () => {
+  it("keeps OVERLOADED", () => {
     const body = encodeRefusal(new ParsecError("OVERLOADED", "too much"));
     expect(refusedFrame("node-2:1", body).code).toBe("OVERLOADED");
   });
@@ -138,15 +138,15 @@ describe("a frame that was refused", () => {
     },
   );
 
-  it("does not repeat a long story", () => {
+  it("truncates a long message", () => {
     const body = Buffer.from(`CLOSED ${"x".repeat(1_000_000)}`);
     expect(refusedFrame("node-2:1", body).message.length).toBeLessThan(1000);
   });
 });
 
-it("what is no error at all is unreachable, too", () => {
-  expect(unreachable("node-2:1", "it ended the stream")).toMatchObject({
+it("turns a thrown string into PEER_UNREACHABLE", () => {
+  expect(unreachable("node-2:1", "the peer closed the stream")).toMatchObject({
     code: "PEER_UNREACHABLE",
-    message: "node-2:1 cannot be asked: it ended the stream",
+    message: "node-2:1 is unreachable: the peer closed the stream",
   });
 });

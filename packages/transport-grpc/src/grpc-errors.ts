@@ -3,7 +3,7 @@ import { isParsecError, ParsecError, type ParsecErrorCode } from "@parsec/core";
 import { isErrorCode } from "@parsec/core/transport";
 import { codeKey, firstText, notFoundCode } from "./grpc-wire.ts";
 
-/** As much of an error's text as travels, and as much of a foreign one as is repeated. */
+/** Maximum length of an error message that is sent, and of a foreign one that is quoted. */
 const maxDetails = 512;
 
 const statusByCode: Readonly<Record<ParsecErrorCode, status>> = {
@@ -34,31 +34,34 @@ const codeByStatus: Readonly<Partial<Record<status, ParsecErrorCode>>> = {
 };
 
 const reasons: readonly (readonly [pattern: RegExp, reason: string])[] = [
-  [/ECONNREFUSED/, "the connection was refused"],
-  [/ECONNRESET|Connection dropped|Socket closed|EPIPE/, "the connection was closed"],
-  [/ENOTFOUND|Name resolution failed/, "its name is not known"],
-  [/EHOSTUNREACH|ENETUNREACH/, "there is no way to it"],
-  [/ETIMEDOUT/, "the connection timed out"],
-  [/altnames/i, "its certificate is for another name"],
-  [/self-signed|unable to verify|certificate/i, "its certificate is not trusted, or ours is not"],
+  [/ECONNREFUSED/, "connection refused"],
+  [/ECONNRESET|Connection dropped|Socket closed|EPIPE/, "connection closed"],
+  [/ENOTFOUND|Name resolution failed/, "unknown host name"],
+  [/EHOSTUNREACH|ENETUNREACH/, "host unreachable"],
+  [/ETIMEDOUT/, "connection timed out"],
+  [/altnames/i, "the peer's certificate is for another name"],
+  [
+    /self-signed|unable to verify|certificate/i,
+    "the peer's certificate or this node's is not trusted",
+  ],
 ];
 
-/** What a call ends with: code, details and the typed code in a trailer. */
+/** The status of a failed call: gRPC code, details, and the `ParsecErrorCode` in a trailer. */
 export interface CallStatus {
   readonly code: status;
   readonly details: string;
   readonly metadata: Metadata;
 }
 
-/** Something asked for by name is not here: no failure, but gRPC has no other way to say it. */
+/** Reported as gRPC's NOT_FOUND: the key has no value, or the service is unknown. */
 export class NotFound extends Error {}
 
-/** How a failure is reported to whoever called. Says nothing of what is no `ParsecError`. */
+/** The status for an error. The text of an error that is not a `ParsecError` is not revealed. */
 export function statusOf(error: unknown): CallStatus {
   if (error instanceof NotFound) return callStatus(status.NOT_FOUND, notFoundCode, error.message);
   const typed = isParsecError(error)
     ? error
-    : new ParsecError("ORIGIN_FAILED", "the owner failed in an unexpected way");
+    : new ParsecError("ORIGIN_FAILED", "internal error on the owner (see its log)");
   return callStatus(statusByCode[typed.code] ?? status.UNKNOWN, typed.code, typed.message);
 }
 
@@ -68,23 +71,23 @@ function callStatus(code: status, typedCode: string, message: string): CallStatu
   return { code, details: asDetails(message), metadata };
 }
 
-/** Short, and without the halves of characters that gRPC cannot send. */
+/** Truncates the message and replaces lone surrogates, which gRPC cannot send. */
 function asDetails(message: string): string {
   const short = message.length > maxDetails ? message.slice(0, maxDetails) : message;
   return short.replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
-/** Turns whatever went wrong on the way to a peer into `PEER_UNREACHABLE`, with the cause kept. */
+/** Turns any failure of a call to a peer into `PEER_UNREACHABLE`, with the failure as its cause. */
 export function unreachable(peerId: string, cause: unknown): ParsecError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const known = isParsecError(cause) ? undefined : reasons.find(([one]) => one.test(message))?.[1];
   const reason = known ?? message.slice(0, maxDetails);
-  return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: ${reason}`, { cause });
+  return new ParsecError("PEER_UNREACHABLE", `${peerId} is unreachable: ${reason}`, { cause });
 }
 
 /**
- * What a call or stream to a peer that failed means. `TIMEOUT` and `OVERLOADED` stay what they are;
- * all else is `PEER_UNREACHABLE`, with the peer's own error as its cause when it named one.
+ * The error for a failed call or stream to a peer: `TIMEOUT` and `OVERLOADED` are kept, all others
+ * become `PEER_UNREACHABLE` with the peer's error as cause.
  */
 export function errorFromCall(peerId: string, error: unknown): ParsecError {
   if (!isServiceError(error)) return unreachable(peerId, error);
@@ -98,14 +101,14 @@ export function errorFromCall(peerId: string, error: unknown): ParsecError {
   return unreachable(peerId, typed ?? error);
 }
 
-/** The error that a node of this package ended a call with. */
+/** The error with which a Parsec node ended a call. */
 function typedError(ended: StatusObject): ParsecError | undefined {
   const named = firstText(ended.metadata, codeKey) ?? "";
   const code = isErrorCode(named) ? named : codeByStatus[ended.code];
   return code === undefined ? undefined : new ParsecError(code, `${code}: ${ended.details}`);
 }
 
-/** Whether the connection broke, so that asking again on a new one is worth while. */
+/** Whether the connection was lost, so that a retry on a new one is worthwhile. */
 export function wasConnectionLost(error: unknown): boolean {
   if (!isServiceError(error)) return false;
   return [status.UNAVAILABLE, status.INTERNAL, status.CANCELLED].includes(error.code);
@@ -115,15 +118,15 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && typeof error.code === "number";
 }
 
-/** Why one frame of a stream is not answered, as it travels. */
+/** Encodes the reason for which one frame of a stream is refused. */
 export function encodeRefusal(error: unknown): Buffer {
   const { code, message } = isParsecError(error)
     ? error
-    : new ParsecError("ORIGIN_FAILED", "the owner failed in an unexpected way");
+    : new ParsecError("ORIGIN_FAILED", "internal error on the owner (see its log)");
   return Buffer.from(`${code} ${message.slice(0, maxDetails)}`, "utf8");
 }
 
-/** What a peer meant by refusing one frame. `OVERLOADED` stays; the rest is `PEER_UNREACHABLE`. */
+/** The error for a refused frame: `OVERLOADED` when the peer is, else `PEER_UNREACHABLE`. */
 export function refusedFrame(peerId: string, body: Buffer): ParsecError {
   const [code = "", ...words] = body
     .subarray(0, 4 * maxDetails)
@@ -131,7 +134,7 @@ export function refusedFrame(peerId: string, body: Buffer): ParsecError {
     .split(" ");
   const message = words.join(" ").slice(0, maxDetails);
   if (!isErrorCode(code)) {
-    return new ParsecError("PEER_UNREACHABLE", `${peerId} refused for a reason unknown here`);
+    return new ParsecError("PEER_UNREACHABLE", `${peerId} refused a frame for an unknown reason`);
   }
   const cause = new ParsecError(code, message);
   const text = `${peerId} refused a frame: ${code}: ${message}`;

@@ -13,8 +13,8 @@ function refusal(options: unknown): string {
   return "accepted";
 }
 
-describe("options", () => {
-  it("are completed with what the README says", () => {
+describe("the options", () => {
+  it("have the defaults of the README", () => {
     const { clock, random, onWarning, sender, checkIds, ...resolved } = resolveGrpcOptions(urls);
     expect(checkIds(urls.peerUrls)).toEqual(urls.peerUrls);
     expect(resolved).toEqual({
@@ -61,13 +61,13 @@ describe("options", () => {
     expect(Number.isSafeInteger(sender) && sender > 0).toBe(true);
   });
 
-  it("name each start of a node differently, whatever the random numbers", () => {
+  it("give each start of a node its own sender, even with the same random numbers", () => {
     const random = (): number => 0.5;
     const senders = [1, 2, 3].map(() => resolveGrpcOptions({ ...urls, random }).sender);
     expect(new Set(senders).size).toBe(3);
   });
 
-  it("ask for client certificates when a certificate is given, unless told otherwise", () => {
+  it("require client certificates when a certificate is given, unless requireClientCertificate is false", () => {
     const tls = { cert: "c", key: "k" };
     expect(resolveGrpcOptions({ ...urls, tls }).requireClientCertificate).toBe(true);
     expect(resolveGrpcOptions({ ...urls, tls: { ca: "c" } }).requireClientCertificate).toBe(false);
@@ -76,23 +76,39 @@ describe("options", () => {
   });
 
   it.each([
-    ["nothing at all", null, /the options must be an object, got null/],
+    ["null", null, /the options must be an object, got null/],
     ["a short secret", { secret: "short" }, /secret must have at least 16 characters/],
-    ["no secret in the list", { secret: [] }, /secret must be a string or a non-empty array/],
+    ["an empty list of secrets", { secret: [] }, /secret must be a string or a non-empty array/],
     ["a short secret in the list", { secret: ["long enough, this one", "short"] }, /secret must/],
     ["insecure: false", { insecure: false }, /insecure must be true or left out, got false/],
     ["openHealth: 1", { openHealth: 1 }, /openHealth must be true or left out, got 1/],
     ["another placement", { placement: "ring" }, /placement must be "slots" or "groupcache"/],
     ["a certificate without its key", { tls: { cert: "c" } }, /tls.cert and tls.key/],
-    ["tls that is no object", { tls: true }, /tls must be an object/],
-    ["a limit of nothing", { limits: { maxKeyBytes: 0 } }, /limits.maxKeyBytes/],
-    ["more sent than taken", { limits: { maxLookups: 8, maxLookupsSent: 9 } }, /from 1 to 8/],
-    ["half a stream", { limits: { maxStreams: 1.5 } }, /limits.maxStreams must be a whole number/],
-    ["no patience", { health: { silenceMs: 0 } }, /health.silenceMs must be a number from 1/],
-    ["a backoff below its start", { health: { minBackoffMs: 500, maxBackoffMs: 400 } }, /from 500/],
-    ["a hurried keep-alive", { connections: { keepAliveMs: 10 } }, /connections.keepAliveMs/],
-    ["a time before now", { closeTimeoutMs: -1 }, /closeTimeoutMs must be a number from 0/],
-  ])("with %s are refused", (_, options, message) => {
+    ["tls that is not an object", { tls: true }, /tls must be an object/],
+    ["a limit of 0", { limits: { maxKeyBytes: 0 } }, /limits.maxKeyBytes/],
+    [
+      "maxLookupsSent over maxLookups",
+      { limits: { maxLookups: 8, maxLookupsSent: 9 } },
+      /from 1 to 8/,
+    ],
+    [
+      "half a stream as the limit",
+      { limits: { maxStreams: 1.5 } },
+      /limits.maxStreams must be a whole number/,
+    ],
+    ["silenceMs: 0", { health: { silenceMs: 0 } }, /health.silenceMs must be a number from 1/],
+    [
+      "a maximum backoff below the minimum",
+      { health: { minBackoffMs: 500, maxBackoffMs: 400 } },
+      /from 500/,
+    ],
+    [
+      "a keep-alive below the minimum",
+      { connections: { keepAliveMs: 10 } },
+      /connections.keepAliveMs/,
+    ],
+    ["a negative timeout", { closeTimeoutMs: -1 }, /closeTimeoutMs must be a number from 0/],
+  ])("are rejected with %s", (_, options, message) => {
     const text =
       options === null
         ? (() => {
@@ -113,7 +129,7 @@ describe("options", () => {
     ["http://node-1:1", /"http:\/\/node-1:1" is not encrypted; use grpcs:/],
     ["grpcs://node-1:1", /accepted/],
     ["node-1:1", /accepted/],
-  ])("with tls and %s are as the id says", (selfUrl, outcome) => {
+  ])("are checked with tls and %s", (selfUrl, outcome) => {
     expect(refusal({ selfUrl, peerUrls: [selfUrl], tls: { ca: "c" } })).toMatch(outcome);
   });
 });

@@ -13,26 +13,26 @@ import {
 } from "@parsec/core/transport";
 import { grpcUrls } from "./grpc-urls.ts";
 
-/** An event an operator should know of. Of a refused call, `peerId` is the address it came from. Never holds a secret, a key or an input. */
+/** A warning for the operator of a node, passed to `onWarning`. For `refused`, `peerId` is the address of the caller. Never contains a secret, a key or an input. */
 export type GrpcPeersWarning = PeerWarning<"refused">;
 
-/** Connections to one peer. Times in milliseconds. */
+/** Settings of the connections to one peer. Times in milliseconds. */
 export interface GrpcConnectionOptions {
-  /** Frames to one peer that it has not begun to answer; while there are as many, lookups gather in larger ones. Defaults to 4. */
+  /** Maximum number of frames that a peer has not begun to answer. While it is reached, lookups are batched into larger frames. Defaults to 4. */
   readonly maxUnanswered?: number;
-  /** Frames to one peer that may wait for slow origins before their lookups are asked again in one. Defaults to 256. */
+  /** Maximum number of frames that wait for slow origins; beyond it, their lookups are sent again in one frame. Defaults to 256. */
   readonly maxOpenFrames?: number;
-  /** How often an unused connection is checked by a ping of HTTP/2. Defaults to 20,000. */
+  /** Interval of HTTP/2 pings on an idle connection. Defaults to 20,000. */
   readonly keepAliveMs?: number;
-  /** How long the answer to such a ping may take. Defaults to 5,000. */
+  /** Timeout of an HTTP/2 ping. Defaults to 5,000. */
   readonly keepAliveTimeoutMs?: number;
 }
 
-/** Limits of one node. Sizes in bytes, times in milliseconds. */
+/** Limits of one node over gRPC. Sizes in bytes, times in milliseconds. */
 export interface GrpcLimits extends PeerLimits {
-  /** Streams from peers and watchers of health at once. Defaults to 1,024. */
+  /** Maximum number of open streams from peers; the same number of health watchers. Defaults to 1,024. */
   readonly maxStreams: number;
-  /** How long a groupcachepb Get may wait for the origin when it names no deadline. Defaults to 30,000. */
+  /** Timeout of a groupcachepb Get without a deadline, and the maximum for one with a deadline. Defaults to 30,000. */
   readonly getTimeoutMs: number;
 }
 
@@ -40,12 +40,13 @@ export interface GrpcLimits extends PeerLimits {
 export interface GrpcPeersOptions
   extends PeerOptions<GrpcPeersWarning, GrpcLimits>,
     UrlPeerOptions {
-  /** Answers health checks of anybody, such as the probes of Kubernetes, which cannot sign. They learn no more than whether this node serves. */
+  /** Answers health checks without authentication, such as Kubernetes probes, which cannot sign. They reveal only whether this node serves. */
   readonly openHealth?: true;
+  /** The connections to each peer. */
   readonly connections?: GrpcConnectionOptions;
 }
 
-/** {@link GrpcPeersOptions}, each with its value. */
+/** {@link GrpcPeersOptions} after checks, with all defaults filled in. */
 export interface ResolvedGrpcOptions
   extends ResolvedPeerOptions<GrpcPeersWarning>,
     ResolvedUrlPeers {

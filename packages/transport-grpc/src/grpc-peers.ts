@@ -7,26 +7,25 @@ import { addressOf } from "./grpc-urls.ts";
 import { GrpcHandler } from "./server/grpc-handler.ts";
 import { type GrpcAddress, GrpcServer } from "./server/grpc-server.ts";
 
-/** The peers of a node over gRPC. Give it to a registry or cache as `peers`, and have it listen. */
+/** The peers of a node over gRPC. Pass it to a registry or cache as `peers`, and call `listen` or `addTo`. */
 export interface GrpcPeers extends PeerPicker {
   /**
-   * Serves the peers on a server of its own, at the port of `selfUrl` unless told otherwise. Resolves
-   * with the address bound; rejects with `INVALID_ARGUMENT` when that is not possible.
+   * Starts a gRPC server for peers. `host` and `port` default to those of `selfUrl`. Resolves with the
+   * bound address; rejects with `INVALID_ARGUMENT` when it cannot be bound, and `CLOSED` after `close`.
    */
   listen(where?: { readonly host?: string; readonly port?: number }): Promise<GrpcAddress>;
-  /** Where {@link listen} has bound. */
+  /** The address bound by {@link listen}; undefined before. */
   readonly address: GrpcAddress | undefined;
   /**
-   * Serves the peers on a server of yours instead, with `grpc.health.v1` unless `health` is false.
-   * Its credentials and message limits are yours to set; `close` leaves it open.
+   * Adds the services for peers to your gRPC server instead, with `grpc.health.v1` unless `health` is
+   * false. You set its credentials and message limits; `close` does not close it.
    */
   addTo(server: Server, options?: { readonly health?: boolean }): void;
 }
 
 /**
- * Connects this node with others over gRPC. Opens no port: call `listen`, or `addTo` a server of
- * yours. Throws `INVALID_ARGUMENT` when the options do not fit together, such as a `selfUrl` that is
- * not among `peerUrls`.
+ * Connects this node to its peers over gRPC. Does not listen: call `listen`, or `addTo` with your
+ * server. Throws `INVALID_ARGUMENT` for invalid options, such as a `selfUrl` that is not among `peerUrls`.
  */
 export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
   const resolved = resolveGrpcOptions(options);
@@ -48,7 +47,7 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
     ...peers,
     attach: (host: PeerHost) => handler.attach(host),
     async listen(where = {}) {
-      if (closing !== undefined) throw new ParsecError("CLOSED", "the peers were closed");
+      if (closing !== undefined) throw new ParsecError("CLOSED", "peers were closed");
       server ??= new GrpcServer(resolved, handler);
       return await server.listen(where);
     },

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 
-it("are those of the .proto files: else run pnpm generate", async () => {
+it("matches the .proto files (else run pnpm generate)", async () => {
   const script = fileURLToPath(new URL("../scripts/generate.mjs", import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, "--print"]);
   const file = new URL("grpc-proto-definitions.ts", import.meta.url);

@@ -1,4 +1,4 @@
-/* Made of proto/ by `pnpm generate`; do not edit. */
+/* Generated from proto/ by `pnpm generate`; do not edit. */
 
 /** The methods of the services. */
 export const protoMethods = {
@@ -19,7 +19,7 @@ export const protoMethods = {
   },
 } as const;
 
-/** What the fields of the messages begin with: number and wire type. */
+/** The tag of each field of the messages: number and wire type. */
 export const protoTags = {
   "groupcachepb.GetRequest": {
     group: 10,

@@ -1,16 +1,16 @@
 import { readFields } from "@parsec/core/transport";
 import { protoEnums, protoTags } from "./grpc-proto-definitions.ts";
 
-/* The messages of grpc.health.v1; its `.proto` file is in `proto/`. Those of groupcachepb are in core. */
+/* The messages of grpc.health.v1, whose `.proto` file is in `proto/`. Those of groupcachepb are in core. */
 
 const servingStatusName = "grpc.health.v1.HealthCheckResponse.ServingStatus";
-/** The health of a service, as an answer names it. */
+/** The serving status in a health response. */
 export type ServingStatus = Exclude<keyof (typeof protoEnums)[typeof servingStatusName], "UNKNOWN">;
 
 const healthRequest = protoTags["grpc.health.v1.HealthCheckRequest"];
 const healthResponse = protoTags["grpc.health.v1.HealthCheckResponse"];
 
-/** The name of the service a health check is about; "" for the whole server. Throws `MALFORMED_FRAME`. */
+/** Returns the service name of a health check; "" for the whole server. Throws `MALFORMED_FRAME`. */
 export function decodeHealthCheckRequest(message: Buffer): string {
   let service = "";
   readFields(message, ({ field, wireType, bytes }) => {

@@ -9,51 +9,51 @@ const sign = createCallSigner({
 });
 
 function ends(call: SignedCall = sign("/a/Stream")) {
-  return { asker: new StreamSeal(call, "asker"), owner: new StreamSeal(call, "owner") };
+  return { client: new StreamSeal(call, "client"), owner: new StreamSeal(call, "owner") };
 }
 
 const messages = ["first", "second", "second", ""].map((text) => Buffer.from(text));
 
-describe("the messages of a stream", () => {
-  it("are opened in the order they were sealed, both ways", () => {
-    const { asker, owner } = ends();
+describe("the sealed messages of a stream", () => {
+  it("are opened in the order they were sealed, in both directions", () => {
+    const { client, owner } = ends();
     for (const message of messages) {
-      const sealed = asker.seal(message);
+      const sealed = client.seal(message);
       expect(sealed.length).toBe(message.length + sealBytes);
       expect(owner.open(sealed)).toEqual(message);
-      expect(asker.open(owner.seal(message))).toEqual(message);
+      expect(client.open(owner.seal(message))).toEqual(message);
     }
   });
 
-  it("are not opened when one was changed", () => {
-    const sealed = ends().asker.seal(messages[0] as Buffer);
+  it("are rejected when one was altered", () => {
+    const sealed = ends().client.seal(messages[0] as Buffer);
     for (let index = 0; index < sealed.length; index++) {
       const call = sign("/a/Stream");
-      const altered = ends(call).asker.seal(messages[0] as Buffer);
+      const altered = ends(call).client.seal(messages[0] as Buffer);
       (altered[index] as number) ^= 1;
       expect(ends(call).owner.open(altered), `byte ${index}`).toBeUndefined();
     }
   });
 
   it.each([
-    ["left out", [1]],
+    ["dropped", [1]],
     ["sent twice", [0, 0]],
     ["swapped", [1, 0]],
-  ])("are not opened when one was %s", (_, order) => {
-    const { asker, owner } = ends();
-    const sealed = messages.map((message) => asker.seal(message));
+  ])("are rejected when one was %s", (_, order) => {
+    const { client, owner } = ends();
+    const sealed = messages.map((message) => client.seal(message));
     const opened = order.map((index) => owner.open(sealed[index] as Buffer));
     expect(opened).toContain(undefined);
   });
 
-  it("are of their stream and direction alone", () => {
-    const { asker } = ends();
-    const sealed = asker.seal(messages[0] as Buffer);
+  it("are valid for their stream and direction only", () => {
+    const { client } = ends();
+    const sealed = client.seal(messages[0] as Buffer);
     expect(ends().owner.open(sealed)).toBeUndefined();
-    expect(asker.open(sealed)).toBeUndefined();
+    expect(client.open(sealed)).toBeUndefined();
   });
 
-  it("are not opened when they are too short for a proof", () => {
+  it("are rejected when they are too short for a MAC", () => {
     expect(ends().owner.open(Buffer.alloc(sealBytes - 1))).toBeUndefined();
   });
 });

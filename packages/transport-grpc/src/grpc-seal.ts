@@ -1,31 +1,31 @@
 import type { SignedCall } from "./grpc-auth.ts";
 import { macBytes, StreamMac } from "./grpc-stream-mac.ts";
 
-/** What a sealed message is longer by. */
+/** Bytes that a seal adds to a message. */
 export const sealBytes: number = macBytes;
 
 /**
- * One side's end of a stream, if there is a secret. Proves that the messages come from who opened it,
- * in the order they were sent: each ends in a MAC over its number and itself, by a key of this stream
- * and direction alone.
+ * Authenticates the messages of one side of a stream when there is a secret. Each message ends with a
+ * MAC over its sequence number and content, by a key for this stream and direction, so that messages
+ * cannot be altered, dropped, repeated, reordered or inserted.
  */
 export class StreamSeal {
   readonly #outgoing: StreamMac;
   readonly #incoming: StreamMac;
 
-  constructor(call: SignedCall, side: "asker" | "owner") {
+  constructor(call: SignedCall, side: "client" | "owner") {
     const questions = new StreamMac(call.deriveKey("questions"));
     const answers = new StreamMac(call.deriveKey("answers"));
-    this.#outgoing = side === "asker" ? questions : answers;
-    this.#incoming = side === "asker" ? answers : questions;
+    this.#outgoing = side === "client" ? questions : answers;
+    this.#incoming = side === "client" ? answers : questions;
   }
 
-  /** The message with its proof, to be sent next. */
+  /** Appends the MAC. Messages must be sent in the order of the calls. */
   seal(message: Buffer): Buffer {
     return this.#outgoing.append(message);
   }
 
-  /** The message without its proof; undefined when it is not the one that was sent next. */
+  /** Verifies and removes the MAC; undefined when it is not the next message of the other side. */
   open(sealed: Buffer): Buffer | undefined {
     if (sealed.length < sealBytes) return undefined;
     const message = sealed.subarray(0, sealed.length - sealBytes);

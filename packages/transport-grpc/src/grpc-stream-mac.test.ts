@@ -4,7 +4,7 @@ import { macBytes, StreamMac } from "./grpc-stream-mac.ts";
 
 const lengths = [0, 1, 47, 48, 56, 64, 2047, 2048, 2049, 100_000];
 
-it("is an HMAC over number and message, however long that is", () => {
+it("is the HMAC of number and message, for any length", () => {
   const key = randomBytes(32);
   const mac = new StreamMac(key);
   const checker = new StreamMac(key);
@@ -21,7 +21,7 @@ it("is an HMAC over number and message, however long that is", () => {
   }
 });
 
-it("tells a message from the same one with another number", () => {
+it("differs for the same message with another number", () => {
   const key = randomBytes(32);
   const message = Buffer.from("m");
   const sealed = new StreamMac(key).append(message);

@@ -1,25 +1,25 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 
-/** As much of a MAC as travels. */
+/** Bytes of a MAC that are sent; the rest is truncated. */
 export const macBytes = 16;
 
-/** SHA-256 reads blocks of this length; a key of HMAC is padded to one. */
+/** Block size of SHA-256; HMAC pads its key to one block. */
 const blockBytes = 64;
 const digestBytes = 32;
 const counterBytes = 8;
-/** Beside hashing a longer message, what `createHmac` costs does not count; copying it would. */
+/** For longer messages, copying costs more than `createHmac`. */
 const maxCopiedBytes = 2048;
 
 /**
- * HMAC-SHA256 over the number of a message and the message, by the key of one direction of a stream.
- * Short messages are hashed in two single calls, as RFC 2104 defines it: a `createHmac` for each takes
- * three times as long, which is most of what a proof costs a lookup.
+ * HMAC-SHA256 over the sequence number and content of each message, by the key of one direction of a
+ * stream. For short messages, the two hashes of RFC 2104 are computed directly: `createHmac` takes
+ * three times as long.
  */
 export class StreamMac {
   readonly #key: Buffer;
-  /** The key for the inner hash, and behind it room for number and message. */
+  /** The padded key of the inner hash, followed by space for number and message. */
   readonly #inner: Buffer = Buffer.alloc(blockBytes + counterBytes + maxCopiedBytes, 0x36);
-  /** The key for the outer hash, and behind it room for the inner one. */
+  /** The padded key of the outer hash, followed by space for the inner hash. */
   readonly #outer: Buffer = Buffer.alloc(blockBytes + digestBytes, 0x5c);
   readonly #expected: Buffer = Buffer.alloc(macBytes);
   #next = 0;
@@ -33,7 +33,7 @@ export class StreamMac {
     }
   }
 
-  /** The message with its MAC, to be sent next. */
+  /** Returns the next message with its MAC appended. */
   append(message: Buffer): Buffer {
     const sealed = Buffer.allocUnsafe(message.length + macBytes);
     sealed.set(message);
@@ -41,7 +41,7 @@ export class StreamMac {
     return sealed;
   }
 
-  /** Whether this is the MAC of the message that was sent next. */
+  /** Whether `mac` is valid for `message` as the next one. */
   verify(message: Buffer, mac: Buffer): boolean {
     this.#writeNext(message, this.#expected, 0);
     return timingSafeEqual(this.#expected, mac);
@@ -52,7 +52,7 @@ export class StreamMac {
     if (message.length <= maxCopiedBytes) {
       const end = blockBytes + counterBytes + message.length;
       this.#inner.set(message, blockBytes + counterBytes);
-      // As text, because that is what `hash` returns fastest.
+      // As hex, the fastest output of `hash`.
       this.#outer.write(hash("sha256", this.#inner.subarray(0, end), "hex"), blockBytes, "hex");
       target.write(hash("sha256", this.#outer, "hex"), offset, macBytes, "hex");
     } else {

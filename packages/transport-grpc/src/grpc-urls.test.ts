@@ -14,7 +14,7 @@ function refusal(selfUrl: unknown, peerUrls: unknown): string {
   return "accepted";
 }
 
-describe("a membership", () => {
+describe("the list of nodes", () => {
   it.each([
     [["grpc://node-1:50051", "grpc://node-2:50051"]],
     [["node-2:50051", "node-1:50051"]],
@@ -22,14 +22,14 @@ describe("a membership", () => {
     [["http://node-1:8080", "http://node-2"]],
     [["https://node-1", "https://node-2:8443"]],
     [["[::1]:50051", "127.0.0.1:50051"]],
-  ])("of %j is accepted as it is", (ids) => {
+  ])("of %j is accepted unchanged", (ids) => {
     expect(checkMembership({ selfUrl: ids[0] as string, peerUrls: ids }, grpcUrls)).toEqual({
       selfId: ids[0],
       ids,
     });
   });
 
-  it("loses the slashes at the end, which no ring hashes", () => {
+  it("loses trailing slashes, which are not hashed", () => {
     expect(
       checkMembership({ selfUrl: `${self}/`, peerUrls: [self, "node-2:1/"] }, grpcUrls),
     ).toEqual({
@@ -40,7 +40,7 @@ describe("a membership", () => {
 
   it.each([
     ["a self that is not listed", "node-1:1", ["node-2:1"], /"node-1:1" is not among peerUrls/],
-    ["nobody", "node-1:1", [], /is not among peerUrls.*nothing/],
+    ["an empty list", "node-1:1", [], /is not among peerUrls.*nothing/],
     ["a node listed twice", "node-1:1", ["node-1:1", "node-1:1"], /lists "node-1:1" twice/],
     [
       "a node listed under two spellings",
@@ -54,25 +54,25 @@ describe("a membership", () => {
       ["node-1:1"],
       /selfUrl is spelled "grpc:\/\/node-1:1" but peerUrls has "node-1:1"/,
     ],
-    ["no list", "node-1:1", "node-1:1", /peerUrls must be an array/],
-    ["no text", 7, ["node-1:1"], /selfUrl must be an address, got 7/],
-    ["a missing port", "node-1", ["node-1"], /selfUrl needs a port/],
-    ["a port beyond all ports", "node-1:65536", [], /selfUrl needs a port/],
-    ["port 0", "node-1:0", [], /selfUrl needs a port/],
+    ["a string as the list", "node-1:1", "node-1:1", /peerUrls must be an array/],
+    ["a number", 7, ["node-1:1"], /selfUrl must be an address, got 7/],
+    ["a missing port", "node-1", ["node-1"], /selfUrl must have a port/],
+    ["a port over 65535", "node-1:65536", [], /selfUrl must have a port/],
+    ["port 0", "node-1:0", [], /selfUrl must have a port/],
     ["another scheme", "nats://node-1:1", [], /selfUrl must be an address such as/],
     ["a path", "grpc://node-1:1/x", [], /selfUrl must be an address such as/],
     ["a query", "grpc://node-1:1?x", [], /selfUrl must be an address such as/],
     ["spaces", "node 1:1", [], /selfUrl must be an address such as/],
     ["nothing before the port", ":1", [], /selfUrl must be an address such as/],
     ["IPv6 without brackets", "::1:50051", [], /selfUrl must be an address such as/],
-    ["a wrong peer", "node-1:1", ["node-1:1", "x"], /peerUrls\[1\] needs a port/],
-  ])("with %s is refused", (_, selfUrl, peerUrls, message) => {
+    ["an invalid peer", "node-1:1", ["node-1:1", "x"], /peerUrls\[1\] must have a port/],
+  ])("with %s is rejected", (_, selfUrl, peerUrls, message) => {
     expect(refusal(selfUrl, peerUrls)).toMatch(message);
   });
 
-  it("never shows credentials", () => {
+  it("is rejected with credentials, which the message does not contain", () => {
     const message = refusal("grpc://user:hunter2@node-1:1", []);
-    expect(message).toContain("must not hold credentials");
+    expect(message).toContain("must not contain credentials");
     expect(message).not.toContain("hunter2");
   });
 });
@@ -85,11 +85,11 @@ describe("an address", () => {
     ["http://node-1", { host: "node-1", port: 80, secure: false }],
     ["https://node-1", { host: "node-1", port: 443, secure: true }],
     ["grpc://[FE80::1]:7", { host: "fe80::1", port: 7, secure: false }],
-  ])("is read from %s", (id, address) => {
+  ])("is parsed from %s", (id, address) => {
     expect(addressOf(id)).toEqual(address);
   });
 
-  it("gets its brackets back", () => {
+  it("is formatted with brackets for IPv6", () => {
     expect([hostAndPort("::1", 7), hostAndPort("node-1", 7)]).toEqual(["[::1]:7", "node-1:7"]);
   });
 });

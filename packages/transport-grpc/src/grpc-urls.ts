@@ -1,19 +1,19 @@
 import { describe, invalidArgument } from "@parsec/core/authoring";
 import type { UrlSpelling } from "@parsec/core/transport";
 
-/** Where a node listens, as its id says. */
+/** The parsed address of a node. */
 export interface NodeAddress {
-  /** A name or an address; IPv6 without brackets. */
+  /** Host name or IP address; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Whether the id says that the connection is encrypted; undefined when it names no scheme. */
+  /** Whether the scheme means TLS; undefined without a scheme. */
   readonly secure: boolean | undefined;
 }
 
 const nodeId = /^(?:(grpcs?|https?):\/\/)?(\[[0-9a-f:.]+\]|[^\s/:@?#[\]]+)(?::(\d{1,5}))?\/?$/i;
 const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/** Nodes are called by addresses such as `grpc://node-1:50051`. Their text is hashed by placement: all nodes must spell them alike. */
+/** The ids of nodes: addresses such as `grpc://node-1:50051`. Placement hashes their text, so all nodes must spell each address the same. */
 export const grpcUrls: UrlSpelling = {
   noun: "addresses",
   check: checkNodeId,
@@ -22,7 +22,7 @@ export const grpcUrls: UrlSpelling = {
   isPlain: (url) => addressOf(url).secure === false,
 };
 
-/** Reads an id that `grpcUrls.check` has accepted. */
+/** Parses an id that `grpcUrls.check` has accepted. */
 export function addressOf(id: string): NodeAddress {
   const [, scheme, host, port] = nodeId.exec(id) as unknown as readonly [
     string,
@@ -38,17 +38,17 @@ export function addressOf(id: string): NodeAddress {
   };
 }
 
-/** Host and port as gRPC takes them, with the brackets that IPv6 needs. */
+/** Formats host and port for gRPC, with brackets around IPv6. */
 export function hostAndPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Returns the id as it was given, without a slash at its end. */
+/** Returns the id as given, without a trailing slash. */
 function checkNodeId(name: string, text: unknown): string {
   if (typeof text !== "string")
     throw invalidArgument(`${name} must be an address, got ${describe(text)}`);
-  // Not shown, because what stands before the @ may be a password.
-  if (text.includes("@")) throw invalidArgument(`${name} must not hold credentials`);
+  // The value is not shown because it may contain a password.
+  if (text.includes("@")) throw invalidArgument(`${name} must not contain credentials`);
   if (!nodeId.test(text)) {
     throw invalidArgument(
       `${name} must be an address such as "grpc://node-1:50051" or "node-1:50051", got ${describe(text)}`,
@@ -56,12 +56,12 @@ function checkNodeId(name: string, text: unknown): string {
   }
   const { port } = addressOf(text);
   if (port < 1 || port > 65_535) {
-    throw invalidArgument(`${name} needs a port from 1 to 65535: ${describe(text)}`);
+    throw invalidArgument(`${name} must have a port from 1 to 65535, got ${describe(text)}`);
   }
   return text.endsWith("/") ? text.slice(0, -1) : text;
 }
 
-/** The same for all spellings of one address: case, default port, scheme. */
+/** Normalizes case, default port and scheme, so that two spellings of one address compare equal. */
 function normalForm(id: string): string {
   const { host, port } = addressOf(id);
   return hostAndPort(host, port);

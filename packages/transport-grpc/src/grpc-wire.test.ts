@@ -10,7 +10,7 @@ import {
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex");
 
 describe("a message of answers", () => {
-  it("is a whole frame as it is", () => {
+  it("may be a whole frame", () => {
     const frame = hex("50 01 02 00 07000000 12 0000 0000000000000000");
     expect(decodeAnswerMessage(frame)).toEqual({ kind: "whole", frameId: 7, body: frame });
   });
@@ -28,7 +28,7 @@ describe("a message of answers", () => {
     });
   });
 
-  it("may end without further bytes", () => {
+  it("may have an empty body", () => {
     expect(encodeAnswerMessage("last", 1, new Uint8Array())).toEqual(hex("02 01000000"));
   });
 
@@ -36,15 +36,15 @@ describe("a message of answers", () => {
     ["nothing", ""],
     ["a head cut short", "01 010000"],
     ["a frame cut short", "50 01 02"],
-    ["another kind", "04 01000000 00"],
-    ["what no peer says", "47 45 54 20 2f 20"],
+    ["an unknown kind", "04 01000000 00"],
+    ["HTTP/1", "47 45 54 20 2f 20"],
   ])("that is %s is malformed", (_, bytes) => {
     expect(() => decodeAnswerMessage(hex(bytes))).toThrow(
       expect.objectContaining({ code: "MALFORMED_FRAME" }),
     );
   });
 
-  it("leaves room within what every gRPC accepts", () => {
+  it("is smaller than gRPC's default limit", () => {
     expect(maxAnswerMessageBytes).toBeLessThan(4 * 1024 * 1024);
   });
 });
@@ -61,7 +61,7 @@ describe("the id of a frame", () => {
   });
 });
 
-it("the names of the methods stay what they are: other versions and languages call them", () => {
+it("keeps the names of the methods, which other versions and languages call", () => {
   expect(Object.values(messageMethods).map(({ path }) => path)).toEqual([
     "/parsec.v1.Peers/Exchange",
     "/parsec.v1.Peers/Lookup",

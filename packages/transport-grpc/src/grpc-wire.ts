@@ -3,26 +3,27 @@ import { ParsecError } from "@parsec/core";
 import { protoMethods } from "./grpc-proto-definitions.ts";
 
 /*
- * The service parsec.v1.Peers. Its messages are no protobuf but the binary frames of
- * `peer-frame-layout.ts` in core, as they are:
+ * The service parsec.v1.Peers. Its messages are not protobuf but the binary frames of core
+ * (`transport/wire/layout.ts`):
  *
- *   Exchange    a stream of frames of lookups and cancellations; back comes a stream of answers
- *   Lookup      one frame of lookups; all its answers in one message
- *   Invalidate  one frame of invalidations; its answers
- *   HandOver    one frame of entries of a node that leaves; its answer
- *   Ping        nothing; nothing
+ *   method      request                                             response
+ *   Exchange    stream of frames of lookups and cancellations       stream of answers
+ *   Lookup      one frame of lookups                                one frame with all answers
+ *   Invalidate  one frame of invalidations                          its answers
+ *   HandOver    one frame of entries of a node that shuts down      its answer
+ *   Ping        empty                                               empty
  *
- * On the way back, a message of Exchange is a whole frame of answers, which begins with 0x50, or
+ * A response message of Exchange is a whole frame of answers, which begins with 0x50, or
  *
  *   u8 kind, u32 frame id (little-endian), rest
- *     1 piece    the next part of a frame of answers; more follow
+ *     1 piece    a part of a frame of answers; more follow
  *     2 last     the last part
- *     3 refusal  what was wrong with the frame that was sent: a code, a space and a message
+ *     3 refusal  the reason for which the frame was refused: a code, a space and a message
  *
- * With a shared secret, each message on the stream ends in 16 bytes of proof, see `grpc-seal.ts`.
+ * With a shared secret, each message on the stream ends with a MAC of 16 bytes, see `grpc-seal.ts`.
  */
 
-/** A message as gRPC carries it, without encoding. */
+/** A method whose messages are raw bytes. */
 export type BytesMethod = MethodDefinition<Buffer, Buffer>;
 
 export const messageMethods: {
@@ -49,33 +50,33 @@ export const messageMethods: {
   watch: method(protoMethods["grpc.health.v1.Health.Watch"]),
 };
 
-/** Trailer with the `ParsecErrorCode` of a failed call, or `NOT_FOUND` when the origin has nothing under the key. */
+/** Trailer: the `ParsecErrorCode` of a failed call, or `NOT_FOUND` when the origin has no value for the key. */
 export const codeKey = "parsec-code";
 export const notFoundCode = "NOT_FOUND";
-/** Trailer of a foreign Get: how long a copy may be kept, in milliseconds; absent for ever. */
+/** Trailer of a groupcachepb Get: time to live of the value in milliseconds; without it, the value never expires. */
 export const ttlKey = "parsec-ttl-ms";
 
-/** A message of answers is no longer than this, so that an asker need not accept more at once. */
+/** Maximum size of a message of answers. Longer frames are split, so that clients can limit the message size. */
 export const maxAnswerMessageBytes: number = 1024 * 1024;
-/** Kind and frame id. */
+/** Bytes of kind and frame id. */
 export const answerHeadBytes = 5;
 
 const wholeFrame = 0x50;
 const kinds = { piece: 1, last: 2, refusal: 3 } as const;
 
-/** What a message of answers is about. */
+/** A parsed message of answers. */
 export interface AnswerMessage {
   readonly kind: "whole" | keyof typeof kinds;
   readonly frameId: number;
   readonly body: Buffer;
 }
 
-/** The id of a frame, which stands at the same place in each kind. 0 when there is none. */
+/** The id of a frame of any kind; 0 when the bytes are not a frame. */
 export function frameIdOf(bytes: Buffer): number {
   return bytes.length >= 8 && bytes[0] === wholeFrame ? bytes.readUInt32LE(4) : 0;
 }
 
-/** Wraps part of a frame of answers, or a refusal. */
+/** Encodes a part of a frame of answers, or a refusal. */
 export function encodeAnswerMessage(
   kind: keyof typeof kinds,
   frameId: number,
@@ -88,7 +89,7 @@ export function encodeAnswerMessage(
   return message;
 }
 
-/** Reads the head of a message of answers. Throws `MALFORMED_FRAME`. */
+/** Parses a message of answers. Throws `MALFORMED_FRAME`. */
 export function decodeAnswerMessage(message: Buffer): AnswerMessage {
   if (message[0] === wholeFrame && message.length >= 8) {
     return { kind: "whole", frameId: message.readUInt32LE(4), body: message };
@@ -105,7 +106,7 @@ export function decodeAnswerMessage(message: Buffer): AnswerMessage {
         return { kind: "refusal", frameId, body };
     }
   }
-  throw new ParsecError("MALFORMED_FRAME", "a message on the stream is no answer");
+  throw new ParsecError("MALFORMED_FRAME", "stream message is not an answer");
 }
 
 function unary(path: string): BytesMethod {
@@ -128,7 +129,7 @@ function same(bytes: Buffer): Buffer {
   return bytes;
 }
 
-/** The first value under a key; undefined when there is none, or one of bytes. */
+/** The first value of a key; undefined when it is missing or binary. */
 export function firstText(metadata: Metadata, key: string): string | undefined {
   const [value] = metadata.get(key);
   return typeof value === "string" ? value : undefined;

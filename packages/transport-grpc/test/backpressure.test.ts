@@ -13,7 +13,7 @@ afterEach(async () => {
 
 const valueBytes = 256 * 1024;
 
-/** A stream to a node with large values, read by nobody yet. */
+/** A stream to a node with large values, which the client does not read yet. */
 async function slowReader() {
   const [port = 0] = await freePorts(1);
   const selfUrl = `localhost:${port}`;
@@ -35,7 +35,7 @@ async function slowReader() {
   return { host, call };
 }
 
-it("an asker that sends frames but reads slowly is not answered ahead of its reading", async () => {
+it("answers the frames of a slow reader only as fast as it reads", async () => {
   const frames = 300;
   const { host, call } = await slowReader();
   for (let frameId = 1; frameId <= frames; frameId++) call.write(lookupFrame(frameId));
@@ -52,7 +52,7 @@ it("an asker that sends frames but reads slowly is not answered ahead of its rea
   expect(furthestAhead).toBeLessThan(frames / 2);
 });
 
-it("an asker that wants many values in one frame gets them as it reads them", async () => {
+it("answers one frame with many values only as fast as the client reads", async () => {
   const lookups = 300;
   const { host, call } = await slowReader();
   call.write(lookupFrame(1, ...Array.from({ length: lookups }, (_, index) => `k${index}`)));

@@ -27,7 +27,7 @@ interface Node {
   readonly peers: GrpcPeers;
   readonly client: RawClient;
   readonly host: ReturnType<typeof createScriptedHost>;
-  /** Fails when the node does not answer as it should any more. */
+  /** Fails unless the node still answers correctly. */
   check(): Promise<void>;
 }
 
@@ -70,7 +70,7 @@ function refusalOf(message: Buffer | undefined): string {
   return `${kind} of ${frameId}: ${body.toString().split(" ")[0]}`;
 }
 
-describe("on a stream, what", () => {
+describe("a stream message that", () => {
   const tooManyLookups = lookupFrame(5);
   tooManyLookups.writeUInt16LE(3, 16);
   const oversizedKey = lookupFrame(5);
@@ -80,16 +80,16 @@ describe("on a stream, what", () => {
   const trailing = Buffer.concat([lookupFrame(5), hex("00")]);
 
   it.each([
-    ["announces more lookups than allowed", tooManyLookups, "FRAME_TOO_LARGE"],
-    ["announces a key longer than allowed", oversizedKey, "FRAME_TOO_LARGE"],
+    ["declares more lookups than maxLookups", tooManyLookups, "FRAME_TOO_LARGE"],
+    ["declares a key over maxKeyBytes", oversizedKey, "FRAME_TOO_LARGE"],
     ["is of another version", badVersion, "MALFORMED_FRAME"],
-    ["goes on after its end", trailing, "MALFORMED_FRAME"],
-    ["breaks off", lookupFrame(5).subarray(0, 30), "MALFORMED_FRAME"],
-    ["is a head alone", lookupFrame(5).subarray(0, 8), "MALFORMED_FRAME"],
+    ["has trailing bytes", trailing, "MALFORMED_FRAME"],
+    ["is cut short", lookupFrame(5).subarray(0, 30), "MALFORMED_FRAME"],
+    ["is only a header", lookupFrame(5).subarray(0, 8), "MALFORMED_FRAME"],
     ["is an invalidation", invalidationFrame(5), "MALFORMED_FRAME"],
     ["is an answer", answerFrame(5), "MALFORMED_FRAME"],
-    ["cancels without end", cancellationFrame(5).subarray(0, 17), "MALFORMED_FRAME"],
-  ])("%s is refused, and the stream goes on", async (_, frame, code) => {
+    ["is a cancellation cut short", cancellationFrame(5).subarray(0, 17), "MALFORMED_FRAME"],
+  ])("%s is refused, and the stream stays open", async (_, frame, code) => {
     const { client, host, check } = await startNode({
       limits: { maxLookups: 2, maxLookupsSent: 2, maxKeyBytes: 1000 },
     });
@@ -106,10 +106,10 @@ describe("on a stream, what", () => {
 
   it.each([
     ["is empty", Buffer.alloc(0)],
-    ["is garbage", hex("deadbeef deadbeef deadbeef")],
+    ["is random bytes", hex("deadbeef deadbeef deadbeef")],
     ["is HTTP/1", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
-    ["is too short to be anything", hex("50010100")],
-  ])("%s ends the stream, and the node lives", async (_, message) => {
+    ["is shorter than a header", hex("50010100")],
+  ])("%s ends the stream, and the node keeps serving", async (_, message) => {
     const { client, host, check } = await startNode();
     const stream = client.stream(messageMethods.exchange);
     stream.send(message);
@@ -121,7 +121,7 @@ describe("on a stream, what", () => {
     await check();
   });
 
-  it("is larger than allowed ends the stream before it is held in memory", async () => {
+  it("is over maxFrameBytes ends the stream before it is buffered", async () => {
     const limits = { maxFrameBytes: 20_000, maxKeyBytes: 1000, maxInputBytes: 1000 };
     const { client, host, check } = await startNode({ limits });
     const stream = client.stream(messageMethods.exchange);
@@ -131,7 +131,7 @@ describe("on a stream, what", () => {
     await check();
   });
 
-  it("names a frame that is not there cancels nothing", async () => {
+  it("cancels an unknown frame has no effect", async () => {
     const { client, check } = await startNode();
     const stream = client.stream(messageMethods.exchange);
     stream.send(cancellationFrame(12345));
@@ -141,9 +141,9 @@ describe("on a stream, what", () => {
     await check();
   });
 
-  it("comes from the node itself is refused: its address leads back to it", async () => {
+  it("was sent by the node itself is refused, because its peer's address leads back to it", async () => {
     const [port = 0] = await freePorts(1);
-    // The same node under two names, each of which it takes for another.
+    // The same node under two names, which it takes for two nodes.
     const peerUrls = [`127.0.0.1:${port}`, `localhost:${port}`];
     const peers = createGrpcPeers({ selfUrl: peerUrls[0] as string, peerUrls });
     cleanups.push(() => peers.close());
@@ -164,7 +164,7 @@ describe("on a stream, what", () => {
     expect(host.lookups).toEqual([]);
   });
 
-  it("a host throws stays with the frame, without its text", async () => {
+  it("makes the host throw is refused, without the message of the error", async () => {
     const { client, host } = await startNode();
     host.onLookup(() => {
       throw new RangeError("password=hunter2");
@@ -176,7 +176,7 @@ describe("on a stream, what", () => {
   });
 });
 
-describe("as a call, what", () => {
+describe("a unary call that", () => {
   it.each([
     ["Lookup", messageMethods.lookup, invalidationFrame(7)],
     ["Lookup", messageMethods.lookup, Buffer.alloc(0)],
@@ -189,7 +189,7 @@ describe("as a call, what", () => {
     ["Get", messageMethods.get, hex("deadbeef")],
     ["Get", messageMethods.get, Buffer.alloc(0)],
     ["Check", messageMethods.check, hex("0a ff")],
-  ])("%s cannot read is INVALID_ARGUMENT", async (_, method, message) => {
+  ])("%s cannot decode gets INVALID_ARGUMENT", async (_, method, message) => {
     const { client, host, check } = await startNode();
     expect(await client.unary(method, message)).toMatchObject({
       code: "INVALID_ARGUMENT",
@@ -199,7 +199,7 @@ describe("as a call, what", () => {
     await check();
   });
 
-  it("is larger than allowed is RESOURCE_EXHAUSTED", async () => {
+  it("is over the size limit gets RESOURCE_EXHAUSTED", async () => {
     const limits = { maxFrameBytes: 20_000, maxKeyBytes: 1000, maxInputBytes: 1000 };
     const { client, host, check } = await startNode({ limits });
     const outcome = await client.unary(messageMethods.lookup, Buffer.alloc(30_000));
@@ -209,7 +209,7 @@ describe("as a call, what", () => {
   });
 
   it.each(["/parsec.v1.Peers/Delete", "/parsec.v1.Other/Ping", "/", "/%00/%ff"])(
-    "is called %s is UNIMPLEMENTED",
+    "has the unknown path %s gets UNIMPLEMENTED",
     async (path) => {
       const { client, check } = await startNode();
       const outcome = await client.unary({ ...messageMethods.ping, path }, Buffer.alloc(0));
@@ -218,14 +218,14 @@ describe("as a call, what", () => {
     },
   );
 
-  it("asks for reflection is UNIMPLEMENTED: a node tells nobody what it serves", async () => {
+  it("requests server reflection gets UNIMPLEMENTED", async () => {
     const { client } = await startNode();
     const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
     const stream = client.stream({ ...messageMethods.exchange, path });
     expect(await stream.ended).toMatchObject({ code: "UNIMPLEMENTED" });
   });
 
-  it("sends two messages where one is due is told so", async () => {
+  it("sends two messages gets an error", async () => {
     const { client, check } = await startNode();
     const stream = client.stream(messageMethods.ping);
     stream.send(Buffer.alloc(0));
@@ -236,7 +236,7 @@ describe("as a call, what", () => {
   });
 });
 
-describe("as a connection, what", () => {
+describe("a connection that", () => {
   async function speak(port: number, bytes: Uint8Array): Promise<void> {
     const socket = net.connect(port, "localhost");
     await new Promise<void>((resolve) => {
@@ -251,20 +251,20 @@ describe("as a connection, what", () => {
     ["HTTP/1", Buffer.from("GET /_groupcache/g/k HTTP/1.1\r\nHost: localhost\r\n\r\n")],
     ["a TLS handshake", hex("16030100 c8 010000c4 0303")],
     ["SSH", Buffer.from("SSH-2.0-OpenSSH_9.9\r\n")],
-    ["nothing", Buffer.alloc(0)],
+    ["only silence", Buffer.alloc(0)],
     ["zeros", Buffer.alloc(100_000)],
     [
       "the preface and then garbage",
       Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage garbage"),
     ],
     ["half the preface", Buffer.from("PRI * HTTP/2.0\r\n")],
-  ])("speaks %s does the node no harm", async (_, bytes) => {
+  ])("sends %s does not affect the node", async (_, bytes) => {
     const { port, check } = await startNode();
     await speak(port, bytes);
     await check();
   });
 
-  it("speaks HTTP/2 but no gRPC gets an answer of HTTP's own", async () => {
+  it("sends HTTP/2 without gRPC gets an HTTP error", async () => {
     const { port, check } = await startNode();
     const session: Http2Session & ReturnType<typeof connect> = connect(`http://localhost:${port}`);
     cleanups.push(() => session.destroy());
@@ -279,7 +279,7 @@ describe("as a connection, what", () => {
     await check();
   });
 
-  it("says nothing at all does not keep the node from closing", async () => {
+  it("sends nothing does not delay close", async () => {
     const { port, peers } = await startNode({ closeTimeoutMs: 600_000 });
     const socket = net.connect(port, "localhost");
     const closed = new Promise((resolve) => socket.on("close", resolve));
@@ -291,7 +291,7 @@ describe("as a connection, what", () => {
   });
 });
 
-it("a node that closes ends the streams of its askers in good order", async () => {
+it("ends the streams of its clients gracefully on close", async () => {
   const { peers, client } = await startNode({ closeTimeoutMs: 600_000 });
   const stream = client.stream(messageMethods.exchange);
   stream.send(lookupFrame(1));
@@ -300,10 +300,10 @@ it("a node that closes ends the streams of its askers in good order", async () =
   expect(await stream.ended).toMatchObject({ code: "OK" });
 });
 
-describe("too much", () => {
+describe("a limit", () => {
   const never = new Promise<never>(() => {});
 
-  it("for one node is OVERLOADED, on the stream and off it", async () => {
+  it("on pending calls refuses with OVERLOADED, on the stream and for unary calls", async () => {
     const { client, host } = await startNode({ limits: { maxRequests: 1 }, closeTimeoutMs: 1 });
     host.onLookup(() => never);
     const stream = client.stream(messageMethods.exchange);
@@ -314,12 +314,12 @@ describe("too much", () => {
     expect(refusals().map(refusalOf)).toEqual(["refusal of 2: OVERLOADED"]);
     const outcome = await client.unary(messageMethods.get, hex("0a 01 67 12 01 6b"));
     expect(outcome).toMatchObject({ code: "RESOURCE_EXHAUSTED", typed: "OVERLOADED" });
-    // Health is always told.
+    // Health checks are always answered.
     expect(await client.unary(messageMethods.check, Buffer.alloc(0))).toMatchObject({ code: "OK" });
     expect(host.lookups).toHaveLength(1);
   });
 
-  it("many streams are OVERLOADED", async () => {
+  it("on streams refuses with OVERLOADED", async () => {
     const { client } = await startNode({ limits: { maxStreams: 1 } });
     const first = client.stream(messageMethods.exchange);
     first.send(lookupFrame(1));
@@ -333,7 +333,7 @@ describe("too much", () => {
     await until(() => third.messages.length === 1);
   });
 
-  it("in one answer of Lookup is VALUE_TOO_LARGE", async () => {
+  it("on the response to Lookup refuses with VALUE_TOO_LARGE", async () => {
     const { client, host } = await startNode({ limits: { maxValueBytes: 10, maxLookups: 4000 } });
     host.onLookup(() => {
       throw new ParsecError("ORIGIN_FAILED", "x".repeat(400));

@@ -29,7 +29,7 @@ interface Asked {
   invalidate(timeoutMs?: number): Promise<string>;
 }
 
-/** The peer at `port` as another node sees it. */
+/** A client for the peer at `port`. */
 function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
   const selfUrl = "127.0.0.1:1";
   const warnings: GrpcPeersWarning[] = [];
@@ -39,7 +39,7 @@ function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
     onWarning: (warning) => warnings.push(warning),
     closeTimeoutMs: 1,
     ...options,
-    // Only tests about silence and deadlines have short ones: elsewhere neither may stand for the answer.
+    // Timeouts are long, so that no other test passes because of one; tests of timeouts set short ones.
     health: { failures: 1000, silenceMs: 600_000, ...options.health },
   });
   cleanups.push(() => peers.close());
@@ -72,7 +72,7 @@ function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
 
 type Stream = ServerDuplexStream<Buffer, Buffer>;
 
-/** A gRPC server that does with streams, pings and invalidations what the test says. */
+/** A gRPC server whose streams, pings and invalidations are scripted by the test. */
 async function impostor(
   answering: {
     readonly exchange?: (call: Stream) => void;
@@ -111,14 +111,14 @@ async function impostor(
   });
 }
 
-/** A server of plain TCP. */
+/** A plain TCP server. */
 async function tcpServer(onSocket: (socket: net.Socket) => void) {
   const sockets = new Set<net.Socket>();
   let count = 0;
   const server = net.createServer((socket) => {
     count++;
     sockets.add(socket);
-    // Read, so that it is noticed when the other side leaves; said nothing.
+    // Reads, so that it notices when the client disconnects, and sends nothing.
     socket.resume();
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
@@ -143,7 +143,7 @@ const answersWith = (bytes: Buffer) => onFrames((_, call) => call.write(bytes));
 const isLookups = (frame: Buffer): boolean => frame[2] === 1;
 
 describe("a peer that", () => {
-  it("answers in pieces, however they are cut, is understood", async () => {
+  it("splits its answers in any way is understood", async () => {
     const port = await impostor({
       exchange: onFrames((frame, call) => {
         const answers = answerFrame(idOf(frame));
@@ -174,7 +174,7 @@ describe("a peer that", () => {
     expect(await Promise.all(outcomes)).toEqual(["v", "v", "v"]);
   });
 
-  it("answers twice, or what nobody asked, is heard once", async () => {
+  it("answers twice, or without a request, has only its first answer used", async () => {
     const port = await impostor({
       exchange: onFrames((frame, call) => {
         call.write(answerFrame(4711));
@@ -188,11 +188,11 @@ describe("a peer that", () => {
   });
 
   it.each([
-    ["garbage", hex("deadbeef deadbeef")],
+    ["random bytes", hex("deadbeef deadbeef")],
     ["nothing", Buffer.alloc(0)],
     ["a message cut short", hex("01 01")],
-    ["more than any message may have", Buffer.alloc(1024 * 1024 + 100, 1)],
-  ])("answers %s is given up, and asked again on a new stream", async (_, bytes) => {
+    ["more bytes than the limit", Buffer.alloc(1024 * 1024 + 100, 1)],
+  ])("answers %s loses its stream, and the next lookup opens a new one", async (_, bytes) => {
     let streams = 0;
     const port = await impostor({
       exchange: (call) => {
@@ -208,8 +208,8 @@ describe("a peer that", () => {
   });
 
   it.each([
-    ["breaks off inside an answer", (frame: Buffer) => answerFrame(idOf(frame)).subarray(0, 12)],
-    ["leaves an answer out", (frame: Buffer) => answerFrame(idOf(frame)).subarray(0, 8)],
+    ["sends a truncated answer", (frame: Buffer) => answerFrame(idOf(frame)).subarray(0, 12)],
+    ["omits an answer", (frame: Buffer) => answerFrame(idOf(frame)).subarray(0, 8)],
     [
       "answers an index that was not asked",
       (frame: Buffer) => {
@@ -238,7 +238,7 @@ describe("a peer that", () => {
       "refuses the frame",
       (frame: Buffer) => encodeAnswerMessage("refusal", idOf(frame), Buffer.from("CLOSED no")),
     ],
-  ])("%s is unreachable for this frame, and the stream goes on", async (_, answer) => {
+  ])("%s fails this frame with PEER_UNREACHABLE, and the stream stays open", async (_, answer) => {
     let frames = 0;
     let streams = 0;
     const port = await impostor({
@@ -257,7 +257,7 @@ describe("a peer that", () => {
     expect(streams).toBe(1);
   });
 
-  it("refuses a frame as too much is OVERLOADED", async () => {
+  it("refuses a frame as OVERLOADED fails it with OVERLOADED", async () => {
     const port = await impostor({
       exchange: onFrames((frame, call) =>
         call.write(encodeAnswerMessage("refusal", idOf(frame), Buffer.from("OVERLOADED busy"))),
@@ -266,7 +266,7 @@ describe("a peer that", () => {
     expect(await peerAt(port).ask()).toBe("OVERLOADED");
   });
 
-  it("ends the stream under our feet is asked again, once", async () => {
+  it("ends the stream before an answer gets exactly one retry", async () => {
     let frames = 0;
     let streams = 0;
     const port = await impostor({
@@ -274,7 +274,7 @@ describe("a peer that", () => {
         streams++;
         onFrames((frame, stream) => {
           frames++;
-          // Each stream answers one frame, and ends at the next.
+          // Each stream answers one frame and ends at the second.
           if (frames % 2 === 1) stream.write(answerFrame(idOf(frame)));
           else stream.end();
         })(call);
@@ -285,7 +285,7 @@ describe("a peer that", () => {
     expect([streams, frames]).toEqual([2, 3]);
   });
 
-  it("ends every stream is not asked for ever", async () => {
+  it("ends every stream is not retried endlessly", async () => {
     let streams = 0;
     const port = await impostor({
       exchange: (call) => {
@@ -298,20 +298,20 @@ describe("a peer that", () => {
     expect(streams).toBe(2);
   });
 
-  it("never takes a stream is not asked again at once", async () => {
+  it("never accepts a stream gets no retry", async () => {
     const { port, connections } = await tcpServer((socket) => socket.destroy());
     expect(await peerAt(port).ask()).toBe("PEER_UNREACHABLE");
     expect(connections()).toBe(1);
   });
 
-  it("ends the stream with a status is unreachable", async () => {
+  it("ends the stream with an error status is PEER_UNREACHABLE", async () => {
     const port = await impostor({
       exchange: (call) => call.emit("error", { code: status.PERMISSION_DENIED, details: "no" }),
     });
     expect(await peerAt(port).ask()).toBe("PEER_UNREACHABLE");
   });
 
-  it("serves no such service is unreachable", async () => {
+  it("does not have the service is PEER_UNREACHABLE", async () => {
     const server = new Server();
     server.addService({ get: messageMethods.get }, {});
     cleanups.push(() => server.forceShutdown());
@@ -327,7 +327,7 @@ describe("a peer that", () => {
   it.each([
     ["HTTP/1", "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"],
     ["SSH", "SSH-2.0-OpenSSH_9.9\r\n"],
-  ])("speaks %s is unreachable", async (_, greeting) => {
+  ])("sends %s is PEER_UNREACHABLE", async (_, greeting) => {
     const { port } = await tcpServer((socket) => socket.end(greeting));
     const { ask, invalidate } = peerAt(port);
     expect([await ask(), await invalidate()]).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
@@ -335,17 +335,17 @@ describe("a peer that", () => {
 
   it.each([
     ["nothing", Buffer.alloc(0)],
-    ["garbage", hex("deadbeef")],
-    ["an answer to something else", hex("50010200 00000000 04 0000")],
-    ["without the acknowledgement", hex("50010200 00000000")],
-  ])("answers an invalidation with %s has not acknowledged it", async (_, answer) => {
+    ["random bytes", hex("deadbeef")],
+    ["an answer to a lookup", hex("50010200 00000000 04 0000")],
+    ["no acknowledgement", hex("50010200 00000000")],
+  ])("answers an invalidation with %s fails it", async (_, answer) => {
     const port = await impostor({ invalidate: () => answer });
     expect(await peerAt(port).invalidate()).toBe("PEER_UNREACHABLE");
   });
 });
 
 describe("a peer that hangs", () => {
-  it("with slow origins only leaves each asker to its own deadline or abort, and is told", async () => {
+  it("in its origins fails each lookup at its own deadline or abort, and gets the cancellations", async () => {
     const cancellations: Buffer[] = [];
     let frames = 0;
     const port = await impostor({
@@ -353,7 +353,7 @@ describe("a peer that hangs", () => {
         if (!isLookups(frame)) cancellations.push(frame);
         else {
           frames++;
-          // The head says that the frame has arrived.
+          // The metadata acknowledges the frame.
           call.write(
             encodeAnswerMessage("piece", idOf(frame), answerFrame(idOf(frame)).subarray(0, 8)),
           );
@@ -370,18 +370,18 @@ describe("a peer that hangs", () => {
     await until(() => cancellations.length > 0);
   });
 
-  it("and says nothing at all is given up long before the askers' deadlines", async () => {
+  it("and does not answer pings fails its lookups long before their deadlines", async () => {
     const { port } = await tcpServer(() => {});
     const health = { silenceMs: 40, pingTimeoutMs: 40, minBackoffMs: 60_000, maxBackoffMs: 60_000 };
     const { ask, invalidate, warnings } = peerAt(port, { health });
     expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
-    // From now on it is left out.
+    // The circuit breaker is open now.
     expect(await ask({ timeoutMs: 600_000 })).toBe("PEER_UNREACHABLE");
     expect(await invalidate(600_000)).toBe("TIMEOUT");
     expect(warnings.map((warning) => warning.kind)).toEqual(["peer-down"]);
   });
 
-  it("costs no connection that is not given back, however often it is probed", async () => {
+  it("leaks no connection, however often it is probed", async () => {
     const { port, sockets, connections } = await tcpServer(() => {});
     const health = { silenceMs: 20, pingTimeoutMs: 20, minBackoffMs: 1, maxBackoffMs: 1 };
     const { ask } = peerAt(port, { health });
@@ -390,7 +390,7 @@ describe("a peer that hangs", () => {
     expect(sockets.size).toBeLessThan(6);
   });
 
-  it("does not keep the asker from closing", async () => {
+  it("does not delay the client's close", async () => {
     const { port, sockets } = await tcpServer(() => {});
     const selfUrl = "127.0.0.1:1";
     const peers = createGrpcPeers({
@@ -411,7 +411,7 @@ describe("a peer that hangs", () => {
 });
 
 describe("a peer that fails", () => {
-  it("is left out after a few times, probed, and taken back", async () => {
+  it("repeatedly opens the circuit breaker, is probed, and closes it again", async () => {
     let works = false;
     const port = await impostor({
       ping: () => (works ? Buffer.alloc(0) : "fails"),
@@ -430,7 +430,7 @@ describe("a peer that fails", () => {
     expect(await ask()).toBe("v");
   });
 
-  it("by not being there is found again as soon as it is", async () => {
+  it("because it does not run is reached as soon as it starts", async () => {
     const { port } = await tcpServer((socket) => socket.destroy());
     for (const cleanup of cleanups.splice(0)) await cleanup();
     const health = { failures: 2, minBackoffMs: 20, maxBackoffMs: 40 };
@@ -441,7 +441,7 @@ describe("a peer that fails", () => {
       invalidate: (request: Buffer) => appliedFrame(idOf(request)),
     };
     await impostor(peer, port);
-    // At once: gRPC's own backoff would still say no for a second.
+    // At once: gRPC's own backoff would still refuse for a second.
     expect(await invalidate()).toBe("applied");
     for (const cleanup of cleanups.splice(1)) await cleanup();
     expect([await ask(), await ask()]).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
@@ -453,7 +453,7 @@ describe("a peer that fails", () => {
 });
 
 describe("a peer behind a network that", () => {
-  /** Passes connections on, or, while it is cut, takes them and lets what they carry vanish for ever. */
+  /** A proxy. While it is cut, it accepts connections and drops all their data. */
   async function network(target: number) {
     let isCut = false;
     const pairs: [net.Socket, net.Socket][] = [];
@@ -482,7 +482,7 @@ describe("a peer behind a network that", () => {
     };
   }
 
-  it("loses its connections without a word is reached over new ones", async () => {
+  it("silently drops its connections is reached over new ones", async () => {
     let works = 0;
     const target = await impostor({
       exchange: onFrames((frame, call) => {
@@ -495,7 +495,7 @@ describe("a peer behind a network that", () => {
     const health = { silenceMs: 1000, pingTimeoutMs: 3000 };
     const { ask, invalidate, warnings } = peerAt(port, { clock, health });
     expect(await ask()).toBe("v");
-    // So that there is a connection for signs of life, too.
+    // Opens the connection for pings and invalidations.
     expect(await invalidate()).toBe("PEER_UNREACHABLE");
     cut();
     expect(await clock.runUntil(ask())).toBe("PEER_UNREACHABLE");
@@ -507,12 +507,12 @@ describe("a peer behind a network that", () => {
     expect(works).toBe(2);
   });
 
-  // Two timers end a call: the one of the peer's clock and gRPC's own. Either may be the first.
+  // Two timers end a call: the one of the peer's clock and gRPC's own. Either may fire first.
   const stopped: Clock = { now: () => 0, schedule: () => () => {} };
   it.each([
-    ["whichever timer ends the call", createSystemClock()],
-    ["when gRPC's own deadline ends the call", stopped],
-  ])("loses an invalidation carries the next one over a new connection, %s", async (_, clock) => {
+    ["with both timers", createSystemClock()],
+    ["with gRPC's own deadline only", stopped],
+  ])("loses an invalidation gets the next one over a new connection, %s", async (_, clock) => {
     const target = await impostor({ invalidate: (request) => appliedFrame(idOf(request)) });
     const { port, cut, mend } = await network(target);
     const { invalidate } = peerAt(port, { clock });
@@ -523,8 +523,8 @@ describe("a peer behind a network that", () => {
   });
 });
 
-describe("an asker", () => {
-  it("that has too much to ask is told OVERLOADED", async () => {
+describe("a client", () => {
+  it("rejects with OVERLOADED over maxQueued", async () => {
     const port = await impostor({});
     const { ask } = peerAt(port, { limits: { maxQueued: 1 } });
     const first = ask({ timeoutMs: 50 });
@@ -532,7 +532,7 @@ describe("an asker", () => {
     expect(await first).toBe("TIMEOUT");
   });
 
-  it("does not ask for a key larger than allowed", async () => {
+  it("sends no lookup for a key over maxKeyBytes", async () => {
     let frames = 0;
     const port = await impostor({ exchange: onFrames(() => frames++) });
     const { ask } = peerAt(port, { limits: { maxKeyBytes: 3 } });

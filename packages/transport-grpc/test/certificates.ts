@@ -6,7 +6,7 @@ export interface TestCertificate {
   readonly key: string;
 }
 
-/** An authority that exists for one test. */
+/** A certificate authority for one test. */
 export interface TestAuthority {
   readonly ca: string;
   /** A certificate for `localhost` and for `name`, good for servers and clients, for one day. */

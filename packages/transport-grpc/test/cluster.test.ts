@@ -56,7 +56,7 @@ function groups(nodes: Caches, options: Partial<GroupOptions> = {}) {
 }
 
 describe("a cluster over gRPC", () => {
-  it("loads each key once, on its owner, however many ask on every node (I1)", async () => {
+  it("loads each key once, on its owner, for any number of callers on all nodes (I1)", async () => {
     const nodes = await startCaches(3);
     const all = groups(nodes);
     const keys = Array.from({ length: 300 }, (_, index) => `key ${index}`);
@@ -74,7 +74,7 @@ describe("a cluster over gRPC", () => {
     expect(Math.min(...all.map((group) => group.stats().localLoads))).toBeGreaterThan(0);
   });
 
-  it("costs one load when a thousand callers on each node want one key", async () => {
+  it("coalesces a thousand callers per node for one key into one load", async () => {
     const nodes = await startCaches(3);
     const all = groups(nodes);
     const key = nodes.keyOf(1);
@@ -83,9 +83,9 @@ describe("a cluster over gRPC", () => {
     expect(nodes.loads).toEqual([key]);
   });
 
-  it("carries any key, absent values and origin errors", async () => {
+  it("supports any key, absent values and origin errors", async () => {
     const nodes = await startCaches(2, { secret: "a secret for this test only" });
-    const [asker] = groups(nodes, {
+    const [client] = groups(nodes, {
       load: (key) => {
         if (key.includes("fails")) throw new Error("no database");
         return key.includes("none") ? undefined : Buffer.from(key);
@@ -93,17 +93,17 @@ describe("a cluster over gRPC", () => {
     });
     for (const prefix of ["", "a b", "100%", "x/y//", "日本", "\udcff\udcfe", "k".repeat(1000)]) {
       const key = nodes.keyOf(1, prefix);
-      expect(text(await asker?.get(key))).toBe(Buffer.from(key).toString());
+      expect(text(await client?.get(key))).toBe(Buffer.from(key).toString());
     }
-    expect(await asker?.get(nodes.keyOf(1, "none"))).toBeUndefined();
-    await expect(asker?.get(nodes.keyOf(1, "fails"))).rejects.toMatchObject({
+    expect(await client?.get(nodes.keyOf(1, "none"))).toBeUndefined();
+    await expect(client?.get(nodes.keyOf(1, "fails"))).rejects.toMatchObject({
       code: "ORIGIN_FAILED",
     });
   });
 
-  it("carries values of many sizes, all at once", async () => {
+  it("returns values of many sizes concurrently", async () => {
     const nodes = await startCaches(2);
-    const [asker] = groups(nodes, {
+    const [client] = groups(nodes, {
       maxBytes: 200 * 2 ** 20,
       maxValueBytes: 8 * 2 ** 20,
       hot: false,
@@ -111,13 +111,13 @@ describe("a cluster over gRPC", () => {
     });
     const sizes = [0, 1, 255, 256 * 1024, 2 ** 20 - 20, 2 ** 20, 2 ** 20 + 1, 5_000_000];
     const keys = sizes.map((size) => nodes.keyOf(1, `size ${size} of`));
-    for (const [index, value] of ((await asker?.getMany(keys)) ?? []).entries()) {
+    for (const [index, value] of ((await client?.getMany(keys)) ?? []).entries()) {
       const expected = Buffer.alloc(sizes[index] as number, keys[index] as string);
       expect(Buffer.compare(value as Uint8Array, expected)).toBe(0);
     }
   });
 
-  it("drops an invalidated key on every node before it says so (I2)", async () => {
+  it("drops an invalidated key on every node before invalidate resolves (I2)", async () => {
     const nodes = await startCaches(3);
     let version = 1;
     const all = groups(nodes, { load: () => `version ${version}`, hot: {} });
@@ -131,7 +131,7 @@ describe("a cluster over gRPC", () => {
     }
   });
 
-  it("answers while a node is gone, and names it when something is invalidated", async () => {
+  it("answers while a node is down, and names it in the result of an invalidation", async () => {
     const nodes = await startCaches(3, { health: { failures: 1 } });
     const all = groups(nodes);
     const key = nodes.keyOf(2);
@@ -143,11 +143,11 @@ describe("a cluster over gRPC", () => {
     expect([...(result?.acknowledged ?? [])].sort()).toEqual(nodes.nodes.ids.slice(0, 2).sort());
   });
 
-  it("gives a caller's abort to the owner's load, also when others travelled with it (I4)", async () => {
+  it("passes a caller's abort to the owner's load, also from a batch of lookups (I4)", async () => {
     const nodes = await startCaches(2);
     const aborted: string[] = [];
     const release: (() => void)[] = [];
-    const [asker] = groups(nodes, {
+    const [client] = groups(nodes, {
       load: (key, { signal }) => {
         nodes.loads.push(key);
         signal.addEventListener("abort", () => aborted.push(key));
@@ -156,8 +156,8 @@ describe("a cluster over gRPC", () => {
     });
     const [leaving, staying] = [nodes.keyOf(1, "leaving"), nodes.keyOf(1, "staying")];
     const controller = new AbortController();
-    const left = asker?.get(leaving, { signal: controller.signal });
-    const stayed = asker?.get(staying);
+    const left = client?.get(leaving, { signal: controller.signal });
+    const stayed = client?.get(staying);
     await until(() => nodes.loads.length === 2);
     controller.abort();
     await expect(left).rejects.toMatchObject({ code: "ABORTED" });
@@ -167,10 +167,10 @@ describe("a cluster over gRPC", () => {
     expect(text(await stayed)).toBe("late");
   });
 
-  it("ends the owner's loads when the asker closes", async () => {
+  it("aborts the owner's loads when the client closes", async () => {
     const nodes = await startCaches(2, { closeTimeoutMs: 20 });
     let aborted = false;
-    const [asker, owner] = groups(nodes, {
+    const [client, owner] = groups(nodes, {
       load: (key, { signal }) => {
         nodes.loads.push(key);
         signal.addEventListener("abort", () => {
@@ -179,17 +179,17 @@ describe("a cluster over gRPC", () => {
         return new Promise<never>(() => {});
       },
     });
-    const outcome = asker?.get(nodes.keyOf(1)).catch((error: { code: string }) => error.code);
+    const outcome = client?.get(nodes.keyOf(1)).catch((error: { code: string }) => error.code);
     await until(() => nodes.loads.length === 1);
     await nodes.caches[0]?.close();
     expect(await outcome).toBe("CLOSED");
     await until(() => aborted && owner?.stats().flights === 0);
   });
 
-  it("is not brought to a stop by a source that hangs: what others ask still gets through", async () => {
+  it("still answers other lookups while a source hangs", async () => {
     const connections = { maxOpenFrames: 4, maxUnanswered: 2 };
     const nodes = await startCaches(2, { connections });
-    const [asker, owner] = groups(nodes, {
+    const [client, owner] = groups(nodes, {
       timeoutMs: 60_000,
       load: (key) => (key.startsWith("hung") ? new Promise<never>(() => {}) : `value of ${key}`),
     });
@@ -197,18 +197,18 @@ describe("a cluster over gRPC", () => {
     const hung = [];
     for (const [index, { signal }] of controllers.entries()) {
       const before = owner?.stats().serverRequests ?? 0;
-      hung.push(asker?.get(nodes.keyOf(1, `hung ${index}`), { signal }).catch(() => "ended"));
-      // Each in a turn of its own, so that none shares a frame with another at first.
+      hung.push(client?.get(nodes.keyOf(1, `hung ${index}`), { signal }).catch(() => "ended"));
+      // One per turn of the event loop, so that they are not batched into one frame.
       await until(() => (owner?.stats().serverRequests ?? 0) > before);
     }
     const key = nodes.keyOf(1);
-    expect(text(await asker?.get(key))).toBe(`value of ${key}`);
+    expect(text(await client?.get(key))).toBe(`value of ${key}`);
     for (const controller of controllers) controller.abort();
     expect(new Set(await Promise.all(hung))).toEqual(new Set(["ended"]));
     await until(() => owner?.stats().flights === 0);
   });
 
-  it("follows its membership, and lets what was asked of a removed node finish", async () => {
+  it("follows membership changes, and completes pending lookups to a removed node", async () => {
     const nodes = await startCaches(3);
     let release = (): void => {};
     const all = groups(nodes, {
@@ -262,8 +262,8 @@ describe("a cluster over gRPC", () => {
   });
 });
 
-describe("listening", () => {
-  it("says where, and INVALID_ARGUMENT when somebody is there already", async () => {
+describe("listen", () => {
+  it("resolves with the address, and rejects with INVALID_ARGUMENT when it is in use", async () => {
     const nodes = await startNodes({ count: 1 });
     cleanups.push(() => nodes.close());
     const [node] = nodes.peers;
@@ -277,7 +277,7 @@ describe("listening", () => {
     });
   });
 
-  it("is not possible after closing", async () => {
+  it("rejects after close", async () => {
     const nodes = await startNodes({ count: 1 });
     await nodes.close();
     expect(nodes.peers[0]?.address).toBeUndefined();

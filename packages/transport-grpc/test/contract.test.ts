@@ -22,7 +22,7 @@ describePeerContract({
 });
 
 describePeerContract({
-  name: "gRPC on servers of somebody else",
+  name: "gRPC on the application's servers",
   limits,
   async setup() {
     const servers = [new Server(), new Server(), new Server()];

@@ -16,7 +16,7 @@ import { createGrpcPeers } from "../src/index.ts";
 import { freePorts } from "./free-ports.ts";
 import { until } from "./until.ts";
 
-/* A client that knows no more than the .proto files: what any language would generate from them. */
+/* A client generated from the .proto files only, as in any other language. */
 
 const proto = (path: string): string => fileURLToPath(new URL(`../proto/${path}`, import.meta.url));
 
@@ -26,7 +26,7 @@ interface Outcome {
   readonly trailer: Metadata;
 }
 
-/** A client for one service, as `proto-loader` makes it of its description. */
+/** A client for one service, made by `proto-loader`. */
 function clientOf(file: string, service: readonly string[], port: number) {
   const definition = loadPackageDefinition(
     loadSync(proto(file), { keepCase: true, enums: String, defaults: true }),
@@ -119,7 +119,7 @@ describe("groupcachepb.GroupCache/Get", () => {
     expect(unknownGroup.error?.details).not.toBe(unknownKey.error?.details);
   });
 
-  it("takes keys of any bytes, and gives back values of any", async () => {
+  it("accepts keys and returns values of any bytes", async () => {
     const { peers, get } = await startNode();
     const host = createScriptedHost();
     const value = Uint8Array.from({ length: 256 }, (_, index) => index);
@@ -152,7 +152,7 @@ describe("groupcachepb.GroupCache/Get", () => {
     ["VALUE_TOO_LARGE", "RESOURCE_EXHAUSTED"],
     ["OVERLOADED", "RESOURCE_EXHAUSTED"],
     ["CLOSED", "UNAVAILABLE"],
-  ] as const)("says %s as %s", async (code, expected) => {
+  ] as const)("reports %s as status %s", async (code, expected) => {
     const { peers, get } = await startNode();
     const host = createScriptedHost();
     host.onLookup(() => {
@@ -170,7 +170,7 @@ describe("groupcachepb.GroupCache/Get", () => {
     expect(outcome.error?.details).not.toContain("hunter2");
   });
 
-  it("keeps to the caller's deadline, and ends the load when the caller leaves", async () => {
+  it("observes the caller's deadline, and aborts the load when the caller cancels", async () => {
     const { peers, get } = await startNode();
     const host = createScriptedHost();
     host.onLookup(() => new Promise<never>(() => {}));
@@ -184,7 +184,7 @@ describe("groupcachepb.GroupCache/Get", () => {
     }
   });
 
-  it("refuses a key and a group longer than allowed, and a node without a cache", async () => {
+  it("fails for a key or group over its limit, and on a node without a cache", async () => {
     const { peers, get } = await startNode();
     const early = await get("g", "k");
     expect([early.error?.code, trailerOf(early, "parsec-code")]).toEqual([
@@ -200,7 +200,7 @@ describe("groupcachepb.GroupCache/Get", () => {
 });
 
 describe("grpc.health.v1.Health", () => {
-  it("is checked and watched", async () => {
+  it("answers Check and Watch", async () => {
     const { peers, health } = await startNode();
     const changes = health.watch("Watch", { service: "" });
     await until(() => changes.length === 1);

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-/** Ports on 127.0.0.1 that were free a moment ago. */
+/** Finds ports on 127.0.0.1 that are free at the moment. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(

@@ -4,7 +4,7 @@ import { freePorts } from "./free-ports.ts";
 export interface NodesOptions extends Omit<GrpcPeersOptions, "selfUrl" | "peerUrls"> {
   /** Defaults to 3. */
   readonly count?: number;
-  /** What stands before the port in a node's id. Defaults to `grpc://127.0.0.1`. */
+  /** The part of a node's id before the port. Defaults to `grpc://127.0.0.1`. */
   readonly origin?: string;
 }
 
@@ -14,7 +14,7 @@ export interface Nodes {
   close(): Promise<void>;
 }
 
-/** Nodes of one cluster in this process, each listening on a free port. */
+/** A cluster of nodes in this process, each listening on a free port. */
 export async function startNodes(options: NodesOptions = {}): Promise<Nodes> {
   const { count = 3, origin = "grpc://127.0.0.1", ...rest } = options;
   const ports = await freePorts(count);

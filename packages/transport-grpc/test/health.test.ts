@@ -56,19 +56,19 @@ describe("a check", () => {
     },
   );
 
-  it("of liveness says that the node runs", async () => {
+  it("of liveness is SERVING while the process runs", async () => {
     const { client } = await startNode();
     expect(await check(client, "liveness")).toBe("SERVING");
   });
 
-  it("of anything else is NOT_FOUND", async () => {
+  it("of an unknown service is NOT_FOUND", async () => {
     const { client } = await startNode();
     expect(await check(client, "something else")).toBe("NOT_FOUND");
   });
 });
 
 describe("a watcher", () => {
-  it("is told how it stands, and each change, until the node is gone", async () => {
+  it("receives the status and each change, until the node closes", async () => {
     const { peers, client } = await startNode();
     const watchers = ["", "readiness", "liveness"].map((service) => watch(client, service));
     await until(() => watchers.every((stream) => stream.messages.length === 1));
@@ -83,7 +83,7 @@ describe("a watcher", () => {
     );
     peers.attach(host);
     await until(() => watchers[0]?.messages.length === 2);
-    // Something is under way, so closing takes a while.
+    // A pending lookup delays close.
     const asked = client.stream(messageMethods.exchange);
     asked.send(lookupFrame(1));
     await until(() => host.lookups.length === 1);
@@ -107,7 +107,7 @@ describe("a watcher", () => {
     expect(asked.messages.length).toBeGreaterThan(0);
   });
 
-  it("of something unknown is told so, and kept", async () => {
+  it("of an unknown service receives SERVICE_UNKNOWN, and its stream stays open", async () => {
     const { peers, client } = await startNode();
     const unknown = watch(client, "something else");
     const known = watch(client, "");
@@ -123,7 +123,7 @@ describe("a watcher", () => {
     expect(ended).toBe(false);
   });
 
-  it("that leaves is forgotten, and makes room for another", async () => {
+  it("that disconnects makes room for another", async () => {
     const { client } = await startNode({ limits: { maxStreams: 1 } });
     const first = watch(client, "");
     await until(() => first.messages.length === 1);

@@ -9,7 +9,7 @@ import { until } from "./until.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Folder with `node.js` and `ends-by-itself.js`, built from the sources as they are now. */
+    /** Folder with `node.js` and `ends-by-itself.js`, built from the current sources. */
     readonly programs: string;
   }
 }
@@ -21,11 +21,11 @@ afterEach(async () => {
 
 interface Program {
   readonly child: ChildProcess;
-  /** Resolves with the exit code, or the signal's name. */
+  /** Resolves with the exit code or the name of the signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
-/** Starts a program and waits for what it says first. */
+/** Starts a program and waits for its first output. */
 async function start(name: string, args: readonly string[]): Promise<Program> {
   const child = spawn(process.execPath, [join(inject("programs"), `${name}.js`), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -44,7 +44,7 @@ async function start(name: string, args: readonly string[]): Promise<Program> {
   return { child, ended };
 }
 
-/** A node here and one in another process. */
+/** A node in this process and one in another process. */
 async function startPair(options: Partial<GrpcPeersOptions> = {}) {
   const ports = await freePorts(2);
   const peerUrls = ports.map((port) => `grpc://127.0.0.1:${port}`);
@@ -84,14 +84,14 @@ const sourceOf = async (group: Group, key: string): Promise<string | undefined> 
   return value && Buffer.from(value).toString().split(" from ")[1];
 };
 
-/** Callers that ask for one new key after the other, until they are stopped. */
+/** Callers that each get new keys in a loop, until they are stopped. */
 function keepAsking(group: Group, nextKey: () => string) {
   const sources: (string | undefined)[] = [];
   const failures: unknown[] = [];
   let stopped = false;
   const callers = Array.from({ length: 32 }, async () => {
     while (!stopped) {
-      // While the other node is left out, nothing else would let go of the event loop.
+      // While the circuit breaker is open, all else is synchronous: yield to the event loop.
       await new Promise((resolve) => setImmediate(resolve));
       try {
         sources.push(await sourceOf(group, nextKey()));
@@ -104,12 +104,12 @@ function keepAsking(group: Group, nextKey: () => string) {
     stopped = true;
     await Promise.all(callers);
   };
-  // A test that failed must not leave callers behind who ask a closed node for ever.
+  // After a failed test, no callers must be left that loop on a closed node.
   cleanups.push(stop);
   return { sources, failures, stop };
 }
 
-it("a process that is killed under load fails no request here, and is asked again once it is back", async () => {
+it("fails no request when the other process is killed under load, and uses it again once it is back", async () => {
   const { group, warnings, selfUrl, otherUrl, startOther, nextKey } = await startPair();
   const first = await startOther();
   const load = keepAsking(group, nextKey);
@@ -125,7 +125,7 @@ it("a process that is killed under load fails no request here, and is asked agai
   expect(new Set(load.sources)).toEqual(new Set([otherUrl, selfUrl]));
 });
 
-it("a process that ends in good order under load fails no request here, and leaves nothing behind", async () => {
+it("fails no request when the other process shuts down gracefully under load, and leaks nothing", async () => {
   const { group, selfUrl, startOther, nextKey } = await startPair();
   const other = await startOther();
   const load = keepAsking(group, nextKey);
@@ -137,7 +137,7 @@ it("a process that ends in good order under load fails no request here, and leav
   expect(load.failures).toEqual([]);
 });
 
-it("a process that is stopped does not make its askers wait for their deadlines, and is taken back when it goes on", async () => {
+it("fails lookups before their deadlines while the other process is suspended, and recovers when it resumes", async () => {
   const clock = createManualClock();
   const { group, warnings, selfUrl, otherUrl, startOther, nextKey } = await startPair({
     clock,
@@ -154,7 +154,7 @@ it("a process that is stopped does not make its askers wait for their deadlines,
   expect(await sourceOf(group, nextKey())).toBe(otherUrl);
 });
 
-it("a process that has closed its nodes ends by itself", async () => {
+it("lets a process exit after it has closed its nodes", async () => {
   const ports = await freePorts(2);
   const { ended } = await start(
     "ends-by-itself",

@@ -9,13 +9,13 @@ import {
 } from "@grpc/grpc-js";
 import type { BytesMethod } from "../src/grpc-wire.ts";
 
-/** How a call ended. */
+/** The outcome of a call. */
 export interface Outcome {
   readonly code: string;
   readonly details: string;
-  /** The typed code in the trailer. */
+  /** The `ParsecErrorCode` in the trailer. */
   readonly typed: string | undefined;
-  /** Of a unary call that succeeded. */
+  /** The response to a successful unary call. */
   readonly answer?: Buffer;
 }
 
@@ -26,7 +26,7 @@ export interface RawStream {
   send(message: Uint8Array): void;
 }
 
-/** A client of gRPC's own that sends whatever bytes it is given. */
+/** A gRPC client that sends raw bytes. */
 export interface RawClient {
   unary(
     method: BytesMethod,

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 
 const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
 
-it("names every option", async () => {
+it("documents every option in the README", async () => {
   const namesBefore = async (file: string, end: string): Promise<string[]> => {
     const source = await readFile(new URL(file, import.meta.url), "utf8");
     const declared = source.slice(0, source.indexOf(end));

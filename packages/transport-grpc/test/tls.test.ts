@@ -34,7 +34,7 @@ describePeerContract({
   },
 });
 
-/** Two nodes with options of their own, and how a lookup of the first at the second ends. */
+/** Two nodes with different options, and the outcome of a lookup that the first sends to the second. */
 async function ask(
   asking: Partial<GrpcPeersOptions>,
   answering: Partial<GrpcPeersOptions>,
@@ -44,17 +44,17 @@ async function ask(
   const warnings: GrpcPeersWarning[] = [];
   const onWarning = (warning: GrpcPeersWarning): number => warnings.push(warning);
   const common = { peerUrls: [selfUrl, peerUrl], onWarning };
-  const asker = createGrpcPeers({ selfUrl, ...common, ...asking });
+  const client = createGrpcPeers({ selfUrl, ...common, ...asking });
   const owner = createGrpcPeers({ selfUrl: peerUrl, ...common, ...answering });
   cleanups.push(
-    () => asker.close(),
+    () => client.close(),
     () => owner.close(),
   );
   const host = createScriptedHost();
   host.onLookup(() => ({ value: Buffer.from("v"), ttlMs: 0, fence: 0, ratePerMinute: 0 }));
   owner.attach(host);
   await owner.listen();
-  const outcome = await asker
+  const outcome = await client
     .peers()[0]
     ?.lookup(lookup)
     .then(
@@ -67,47 +67,47 @@ async function ask(
 }
 
 describe("a node with certificates", () => {
-  it("answers nodes of its authority", async () => {
+  it("accepts nodes with certificates of its authority", async () => {
     expect(await ask({ tls }, { tls })).toBe("answered");
   });
 
-  it("answers over TLS alone when it asks for no certificates, by the rules of loopback", async () => {
+  it("accepts loopback calls over TLS when it requires no client certificates", async () => {
     const lax = { ...tls, requireClientCertificate: false };
     expect(await ask({ tls: { ca: authority.ca } }, { tls: lax })).toBe("answered");
   });
 
-  it("does not answer who shows none", async () => {
+  it("refuses a node without a certificate", async () => {
     expect(await ask({ tls: { ca: authority.ca } }, { tls })).toMatch(/^PEER_UNREACHABLE/);
   });
 
-  it("does not answer who shows one of another authority", async () => {
+  it("refuses a node with a certificate of another authority", async () => {
     const stranger = { ca: authority.ca, ...(await strangers.issue("stranger")) };
     expect(await ask({ tls: stranger }, { tls })).toMatch(/^PEER_UNREACHABLE/);
   });
 
-  it("is not asked when it shows one of another authority", async () => {
+  it("is sent no call when its certificate is of another authority", async () => {
     const stranger = { ca: authority.ca, ...(await strangers.issue("stranger")) };
     expect(await ask({ tls }, { tls: stranger })).toMatch(/^PEER_UNREACHABLE .*certificate/);
   });
 
-  it("is not asked when it shows one for another name", async () => {
+  it("is sent no call when its certificate is for another name", async () => {
     const asking = { ...tls, serverName: "another-node" };
     expect(await ask({ tls: asking }, { tls })).toMatch(/^PEER_UNREACHABLE .*another name/);
     expect(await ask({ tls: { ...tls, serverName: "node" } }, { tls })).toBe("answered");
   });
 
-  it("does not answer without encryption, and is not asked without", async () => {
+  it("neither accepts nor gets unencrypted calls", async () => {
     expect(await ask({}, { tls })).toMatch(/^PEER_UNREACHABLE/);
     expect(await ask({ tls }, {})).toMatch(/^PEER_UNREACHABLE/);
   });
 
-  it("wants the signature, too, when there is a secret", async () => {
+  it("requires the signature, too, when there is a secret", async () => {
     const secret = "a secret for this test only";
     expect(await ask({ tls, secret }, { tls, secret })).toBe("answered");
-    expect(await ask({ tls }, { tls, secret })).toMatch(/^PEER_UNREACHABLE .*not signed/);
+    expect(await ask({ tls }, { tls, secret })).toMatch(/^PEER_UNREACHABLE .*signature is missing/);
   });
 
-  it("takes its key encrypted", async () => {
+  it("accepts an encrypted key", async () => {
     const passphrase = "hunter2";
     const key = createPrivateKey(own.key)
       .export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase })
@@ -116,7 +116,7 @@ describe("a node with certificates", () => {
     expect(await ask({ tls: encrypted }, { tls: encrypted })).toBe("answered");
   });
 
-  it("cannot listen without one", async () => {
+  it("cannot listen without tls.cert", async () => {
     const peers = createGrpcPeers({
       selfUrl: "grpcs://localhost:1",
       peerUrls: ["grpcs://localhost:1"],
@@ -129,7 +129,7 @@ describe("a node with certificates", () => {
   });
 });
 
-it("a connection that never shakes hands does not keep a node from closing", async () => {
+it("closes in spite of a connection without a handshake", async () => {
   const nodes = await startNodes({
     count: 1,
     origin: "grpcs://localhost",
@@ -144,7 +144,7 @@ it("a connection that never shakes hands does not keep a node from closing", asy
   await closed;
 });
 
-it("foreign clients with a certificate may ask, without one they get no answer", async () => {
+it("accepts foreign clients with a certificate, and refuses them without one", async () => {
   const nodes = await startNodes({ count: 1, origin: "grpcs://localhost", tls });
   cleanups.push(() => nodes.close());
   const port = nodes.peers[0]?.address?.port ?? 0;

@@ -4,13 +4,13 @@ import { expect, it, onTestFinished } from "vitest";
 import { createGrpcPeers } from "../src/index.ts";
 import { freePorts } from "./free-ports.ts";
 
-/* W3C's two headers, as clients of groupcachepb.GroupCache send them. */
+/* W3C trace headers from clients of groupcachepb.GroupCache. */
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const getRequest: Buffer = Buffer.from("0a016712016b", "hex");
 const sameBytes = (bytes: Buffer): Buffer => bytes;
 
-/** What the host is told of a Get with this metadata, which it answers. */
+/** The lookup that the host receives for a Get with this metadata. */
 async function traceOfGet(entries: readonly (readonly [string, string])[]): Promise<unknown> {
   const [port = 0] = await freePorts(1);
   const selfUrl = `grpc://127.0.0.1:${port}`;
@@ -42,7 +42,7 @@ async function traceOfGet(entries: readonly (readonly [string, string])[]): Prom
 
 it.each([
   [
-    "as they are",
+    "in order",
     [
       ["traceparent", traceparent],
       ["tracestate", "a=1,b=2"],
@@ -67,7 +67,7 @@ it.each([
     ],
     undefined,
   ],
-] as const)("reach the host %s", async (_, entries, tracestate) => {
+] as const)("passes the trace context of a call to the host %s", async (_, entries, tracestate) => {
   const trace = await traceOfGet(entries);
   expect(trace).toMatchObject({ traceparent });
   expect((trace as { tracestate?: string }).tracestate?.replaceAll(" ", "")).toBe(tracestate);
@@ -77,12 +77,12 @@ it.each([
   ["there are none", []],
   ["there is only state", [["tracestate", "a=1"]]],
   [
-    "the traceparent is none",
+    "the traceparent is invalid",
     [
       ["traceparent", "nonsense"],
       ["tracestate", "a=1"],
     ],
   ],
-] as const)("reach the host as nothing when %s, and the call is answered", async (_, entries) => {
+] as const)("answers a call without trace context when %s", async (_, entries) => {
   expect(await traceOfGet(entries)).toBeUndefined();
 });

@@ -6,14 +6,14 @@ export interface TestCertificate {
   readonly key: string;
 }
 
-/** An authority that exists for one test. */
+/** A certificate authority for one test. */
 export interface TestAuthority {
   readonly ca: string;
   /** A certificate for `localhost` and 127.0.0.1, good for servers and clients, for one day. */
   issue(name: string): TestCertificate;
 }
 
-// As much of DER (X.690) as a certificate takes.
+// The part of DER (X.690) that a certificate needs.
 function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(contents);
   const { length } = content;

@@ -56,7 +56,7 @@ async function serve(
   server.listener = peers.handler;
   const scripted = createScriptedHost();
   scripted.onLookup(({ key, group }) => {
-    if (group !== "g") throw new ParsecError("NO_SUCH_GROUP", `nobody registered ${group}`);
+    if (group !== "g") throw new ParsecError("NO_SUCH_GROUP", `no such group: ${group}`);
     if (key === "boom") throw new ParsecError("ORIGIN_FAILED", "sql: no rows");
     if (key === "never") return new Promise(() => {});
     if (key === "absent") return { ...answer(""), value: undefined };

@@ -6,10 +6,10 @@ import { addressOf, hostAndPort } from "../grpc-urls.ts";
 import { answerHeadBytes, maxAnswerMessageBytes } from "../grpc-wire.ts";
 import { TrackedSockets } from "./grpc-tracked-sockets.ts";
 
-/** How much a peer may send ahead of what is read. HTTP/2's own 64 KiB would stop it within one frame. */
+/** Flow-control window for the peer's data. HTTP/2's default of 64 KiB is smaller than one frame. */
 const flowControlBytes = 1024 * 1024;
 
-/** One connection to a peer, made when it is first used. Not mended when it breaks: discard it. */
+/** One connection to a peer, opened on first use. It is not reopened after a failure: discard it. */
 export class GrpcConnection {
   readonly client: Client;
   readonly #sockets: TrackedSockets = new TrackedSockets();
@@ -26,12 +26,12 @@ export class GrpcConnection {
       "grpc.keepalive_timeout_ms": connections.keepAliveTimeoutMs,
       "grpc.keepalive_permit_without_calls": 1,
       "grpc-node.flow_control_window": flowControlBytes,
-      // Two nodes of one process do not share connections, nor do lookups and signs of life.
+      // Nodes in one process must not share connections, and neither must lookups and pings.
       "grpc.use_local_subchannel_pool": 1,
-      // What fails is asked again by those who know whether that does harm.
+      // Retries are decided by the callers, which know whether a call is idempotent.
       "grpc.enable_retries": 0,
       "grpc.enable_channelz": 0,
-      // Peers are neighbours: no proxy of the environment, no service configuration from DNS.
+      // Connects to peers directly: no proxy from the environment, no service configuration from DNS.
       "grpc.enable_http_proxy": 0,
       "grpc.service_config_disable_resolution": 1,
       ...(tls?.serverName === undefined
@@ -50,18 +50,18 @@ export class GrpcConnection {
     return this.client.getChannel().getConnectivityState(false) === connectivityState.READY;
   }
 
-  /** A unary call uses it. */
+  /** Counts the start of a unary call. */
   begun(): void {
     this.#calls++;
   }
 
-  /** That call is over. */
+  /** Counts the end of a unary call. */
   ended(): void {
     this.#calls--;
     if (this.#discarded && this.#calls === 0) this.#sockets.destroy();
   }
 
-  /** Takes no more calls; closed at once, or when the last call under way has ended. */
+  /** Accepts no more calls. Closes when the last pending call has ended. */
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;

@@ -14,17 +14,18 @@ import { StreamSeal } from "../grpc-seal.ts";
 import { type BytesMethod, firstText, messageMethods } from "../grpc-wire.ts";
 import { GrpcConnection } from "./grpc-connection.ts";
 
-/** Unary calls to one peer that may be under way at once. */
+/** Maximum number of pending unary calls to one peer. */
 const maxUnaryCalls = 1024;
 
-/** A stream for lookups, and what proves its messages if there is a secret. */
+/** A stream for lookups, with the seal of its messages when there is a secret. */
 export interface ExchangeCall {
   readonly call: ClientDuplexStream<Buffer, Buffer>;
   readonly seal: StreamSeal | undefined;
-  /** Ends the stream, and frees its connection. */
+  /** Cancels the stream and closes its connection. */
   discard(): void;
 }
 
+/** A unary call to a peer. */
 export interface UnaryRequest {
   readonly method: BytesMethod;
   readonly message: Buffer;
@@ -38,9 +39,9 @@ interface Settle {
 }
 
 /**
- * The connections to one peer: one for the stream of lookups, and one for signs of life and
- * invalidations, which must not queue behind it. One that broke is made anew by the next call:
- * `PeerHealth` says when a peer is asked, and gRPC's own backoff would only delay that.
+ * The connections to one peer: one for the stream of lookups, and one for pings and invalidations,
+ * which must not queue behind it. After a failure, the next call opens a new connection: `PeerHealth`
+ * does the backoff, and gRPC's own would only add to it.
  */
 export class GrpcConnections {
   readonly #peerId: string;
@@ -60,7 +61,7 @@ export class GrpcConnections {
         : createCallSigner({ secret, receiver: peerId, wallNow: Date.now });
   }
 
-  /** Opens a stream on a connection of its own. */
+  /** Opens a stream on a separate connection. */
   openExchange(): ExchangeCall {
     const connection = new GrpcConnection(this.#peerId, this.#options);
     const { path, requestSerialize, responseDeserialize } = messageMethods.exchange;
@@ -73,7 +74,7 @@ export class GrpcConnections {
     );
     return {
       call,
-      seal: signed && new StreamSeal(signed, "asker"),
+      seal: signed && new StreamSeal(signed, "client"),
       discard() {
         call.cancel();
         connection.discard();
@@ -82,13 +83,13 @@ export class GrpcConnections {
   }
 
   /**
-   * Calls and waits for the answer. Rejects with `PEER_UNREACHABLE`, `TIMEOUT`, `ABORTED`,
-   * `OVERLOADED` or `CLOSED`.
+   * Makes a unary call. Rejects with `PEER_UNREACHABLE`, `TIMEOUT`, `ABORTED`, `OVERLOADED` or
+   * `CLOSED`.
    */
   unary(request: UnaryRequest): Promise<Buffer> {
     if (this.#closed) return Promise.reject(this.#closedError());
     if (this.#unaryCalls.size >= maxUnaryCalls) {
-      const message = `${maxUnaryCalls} calls to ${this.#peerId} are under way`;
+      const message = `${this.#peerId} has ${maxUnaryCalls} pending pings and invalidations`;
       return Promise.reject(new ParsecError("OVERLOADED", message));
     }
     if (request.signal?.aborted) return Promise.reject(abortedError(request.signal));
@@ -116,7 +117,7 @@ export class GrpcConnections {
     const close = (): void => cancel(this.#closedError());
     const abort = (): void => cancel(abortedError(signal));
     const cancelTimer = this.#options.clock.schedule(timeoutMs, () => {
-      // What was not connected by now is tried anew rather than waited for.
+      // Not connected within the timeout: the next call opens a new connection.
       if (!connection.isReady) this.#discard(connection);
       cancel(new ParsecError("TIMEOUT", `${this.#peerId} did not answer within ${timeoutMs} ms`));
     });
@@ -129,17 +130,17 @@ export class GrpcConnections {
       method.responseDeserialize,
       message,
       metadataOf(signed),
-      // The owner learns when to give up; the clock here decides for this side.
+      // The deadline is for the owner; this side uses the timer above.
       { deadline: Date.now() + timeoutMs },
       (error, answer) => {
-        // Cancelled from here: that says nothing of the connection.
+        // Cancelled by this side, which does not mean that the connection is lost.
         if (!this.#unaryCalls.has(close)) return;
         if (error !== null) {
           // gRPC's own deadline may end the call before the timer above does.
           if (wasConnectionLost(error) || !connection.isReady) this.#discard(connection);
           end(errorFromCall(this.#peerId, error));
-        } else if (answer === undefined || signed?.provesAnswer(answerMac, answer) === false) {
-          end(unreachable(this.#peerId, "its answer is not proved by the secret"));
+        } else if (answer === undefined || signed?.verifyAnswer(answerMac, answer) === false) {
+          end(unreachable(this.#peerId, "response signature is invalid"));
         } else end(answer);
       },
     );
@@ -148,12 +149,12 @@ export class GrpcConnections {
     });
   }
 
-  /** Has the next call make a new connection; calls under way keep theirs until they end. */
+  /** Makes the next call open a new connection. Pending calls keep theirs until they end. */
   renew(): void {
     if (this.#control !== undefined) this.#discard(this.#control);
   }
 
-  /** Ends what is under way and frees the connections, save those of open streams. */
+  /** Rejects pending calls and closes the connections, except those of open streams. */
   close(): void {
     this.#closed = true;
     for (const close of [...this.#unaryCalls]) close();

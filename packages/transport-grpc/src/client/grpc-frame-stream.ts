@@ -4,11 +4,11 @@ import { errorFromCall, refusedFrame, unreachable, wasConnectionLost } from "../
 import { type AnswerMessage, decodeAnswerMessage } from "../grpc-wire.ts";
 import type { ExchangeCall, GrpcConnections } from "./grpc-connections.ts";
 
-/** A stream to one peer, with the frames that wait for answers on it. */
+/** A stream to one peer, with the pending frames on it. */
 class OpenStream {
   readonly exchange: ExchangeCall;
   readonly frames: Map<number, OutgoingFrame> = new Map();
-  /** The peer has taken the stream. */
+  /** Whether the peer has accepted the stream. */
   accepted = false;
   ended = false;
 
@@ -18,18 +18,18 @@ class OpenStream {
 }
 
 /**
- * The long-lived stream for all lookups to one peer. Opened by the first frame, and again by the next
- * one after it broke; many frames are under way at once and answered in any order.
+ * The long-lived stream for all lookups to one peer. The first frame opens it, and so does the next
+ * frame after it was lost. Frames are pipelined and answered in any order.
  */
 export class FrameStream {
   readonly #peerId: string;
   readonly #sender: number;
   readonly #connections: GrpcConnections;
   #current: OpenStream | undefined = undefined;
-  /** Streams that take no more frames, and end with the last answer to those they have. */
+  /** Streams that accept no more frames and close after the last answer. */
   readonly #retired: Set<OpenStream> = new Set();
-  /** Frames that were sent a second time. */
-  readonly #repeated: WeakSet<OutgoingFrame> = new WeakSet();
+  /** Frames that have been retried. */
+  readonly #retried: WeakSet<OutgoingFrame> = new WeakSet();
   #closed = false;
 
   constructor(options: {
@@ -47,16 +47,16 @@ export class FrameStream {
     return { cancel: () => this.#cancel(frame) };
   }
 
-  /** Tells the peer that lookups of a frame are cancelled. */
-  forget({ frameId, bytes }: { readonly frameId: number; readonly bytes: Buffer }): void {
+  /** Sends the cancellation of lookups of a frame. */
+  sendCancellation({ frameId, bytes }: { readonly frameId: number; readonly bytes: Buffer }): void {
     const stream = this.#streamOf(frameId);
     if (stream === undefined) return;
-    // More messages do not help a peer that reads none.
+    // The peer does not read: skip the cancellation.
     if (stream.exchange.call.writableNeedDrain) return;
     this.#writeMessage(stream, bytes);
   }
 
-  /** Has the next frame open a new stream. */
+  /** Makes the next frame open a new stream. */
   retire(): void {
     const stream = this.#current;
     if (stream === undefined) return;
@@ -65,7 +65,7 @@ export class FrameStream {
     this.#discardWhenDone(stream);
   }
 
-  /** Ends everything at once; frames still under way are not told. */
+  /** Closes all streams at once. Pending frames are not failed. */
   close(): void {
     this.#closed = true;
     this.retire();
@@ -83,8 +83,8 @@ export class FrameStream {
       stream.accepted = true;
     });
     call.on("data", (message: Buffer) => this.#receive(stream, message));
-    call.on("error", (error) => this.#broken(stream, error));
-    call.on("end", () => this.#broken(stream, undefined));
+    call.on("error", (error) => this.#onEnd(stream, error));
+    call.on("end", () => this.#onEnd(stream, undefined));
     this.#current = stream;
     return stream;
   }
@@ -94,7 +94,7 @@ export class FrameStream {
     this.#writeMessage(stream, frame.bytes);
   }
 
-  /** How much is written is bounded by the number of frames that are not heard about. */
+  /** Needs no back-pressure: the number of unanswered frames bounds what is written. */
   #writeMessage(stream: OpenStream, message: Buffer): void {
     const { call, seal } = stream.exchange;
     call.write(seal === undefined ? message : seal.seal(message));
@@ -112,7 +112,7 @@ export class FrameStream {
     if (stream === undefined) return;
     const indexes = Array.from({ length: frame.count }, (_, index) => index);
     const bytes = encodeCancellation({ frameId, sender: this.#sender, indexes });
-    this.forget({ frameId, bytes });
+    this.sendCancellation({ frameId, bytes });
     this.#remove(stream, frameId);
   }
 
@@ -127,18 +127,18 @@ export class FrameStream {
     const message = seal === undefined ? sealed : seal.open(sealed);
     try {
       if (message === undefined) {
-        throw new ParsecError("UNAUTHENTICATED", "its answer is not proved by the secret");
+        throw new ParsecError("UNAUTHENTICATED", "response signature is invalid");
       }
       this.#answer(stream, decodeAnswerMessage(message));
     } catch (error) {
-      this.#broken(stream, error);
+      this.#onEnd(stream, error);
     }
   }
 
   #answer(stream: OpenStream, answer: AnswerMessage): void {
     const { kind, frameId, body } = answer;
     const frame = stream.frames.get(frameId);
-    // Nobody waits for it any more.
+    // The frame was cancelled.
     if (frame === undefined) return;
     if (kind === "refusal") {
       this.#remove(stream, frameId);
@@ -167,17 +167,17 @@ export class FrameStream {
     stream.exchange.discard();
   }
 
-  /** The stream is over; `error` is undefined when the peer ended it in good order. */
-  #broken(stream: OpenStream, error: unknown): void {
+  /** Handles the end of a stream; `error` is undefined when the peer closed it normally. */
+  #onEnd(stream: OpenStream, error: unknown): void {
     if (stream.ended) return;
     const frames = [...stream.frames.values()];
     this.#discard(stream);
-    // A stream may end under our feet; a lookup that comes twice does no harm.
-    const mayRepeat = stream.accepted && (error === undefined || wasConnectionLost(error));
-    const failure = errorFromCall(this.#peerId, error ?? "it ended the stream");
+    // Lookups are idempotent, so those without an answer are retried once on a new stream.
+    const mayRetry = stream.accepted && (error === undefined || wasConnectionLost(error));
+    const failure = errorFromCall(this.#peerId, error ?? "the peer closed the stream");
     for (const frame of frames) {
-      if (mayRepeat && !frame.wasHeard && !this.#repeated.has(frame) && !this.#closed) {
-        this.#repeated.add(frame);
+      if (mayRetry && !frame.wasHeard && !this.#retried.has(frame) && !this.#closed) {
+        this.#retried.add(frame);
         this.#write(this.#openStream(), frame);
       } else frame.fail(failure);
     }

@@ -11,7 +11,7 @@ import { FrameStream } from "./grpc-frame-stream.ts";
 
 const noBytes: Buffer = Buffer.alloc(0);
 
-/** A node of this package, asked over one stream. */
+/** A Parsec node, reached over gRPC. */
 export function createGrpcPeer(
   peerId: string,
   options: ResolvedGrpcOptions,
@@ -29,14 +29,14 @@ export function createGrpcPeer(
     maxUnheardFrames: connections.maxUnanswered,
     maxOpenFrames: connections.maxOpenFrames,
     onChange(change) {
-      // A stream to a peer that hangs or vanished may never report it: begin anew.
+      // A stream to a peer that hangs or crashed may never report an error: open a new one.
       if (change.state === "down") stream.retire();
       onChange(change);
     },
   });
 }
 
-/** Lookups on the stream; control frames and pings as unary calls. */
+/** Sends lookups on the stream, and control frames and pings as unary calls. */
 function createGrpcChannel(
   stream: FrameStream,
   parts: { readonly connections: GrpcConnections; readonly options: ResolvedGrpcOptions },
@@ -52,13 +52,13 @@ function createGrpcChannel(
         timeoutMs,
         signal,
       }),
-    cancel: (cancellation) => stream.forget(cancellation),
+    cancel: (cancellation) => stream.sendCancellation(cancellation),
     async ping(signal) {
       const request = { method: messageMethods.ping, message: noBytes, timeoutMs: pingTimeoutMs };
       try {
         await connections.unary({ ...request, signal });
       } catch (error) {
-        // The connection may be one that will never carry anything again.
+        // The connection may be dead without an error: open a new one.
         connections.renew();
         throw error;
       }

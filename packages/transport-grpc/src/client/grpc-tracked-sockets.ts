@@ -2,21 +2,21 @@ import type { Socket } from "node:net";
 import type { ChannelCredentials } from "@grpc/grpc-js";
 
 /**
- * The sockets of one gRPC client. Closing the client leaves those open that are still shaking hands,
- * such as with a process that was stopped; each attempt to reach it would cost one.
+ * The sockets of one gRPC client. Closing the client leaks those whose handshake is not complete, such
+ * as with a suspended process: one for each attempt to reach it.
  */
 export class TrackedSockets {
   readonly #sockets: Set<Socket> = new Set();
   #destroyed = false;
 
-  /** Has every connection made with these credentials, which are the client's alone, noted here. */
+  /** Tracks every connection made with these credentials, which must not be shared between clients. */
   track(credentials: ChannelCredentials): ChannelCredentials {
     const createConnector = credentials._createSecureConnector.bind(credentials);
     credentials._createSecureConnector = (target, options, callCredentials) => {
       const connector = createConnector(target, options, callCredentials);
       return {
         connect: (socket) => {
-          this.#note(socket);
+          this.#add(socket);
           return connector.connect(socket);
         },
         waitForReady: () => connector.waitForReady(),
@@ -27,13 +27,13 @@ export class TrackedSockets {
     return credentials;
   }
 
-  #note(socket: Socket): void {
+  #add(socket: Socket): void {
     if (this.#destroyed) socket.destroy();
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
-  /** Closes what the client left open, once it had the time to say goodbye. */
+  /** Destroys the remaining sockets, one turn later so that the client can send its GOAWAY. */
   destroy(): void {
     this.#destroyed = true;
     setImmediate(() => {

@@ -12,19 +12,19 @@ import { statusOf } from "../grpc-errors.ts";
 import { firstText, messageMethods } from "../grpc-wire.ts";
 import type { RefusalLog } from "./grpc-refusals.ts";
 
-/** Who may ask this node (invariant I10). */
+/** Which calls this node accepts (invariant I10). */
 export interface AdmissionRules {
-  /** Demands a signature of every call. */
+  /** Requires a valid signature on every call. */
   readonly verifier: CallVerifier | undefined;
   readonly requireClientCertificate: boolean;
-  /** Serves anybody when nothing else is demanded. */
+  /** Accepts calls from any machine when neither signatures nor certificates are required. */
   readonly insecure: boolean;
-  /** Answers health checks of anybody. */
+  /** Answers health checks without authentication. */
   readonly openHealth: boolean;
   readonly refusals: RefusalLog;
 }
 
-/** What is known of a call before its messages. */
+/** A call before its messages have arrived. */
 interface IncomingCall {
   readonly metadata: Metadata;
   getPath(): string;
@@ -32,28 +32,28 @@ interface IncomingCall {
   getAuthContext(): { readonly sslPeerCertificate?: unknown };
 }
 
-/** A call that was let in. */
+/** An accepted call; `verified` is undefined when no signature is required. */
 export interface Admission {
   readonly verified: VerifiedCall | undefined;
 }
 
 const loopback = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
 
-/** Decides about each call by its metadata, before any message is read where the server allows that. */
+/** Admits or refuses each call by its metadata, before its messages are read where the server allows that. */
 export class Admissions {
   readonly #rules: AdmissionRules;
-  /** Of calls that {@link interceptor} has let in. */
+  /** Calls that {@link interceptor} has admitted. */
   readonly #admitted: WeakMap<Metadata, Admission> = new WeakMap();
 
   constructor(rules: AdmissionRules) {
     this.#rules = rules;
   }
 
-  /** For a server of our own: refuses calls without reading their messages. */
+  /** For the server of this package: refuses calls before their messages are read. */
   get interceptor(): ServerInterceptor {
     return (method, call) => {
-      // The handler of such a stream runs before any message is read, and each message that passed
-      // through an interceptor would cost a lookup a tenth of its time. A call stands for itself.
+      // The handler of a request stream runs before any message is read, so no interceptor is needed;
+      // one would add a tenth to the time of a lookup.
       if (method.requestStream) return call as unknown as ServerInterceptingCall;
       return new ServerInterceptingCall(call, {
         start: (next) =>
@@ -78,31 +78,31 @@ export class Admissions {
     };
   }
 
-  /** Lets a call in, or throws `UNAUTHENTICATED`. */
+  /** Admits a call, or throws `UNAUTHENTICATED`. */
   admit(call: IncomingCall): Admission {
     return this.#admitted.get(call.metadata) ?? this.#admit(call);
   }
 
-  /** Like {@link admit} for a call whose message is there: it must be the one that was signed. */
+  /** Like {@link admit}, and checks that `message` is the signed one. */
   admitMessage(call: IncomingCall, message: Buffer): Admission {
     const admission = this.admit(call);
     const { verified } = admission;
     if (verified !== undefined && !isSignedMessage(verified, message)) {
-      throw this.#refuse(call, "the message is not the one that was signed");
+      throw this.#refuse(call, "message does not match its signature");
     }
     return admission;
   }
 
-  /** Notes that messages of a stream cannot be those of its opener, and returns what to say. */
+  /** Reports a stream message with an invalid signature, and returns the error for the client. */
   tampered(call: Pick<IncomingCall, "getPeer">): ParsecError {
-    return this.#refuse(call, "a message on a stream is not proved");
+    return this.#refuse(call, "stream message has an invalid signature");
   }
 
   #admit(call: IncomingCall): Admission {
     const { verifier, requireClientCertificate, insecure, openHealth } = this.#rules;
     if (openHealth && isHealthCheck(call.getPath())) return { verified: undefined };
     if (requireClientCertificate && call.getAuthContext().sslPeerCertificate === undefined) {
-      throw this.#refuse(call, "it showed no certificate that is trusted here");
+      throw this.#refuse(call, "a trusted client certificate is required");
     }
     if (verifier !== undefined) {
       const verified = verifier(call.getPath(), firstText(call.metadata, authorizationKey));
@@ -110,7 +110,8 @@ export class Admissions {
       return { verified };
     }
     if (!requireClientCertificate && !insecure && !isLocal(call)) {
-      const reason = "without a secret or client certificates this node serves loopback only";
+      const reason =
+        "without a secret or client certificates this node accepts loopback calls only";
       throw this.#refuse(call, reason);
     }
     return { verified: undefined };
@@ -122,7 +123,7 @@ export class Admissions {
   }
 }
 
-/** Metadata that proves an answer; undefined when there is no secret. */
+/** Sets the metadata that authenticates a response. Does nothing without a secret. */
 export function setAnswerMac(
   metadata: Metadata,
   signed: SignedCall | undefined,
@@ -138,7 +139,7 @@ function isHealthCheck(path: string): boolean {
 function isLocal(call: IncomingCall): boolean {
   const peer = call.getPeer();
   const host = peer.slice(0, Math.max(peer.lastIndexOf(":"), 0));
-  // A proxy on this machine speaks for somebody who may be anywhere.
+  // A local proxy may forward calls from any machine.
   const { metadata } = call;
   if (firstText(metadata, "forwarded") ?? firstText(metadata, "x-forwarded-for")) return false;
   return loopback.test(host);

@@ -13,22 +13,22 @@ import type { Workload } from "./grpc-workload.ts";
 
 const nothing: Buffer = Buffer.alloc(0);
 
-/** What a stream needs of the node it leads to. */
+/** What a stream needs of this node. */
 export interface StreamOwner {
   readonly frames: FrameServer;
   readonly workload: Workload;
-  /** Why no frames are taken at the moment; undefined while they are. */
+  /** The reason for refusing frames at the moment; undefined when they are accepted. */
   refusal(): ParsecError | undefined;
-  /** Notes a message that is not the opener's, and says what to end the stream with. */
+  /** Reports a message with an invalid signature, and returns the error that ends the stream. */
   tampered(): ParsecError;
 }
 
-/** One asker's stream on the owner's side: frames come in, answers go out as they are ready. */
+/** The owner's side of one client's stream. Receives frames, and sends answers as they become ready. */
 export class FrameEndpoint {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
   readonly #seal: StreamSeal | undefined;
   readonly #owner: StreamOwner;
-  /** Frames whose answers are not all there yet. */
+  /** Frames with pending answers. */
   readonly #open: Set<AnswerStream> = new Set();
   #isFull = false;
   #halfClosed = false;
@@ -51,7 +51,7 @@ export class FrameEndpoint {
     call.on("close", () => this.#disconnected());
   }
 
-  /** Ends the stream; what was not answered by now never will be. */
+  /** Ends the stream. Pending lookups are cancelled without an answer. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -70,7 +70,7 @@ export class FrameEndpoint {
     try {
       this.#serve(frame, frameId);
     } catch (error) {
-      // What names a frame is about that frame; anything else says that no sense is to be expected here.
+      // With a frame id only that frame fails; without one the stream is not usable any more.
       if (frameId === 0) this.#fail(error);
       else this.#write(encodeAnswerMessage("refusal", frameId, encodeRefusal(error)));
     }
@@ -84,7 +84,7 @@ export class FrameEndpoint {
       return;
     }
     if (kind !== "lookups") {
-      throw new ParsecError("MALFORMED_FRAME", "this stream takes lookups and cancellations");
+      throw new ParsecError("MALFORMED_FRAME", "Exchange accepts lookups and cancellations only");
     }
     const refusal = this.#owner.refusal();
     if (refusal !== undefined) throw refusal;
@@ -104,7 +104,7 @@ export class FrameEndpoint {
     }
   }
 
-  /** Sends a message. False when the asker should read some first, and is not listened to until it has. */
+  /** Sends a message. Returns false, and pauses reading, until the client has read its answers (back-pressure). */
   #write(message: Buffer): boolean {
     if (this.#ended) return false;
     const hasRoom = this.#call.write(this.#seal === undefined ? message : this.#seal.seal(message));
@@ -148,7 +148,7 @@ export class FrameEndpoint {
   }
 }
 
-/** The answers to one frame: whole, or in pieces that say which frame they belong to. */
+/** Sends the answers to one frame: as one message, or in pieces with the frame's id. */
 class AnswerStream implements AnswerSink {
   readonly #frameId: number;
   readonly #write: (message: Buffer) => boolean;
@@ -183,7 +183,7 @@ class AnswerStream implements AnswerSink {
     this.end();
   }
 
-  /** Nothing more will be sent. */
+  /** Marks the answers as complete. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;

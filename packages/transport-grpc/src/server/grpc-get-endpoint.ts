@@ -1,5 +1,6 @@
 import { type Deadline, Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { ParsecError, type PeerAnswer, type PeerHost, type PeerTrace } from "@parsec/core";
+import { untilAborted } from "@parsec/core/authoring";
 import {
   decodeGetRequest,
   encodeGetResponse,
@@ -10,26 +11,22 @@ import { NotFound } from "../grpc-errors.ts";
 import type { GrpcLimits } from "../grpc-options.ts";
 import { ttlKey } from "../grpc-wire.ts";
 
-/** A Get that was answered, with its trailer. */
+/** The response to a Get, with its trailer. */
 interface GetAnswer {
   readonly message: Buffer;
   readonly trailer: Metadata;
 }
 
-/** Answers groupcachepb.GroupCache/Get, whose messages are those of Go's groupcache. Rejects with what to report instead. */
+/** Answers groupcachepb.GroupCache/Get, with the messages of Go's groupcache. Rejects with the error to report. */
 export async function answerGet(
   call: ServerUnaryCall<Buffer, Buffer>,
   callback: sendUnaryData<Buffer>,
   owner: { readonly host: PeerHost; readonly limits: GrpcLimits },
 ): Promise<void> {
   const controller = new AbortController();
-  const left = new Promise<never>((_resolve, reject) => {
-    call.on("cancelled", () => {
-      controller.abort();
-      reject(new ParsecError("ABORTED", "the asker left"));
-    });
-  });
-  const answer = await Promise.race([lookUp(call, owner, controller.signal), left]);
+  call.on("cancelled", () => controller.abort());
+  const { signal } = controller;
+  const answer = await untilAborted(lookUp(call, owner, signal), signal);
   const { message, trailer } = toMessage(answer, owner.limits);
   callback(null, message, trailer);
 }
@@ -42,16 +39,19 @@ async function lookUp(
   const { host, limits } = owner;
   const { group, key } = decodeGetRequest(call.request);
   if (group.length > limits.maxGroupBytes) {
-    throw new ParsecError("NO_SUCH_GROUP", "no such group: its name is longer than any here");
+    throw new ParsecError(
+      "NO_SUCH_GROUP",
+      `no such group: group must have at most ${limits.maxGroupBytes} bytes (limits.maxGroupBytes)`,
+    );
   }
   if (key.length > limits.maxKeyBytes) {
     throw new ParsecError(
       "KEY_TOO_LARGE",
-      `the key has ${key.length} bytes, limits.maxKeyBytes is ${limits.maxKeyBytes}`,
+      `key must have at most ${limits.maxKeyBytes} bytes (limits.maxKeyBytes), got ${key.length}`,
     );
   }
   const timeoutMs = Math.min(remainingMs(call.getDeadline()), limits.getTimeoutMs);
-  if (timeoutMs <= 0) throw new ParsecError("TIMEOUT", "the call came after its deadline");
+  if (timeoutMs <= 0) throw new ParsecError("TIMEOUT", "deadline passed before the call arrived");
   const trace = traceOf(call.metadata);
   return await host.lookup(
     {
@@ -66,7 +66,7 @@ async function lookUp(
   );
 }
 
-/** What the call is part of, as W3C's two headers say it. */
+/** The W3C trace context in the call's metadata. */
 function traceOf(metadata: Metadata): PeerTrace | undefined {
   const [traceparent] = metadata.get("traceparent");
   if (traceparent === undefined) return undefined;
@@ -79,7 +79,7 @@ function toMessage(answer: PeerAnswer, limits: GrpcLimits): GetAnswer {
   if (value.length > limits.maxValueBytes) {
     throw new ParsecError(
       "VALUE_TOO_LARGE",
-      `the value has ${value.length} bytes, limits.maxValueBytes is ${limits.maxValueBytes}`,
+      `value must have at most ${limits.maxValueBytes} bytes (limits.maxValueBytes), got ${value.length}`,
     );
   }
   const trailer = new Metadata();
@@ -87,7 +87,7 @@ function toMessage(answer: PeerAnswer, limits: GrpcLimits): GetAnswer {
   return { message: encodeGetResponse({ value, minuteQps: ratePerMinute }), trailer };
 }
 
-/** Deadlines are times of day on both sides of gRPC; here as what is left. */
+/** Milliseconds until a deadline, which gRPC gives as a time of day. */
 function remainingMs(deadline: Deadline): number {
   return (typeof deadline === "number" ? deadline : deadline.getTime()) - Date.now();
 }

@@ -25,7 +25,7 @@ import { Workload } from "./grpc-workload.ts";
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
 type UnaryCallback = sendUnaryData<Buffer>;
 
-/** What answers peers: the cache that took the picker, and its reader of frames. */
+/** The attached cache, and the server of its frames. */
 interface Owner {
   readonly host: PeerHost;
   readonly frames: FrameServer;
@@ -33,7 +33,7 @@ interface Owner {
 
 const noBytes: Buffer = Buffer.alloc(0);
 
-/** The server side of a node: decides who may ask, and passes on what is asked. */
+/** The server side of a node: authenticates calls and passes them to the endpoints. */
 export class GrpcHandler {
   readonly #options: ResolvedGrpcOptions;
   readonly #admissions: Admissions;
@@ -69,19 +69,19 @@ export class GrpcHandler {
 
   attach(host: PeerHost): void {
     if (this.#owner !== undefined) {
-      throw new ParsecError("INVALID_ARGUMENT", "these peers serve another cache already");
+      throw new ParsecError("INVALID_ARGUMENT", "peers are already attached to another cache");
     }
     const { limits, sender } = this.#options;
     this.#owner = { host, frames: createFrameServer({ host, limits, sender }) };
     this.#health.serving = !this.#closing;
   }
 
-  /** For a server that serves nothing else. */
+  /** For a server with these services only. */
   get interceptor(): ServerInterceptor {
     return this.#admissions.interceptor;
   }
 
-  /** Adds the services. Throws `INVALID_ARGUMENT` when the server has one of them already. */
+  /** Adds the services. Throws `INVALID_ARGUMENT` when the server already has one of them. */
   addTo(server: Server, options: { readonly health: boolean }): void {
     const { exchange, lookup, invalidate, handOver, ping, get, check, watch } = messageMethods;
     try {
@@ -109,7 +109,8 @@ export class GrpcHandler {
         },
       );
     } catch (error) {
-      const message = "the server has a service of this name already; is its own health check one?";
+      const message =
+        "server already has one of these services; pass { health: false } if it has its own health check";
       throw new ParsecError("INVALID_ARGUMENT", message, { cause: error });
     }
   }
@@ -119,7 +120,10 @@ export class GrpcHandler {
       const { verified } = this.#admissions.admit(call);
       const { frames } = this.#requireOwner();
       if (this.#streams.size >= this.#options.limits.maxStreams) {
-        throw new ParsecError("OVERLOADED", `${this.#streams.size} streams of peers are open`);
+        throw new ParsecError(
+          "OVERLOADED",
+          `this node has ${this.#streams.size} open streams (limits.maxStreams)`,
+        );
       }
       const seal = verified && new StreamSeal(verified.signed, "owner");
       const endpoint = new FrameEndpoint(call, seal, {
@@ -130,7 +134,7 @@ export class GrpcHandler {
       });
       this.#streams.add(endpoint);
       call.on("close", () => this.#streams.delete(endpoint));
-      // So that the asker knows the stream is open before there are answers.
+      // Tells the client that the stream is open before the first answer.
       call.sendMetadata(new Metadata());
     } catch (error) {
       call.emit("error", statusOf(error));
@@ -153,7 +157,7 @@ export class GrpcHandler {
     this.#unary(call, callback, () => noBytes);
   }
 
-  /** A call of a peer that is answered with bytes, and with their proof if there is a secret. */
+  /** Answers a unary call with bytes, signed when there is a secret. */
   #unary(
     call: UnaryCall,
     callback: UnaryCallback,
@@ -173,7 +177,7 @@ export class GrpcHandler {
     this.#perform(call, callback, ({ host }) => answerGet(call, callback, { host, limits }));
   }
 
-  /** Lets the call in, and counts it until the work is done. */
+  /** Admits the call, and counts it until the work is done. */
   #perform(
     call: UnaryCall,
     callback: UnaryCallback,
@@ -209,7 +213,7 @@ export class GrpcHandler {
     }
   }
 
-  /** Whom to ask. Throws when there is nobody, or too much to do. */
+  /** The attached cache. Throws when there is none, or this node is closing or overloaded. */
   #requireOwner(): Owner {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
@@ -218,12 +222,15 @@ export class GrpcHandler {
 
   #refusal(): ParsecError | undefined {
     if (this.#closing) return new ParsecError("CLOSED", "this node is closing");
-    if (this.#owner === undefined) return new ParsecError("CLOSED", "this node has no cache yet");
+    if (this.#owner === undefined) return new ParsecError("CLOSED", "no cache is attached yet");
     if (!this.#workload.isFull) return undefined;
-    return new ParsecError("OVERLOADED", "this node has too many calls of peers under way");
+    return new ParsecError(
+      "OVERLOADED",
+      "this node has too many pending calls (limits.maxRequests)",
+    );
   }
 
-  /** Refuses what comes from now on, and lets what is under way finish until the time is over. */
+  /** Refuses new calls, and lets pending ones finish for up to `closeTimeoutMs`. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#health.serving = false;

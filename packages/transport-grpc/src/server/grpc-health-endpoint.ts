@@ -9,9 +9,9 @@ import {
 
 type Watcher = ServerWritableStream<Buffer, Buffer>;
 
-/** What may be asked about: the process alone, or whether it answers peers. */
-const aboutProcess = "liveness";
-const aboutPeers: ReadonlySet<string> = new Set([
+/** Known services: one for the process, the others for whether it answers peers. */
+const processService = "liveness";
+const peerServices: ReadonlySet<string> = new Set([
   "",
   "readiness",
   "parsec.v1.Peers",
@@ -19,8 +19,8 @@ const aboutPeers: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * grpc.health.v1: `""`, `"readiness"` and the names of the services say whether this node answers
- * its peers, `"liveness"` whether it runs at all, which it says as long as it can.
+ * grpc.health.v1: `""`, `"readiness"` and the names of the services report whether this node answers
+ * its peers; `"liveness"` is SERVING as long as the process runs.
  */
 export class HealthEndpoint {
   readonly #maxWatchers: number;
@@ -31,26 +31,29 @@ export class HealthEndpoint {
     this.#maxWatchers = options.maxWatchers;
   }
 
-  /** Tells the watchers when it changes. */
+  /** Notifies the watchers of a change. */
   set serving(serving: boolean) {
     if (serving === this.#serving) return;
     this.#serving = serving;
     for (const [watcher, service] of this.#watchers) {
-      if (aboutPeers.has(service)) this.#send(watcher, service);
+      if (peerServices.has(service)) this.#send(watcher, service);
     }
   }
 
-  /** The answer to a check. Throws `MALFORMED_FRAME`, or {@link NotFound}. */
+  /** Answers a check. Throws `MALFORMED_FRAME`, or {@link NotFound} for an unknown service. */
   check(request: Buffer): Buffer {
     const status = this.#statusOf(decodeHealthCheckRequest(request));
     if (status === "SERVICE_UNKNOWN") throw new NotFound("unknown service");
     return encodeHealthCheckResponse(status);
   }
 
-  /** Says how it stands, at once and after each change. An unknown service might become known, so its stream stays open. */
+  /**
+   * Sends the status at once and after each change. For an unknown service the stream stays open, as
+   * grpc.health.v1 requires. Throws `OVERLOADED` or `MALFORMED_FRAME`.
+   */
   watch(call: Watcher): void {
     if (this.#watchers.size >= this.#maxWatchers) {
-      const message = `${this.#watchers.size} streams watch the health of this node`;
+      const message = `this node has ${this.#watchers.size} health watchers (limits.maxStreams)`;
       throw new ParsecError("OVERLOADED", message);
     }
     const service = decodeHealthCheckRequest(call.request);
@@ -61,15 +64,15 @@ export class HealthEndpoint {
     this.#send(call, service);
   }
 
-  /** Ends the watchers' streams. */
+  /** Ends the streams of all watchers. */
   close(): void {
     for (const watcher of this.#watchers.keys()) watcher.end();
     this.#watchers.clear();
   }
 
   #statusOf(service: string): ServingStatus {
-    if (service === aboutProcess) return "SERVING";
-    if (!aboutPeers.has(service)) return "SERVICE_UNKNOWN";
+    if (service === processService) return "SERVING";
+    if (!peerServices.has(service)) return "SERVICE_UNKNOWN";
     return this.#serving ? "SERVING" : "NOT_SERVING";
   }
 

@@ -15,14 +15,14 @@ it("reports each peer and reason once, and counts the rest", () => {
   log.refused("10.0.0.2:1", "no signature");
   log.refused("10.0.0.1:9", "another reason");
   expect(messages).toEqual([
-    "a call from 10.0.0.1:1 was refused: no signature",
-    "a call from 10.0.0.2:1 was refused: no signature",
-    "a call from 10.0.0.1:9 was refused: another reason",
+    "10.0.0.1:1: call refused: no signature",
+    "10.0.0.2:1: call refused: no signature",
+    "10.0.0.1:9: call refused: another reason",
   ]);
   clock.advance(10_000);
   log.refused("10.0.0.1:6", "no signature");
-  expect(messages[3]).toBe("a call from 10.0.0.1:6 was refused: no signature (and 4 times before)");
+  expect(messages[3]).toBe("10.0.0.1:6: call refused: no signature (and 4 more before)");
   clock.advance(10_000);
   log.refused("10.0.0.1:7", "no signature");
-  expect(messages[4]).toBe("a call from 10.0.0.1:7 was refused: no signature");
+  expect(messages[4]).toBe("10.0.0.1:7: call refused: no signature");
 });

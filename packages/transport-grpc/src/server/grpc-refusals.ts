@@ -1,9 +1,9 @@
 import type { Clock } from "@parsec/core";
 import type { GrpcPeersWarning } from "../grpc-options.ts";
 
-/** One of a kind is reported at once; those that follow are counted for this long. */
+/** After a warning, refusals for the same reason from the same host are only counted for this long. */
 const quietMs = 10_000;
-/** Kinds remembered at once; strangers choose their addresses, so there must be a bound. */
+/** Maximum number of host and reason pairs in memory. Attackers choose their addresses, so it must be bounded. */
 const maxKinds = 1000;
 
 interface Silence {
@@ -11,7 +11,7 @@ interface Silence {
   suppressed: number;
 }
 
-/** Tells the operator who was refused and why, without letting strangers fill his logs. */
+/** Reports refused calls to `onWarning`, rate-limited so that an attacker cannot flood the log. */
 export class RefusalLog {
   readonly #clock: Clock;
   readonly #onWarning: (warning: GrpcPeersWarning) => void;
@@ -25,7 +25,7 @@ export class RefusalLog {
     this.#onWarning = options.onWarning;
   }
 
-  /** `peer` is the address the call came from; `reason` must hold nothing that came with the call. */
+  /** Reports a call from the address `peer`. `reason` must not contain data from the call. */
   refused(peer: string, reason: string): void {
     const now = this.#clock.now();
     const kind = `${peer.slice(0, peer.lastIndexOf(":"))} ${reason}`;
@@ -39,11 +39,11 @@ export class RefusalLog {
     const more =
       silence === undefined || silence.suppressed === 0
         ? ""
-        : ` (and ${silence.suppressed} times before)`;
+        : ` (and ${silence.suppressed} more before)`;
     this.#onWarning({
       kind: "refused",
       peerId: peer,
-      message: `a call from ${peer} was refused: ${reason}${more}`,
+      message: `${peer}: call refused: ${reason}${more}`,
     });
   }
 }

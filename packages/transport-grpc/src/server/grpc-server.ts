@@ -8,20 +8,22 @@ import { sealBytes } from "../grpc-seal.ts";
 import { addressOf, hostAndPort } from "../grpc-urls.ts";
 import type { GrpcHandler } from "./grpc-handler.ts";
 
-/** Where a node listens. */
+/** The address on which a node listens. */
 export interface GrpcAddress {
+  /** IP address. */
   readonly host: string;
+  /** TCP port. */
   readonly port: number;
 }
 
-/** Calls on one connection at once. A peer needs a stream and a few signs of life. */
+/** Maximum number of calls on one connection. A peer needs one stream and a few pings and invalidations. */
 const maxCallsPerConnection = 1024;
 
 const ipAddress = /^(?:\d{1,3}(?:\.\d{1,3}){3}|.*:.*)$/;
 
 /**
- * A server of this package's own, which serves peers and nothing else. Takes its connections itself
- * and hands them to gRPC, which would lose sight of those that never speak HTTP/2.
+ * A gRPC server for peers only. Accepts connections itself and passes them to gRPC, which does not
+ * track, and so never closes, those that do not send HTTP/2.
  */
 export class GrpcServer {
   readonly #options: ResolvedGrpcOptions;
@@ -29,7 +31,7 @@ export class GrpcServer {
   readonly #listener: NetServer;
   readonly #sockets: Set<Socket> = new Set();
 
-  /** Throws `INVALID_ARGUMENT` when `selfUrl` promises encryption and there is no certificate. */
+  /** Throws `INVALID_ARGUMENT` when `selfUrl` is encrypted and there is no certificate. */
   constructor(options: ResolvedGrpcOptions, handler: GrpcHandler) {
     this.#options = options;
     const { membership, tls, requireClientCertificate, limits, connections } = options;
@@ -50,7 +52,7 @@ export class GrpcServer {
     this.#listener = createServer({ noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
-      // What went wrong with a connection is known to the calls on it.
+      // The calls on a connection report its errors.
       socket.on("error", () => {});
       injector.injectConnection(socket);
     });
@@ -71,14 +73,14 @@ export class GrpcServer {
     return this.address as GrpcAddress;
   }
 
-  /** Undefined while it does not listen. */
+  /** The bound address; undefined while not listening. */
   get address(): GrpcAddress | undefined {
     const address = this.#listener.address();
     if (address === null || typeof address === "string") return undefined;
     return { host: address.address, port: address.port };
   }
 
-  /** Ends the connections in good order, or hard when the time is over. */
+  /** Closes the connections gracefully, or destroys them after `closeTimeoutMs`. */
   async close(): Promise<void> {
     const { clock, closeTimeoutMs } = this.#options;
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
@@ -95,7 +97,7 @@ export class GrpcServer {
   }
 }
 
-/** An address is bound as it is; behind a name, which may not resolve yet where it is, all of them. */
+/** Binds an IP address as given. For a name, which may not resolve on this host, binds all interfaces. */
 function hostToBind(host: string): string {
   if (host === "localhost" || ipAddress.test(host)) return host;
   const interfaces = Object.values(networkInterfaces()).flat();

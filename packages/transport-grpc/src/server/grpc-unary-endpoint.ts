@@ -1,5 +1,6 @@
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
+import { abortedError } from "@parsec/core/authoring";
 import {
   type AnswerSink,
   type FrameServer,
@@ -10,8 +11,8 @@ import type { GrpcLimits } from "../grpc-options.ts";
 import { maxAnswerMessageBytes } from "../grpc-wire.ts";
 
 /**
- * Answers one frame of lookups in one message, for those who want no stream. Rejects with
- * `VALUE_TOO_LARGE` when the answers are longer than a value may be, and with the frame's own faults.
+ * Answers one frame of lookups in one message, for clients without a stream. Rejects with
+ * `VALUE_TOO_LARGE` when the answers are larger than `maxValueBytes`, and for an invalid frame.
  */
 export function answerLookup(
   call: ServerUnaryCall<Buffer, Buffer>,
@@ -19,7 +20,7 @@ export function answerLookup(
   limits: GrpcLimits,
 ): Promise<Buffer> {
   if (requestKind(call.request) !== "lookups") {
-    throw new ParsecError("MALFORMED_FRAME", "Lookup takes a frame of lookups");
+    throw new ParsecError("MALFORMED_FRAME", "Lookup requires a frame of lookups");
   }
   return new Promise((resolve, reject) => {
     const maxBytes = limits.maxValueBytes + maxAnswerMessageBytes;
@@ -28,7 +29,7 @@ export function answerLookup(
     if (sink.isOver) sink.served.disconnected();
     call.on("cancelled", () => {
       sink.served?.disconnected();
-      reject(new ParsecError("ABORTED", "the asker left"));
+      reject(abortedError(undefined));
     });
   });
 }
@@ -36,15 +37,15 @@ export function answerLookup(
 /** Applies a frame of invalidations and returns the answers. */
 export function applyInvalidations(request: Buffer, frames: FrameServer): Buffer {
   if (requestKind(request) !== "invalidations") {
-    throw new ParsecError("MALFORMED_FRAME", "Invalidate takes a frame of invalidations");
+    throw new ParsecError("MALFORMED_FRAME", "Invalidate requires a frame of invalidations");
   }
   return frames.invalidations(request);
 }
 
-/** Takes over a frame of entries and returns the answer. */
+/** Stores a frame of handed-over entries and returns the answer. */
 export function takeEntries(request: Buffer, frames: FrameServer): Buffer {
   if (requestKind(request) !== "entries") {
-    throw new ParsecError("MALFORMED_FRAME", "HandOver takes a frame of entries");
+    throw new ParsecError("MALFORMED_FRAME", "HandOver requires a frame of entries");
   }
   return frames.entries(request);
 }
@@ -86,7 +87,7 @@ class CollectingSink implements AnswerSink {
     }
     this.#pieces.length = 0;
     this.served?.disconnected();
-    const message = `the answers together are longer than ${this.#maxBytes} bytes; ask for fewer at once`;
+    const message = `the answers must have at most ${this.#maxBytes} bytes together: send fewer lookups per frame`;
     this.#settle.reject(new ParsecError("VALUE_TOO_LARGE", message));
     return false;
   }

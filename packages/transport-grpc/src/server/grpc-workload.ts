@@ -1,7 +1,7 @@
-/** Counts what a node does for its peers at the moment, bounds it, and says when nothing is left. */
+/** Counts and limits the pending calls of peers, and reports when none are left. */
 export class Workload {
   readonly #limit: number;
-  #underWay = 0;
+  #pending = 0;
   #onIdle: (() => void)[] = [];
 
   constructor(limit: number) {
@@ -9,24 +9,24 @@ export class Workload {
   }
 
   get isFull(): boolean {
-    return this.#underWay >= this.#limit;
+    return this.#pending >= this.#limit;
   }
 
   begin(): void {
-    this.#underWay++;
+    this.#pending++;
   }
 
   end(): void {
-    this.#underWay--;
-    if (this.#underWay > 0) return;
+    this.#pending--;
+    if (this.#pending > 0) return;
     const waiting = this.#onIdle;
     this.#onIdle = [];
     for (const resolve of waiting) resolve();
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no calls are pending. */
   idle(): Promise<void> {
-    if (this.#underWay === 0) return Promise.resolve();
+    if (this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 }

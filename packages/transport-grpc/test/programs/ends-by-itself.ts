@@ -1,7 +1,7 @@
 import { createGroupCache } from "@parsec/core";
 import { createGrpcPeers } from "../../src/index.ts";
 
-/* Two nodes that ask each other and close. Nothing must keep this process alive then. */
+/* Two nodes that send each other lookups and close. The process must exit by itself then. */
 
 const peerUrls = process.argv.slice(2);
 const nodes = peerUrls.map((selfUrl) => createGrpcPeers({ selfUrl, peerUrls }));
@@ -12,7 +12,7 @@ for (const group of groups) {
   for (let key = 0; key < 20; key++) await group.get(`key ${key}`);
   await group.invalidate("key 1");
 }
-// One closes while it is asked, so that the other leaves it out and would like to probe it.
+// One closes during a lookup, so that the other opens its circuit breaker and schedules a probe.
 await caches[1]?.close();
 for (let key = 100; key < 120; key++) await groups[0]?.get(`key ${key}`);
 await caches[0]?.close();

@@ -1,7 +1,7 @@
 import { createGroupCache } from "@parsec/core";
 import { createGrpcPeers } from "../../src/index.ts";
 
-/* One node of a cluster: arguments are its own address and those of all. Ends on SIGTERM, by itself. */
+/* One node of a cluster. Arguments: its own address, then those of all nodes. Exits by itself after SIGTERM. */
 
 const [selfUrl = "", ...peerUrls] = process.argv.slice(2);
 const peers = createGrpcPeers({ selfUrl, peerUrls, secret: "a secret of these programs" });
