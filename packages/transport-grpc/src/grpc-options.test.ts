@@ -125,8 +125,8 @@ describe("the options", () => {
   });
 
   it.each([
-    ["grpc://node-1:1", /"grpc:\/\/node-1:1" is not encrypted; use grpcs:/],
-    ["http://node-1:1", /"http:\/\/node-1:1" is not encrypted; use grpcs:/],
+    ["grpc://node-1:1", /tls needs grpcs: URLs for all nodes, got "grpc:\/\/node-1:1"/],
+    ["http://node-1:1", /tls needs grpcs: URLs for all nodes, got "http:\/\/node-1:1"/],
     ["grpcs://node-1:1", /accepted/],
     ["node-1:1", /accepted/],
   ])("are checked with tls and %s", (selfUrl, outcome) => {

@@ -5,61 +5,64 @@ import type { NodeBuffer } from "../wire/node-buffer.ts";
 import { checkMembership, type Membership, type NodeIds } from "./membership.ts";
 import type { PeerWarning } from "./peer-options.ts";
 
-/** Certificates, as PEM. They encrypt connections to peers, and from them. */
+/** TLS settings, for connections to peers and from them. Certificates and keys are PEM. */
 export interface PeerTlsOptions {
-  /** Trusted authorities. Defaults to those that Node trusts. */
+  /** Trusted certificate authorities. Defaults to those that Node trusts. */
   readonly ca?: string | NodeBuffer | readonly (string | NodeBuffer)[];
-  /** The certificate that this node shows. With it, peers must show theirs as well. */
+  /** The certificate that this node presents. Needs `key`. Peers must then present one, too. */
   readonly cert?: string | NodeBuffer;
+  /** The private key of `cert`. */
   readonly key?: string | NodeBuffer;
+  /** Decrypts `key`. */
   readonly passphrase?: string;
-  /** Whether a peer must show a certificate. Defaults to true when `cert` is given. */
+  /** Whether a peer must present a client certificate. Defaults to true when `cert` is given. */
   readonly requireClientCertificate?: boolean;
-  /** The name to look for in a peer's certificate. Defaults to the host of its URL. */
+  /** The name that a peer's certificate must be for. Defaults to the host of the peer's URL. */
   readonly serverName?: string;
 }
 
-/** Options of a transport whose nodes are called by their URLs. */
+/** Options of a transport whose node ids are URLs. */
 export interface UrlPeerOptions {
-  /** This node, as its peers reach it: one of `peerUrls`, or as `discovery` finds it, in the same spelling. */
+  /** The URL at which peers reach this node: one of `peerUrls`, or as `discovery` finds it, spelled the same. */
   readonly selfUrl: string;
-  /** Every node, this one included. The same list on every node. With `discovery` only the beginning, this node alone by default. */
+  /** The URLs of all nodes, this one included; the same list on every node. With `discovery`, the initial list, which defaults to this node alone. */
   readonly peerUrls?: readonly string[];
-  /** Finds the nodes while they run, such as `createDnsDiscovery({ name: "parsec-peers" })`. `updatePeers` ends it. */
+  /** Keeps the list of nodes current, such as `createDnsDiscovery({ name: "parsec-peers" })`. Calling `updatePeers` ends it. */
   readonly discovery?: PeerDiscovery | undefined;
+  /** Certificates for encrypted URLs. */
   readonly tls?: PeerTlsOptions;
 }
 
-/** {@link UrlPeerOptions}, checked. */
+/** {@link UrlPeerOptions} after checks, with all defaults filled in. */
 export interface ResolvedUrlPeers {
   readonly membership: Membership;
   readonly discovery: PeerDiscovery | undefined;
   readonly tls: PeerTlsOptions | undefined;
   readonly requireClientCertificate: boolean;
-  /** Checks a later `peerUrls` as the first one was. Throws `INVALID_ARGUMENT`. */
+  /** Checks the `peerUrls` of an update by the same rules. Throws `INVALID_ARGUMENT`. */
   readonly checkIds: (peerUrls: readonly string[]) => readonly string[];
 }
 
-/** How a transport spells URLs, and which of them are encrypted. */
+/** The URLs of a transport: their syntax, and which are encrypted. */
 export interface UrlSpelling extends NodeIds {
-  /** The scheme to take with `tls`, such as `https:`. */
+  /** The scheme that `tls` requires, such as `https:`. */
   readonly secureScheme: string;
-  /** Whether the URL says that the connection is not encrypted. */
+  /** Whether the scheme of the URL means no encryption. */
   isPlain(url: string): boolean;
 }
 
-/** Checks and completes the options. Throws `INVALID_ARGUMENT` that names the option and the rule. */
+/** Checks and completes the options. Throws `INVALID_ARGUMENT` with the option and the rule. */
 export function resolveUrlPeers(options: UrlPeerOptions, spelling: UrlSpelling): ResolvedUrlPeers {
   const { selfUrl } = options;
   const discovery = discoveryOption(options.discovery);
   const tls = checkTls(options.tls);
   const check = (peerUrls: readonly string[] | undefined): Membership => {
     const membership = checkMembership({ selfUrl, peerUrls }, spelling);
-    // Certificates have no effect on a connection without encryption, which would go unnoticed.
+    // Without encryption the certificates would silently have no effect.
     const plain = tls && membership.ids.find((id) => spelling.isPlain(id));
     if (plain === undefined) return membership;
     throw invalidArgument(
-      `tls is given, but ${describe(plain)} is not encrypted; use ${spelling.secureScheme}`,
+      `tls needs ${spelling.secureScheme} URLs for all nodes, got ${describe(plain)}`,
     );
   };
   return {
@@ -71,7 +74,7 @@ export function resolveUrlPeers(options: UrlPeerOptions, spelling: UrlSpelling):
   };
 }
 
-/** Reports at once what would otherwise show as refused requests on other nodes. `host` is this node's own. */
+/** Warns at start, because otherwise the mistake shows only as refused requests on other nodes. `host` is this node's. */
 export function warnIfUnprotected(
   options: {
     readonly membership: Membership;
@@ -89,7 +92,7 @@ export function warnIfUnprotected(
     kind: "unprotected",
     peerId: membership.selfId,
     message:
-      "neither secret nor client certificates: peers on other machines will be refused (UNAUTHENTICATED)",
+      "set secret or tls.cert: without them, peers on other machines are refused (UNAUTHENTICATED)",
   });
 }
 
@@ -103,7 +106,7 @@ function checkTls(tls: PeerTlsOptions | undefined): PeerTlsOptions | undefined {
   }
   const { serverName } = tls;
   if (serverName !== undefined && (typeof serverName !== "string" || serverName === "")) {
-    throw invalidArgument(`tls.serverName must be a name, got ${describe(serverName)}`);
+    throw invalidArgument(`tls.serverName must be a non-empty string, got ${describe(serverName)}`);
   }
   return tls;
 }
