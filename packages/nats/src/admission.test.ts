@@ -37,7 +37,7 @@ it("accepts a server that asks for credentials, options that hold some, and node
   expect(unprotectedReason(elsewhere, nothing)?.message).toContain("or set insecure: true");
 });
 
-it("notices a server on this machine that others reach as well", () => {
+it("detects a server on this machine that also listens to other machines", () => {
   const open = at("127.0.0.1:4222", { host: "0.0.0.0" });
   expect(isOpenToNetwork(open, nothing)).toBe(true);
   expect(isOpenToNetwork(open, { ...nothing, isProtected: true })).toBe(false);

@@ -60,7 +60,7 @@ describeOnServers((server) => {
     expect(await bucket.remove("k", { revision: third })).toBeGreaterThan(third);
   });
 
-  it("reports what there is in order of revision, then each change, and nothing after stop", async () => {
+  it("reports all entries in order of revision, then each change, and nothing after stop", async () => {
     const bucket = await open(server.url);
     for (const key of ["a", "b", "a"]) await bucket.put(`x.${key}`, bytes("1"));
     await bucket.put("y.c", bytes("1"));
@@ -80,7 +80,7 @@ describeOnServers((server) => {
     expect(reports).toHaveLength(3);
   });
 
-  it("reports an empty bucket, and tells one that was created anew by its time", async () => {
+  it("reports an empty bucket, and the new creation time of one that was created anew", async () => {
     const name = randomUUID();
     const bucket = await open(server.url, name);
     const times: string[] = [];

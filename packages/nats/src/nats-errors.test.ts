@@ -10,7 +10,7 @@ import {
   withoutJetStream,
 } from "./nats-errors.ts";
 
-it("tells a server that refuses the credentials from one that is unreachable", () => {
+it("distinguishes refused credentials from an unreachable server", () => {
   const code = (error: unknown) => natsFailed("NATS", error).code;
   expect(code(new errors.AuthorizationError("no"))).toBe("UNAUTHENTICATED");
   expect(code(new errors.UserAuthenticationExpiredError("old"))).toBe("UNAUTHENTICATED");
@@ -20,7 +20,7 @@ it("tells a server that refuses the credentials from one that is unreachable", (
   expect(code(undefined)).toBe("PEER_UNREACHABLE");
 });
 
-it("knows what is missing by name, because a connection may come from another copy of the client", () => {
+it("recognizes errors by name, because a connection may come from another copy of the client", () => {
   const named = (name: string, message: string): Error =>
     Object.assign(new Error(message), { name });
   const foreign = named("NoResponders", "no responders");

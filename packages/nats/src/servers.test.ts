@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { resolveServers } from "./servers.ts";
 
-it("connects to the client's default without a word", () => {
+it("uses the client's default server without options", () => {
   expect(resolveServers(undefined, undefined)).toEqual({
     connect: { servers: ["127.0.0.1:4222"] },
     identified: false,
   });
 });
 
-it("takes user and password out of the URL, which the client would not", () => {
+it("extracts user and password from the URL", () => {
   const { connect, identified } = resolveServers("nats://us%40er:p%3Ass:w@host:4222", undefined);
   expect(connect).toEqual({ servers: ["host:4222"], user: "us@er", pass: "p:ss:w" });
   expect(identified).toBe(true);
@@ -18,7 +18,7 @@ it("takes user and password out of the URL, which the client would not", () => {
   });
 });
 
-it("takes several servers, as a list or with commas, and TLS from the scheme", () => {
+it("accepts several servers, as a list or with commas, and TLS by the scheme", () => {
   const expected = { servers: ["a:1", "[::1]:2", "c"], tls: {} };
   expect(resolveServers(["a:1", "tls://[::1]:2/", "nats://c"], undefined).connect).toEqual(
     expected,
@@ -32,7 +32,7 @@ it("prefers what the connection options say", () => {
   expect(connect).toEqual({ servers: ["a"], user: "other", pass: "x", tls });
 });
 
-it("knows who has named himself: by user, token, authenticator or certificate, not by TLS alone", () => {
+it("counts as identified by user, token, authenticator or certificate, but not by TLS alone", () => {
   const identified = (options: Parameters<typeof resolveServers>[1]): boolean =>
     resolveServers("host", options).identified;
   expect(identified({ token: "t" })).toBe(true);
@@ -43,12 +43,12 @@ it("knows who has named himself: by user, token, authenticator or certificate, n
 });
 
 it.each([
-  [[], "at least one"],
-  [7, "at least one"],
+  [[], "non-empty array"],
+  [7, "non-empty array"],
   [["host", 7], "servers[1] must be a URL"],
   ["http://host:80", "servers[0] must be a URL"],
   ["nats://u:p@h/path", "servers[0] must be a URL"],
-  ["nats://hunter2%@host", "escapes nothing"],
+  ["nats://hunter2%@host", "percent escape"],
   ["", "servers[0] must be a URL"],
 ])("refuses %j without repeating a password", (servers, message) => {
   const attempt = () => resolveServers(servers as string, undefined);

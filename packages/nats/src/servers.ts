@@ -2,18 +2,18 @@ import type { NodeConnectionOptions } from "@nats-io/transport-node";
 import { ParsecError } from "@parsec/core";
 import { describe } from "@parsec/core/authoring";
 
-/** What the options say about making a connection. */
+/** Options of a connection, and whether they identify this client. */
 export interface NatsServers {
   readonly connect: NodeConnectionOptions;
-  /** Whether the user named himself to the server, by whatever means. */
+  /** Whether they hold credentials, an authenticator or a client certificate. */
   readonly identified: boolean;
 }
 
 const defaultServer = "127.0.0.1:4222";
 
 /**
- * Reads servers and connection options. The client takes no user and password in a URL, though that
- * is how most people write them down, so they are taken out here. Throws `INVALID_ARGUMENT`.
+ * Reads servers and connection options. Extracts user and password from URLs, because the client does not accept them
+ * there. Throws `INVALID_ARGUMENT`.
  */
 export function resolveServers(
   servers: string | readonly string[] | undefined,
@@ -21,7 +21,7 @@ export function resolveServers(
 ): NatsServers {
   const listed = typeof servers === "string" ? servers.split(",") : (servers ?? [defaultServer]);
   if (!Array.isArray(listed) || listed.length === 0) {
-    throw invalid("servers must be a URL, or an array with at least one");
+    throw invalid("servers must be a URL or a non-empty array of URLs");
   }
   const parsed = listed.map((server, index) => parseServer(`servers[${index}]`, server));
   const named = parsed.find((server) => server.user !== undefined);
@@ -48,7 +48,7 @@ function parseServer(field: string, server: unknown): ParsedServer {
   if (typeof server !== "string") {
     throw invalid(`${field} must be a URL such as "nats://host:4222", got ${describe(server)}`);
   }
-  // Errors do not repeat the text: it may hold a password.
+  // Errors do not repeat the text, which may contain a password.
   const match = /^(?:(nats|tls):\/\/)?(?:([^@/]*)@)?([^@/\s?#]+)\/?$/i.exec(server.trim());
   if (match === null) {
     throw invalid(`${field} must be a URL such as "nats://host:4222" or "tls://host:4222"`);
@@ -59,7 +59,7 @@ function parseServer(field: string, server: unknown): ParsedServer {
     try {
       return decodeURIComponent(text);
     } catch {
-      throw invalid(`${field} holds a user or password with a "%" that escapes nothing`);
+      throw invalid(`${field} must not contain an invalid percent escape in user or password`);
     }
   };
   return {
@@ -71,7 +71,7 @@ function parseServer(field: string, server: unknown): ParsedServer {
   };
 }
 
-/** A user without a password is a token, as with all NATS clients. */
+/** A user without a password is a token, as in all NATS clients. */
 function credentialsOf(server: ParsedServer | undefined): NodeConnectionOptions {
   if (server?.user === undefined) return {};
   if (server.password === undefined) return { token: server.user };

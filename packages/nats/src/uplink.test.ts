@@ -65,12 +65,12 @@ describeWithPrograms((startServer) => {
     await until(() => received.length === 2);
     expect(received).toEqual(["one", "two"]);
     expect(uplink.reconnects).toBe(1);
-    // The receiver's exception is reported, and ends nothing.
+    // The receiver's exception is reported, and does not end the subscription.
     expect(calls.slice(0, 3)).toEqual(["up", "failed PEER_UNREACHABLE", "down PEER_UNREACHABLE"]);
     expect(calls.at(-1)).toBe("up");
   });
 
-  it("connects once the server is there, and tells a late listener at once", async () => {
+  it("connects when the server is up, and calls a late listener at once", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     await server.stop();
@@ -87,7 +87,7 @@ describeWithPrograms((startServer) => {
     expect(uplink.reconnects).toBe(0);
   });
 
-  it("does not use a server that is refused, and asks again until it is not", async () => {
+  it("does not use a refused server, and retries until it is accepted", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     let refusals = 0;

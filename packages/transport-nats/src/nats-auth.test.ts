@@ -20,7 +20,7 @@ function setup(secrets = ["the secret of all nodes"]) {
   return { clock, verifier, signed };
 }
 
-it("believes what was signed with any of its keys, for its subjects", () => {
+it("accepts messages that are signed with any of its keys, for their subjects", () => {
   const { signed, verifier } = setup(["another secret, older", "the secret of all nodes"]);
   const message = readMessage(signed());
   expect(verifier.isGenuine(message, addressed)).toBe(true);
@@ -29,7 +29,7 @@ it("believes what was signed with any of its keys, for its subjects", () => {
   expect(setup(["another secret, older"]).verifier.isGenuine(message, addressed)).toBe(false);
 });
 
-it("believes no message in which any byte was changed", () => {
+it("rejects a message in which any byte was changed", () => {
   const { signed, verifier } = setup();
   const bytes = signed();
   for (let index = 0; index < bytes.length; index++) {
@@ -39,7 +39,7 @@ it("believes no message in which any byte was changed", () => {
     try {
       genuine = verifier.isGenuine(readMessage(tampered), addressed);
     } catch {
-      // Not even readable.
+      // Not a valid message.
     }
     expect(genuine, `byte ${index}`).toBe(false);
   }
@@ -47,14 +47,14 @@ it("believes no message in which any byte was changed", () => {
   expect(verifier.isGenuine(readMessage(longer), addressed)).toBe(false);
 });
 
-it("believes nothing that is not signed", () => {
+it("rejects unsigned messages", () => {
   const { verifier } = setup();
   const writer = new MessageWriter({ session: 5, signed: false });
   const bytes = writer.begin({ kind: "ask", piece: 0, last: true }, 0);
   expect(verifier.isGenuine(readMessage(bytes), addressed)).toBe(false);
 });
 
-it("takes each message once, within its time", () => {
+it("accepts each message once, within its time limit", () => {
   const { signed, verifier, clock } = setup();
   const [first, second, third, fourth] = [signed(), signed(), signed(), signed()].map(readMessage);
   expect(verifier.isFresh(second as never)).toBe(true);

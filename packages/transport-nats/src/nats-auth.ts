@@ -2,10 +2,10 @@ import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { createSignatureCheck, type SignatureCheck } from "@parsec/core/transport";
 import { headBytes, type Message, macBytes, stampBytes } from "./nats-wire.ts";
 
-/** Where a message goes, and where it wants its answer. Both are part of what is signed. */
+/** The subject and the reply subject of a message. The signature covers both. */
 export interface Addressed {
   readonly subject: string;
-  /** Empty when no answer is wanted. */
+  /** Empty when no answer is expected. */
   readonly reply: string;
 }
 
@@ -14,12 +14,12 @@ const numberAt = headBytes + 8;
 const macAt = headBytes + 16;
 const bodyAt: number = headBytes + stampBytes;
 
-/** A secret as the key of a MAC. */
+/** Makes the MAC key of a secret. */
 export function toKey(secret: string): KeyObject {
   return createSecretKey(secret, "utf8");
 }
 
-/** Covers the whole message but the MAC itself, and its two subjects. */
+/** Covers the whole message except the MAC, and its two subjects. */
 function macOf(key: KeyObject, bytes: Buffer, addressed: Addressed): Buffer {
   const hmac = createHmac("sha256", key);
   hmac.update(`${addressed.subject}\n${addressed.reply}\n`);
@@ -28,7 +28,7 @@ function macOf(key: KeyObject, bytes: Buffer, addressed: Addressed): Buffer {
   return hmac.digest();
 }
 
-/** Signs what one node sends to another, numbering it. */
+/** Signs and numbers the messages of this node. */
 export class MessageSigner {
   readonly #key: KeyObject;
   readonly #wallNow: () => number;
@@ -39,7 +39,7 @@ export class MessageSigner {
     this.#wallNow = options.wallNow;
   }
 
-  /** Fills the stamp of a message that is otherwise complete. Good for one sending. */
+  /** Fills the stamp of a message that is otherwise complete, for sending it once. */
   sign(bytes: Buffer, addressed: Addressed): void {
     bytes.writeDoubleLE(Math.floor(this.#wallNow()), timestampAt);
     bytes.writeDoubleLE(++this.#number, numberAt);
@@ -70,7 +70,7 @@ export class MessageVerifier {
     return this.#check.keyOf(mac, (key) => macOf(key, message.bytes, addressed)) !== undefined;
   }
 
-  /** Whether a genuine message was made not long ago, and is seen for the first time. */
+  /** Whether a genuine message is recent, and not a replay. */
   isFresh(message: Message): boolean {
     const signedAt = message.bytes.readDoubleLE(timestampAt);
     const number = message.bytes.readDoubleLE(numberAt);

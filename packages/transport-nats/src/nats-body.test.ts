@@ -36,7 +36,7 @@ it("returns a request of one piece as it is", () => {
   ).toBe("whole");
 });
 
-it("puts pieces together, for each asker on its own", () => {
+it("reassembles the pieces of each request separately", () => {
   const { partials, clock } = setup();
   expect(partials.take("r", piece(0, "ab", { total: 6 }))).toBeUndefined();
   expect(partials.take("s", piece(0, "12", { total: 3 }))).toBeUndefined();
@@ -57,7 +57,7 @@ it.each([
   ["an end before all is there", [piece(0, "a", { total: 9 }), piece(1, "b", { last: true })]],
   ["no end when all is there", [piece(0, "a", { total: 2 }), piece(1, "b")]],
   ["no room for the length", [piece(0, "ab")]],
-])("refuses %s, and forgets the request", (_, pieces) => {
+])("refuses %s, and drops the request", (_, pieces) => {
   const { partials, clock } = setup();
   const last = pieces.pop() as Message;
   for (const one of pieces) partials.take("r", one);
@@ -66,7 +66,7 @@ it.each([
   expect(clock.pendingCount).toBe(0);
 });
 
-it("refuses what is announced to be too long, alone or with others, before it comes", () => {
+it("refuses a request whose announced length exceeds the limits, alone or with others", () => {
   const { partials } = setup();
   expect(() => partials.take("r", piece(0, "", { total: 101 }))).toThrow(
     expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
@@ -79,7 +79,7 @@ it("refuses what is announced to be too long, alone or with others, before it co
   expect(partials.take("s", piece(0, "", { total: 51 }))).toBeUndefined();
 });
 
-it("forgets what does not come in time, or when the asker is cut off", () => {
+it("drops requests whose pieces do not arrive in time, or whose sender is gone", () => {
   const { partials, clock } = setup();
   partials.take("r", piece(0, "a", { total: 100 }));
   clock.advance(5000);

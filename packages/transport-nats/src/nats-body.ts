@@ -12,7 +12,7 @@ interface PartialRequest {
   readonly cancelTimer: () => void;
 }
 
-/** Puts requests together that did not fit into one message. Bounded in bytes, all of them counted when announced. */
+/** Reassembles requests that did not fit into one message. Bounded in bytes, which are counted when a request is announced. */
 export class PartialRequests {
   readonly #clock: Clock;
   readonly #limits: PartialLimits;
@@ -29,8 +29,8 @@ export class PartialRequests {
   }
 
   /**
-   * Takes a piece of the request whose answer goes to `reply`; returns the request when it is complete.
-   * Throws `MALFORMED_FRAME`, `FRAME_TOO_LARGE` or `OVERLOADED`, after which it is forgotten.
+   * Takes a piece of the request whose answer goes to `reply`; returns the request when it is complete. Throws
+   * `MALFORMED_FRAME`, `FRAME_TOO_LARGE` or `OVERLOADED`, and drops the request in that case.
    */
   take(reply: string, message: Message): Buffer | undefined {
     if (message.piece === 0 && message.last) return message.body;
@@ -63,12 +63,12 @@ export class PartialRequests {
     const partial = this.#partials.get(reply);
     const inOrder = partial?.nextPiece === message.piece && partial.session === message.session;
     if (partial === undefined || !inOrder) {
-      throw malformed(`piece ${message.piece} of a request came without those before it`);
+      throw malformed(`piece ${message.piece} of a request arrived without the pieces before it`);
     }
     const filled = partial.filled + part.length;
     const total = partial.bytes.length;
     if (filled > total || (filled === total) !== message.last) {
-      throw malformed(`a request is not as long as announced: ${total} bytes`);
+      throw malformed(`a request must have the announced length, ${total} bytes`);
     }
     partial.bytes.set(part, partial.filled);
     partial.filled = filled;
@@ -86,13 +86,13 @@ export class PartialRequests {
     if (total > maxFrameBytes) {
       throw new ParsecError(
         "FRAME_TOO_LARGE",
-        `the request announces ${total} bytes, maxFrameBytes is ${maxFrameBytes}`,
+        `a request must be at most ${maxFrameBytes} bytes (maxFrameBytes), got ${total}`,
       );
     }
     if (this.#announcedBytes + total > maxPartialBytes) {
       throw new ParsecError(
         "OVERLOADED",
-        `requests in pieces take ${this.#announcedBytes} bytes already`,
+        `incomplete requests use ${this.#announcedBytes} bytes already (maxPartialBytes)`,
       );
     }
     this.#announcedBytes += total;

@@ -3,7 +3,7 @@ import type { Exchange, NatsInbox, OpenExchange } from "./nats-inbox.ts";
 import type { MessageSender } from "./nats-sender.ts";
 import type { Message, MessageKind } from "./nats-wire.ts";
 
-/** Answers that fit this are collected; nothing that is asked this way has longer ones. */
+/** The longest answer that is collected; invalidations and pings have shorter ones. */
 const maxAnswerBytes = 64 * 1024;
 
 export interface CallOptions {
@@ -21,7 +21,7 @@ export interface CallWay {
   readonly clock: Clock;
 }
 
-/** Asks a peer something short and collects the whole answer. Rejects with `PEER_UNREACHABLE`, `TIMEOUT`, `ABORTED` or `OVERLOADED`. */
+/** Sends a short request to a peer and collects the whole answer. Rejects with `PEER_UNREACHABLE`, `TIMEOUT`, `ABORTED` or `OVERLOADED`. */
 export function callPeer(way: CallWay, options: CallOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const { signal } = options;
@@ -76,7 +76,7 @@ class Call implements Exchange {
   received(message: Message): void {
     this.#bytes += message.body.length;
     if (this.#bytes > maxAnswerBytes) {
-      throw new ParsecError("FRAME_TOO_LARGE", `it has more than ${maxAnswerBytes} bytes`);
+      throw new ParsecError("FRAME_TOO_LARGE", `it must be at most ${maxAnswerBytes} bytes`);
     }
     this.#pieces.push(message.body);
     if (!message.last) return;
@@ -105,5 +105,5 @@ class Call implements Exchange {
 }
 
 function abortedError(signal: AbortSignal | undefined): ParsecError {
-  return new ParsecError("ABORTED", "the caller gave the request up", { cause: signal?.reason });
+  return new ParsecError("ABORTED", "aborted by the caller", { cause: signal?.reason });
 }

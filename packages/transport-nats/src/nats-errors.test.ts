@@ -4,21 +4,21 @@ import { expect, it } from "vitest";
 import { notConnected, refusalText, refusedBy, unreachable } from "./nats-errors.ts";
 
 it.each([
-  [new errors.NoRespondersError("s"), "b cannot be asked: nobody serves under its name"],
+  [new errors.NoRespondersError("s"), "b cannot be asked: no node serves under this name"],
   [new errors.ClosedConnectionError(), "b cannot be asked: the connection to NATS was closed"],
   [new ParsecError("MALFORMED_FRAME", "odd"), "b cannot be asked: its answer cannot be read: odd"],
   [new RangeError("a\nbug"), "b cannot be asked: a bug"],
   ["thrown text", "b cannot be asked: it failed"],
-])("turns what went wrong on the way into PEER_UNREACHABLE: %s", (cause, message) => {
+])("translates errors of a request into PEER_UNREACHABLE: %s", (cause, message) => {
   expect(unreachable("b", cause)).toMatchObject({ code: "PEER_UNREACHABLE", message, cause });
 });
 
-it("keeps an error that says it already", () => {
+it("keeps a PEER_UNREACHABLE error as it is", () => {
   const error = notConnected("b", undefined);
   expect(unreachable("b", error)).toBe(error);
 });
 
-it("carries a refusal across: overload stays, all else means that the peer could not be asked", () => {
+it("translates a refusal: OVERLOADED stays, other codes become PEER_UNREACHABLE", () => {
   const carried = (error: ParsecError): ParsecError => refusedBy("b", refusalText(error));
   expect(carried(new ParsecError("OVERLOADED", "full"))).toMatchObject({ code: "OVERLOADED" });
   const refused = carried(new ParsecError("UNAUTHENTICATED", "x".repeat(1000)));

@@ -2,20 +2,20 @@ import { isParsecError, ParsecError } from "@parsec/core";
 import { isErrorCode } from "@parsec/core/transport";
 import { causedBy, describeError } from "@parsec/nats";
 
-/** As much of a refusal's text as is repeated in an error here. */
+/** How much of a refusal's text is repeated in an error. */
 const maxQuoted = 200;
 
-/** Errors of the NATS client by name: a connection given to us may come from another copy of it. */
+/** Errors of the NATS client by name, because a connection of the application may come from another copy of it. */
 const reasons: Readonly<Record<string, string>> = {
-  NoResponders: "nobody serves under its name",
+  NoResponders: "no node serves under this name",
   ClosedConnectionError: "the connection to NATS was closed",
   DrainingConnectionError: "the connection to NATS is closing",
-  PermissionViolationError: "NATS does not permit it",
+  PermissionViolationError: "a permission of NATS is missing",
   MALFORMED_FRAME: "its answer cannot be read",
   FRAME_TOO_LARGE: "its answer is larger than allowed",
 };
 
-/** Turns whatever went wrong on the way to a peer into `PEER_UNREACHABLE`, with the cause kept. */
+/** Translates an error of a request to a peer into `PEER_UNREACHABLE`, and keeps it as the cause. */
 export function unreachable(peerId: string, cause: unknown): ParsecError {
   if (isParsecError(cause) && cause.code === "PEER_UNREACHABLE") return cause;
   const reason = reasons[nameOf(cause)];
@@ -24,7 +24,7 @@ export function unreachable(peerId: string, cause: unknown): ParsecError {
   return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: ${why}`, { cause });
 }
 
-/** The server says that nobody has subscribed to the peer's subject. */
+/** The error when the server reports that no node has subscribed to the peer's subject. */
 export function noResponders(peerId: string): ParsecError {
   return new ParsecError(
     "PEER_UNREACHABLE",
@@ -32,7 +32,7 @@ export function noResponders(peerId: string): ParsecError {
   );
 }
 
-/** This node has no connection to NATS, so that no peer can be asked. */
+/** The error of all requests while this node is not connected to NATS. */
 export function notConnected(peerId: string, why: ParsecError | undefined): ParsecError {
   const detail = why === undefined ? "" : `: ${why.message}`;
   return new ParsecError(
@@ -42,29 +42,29 @@ export function notConnected(peerId: string, why: ParsecError | undefined): Pars
   );
 }
 
-/** The peer left the cluster, or fell silent for so long that it counts as gone. */
+/** The error when the peer has left the cluster, or was dropped for its silence. */
 export function noMember(peerId: string): ParsecError {
-  return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: it is no member any more`);
+  return new ParsecError(
+    "PEER_UNREACHABLE",
+    `${peerId} cannot be asked: it is not a member any more`,
+  );
 }
 
-/** A question or its answer went missing: NATS delivers at most once. */
+/** The error when a request or its answer was lost: NATS delivers at most once. */
 export function lost(peerId: string, what: string): ParsecError {
   return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: ${what} was lost`);
 }
 
-/** What an endpoint that refuses to answer says instead. */
+/** The body of a refusal. */
 export function refusalText(error: ParsecError): string {
   return `${error.code}\n${error.message.slice(0, maxQuoted)}`;
 }
 
-/** What a peer meant by it. `OVERLOADED` stays; the rest is `PEER_UNREACHABLE`. */
+/** Translates the body of a refusal. `OVERLOADED` stays; other codes become `PEER_UNREACHABLE`. */
 export function refusedBy(peerId: string, text: string): ParsecError {
   const [code = "", message = ""] = text.slice(0, 64 + maxQuoted).split("\n", 2);
   if (!isErrorCode(code)) {
-    return new ParsecError(
-      "PEER_UNREACHABLE",
-      `${peerId} refused in a way this version cannot read`,
-    );
+    return new ParsecError("PEER_UNREACHABLE", `${peerId} refused with an unknown code`);
   }
   const said = `${peerId} refused with ${code}: ${message}`;
   if (code === "OVERLOADED") return new ParsecError(code, said);

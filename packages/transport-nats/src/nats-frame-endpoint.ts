@@ -2,21 +2,20 @@ import type { AnswerSink, ServedFrame } from "@parsec/core/transport";
 import type { MessageSender } from "./nats-sender.ts";
 
 /**
- * The answers to one frame of lookups on their way: in one message, or in pieces that fit what the
- * server takes. No more of them are under way than the asker's connection can be expected to hold;
- * the server would cut off an asker that falls behind.
+ * Sends the answers to one frame of lookups: in one message, or in pieces within the server's limit. Limits how many
+ * bytes are under way, because the server disconnects a receiver that falls behind.
  */
 export class AnswerStream implements AnswerSink {
   readonly #sender: MessageSender;
   readonly #to: { readonly subject: string; readonly peerId: string };
   readonly #windowBytes: number;
-  /** A message is no longer than that; and answers up to it leave without asking whether they were taken. */
+  /** The longest message; answers up to this length are sent without flow control. */
   readonly #halfWindow: number;
   readonly #onOver: () => void;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #pumpScheduled = false;
-  /** Whether the frame was told to wait before it asks for more values. */
+  /** Whether the producer of answers is paused. */
   #paused = false;
   #ended = false;
   #over = false;
@@ -27,14 +26,14 @@ export class AnswerStream implements AnswerSink {
 
   constructor(options: {
     readonly sender: MessageSender;
-    /** The asker's reply subject. */
+    /** The reply subject of the request. */
     readonly reply: string;
     readonly windowBytes: number;
-    /** Everything was sent, or cannot be. */
+    /** Called when everything was sent, or cannot be. */
     readonly onOver: () => void;
   }) {
     this.#sender = options.sender;
-    this.#to = { subject: options.reply, peerId: "the asker" };
+    this.#to = { subject: options.reply, peerId: "the requesting node" };
     this.#windowBytes = options.windowBytes;
     this.#halfWindow = Math.floor(options.windowBytes / 2);
     this.#onOver = options.onOver;
@@ -52,7 +51,7 @@ export class AnswerStream implements AnswerSink {
 
   send(bytes: Buffer): boolean {
     this.#enqueue(bytes);
-    // Not at once, because the end may follow at once and goes into the same message then.
+    // Deferred, because the end may follow in the same turn and then shares the message.
     if (!this.#pumpScheduled) {
       this.#pumpScheduled = true;
       queueMicrotask(() => this.#pump());
@@ -66,14 +65,14 @@ export class AnswerStream implements AnswerSink {
     this.#pump();
   }
 
-  /** The asker has taken that many bytes. */
+  /** The requesting node has received that many bytes. */
   taken(bytes: number): void {
     if (!(bytes > this.#takenBytes && bytes <= this.#sentBytes)) return;
     this.#takenBytes = bytes;
     this.#pump();
   }
 
-  /** Nobody waits any more: the asker left, or the connection did. */
+  /** Stops, because the requesting node or the connection is gone. */
   abandon(): void {
     if (this.#over) return;
     this.#over = true;
@@ -101,7 +100,7 @@ export class AnswerStream implements AnswerSink {
       }
       if (this.#ended && !this.#over) this.#sendLast(Buffer.alloc(0));
     } catch {
-      // The asker's questions fail by themselves when its connection, or ours, is gone.
+      // Requests fail by themselves on the other node when either connection is lost.
       this.abandon();
       return;
     }
@@ -110,7 +109,7 @@ export class AnswerStream implements AnswerSink {
     this.served?.resume();
   }
 
-  /** Sends the next piece of the first buffer in the queue. False when the asker has to take some first. */
+  /** Sends the next piece of the first buffer in the queue. False when the requesting node must receive some first. */
   #sendPiece(bytes: Buffer): boolean {
     const part = bytes.subarray(0, Math.min(this.#sender.roomFor(this.#to), this.#halfWindow));
     if (this.#underWay > 0 && this.#underWay + part.length > this.#windowBytes) return false;

@@ -4,7 +4,7 @@ import type { Exchange, NatsInbox, OpenExchange } from "./nats-inbox.ts";
 import type { MessageSender } from "./nats-sender.ts";
 import type { Message } from "./nats-wire.ts";
 
-/** One frame of lookups on its way: a question, and its answers as they come in. */
+/** One request with a frame of lookups, and its answers as they arrive. */
 export class FrameRequest implements FrameExchange, Exchange {
   readonly peerId: string;
   readonly remembered = true;
@@ -16,7 +16,7 @@ export class FrameRequest implements FrameExchange, Exchange {
   #takenBytes = 0;
   #over = false;
 
-  /** Sends the frame. Throws `PEER_UNREACHABLE` when that cannot be done. */
+  /** Sends the frame. Throws `PEER_UNREACHABLE` while disconnected. */
   constructor(
     frame: OutgoingFrame,
     way: {
@@ -52,7 +52,7 @@ export class FrameRequest implements FrameExchange, Exchange {
 
   failed(error: ParsecError, offline: boolean): void {
     this.#over = true;
-    // The peer is not to blame, and need not be left out, for a connection that this node lost.
+    // A lost connection of this node does not count as a failure of the peer.
     if (offline) this.#frame.rejectAll(error);
     else this.#frame.fail(error);
   }
@@ -74,7 +74,7 @@ export class FrameRequest implements FrameExchange, Exchange {
     try {
       this.#sender.sendWhole(kind, body, this.#destination());
     } catch {
-      // Without a connection there are no answers to go on with or to spare.
+      // While disconnected there are no answers to continue or to cancel.
     }
   }
 

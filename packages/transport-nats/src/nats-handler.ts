@@ -11,20 +11,20 @@ import type { Refusals } from "./nats-refusals.ts";
 import { MessageSender } from "./nats-sender.ts";
 import { type Message, readMessage, readNumbers, writeNumbers } from "./nats-wire.ts";
 
-/** Questions that one ping may name. */
+/** Requests that one ping may list. */
 const maxPinged = 16_384;
 
-/** The server side of a node: decides who may ask, and passes on what is asked. */
+/** The server side of a node: authenticates requests and passes them to the cache. */
 export class NatsHandler {
   readonly #options: ResolvedNatsOptions;
   readonly #subject: string;
   readonly #verifier: MessageVerifier | undefined;
   readonly #refusals: Refusals;
   readonly #sender: MessageSender;
-  /** For those who cannot be expected to believe our signature. */
+  /** Sends unsigned messages, for refusals to nodes that do not share a secret. */
   readonly #unsigned: MessageSender;
   readonly #partials: PartialRequests;
-  /** Questions being answered, by reply subject. */
+  /** Requests being answered, by reply subject. */
   readonly #served: Map<string, AnswerStream> = new Map();
   readonly #subscription: { end(): Promise<void> };
   #host: PeerHost | undefined = undefined;
@@ -52,30 +52,33 @@ export class NatsHandler {
     this.#unsigned = new MessageSender({ uplink, session, signer: undefined });
     this.#partials = new PartialRequests(clock, limits);
     this.#subject = subjects.askOf(nodeId);
-    // No queue group: every node has a subject of its own, and two that share one would be noticed.
+    // No queue group: every node has its own subject, and two nodes with one name are detected.
     this.#subscription = uplink.subscribe(this.#subject, (message) => this.#receive(message));
     uplink.listen({ down: () => this.#abandonAll() });
   }
 
   attach(host: PeerHost): void {
     if (this.#frames !== undefined) {
-      throw new ParsecError("INVALID_ARGUMENT", "these peers serve another cache already");
+      throw new ParsecError(
+        "INVALID_ARGUMENT",
+        "peers must serve one cache only: they are attached already",
+      );
     }
     const { limits, sender } = this.#options;
     this.#host = host;
     this.#frames = createFrameServer({ host, limits, sender });
   }
 
-  /** Tells the cache that it may have missed what the others were told. */
+  /** Tells the cache that it may have missed invalidations. */
   rejoined(): void {
     this.#host?.rejoined?.();
   }
 
-  /** Refuses what is asked from now on, and lets what is under way finish until the time is over. */
+  /** Refuses new requests, and lets those under way finish within the time limit. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#partials.clear();
-    // Askers are heard until then: they may give up, or have to say that they have taken a piece.
+    // Until then `cancel` and `more` messages are still received.
     if (this.#served.size > 0) await this.#finishServed();
     await this.#subscription.end();
   }
@@ -92,7 +95,7 @@ export class NatsHandler {
   #receive(received: Msg): void {
     const { reply = "" } = received;
     if (reply !== "" && !this.#options.subjects.isReply(reply)) {
-      this.#refusals.note("its reply subject is no node's of this cluster");
+      this.#refusals.note("its reply subject is not that of a node of this cluster");
       return;
     }
     let message: Message;
@@ -114,14 +117,14 @@ export class NatsHandler {
     const verifier = this.#verifier;
     if (verifier === undefined) return true;
     if (!verifier.isGenuine(message, { subject: this.#subject, reply })) {
-      const reason = message.signed ? "its signature is wrong" : "it is not signed";
-      // Unsigned, so that a stranger cannot have this node break off what others ask.
+      const reason = message.signed ? "its signature is invalid" : "it is not signed";
+      // Unsigned, so that a forged request cannot make this node end the requests of others.
       this.#refuse(this.#unsigned, reply, new ParsecError("UNAUTHENTICATED", reason));
       return false;
     }
     if (verifier.isFresh(message)) return true;
-    // Not answered: a replay names the reply subject of somebody who asked nothing.
-    this.#refusals.note("it was signed too long ago, or came before");
+    // Not answered: a replay has the reply subject of another node.
+    this.#refusals.note("it is too old or a replay");
     return false;
   }
 
@@ -141,23 +144,23 @@ export class NatsHandler {
         this.#pong(message, reply);
         break;
       default:
-        throw new ParsecError("MALFORMED_FRAME", `"${message.kind}" is nothing to ask a node`);
+        throw new ParsecError("MALFORMED_FRAME", `"${message.kind}" is not a request`);
     }
   }
 
   #ask(message: Message, reply: string): void {
     if (this.#closed || this.#frames === undefined) {
-      const why = this.#closed ? "this node is closing" : "this node has no cache yet";
+      const why = this.#closed ? "this node is closing" : "this node has not attached a cache yet";
       throw new ParsecError("CLOSED", why);
     }
-    // A repetition of what is being answered.
+    // A repetition of a request that is being answered.
     if (this.#served.has(reply)) return;
     const frame = this.#partials.take(reply, message);
     if (frame === undefined) return;
     const kind = requestKind(frame);
     if (kind === "cancellation") this.#frames.cancellation(frame);
     else if (reply === "")
-      throw new ParsecError("MALFORMED_FRAME", "a question has no reply subject");
+      throw new ParsecError("MALFORMED_FRAME", "a request has no reply subject");
     else if (kind === "invalidations") {
       this.#streamTo(reply).sendAll(this.#frames.invalidations(frame));
     } else if (kind === "entries") {
@@ -193,7 +196,7 @@ export class NatsHandler {
     if (this.#served.delete(reply) && this.#served.size === 0) this.#onEmpty?.();
   }
 
-  /** Tells which of the questions named are not being answered here, though the asker waits for it. */
+  /** Answers a ping with those of the listed requests that are not being answered here. */
   #pong(message: Message, reply: string): void {
     if (reply === "") return;
     const base = reply.slice(0, reply.lastIndexOf(".") + 1);
@@ -201,20 +204,23 @@ export class NatsHandler {
       const asked = base + number;
       return !this.#served.has(asked) && !this.#partials.has(asked);
     });
-    this.#sender.sendWhole("pong", writeNumbers(unknown), { subject: reply, peerId: "the asker" });
+    this.#sender.sendWhole("pong", writeNumbers(unknown), {
+      subject: reply,
+      peerId: "the requesting node",
+    });
   }
 
   #refuse(sender: MessageSender, reply: string, error: unknown): void {
     const typed = isParsecError(error)
       ? error
-      : new ParsecError("INVALID_ARGUMENT", "the message could not be answered", { cause: error });
+      : new ParsecError("INVALID_ARGUMENT", "the request failed unexpectedly", { cause: error });
     if (typed.code !== "CLOSED" && typed.code !== "OVERLOADED") this.#refusals.note(typed.message);
     if (reply === "") return;
     const body = Buffer.from(refusalText(typed), "utf8");
     try {
-      sender.sendWhole("refusal", body, { subject: reply, peerId: "the asker" });
+      sender.sendWhole("refusal", body, { subject: reply, peerId: "the requesting node" });
     } catch {
-      // The asker finds out by itself.
+      // The requesting node finds out by itself.
     }
   }
 

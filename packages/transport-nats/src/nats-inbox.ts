@@ -6,21 +6,21 @@ import { lost, noResponders, notConnected, refusedBy, unreachable } from "./nats
 import type { NatsSubjects } from "./nats-subjects.ts";
 import { type Message, readMessage } from "./nats-wire.ts";
 
-/** One question whose answer is awaited. */
+/** One request whose answer is awaited. */
 export interface Exchange {
   readonly peerId: string;
-  /** Whether the peer keeps it in mind until it has answered, so that it can be asked about it. */
+  /** Whether the peer keeps track of the request until it has answered, so that a ping can list it. */
   readonly remembered: boolean;
-  /** A piece of the answer. Throws when it cannot be read; {@link failed} is told then. */
+  /** Called with a piece of the answer. May throw when it is malformed; {@link failed} is called then. */
   received(message: Message): void;
-  /** There will be no answer. `offline` says that this node lost its own connection: no fault of the peer's. */
+  /** Called when there will be no answer. `offline`: this node lost its own connection. */
   failed(error: ParsecError, offline: boolean): void;
 }
 
-/** An exchange under way, as the inbox keeps it. */
+/** An exchange that the inbox keeps track of. */
 export interface OpenExchange {
   readonly number: number;
-  /** Where its answers are published. */
+  /** The subject of its answers. */
   readonly reply: string;
 }
 
@@ -28,14 +28,13 @@ interface Entry extends OpenExchange {
   readonly exchange: Exchange;
   readonly askedAt: number;
   nextPiece: number;
-  /** The session that answers; were two nodes to share a name, their pieces must not be mixed. */
+  /** The session that answers: if two nodes share a name, their pieces must not mix. */
   responder: number;
 }
 
 /**
- * This node's own reply subject: one subscription for the answers to all its questions, which are told
- * apart by the number at the end of the subject. The server tells there as well, at once, when a
- * question found nobody.
+ * The reply subject of this node: one subscription for the answers to all its requests, which are distinguished by
+ * the number at the end of the subject. The server also replies there, at once, when a request has no receiver.
  */
 export class NatsInbox {
   readonly #uplink: NatsUplink;
@@ -52,7 +51,7 @@ export class NatsInbox {
     readonly clock: Clock;
     readonly subjects: NatsSubjects;
     readonly verifier: MessageVerifier | undefined;
-    /** An answer was not signed as it must be. */
+    /** Called when the signature of an answer is invalid. */
     readonly onRefused: (from: string) => void;
   }) {
     this.#uplink = options.uplink;
@@ -66,7 +65,7 @@ export class NatsInbox {
     this.#uplink.listen({ down: () => this.#failAll() });
   }
 
-  /** Awaits answers for `exchange` until it is closed, or fails. */
+  /** Receives answers for `exchange` until it is closed, or fails. */
   open(exchange: Exchange): OpenExchange {
     const number = this.#nextNumber++;
     const reply = this.#base + number;
@@ -76,26 +75,26 @@ export class NatsInbox {
     return entry;
   }
 
-  /** Ignores what else may come. */
+  /** Ignores further answers. */
   close(open: OpenExchange): void {
     this.#open.delete(open.number);
   }
 
-  /** What a peer has not answered yet, oldest first. */
+  /** Requests that a peer has not answered yet, oldest first. */
   openTo(peerId: string): { readonly number: number; readonly askedAt: number }[] {
     return [...this.#open.values()].filter(
       ({ exchange }) => exchange.peerId === peerId && exchange.remembered,
     );
   }
 
-  /** The peer knows nothing of it any more, so a message was lost on the way. */
+  /** Fails a request that the peer does not know, because a message was lost. */
   loseIfOpen(number: number): void {
     const entry = this.#open.get(number);
     if (entry !== undefined)
-      this.#fail(entry, lost(entry.exchange.peerId, "a question or its answer"));
+      this.#fail(entry, lost(entry.exchange.peerId, "a request or its answer"));
   }
 
-  /** Gives everything up that a peer has not answered. */
+  /** Fails all requests that a peer has not answered. */
   failAllTo(peerId: string, error: ParsecError): void {
     for (const entry of [...this.#open.values()]) {
       if (entry.exchange.peerId === peerId) this.#fail(entry, error);
@@ -108,7 +107,7 @@ export class NatsInbox {
 
   #receive(received: Msg): void {
     const entry = this.#open.get(Number(received.subject.slice(this.#base.length)));
-    // Late, given up, or nothing of ours.
+    // Late, cancelled, or not an answer to this node.
     if (entry === undefined) return;
     const { headers } = received;
     if (headers !== undefined && headers.code === 503 && received.data.length === 0) {
@@ -136,7 +135,7 @@ export class NatsInbox {
   #deliver(entry: Entry, message: Message): void {
     const { exchange } = entry;
     if (entry.responder === 0) entry.responder = message.session;
-    // Another node of the same name, or a repetition.
+    // From another node with the same name, or a repetition.
     if (entry.responder !== message.session || message.piece < entry.nextPiece) return;
     if (message.kind === "refusal") {
       this.#fail(entry, refusedBy(exchange.peerId, message.body.toString("utf8")));

@@ -9,13 +9,13 @@ const wallNow = 1_700_000_000_000;
 const open = { bucketKey, keys: [], windowMs: 1000, wallNow };
 const sealed = { ...open, keys: [toKey("a secret before that"), key] };
 
-it("is read back, and is JSON for people", () => {
+it("is JSON, and decodes to the encoded record", () => {
   const bytes = encodeRecord(record, { bucketKey, key: undefined, wallNow });
   expect(decodeRecord(bytes, open)).toEqual(record);
   expect(JSON.parse(bytes.toString())).toMatchObject(record);
 });
 
-it("is believed when it was signed with any of the keys, for this key of the bucket, not long ago", () => {
+it("is accepted when it is recent and signed with any of the keys, for this key of the bucket", () => {
   const bytes = encodeRecord(record, { bucketKey, key, wallNow });
   expect(decodeRecord(bytes, sealed)).toEqual(record);
   expect(decodeRecord(bytes, open)).toEqual(record);

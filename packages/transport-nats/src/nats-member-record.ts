@@ -2,14 +2,14 @@ import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { ParsecError } from "@parsec/core";
 import { malformed } from "./nats-wire.ts";
 
-/** What a member says of itself, time and again, under its own key in the bucket. */
+/** The heartbeat of a member, under its own key in the bucket. */
 export interface MemberRecord {
   readonly id: string;
-  /** Names the process: a member that was started anew has another. */
+  /** Identifies the process: changes when a member is restarted. */
   readonly session: number;
-  /** Goes up with each heartbeat of a session. */
+  /** Increases with each heartbeat of a session. */
   readonly beat: number;
-  /** Members that place keys differently must be told of. */
+  /** Members with another placement cause a warning. */
   readonly placement: string;
 }
 
@@ -34,8 +34,8 @@ export function encodeRecord(
 }
 
 /**
- * Reads a record. With keys, only one that was signed with any of them, not long ago; silence is never
- * judged by its time. Throws `MALFORMED_FRAME` or `UNAUTHENTICATED`.
+ * Reads a record. With keys, it must be recent and signed with one of them; its time is not used to detect silence.
+ * Throws `MALFORMED_FRAME` or `UNAUTHENTICATED`.
  */
 export function decodeRecord(
   bytes: Uint8Array,
@@ -48,7 +48,7 @@ export function decodeRecord(
 ): MemberRecord {
   const fields = parse(bytes);
   const { v, id, session, beat, placement, at, mac } = fields;
-  if (v !== version) throw malformed("a member's record has a version this node does not read");
+  if (v !== version) throw malformed("a member's record has a version that is not supported");
   if (typeof id !== "string" || typeof placement !== "string") {
     throw malformed("a member's record has no id or placement");
   }
@@ -95,9 +95,9 @@ function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> {
     const parsed: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
     if (typeof parsed === "object" && parsed !== null) return parsed as Record<string, unknown>;
   } catch {
-    // As bad as no object.
+    // Handled like a value that is not an object.
   }
-  throw malformed("a member's record is no JSON object");
+  throw malformed("a member's record is not a JSON object");
 }
 
 function isCount(value: unknown): value is number {

@@ -17,16 +17,16 @@ function setup(joinDelayMs = 200) {
     onAlive: (id) => alive.push(id),
   });
   const beats = new Map<string, number>();
-  /** A heartbeat that had not been there before. */
+  /** A new heartbeat. */
   const beat = (id: string, session = 1): void => {
     const next = (beats.get(id) ?? 0) + 1;
     beats.set(id, next);
     members.heard({ id, session, beat: next, placement: "slots" });
   };
-  /** The record that is in the bucket, read once more. */
+  /** Reads the record in the bucket once more. */
   const reread = (id: string, session = 1): void =>
     members.heard({ id, session, beat: beats.get(id) ?? 0, placement: "slots" });
-  /** So many seconds in which these nodes, and this one, send heartbeats. */
+  /** Lets that many seconds pass in which these nodes, and this one, send heartbeats. */
   const live = (seconds: number, ids: readonly string[], echo = true): void => {
     for (let second = 0; second < seconds; second++) {
       clock.advance(1000);
@@ -38,7 +38,7 @@ function setup(joinDelayMs = 200) {
   return { clock, changes, alive, members, beat, reread, live };
 }
 
-it("takes whoever it hears at first at once, and says so once", () => {
+it("accepts the nodes of the first read at once, and reports them once", () => {
   const { members, beat, changes } = setup();
   beat("b");
   beat("a");
@@ -47,7 +47,7 @@ it("takes whoever it hears at first at once, and says so once", () => {
   expect(changes).toEqual(["a b me"]);
 });
 
-it("watches later ones before they join", () => {
+it("delays nodes that join later", () => {
   const { members, beat, changes, clock } = setup();
   members.echo();
   beat("a");
@@ -57,7 +57,7 @@ it("watches later ones before they join", () => {
   expect(changes).toEqual(["me", "a me"]);
 });
 
-it("does not notice one that leaves before it has joined", () => {
+it("ignores a node that leaves before it has joined", () => {
   const { members, beat, changes, clock } = setup();
   members.echo();
   beat("a");
@@ -68,7 +68,7 @@ it("does not notice one that leaves before it has joined", () => {
   expect(clock.pendingCount).toBe(0);
 });
 
-it("drops one that takes its leave at once", () => {
+it("drops a node that leaves at once", () => {
   const { members, beat, changes } = setup();
   beat("a");
   members.echo();
@@ -77,7 +77,7 @@ it("drops one that takes its leave at once", () => {
   expect(changes).toEqual(["a me", "me"]);
 });
 
-it("drops one that falls silent, and not those that do not", () => {
+it("drops only nodes that fall silent", () => {
   const { beat, live, members, changes } = setup();
   beat("a");
   beat("b");
@@ -90,7 +90,7 @@ it("drops one that falls silent, and not those that do not", () => {
   expect(changes).toHaveLength(2);
 });
 
-it("takes no old record for a sign of life, not of a member and not of one that is gone", () => {
+it("does not count an old record as a heartbeat, neither of a member nor of a former one", () => {
   const { beat, reread, clock, members, changes } = setup();
   beat("a");
   members.echo();
@@ -106,7 +106,7 @@ it("takes no old record for a sign of life, not of a member and not of one that 
   expect(changes.at(-1)).toBe("a me");
 });
 
-it("judges nobody while its own heartbeats do not come back, and gives all their time anew afterwards", () => {
+it("drops no node while its own heartbeats are not received, and restarts all deadlines afterwards", () => {
   const { beat, live, members, changes } = setup();
   beat("a");
   beat("b");
@@ -122,7 +122,7 @@ it("judges nobody while its own heartbeats do not come back, and gives all their
   expect(changes).toEqual(["a b me", "b me"]);
 });
 
-it("judges nobody after this process itself stood still", () => {
+it("drops no node after this process itself was suspended", () => {
   const { beat, clock, members, changes } = setup();
   beat("a");
   members.echo();
@@ -131,7 +131,7 @@ it("judges nobody after this process itself stood still", () => {
   expect(changes).toEqual(["a me"]);
 });
 
-it("counts the heartbeats of a member that was started anew, though its numbers begin again", () => {
+it("counts the heartbeats of a restarted member, whose numbers start over", () => {
   const { members, alive, changes, live } = setup();
   members.heard({ id: "a", session: 1, beat: 500, placement: "slots" });
   members.echo();
@@ -144,7 +144,7 @@ it("counts the heartbeats of a member that was started anew, though its numbers 
   expect(changes).toEqual(["a me"]);
 });
 
-it("lets one that flaps join more and more slowly, and forgets that after a minute", () => {
+it("delays a flapping node more and more, and resets that after a minute", () => {
   const { beat, live, clock, members } = setup();
   members.echo();
   const joinMs = (): number => {
@@ -163,7 +163,7 @@ it("lets one that flaps join more and more slowly, and forgets that after a minu
   expect(joinMs()).toBe(200);
 });
 
-it("leaves no timer and says nothing once it is closed", () => {
+it("has no timer and reports nothing after it was closed", () => {
   const { beat, members, changes, clock } = setup();
   members.echo();
   beat("a");

@@ -4,17 +4,17 @@ import type { MemberRecord } from "./nats-member-record.ts";
 /** Members that fell silent within this time join more slowly. */
 const flapMemoryMs = 60_000;
 const longestJoinDelayMs = 10_000;
-/** How long a member that is gone is remembered, so that its last record does not bring it back. */
+/** How long a member that has left is remembered, so that its last record does not bring it back. */
 const goneMemoryMs = 600_000;
-/** More than this no placement is made for. */
+/** The largest number of members. */
 const maxMembers = 4096;
 
 interface Member {
   session: number;
   beat: number;
-  /** When a heartbeat last came that had not been seen, on this node's own clock. */
+  /** When the last new heartbeat arrived, on this node's own clock. */
   heardAt: number;
-  /** Set while it is watched before it joins. */
+  /** Set during the delay before it joins. */
   cancelJoin: (() => void) | undefined;
 }
 
@@ -22,7 +22,7 @@ interface Gone {
   readonly session: number;
   readonly beat: number;
   readonly at: number;
-  /** How often it fell silent of late. */
+  /** How often it fell silent recently. */
   readonly silences: number;
 }
 
@@ -31,16 +31,16 @@ export interface MembersOptions {
   readonly clock: Clock;
   readonly silenceMs: number;
   readonly joinDelayMs: number;
-  /** The members are these now, this node included, sorted. */
+  /** Called with the new members, this node included, sorted. */
   readonly onChange: (ids: readonly string[]) => void;
-  /** A member gave a sign of life. */
+  /** Called with each heartbeat of a member. */
   readonly onAlive: (id: string) => void;
 }
 
 /**
- * Who is a member, from the heartbeats heard. Only heartbeats that are new count, by their own numbers,
- * and only this node's monotonic clock: neither the times nor the revisions of the bucket, which begins
- * anew when it is lost. While this node does not hear its own heartbeats either, nobody is judged.
+ * Determines the members from their heartbeats. Only new heartbeats count, by their own numbers, and only this node's
+ * monotonic clock: neither the times nor the revisions of the bucket, which start over when it is lost. While
+ * this node does not receive its own heartbeats either, no member is dropped.
  */
 export class Members {
   readonly #options: MembersOptions;
@@ -60,7 +60,7 @@ export class Members {
     return [this.#options.selfId, ...joined.map(([id]) => id)].sort();
   }
 
-  /** A record of another node was read. It may be one that was read before. */
+  /** Takes a record of another node, which may have been read before. */
   heard(record: MemberRecord): void {
     if (this.#closed) return;
     const { id, session, beat } = record;
@@ -78,14 +78,14 @@ export class Members {
     if (member.cancelJoin === undefined) this.#options.onAlive(id);
   }
 
-  /** The member took its leave. */
+  /** Drops a member that has left. */
   left(id: string): void {
     this.#remove(id, false);
   }
 
   /**
-   * This node's own heartbeat came back, so that it hears what others say. The first time, whoever was
-   * heard by then is a member at once.
+   * This node's own heartbeat was received, so the watch works. The first time, all nodes that were heard by then
+   * are members at once.
    */
   echo(): void {
     const { clock } = this.#options;
@@ -102,12 +102,12 @@ export class Members {
     for (const member of this.#members.values()) member.heardAt = now;
   }
 
-  /** Whether its own heartbeats have come back of late. */
+  /** Whether own heartbeats were received recently. */
   get hears(): boolean {
     return this.#started && this.#options.clock.now() - this.#echoAt <= this.#patienceMs;
   }
 
-  /** Drops members that have been silent for too long. Call it every now and then. */
+  /** Drops members that have been silent for too long. Call it regularly. */
   judge(): void {
     const now = this.#options.clock.now();
     for (const [id, gone] of this.#gone) if (now - gone.at > goneMemoryMs) this.#gone.delete(id);
@@ -122,7 +122,7 @@ export class Members {
     for (const member of this.#members.values()) member.cancelJoin?.();
   }
 
-  /** Less than the silence that is judged, so that a deaf time is noticed before it looks like others' silence. */
+  /** Less than `silenceMs`, so that a broken watch is detected before it looks like silence of others. */
   get #patienceMs(): number {
     return this.#options.silenceMs / 2;
   }

@@ -20,7 +20,7 @@ import { fromToken, toToken } from "./nats-subjects.ts";
 
 const firstRetryMs = 200;
 const longestRetryMs = 5000;
-/** Nobody asks for records that old. */
+/** Records expire from the bucket after this time at the earliest. */
 const shortestMaxAgeMs = 60_000;
 const kvNeedsJetStream = {
   need: 'membership "kv" keeps the members in a JetStream bucket',
@@ -29,16 +29,16 @@ const kvNeedsJetStream = {
 
 export type KvMembership = Extract<ResolvedMembership, { kind: "kv" }>;
 
-/** An opened bucket with the watch of it. */
+/** An opened bucket with its watch. */
 interface View {
   readonly bucket: Bucket;
   readonly watch: BucketWatch;
 }
 
 /**
- * Announces this node by heartbeats in a bucket and follows those of others. Whatever gives cause for
- * doubt (a reconnect, a watch that ended, a bucket that is gone, own heartbeats that do not come back)
- * has the bucket opened and read anew; members stay as they are meanwhile.
+ * Announces this node by heartbeats in a bucket and follows those of others. After a reconnect, when a watch has ended,
+ * when the bucket is gone, or when own heartbeats are not received, the bucket is opened and read again; the
+ * members do not change meanwhile.
  */
 export class NatsMembership {
   readonly #options: ResolvedNatsOptions;
@@ -51,14 +51,14 @@ export class NatsMembership {
   readonly #onFailure: (error: ParsecError) => void;
   readonly #onRefused: (reason: string) => void;
   readonly #onRejoined: () => void;
-  readonly #told: Set<string> = new Set();
+  readonly #warned: Set<string> = new Set();
   #view: View | undefined = undefined;
-  /** Raised whenever what is under way has been overtaken. */
+  /** Incremented whenever work under way is obsolete. */
   #generation = 0;
   #failedAttempts = 0;
   #beat = 0;
   #ownRevision = 0;
-  /** When the last heartbeat that arrived was sent. */
+  /** When the last stored heartbeat was sent. */
   #beatAt = 0;
   #openedAt = 0;
   #putting: Promise<void> | undefined = undefined;
@@ -72,13 +72,13 @@ export class NatsMembership {
       readonly settings: KvMembership;
       readonly uplink: NatsUplink;
       readonly onMembers: (ids: readonly string[]) => void;
-      /** A member gave a sign of life. */
+      /** Called with each heartbeat of a member. */
       readonly onAlive: (id: string) => void;
-      /** The members are known for the first time. */
+      /** Called when the members are known. */
       readonly onReady: () => void;
       readonly onFailure: (error: ParsecError) => void;
       readonly onRefused: (reason: string) => void;
-      /** This node was cut off for so long that the others went on without it. */
+      /** Called when this node was cut off for so long that the others dropped it. */
       readonly onRejoined: () => void;
     },
   ) {
@@ -103,7 +103,7 @@ export class NatsMembership {
     this.#uplink.listen({ up: (client) => this.#reopen(client), down: () => this.#leaveView() });
   }
 
-  /** Takes this node out of the bucket, so that others drop it at once instead of waiting for its silence. */
+  /** Removes this node from the bucket, so that others drop it at once instead of after its silence. */
   async leave(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -115,7 +115,7 @@ export class NatsMembership {
     await this.#putting;
     if (view === undefined) return;
     if (this.#uplink.connected && this.#ownRevision > 0) {
-      // Should it fail, others will notice the silence. A newer record under this name stays.
+      // If this fails, others detect the silence. A newer record under this name stays.
       await view.bucket.remove(this.#ownKey, { revision: this.#ownRevision }).catch(() => {});
     }
     this.#leaveView();
@@ -146,7 +146,7 @@ export class NatsMembership {
         maxAgeMs: Math.max(shortestMaxAgeMs, silenceMs * 10),
         timeoutMs: Math.max(1000, heartbeatMs * 2),
       });
-      // Before the watch: entries come oldest first, so that all others were read when this one is.
+      // Before the watch: entries arrive oldest first, so that all others have been read when this one is.
       await this.#put(bucket);
       const read = (entry: BucketEntry): void => {
         if (generation === this.#generation) this.#read(entry);
@@ -172,9 +172,9 @@ export class NatsMembership {
   }
 
   #openFailed(client: NatsConnection, cause: unknown): void {
-    // A server that has JetStream may be without for a moment, while several elect a leader.
-    const hopeless = isWithoutJetStream(cause) && client.info?.jetstream !== true;
-    const error = hopeless
+    // A server with JetStream may lack it for a moment, while several elect a leader.
+    const isDisabled = isWithoutJetStream(cause) && client.info?.jetstream !== true;
+    const error = isDisabled
       ? withoutJetStream(kvNeedsJetStream, cause)
       : natsFailed("the membership bucket", cause);
     this.#uplink.noteError(error);
@@ -202,7 +202,7 @@ export class NatsMembership {
     }
     this.#tickLater(client);
     const generation = this.#generation;
-    // One at a time: a server that is slow to answer gets no more to do.
+    // One at a time, so that a slow server does not get more work.
     this.#putting ??= this.#put(view.bucket)
       .catch((error: unknown) => {
         if (generation !== this.#generation) return;
@@ -231,15 +231,15 @@ export class NatsMembership {
     const absenceMs = clock.now() - before.at;
     const recordsOfOthers = this.#ownRevision - before.revision - 1;
     if (this.#wentOnWithout({ absenceMs, recordsOfOthers })) {
-      const message = `the others went on without this node for ${Math.round(absenceMs)} ms: it forgets what it holds`;
+      const message = `the other nodes dropped this node for ${Math.round(absenceMs)} ms: it clears its cache`;
       this.#options.onWarning({ kind: "membership", peerId: nodeId, message });
       this.#onRejoined();
     }
   }
 
   /**
-   * Whether others took this node for gone meanwhile. They count silence only while they can write
-   * heartbeats themselves: if the server was away for everybody, each has written one or two since.
+   * Whether others dropped this node meanwhile. They detect silence only while they can write heartbeats themselves:
+   * if the server was down for all, each has written only one or two since.
    */
   #wentOnWithout(gap: { readonly absenceMs: number; readonly recordsOfOthers: number }): boolean {
     const { silenceMs, heartbeatMs } = this.#settings;
@@ -255,7 +255,7 @@ export class NatsMembership {
     } else if (entry.value === undefined) {
       this.#left(entry.key);
     } else if (record !== undefined) {
-      if (record.placement !== this.#options.placement) this.#tellPlacement(record);
+      if (record.placement !== this.#options.placement) this.#warnOfPlacement(record);
       this.#members.heard(record);
     }
   }
@@ -266,9 +266,9 @@ export class NatsMembership {
       this.#onReady();
       return;
     }
-    // After our own first heartbeat nobody else has reason to write here.
+    // After the first own heartbeat no other process should write this key.
     if (this.#members.hears) {
-      this.#tell("duplicate-node", `another process calls itself ${record.id} too`);
+      this.#warnOnce("duplicate-node", `another process uses the nodeId ${record.id}, too`);
     }
   }
 
@@ -286,9 +286,11 @@ export class NatsMembership {
         wallNow: Date.now(),
       });
       if (this.#keyOf(record.id) === key) return record;
-      this.#onRefused("a member's record stands under another's key");
+      this.#onRefused("a member's record is stored under another's key");
     } catch (error) {
-      this.#onRefused(error instanceof ParsecError ? error.message : "a member's record is broken");
+      this.#onRefused(
+        error instanceof ParsecError ? error.message : "a member's record is malformed",
+      );
     }
     return undefined;
   }
@@ -297,15 +299,15 @@ export class NatsMembership {
     return `${this.#options.subjects.cluster}.${toToken(id)}`;
   }
 
-  #tellPlacement(record: MemberRecord): void {
+  #warnOfPlacement(record: MemberRecord): void {
     const { placement } = this.#options;
     const message = `${record.id} places keys by ${JSON.stringify(record.placement.slice(0, 32))}, this node by "${placement}": they do not agree on owners`;
-    this.#tell("membership", message);
+    this.#warnOnce("membership", message);
   }
 
-  #tell(kind: "membership" | "duplicate-node", message: string): void {
-    if (this.#told.has(message) || this.#told.size > 100) return;
-    this.#told.add(message);
+  #warnOnce(kind: "membership" | "duplicate-node", message: string): void {
+    if (this.#warned.has(message) || this.#warned.size > 100) return;
+    this.#warned.add(message);
     this.#options.onWarning({ kind, peerId: this.#options.nodeId, message });
   }
 }

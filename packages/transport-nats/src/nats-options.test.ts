@@ -3,7 +3,7 @@ import { type NatsPeersOptions, resolveNatsOptions } from "./nats-options.ts";
 
 const least = { cluster: "c", nodeId: "a" };
 
-it("fills in what is not said", () => {
+it("fills in the defaults", () => {
   const resolved = resolveNatsOptions(least);
   expect(resolved).toMatchObject({
     cluster: "c",
@@ -28,7 +28,7 @@ it("fills in what is not said", () => {
   expect(resolved.sender).not.toBe(resolveNatsOptions(least).sender);
 });
 
-it("names the bucket after the cluster, whatever that is called", () => {
+it("names the bucket after the cluster, for any name", () => {
   const bucket = (cluster: string): string => {
     const { membership } = resolveNatsOptions({ ...least, cluster });
     return membership.kind === "kv" ? membership.bucket : "";
@@ -38,7 +38,7 @@ it("names the bucket after the cluster, whatever that is called", () => {
   }
 });
 
-it("takes a list of members, or settings for the bucket", () => {
+it("accepts a list of members, or settings of the bucket", () => {
   const listed = resolveNatsOptions({ ...least, membership: { static: ["a", "b"] } });
   expect(listed.membership).toEqual({ kind: "static", ids: ["a", "b"] });
   const kv = { bucket: "b", heartbeatMs: 100, replicas: 3, storage: "file" } as const;
@@ -58,8 +58,8 @@ it("is not harmed by a callback that throws", () => {
 
 const wrong: [string, object | null, string][] = [
   ["no options", null, "the options must be an object"],
-  ["no cluster", { nodeId: "a" }, "cluster must be text"],
-  ["no node id", { cluster: "c" }, "nodeId must be text"],
+  ["no cluster", { nodeId: "a" }, "cluster must be a string"],
+  ["no node id", { cluster: "c" }, "nodeId must be a string"],
   ["insecure false", { ...least, insecure: false }, "insecure must be true or left out"],
   ["a placement of its own", { ...least, placement: "ring" }, 'placement must be "slots"'],
   ["a short secret", { ...least, secret: "123456789012345" }, "at least 16 characters"],
@@ -92,12 +92,12 @@ const wrong: [string, object | null, string][] = [
   [
     "a connection of the legacy client",
     { ...least, connection: { status: () => [], publish: () => {} } },
-    "npm nats 2 is its legacy line",
+    "npm package nats 2 is its legacy line",
   ],
   [
     "a connection and servers",
     { ...least, connection: {}, servers: "host" },
-    "connection excludes servers",
+    "set either connection or servers",
   ],
 ];
 

@@ -24,7 +24,7 @@ export type NatsPeersWarning = PeerWarning<
   "disconnected" | "reconnected" | "refused" | "membership" | "duplicate-node"
 >;
 
-/** How `connect` of `@nats-io/transport-node` is told about credentials, TLS and such. Reconnecting is our part. */
+/** Options of `connect` of `@nats-io/transport-node`, such as credentials and TLS, except those of reconnects. */
 export type NatsConnectionOptions = Omit<
   NodeConnectionOptions,
   | "servers"
@@ -39,55 +39,55 @@ export type NatsConnectionOptions = Omit<
   | "ignoreAuthErrorAbort"
 >;
 
-/** Members announce themselves by heartbeats in a bucket of JetStream's key-value store. */
+/** Options of membership by heartbeats in a bucket of JetStream's key-value store. */
 export interface NatsKvMembership {
-  /** The bucket's name. Defaults to one that is named after the cluster. The same on every node. */
+  /** Name of the bucket; the same on every node. Defaults to `parsec_` and the cluster's name. */
   readonly bucket?: string;
-  /** How often a member says that it is there. Defaults to 1,000. */
+  /** Interval of heartbeats. Defaults to 1,000. */
   readonly heartbeatMs?: number;
-  /** A member not heard for this long is dropped. Defaults to 3,500; at least twice `heartbeatMs`. */
+  /** A member without a heartbeat for this long is dropped. Defaults to 3.5 times `heartbeatMs`; at least twice. */
   readonly silenceMs?: number;
-  /** How long a new member is watched before it owns keys; longer for one that fell silent lately. Defaults to 200. */
+  /** Delay before a new member owns keys; longer for one that fell silent recently. Defaults to 200. */
   readonly joinDelayMs?: number;
-  /** Copies of the bucket, when this node makes it. Defaults to 1; take 3 where three servers form a cluster. */
+  /** Copies of the bucket, if this node creates it. Defaults to 1; use 3 in a cluster of three servers. */
   readonly replicas?: number;
-  /** Where the bucket lives, when this node makes it. Defaults to `"memory"`: what it holds is worth nothing after a second. */
+  /** Storage of the bucket, if this node creates it. Defaults to `"memory"`, because heartbeats are obsolete after a second. */
   readonly storage?: "memory" | "file";
 }
 
 /** Limits of one node. Sizes in bytes, times in milliseconds. */
 export interface NatsLimits extends PeerLimits {
-  /** Requests to one peer that it has not begun to answer; while there are as many, lookups gather in larger ones. Defaults to 4. */
+  /** Requests to one peer that it has not begun to answer; beyond that, lookups gather in larger batches. Defaults to 4. */
   readonly maxUnanswered: number;
-  /** Requests to one peer under way, counting those that wait for slow origins only. Defaults to 64; at least 3. */
+  /** Requests to one peer under way, including those that wait for slow origins. Defaults to 64; at least 3. */
   readonly maxOpen: number;
-  /** Bytes of requests that arrive in several pieces, held at once. Defaults to 64 MiB. */
+  /** Bytes of incomplete requests that arrive in pieces. Defaults to 64 MiB. */
   readonly maxPartialBytes: number;
-  /** How long the pieces of a request may take to arrive. Defaults to 5,000. */
+  /** Time limit for the pieces of a request to arrive. Defaults to 5,000. */
   readonly requestTimeoutMs: number;
-  /** Bytes of one request's answers under way to an asker that has not taken them. Defaults to 512 KiB. */
+  /** Bytes of answers to one request that are sent before the requesting node has received them. Defaults to 512 KiB. */
   readonly answerWindowBytes: number;
 }
 
 /** Options of `createNatsPeers`. */
 export interface NatsPeersOptions extends PeerOptions<NatsPeersWarning, NatsLimits> {
-  /** Names the cluster: nodes of another name on the same servers are not seen. */
+  /** Name of the cluster: clusters with different names on the same servers do not see each other. */
   readonly cluster: string;
-  /** Names this node; no other node of the cluster may have it. What placement hashes. */
+  /** Name of this node, unique in the cluster. Placement hashes it. */
   readonly nodeId: string;
-  /** A connection of yours (`@nats-io/transport-node` or another of its family); it is not closed by `close`. */
+  /** A connection that the application made with `@nats-io/transport-node` or another client of its family. `close` leaves it open. */
   readonly connection?: NatsConnection;
-  /** Or where to connect to: `"nats://host:4222"`, several for a cluster; `tls://` demands TLS. Defaults to 127.0.0.1:4222. */
+  /** URL of the server, such as `"nats://host:4222"`, or several for a cluster; `tls://` demands TLS. Defaults to 127.0.0.1:4222. */
   readonly servers?: string | readonly string[];
-  /** Credentials, TLS and the like for `servers`. */
+  /** Credentials, TLS and other options of the connection to `servers`. */
   readonly connectionOptions?: NatsConnectionOptions;
-  /** How nodes find each other: heartbeats in a bucket (`"kv"`, the default, needs JetStream), a fixed list of all ids, or a discovery that finds those ids. */
+  /** How nodes find each other: heartbeats in a bucket (`"kv"`, needs JetStream), a fixed list of all ids, or a discovery of the ids. Defaults to `"kv"`. */
   readonly membership?:
     | "kv"
     | { readonly kv: NatsKvMembership }
     | { readonly static: readonly string[] }
     | { readonly discovery: PeerDiscovery };
-  /** Serves whoever reaches the NATS server, even one on another machine that asks for no credentials. */
+  /** Accepts a server on another machine that lets clients in without credentials. */
   readonly insecure?: true;
 }
 
@@ -96,7 +96,7 @@ export interface ResolvedNatsOptions extends ResolvedPeerOptions<NatsPeersWarnin
   readonly cluster: string;
   readonly nodeId: string;
   readonly subjects: NatsSubjects;
-  /** A connection given, or what to make one of. */
+  /** The connection of the application, used instead of `servers`. */
   readonly connection: NatsConnection | undefined;
   readonly servers: NatsServers;
   readonly membership: ResolvedMembership;
@@ -107,7 +107,7 @@ export type ResolvedMembership =
   | {
       readonly kind: "static";
       readonly ids: readonly string[];
-      /** Changes them while the node runs. */
+      /** Updates the ids while the node runs. */
       readonly discovery: PeerDiscovery | undefined;
     }
   | ({ readonly kind: "kv" } & Required<NatsKvMembership>);
@@ -137,16 +137,18 @@ function checkConnection(options: NatsPeersOptions): NatsConnection | undefined 
   const { connection, servers, connectionOptions } = options;
   if (connection === undefined) return undefined;
   if (servers !== undefined || connectionOptions !== undefined) {
-    throw invalidArgument("connection excludes servers and connectionOptions");
+    throw invalidArgument(
+      "connection: set either connection or servers and connectionOptions, not both",
+    );
   }
-  // The legacy client's connection has no features of the current line's JetStream.
+  // A connection of the legacy client lacks the `features` that JetStream of the current line needs.
   const valid =
     typeof connection === "object" &&
     connection !== null &&
     typeof connection.status === "function";
   if (!valid || !("features" in connection)) {
     throw invalidArgument(
-      "connection must be a NatsConnection of @nats-io/transport-node or another of its family; npm nats 2 is its legacy line",
+      "connection must be a NatsConnection of @nats-io/transport-node or another client of its family; the npm package nats 2 is its legacy line",
     );
   }
   return connection;
@@ -184,7 +186,7 @@ function resolveKv(given: NatsKvMembership, clusterToken: string): ResolvedMembe
     hourMs,
   ]);
   const fallback = heartbeatMs * 3.5;
-  // A bucket's name may not hold "=", with which some tokens begin. Keys tell clusters apart all the same.
+  // A bucket's name must not contain "=", with which some tokens begin. The keys still separate clusters.
   const bucket = given.bucket ?? `parsec_${clusterToken.replace("=", "_")}`;
   if (typeof bucket !== "string" || !/^[A-Za-z0-9_-]+$/.test(bucket)) {
     throw invalidArgument(

@@ -19,10 +19,10 @@ import type { ResolvedNatsOptions } from "./nats-options.ts";
 import { MessageSender } from "./nats-sender.ts";
 import { readNumbers, writeNumbers } from "./nats-wire.ts";
 
-/** Invalidations and pings that may be under way. */
+/** Limit of invalidations and pings under way to one peer. */
 const maxCalls = 1024;
 
-/** Another node, asked by frames. */
+/** Another node, to which this one sends frames. */
 export function createNatsPeer(
   peerId: string,
   options: ResolvedNatsOptions,
@@ -68,7 +68,7 @@ export function createNatsPeer(
   };
 }
 
-/** Frames as messages on the peer's subject, each with a reply subject of its own. */
+/** Sends frames as messages to the peer's subject, each with its own reply subject. */
 class NatsChannel implements PeerChannel {
   readonly #peerId: string;
   readonly #options: ResolvedNatsOptions;
@@ -100,7 +100,7 @@ class NatsChannel implements PeerChannel {
     return this.#way.sender.room;
   }
 
-  /** A lost connection to NATS is not the peer's fault: it must be asked at once when the connection is back. */
+  /** A lost connection to NATS does not count against the peer, which can be used again at once after a reconnect. */
   refusal(): ParsecError | undefined {
     if (this.#removed) return noMember(this.#peerId);
     if (this.#uplink.connected || this.#closed) return undefined;
@@ -125,7 +125,7 @@ class NatsChannel implements PeerChannel {
     }
   }
 
-  /** The peer is not a member any more. Returns what ends the time that calls under way have left. */
+  /** The peer is not a member any more: calls under way get a last time limit, which the returned function cancels. */
   remove(): () => void {
     this.#removed = true;
     const { clock, closeTimeoutMs } = this.#options;
@@ -141,7 +141,7 @@ class NatsChannel implements PeerChannel {
   }
 
   async ping(signal: AbortSignal): Promise<void> {
-    // Nothing can be said about the peer while this node itself is cut off.
+    // The state of the peer is unknown while this node itself is disconnected.
     if (!this.#uplink.connected) return;
     const { pingTimeoutMs } = this.#options.health;
     await this.#call({ kind: "ping", body: new Uint8Array(0), timeoutMs: pingTimeoutMs, signal });
@@ -171,9 +171,9 @@ class NatsChannel implements PeerChannel {
   }
 
   /**
-   * NATS delivers at most once: a question or its answer is lost when the peer's connection breaks,
-   * though the peer lives on. So a peer is asked about questions that stay open, and those that it knows
-   * nothing of fail. What it answered before comes before what it says about them.
+   * NATS delivers at most once: a request or its answer is lost when the peer's connection breaks although the peer is
+   * alive. So pings list the open requests, and those that the peer does not know fail. Answers that it sent before
+   * arrive before the answer to the ping.
    */
   #audit(): void {
     const { inbox, sender } = this.#way;
@@ -194,7 +194,7 @@ class NatsChannel implements PeerChannel {
         for (const number of overdue) if (unknown.includes(number)) inbox.loseIfOpen(number);
       },
       () => {
-        // Silence is judged elsewhere.
+        // The liveness check handles silence.
       },
     );
   }

@@ -11,39 +11,39 @@ import { Refusals } from "./nats-refusals.ts";
 import { checkMembers } from "./nats-subjects.ts";
 import { createPeersUplink } from "./nats-uplink.ts";
 
-/** How a node stands with NATS at the moment. */
+/** State of a node's connection to NATS and of its membership. */
 export interface NatsPeersStats {
-  /** Whether there is a connection to NATS. While there is none, every peer is `PEER_UNREACHABLE`. */
+  /** Whether the node is connected to NATS. While it is not, every peer is `PEER_UNREACHABLE`. */
   readonly connected: boolean;
-  /** Host and port of the server; undefined without a connection. */
+  /** Host and port of the server; undefined while disconnected. */
   readonly server: string | undefined;
   readonly serverVersion: string | undefined;
-  /** How often the connection was lost and found again. */
+  /** How many times the connection was lost and established again. */
   readonly reconnects: number;
   /** Whether this node has joined: see `ready`. */
   readonly ready: boolean;
   /** Every member, this node included. */
   readonly members: readonly string[];
-  /** Messages refused for a wrong, repeated or missing signature, or for what they are. */
+  /** Messages refused because they were malformed, replayed, or not signed correctly. */
   readonly refused: number;
-  /** What went wrong last with NATS; stays after it was mended. */
+  /** The last error of NATS; stays after a recovery. */
   readonly lastError: string | undefined;
 }
 
 /** The peers of a node over NATS. Give it to a registry or cache as `peers`. */
 export interface NatsPeers extends PeerPicker {
   /**
-   * Resolves once this node is connected, can be asked, and knows the members. A server that is away is
-   * waited for. Rejects with `UNAUTHENTICATED` (credentials refused, or a server that protects nobody),
-   * `INVALID_ARGUMENT` (no JetStream to keep members in), `ABORTED` or `CLOSED`; it goes on trying all the same.
+   * Resolves when this node is connected, serves requests, and knows the members. Waits for a server that is down.
+   * Rejects with `UNAUTHENTICATED` (credentials refused, or an unprotected server), `INVALID_ARGUMENT` (no
+   * JetStream for the members), `ABORTED` or `CLOSED`; the node goes on trying in the background.
    */
   ready(options?: PeerCallOptions): Promise<void>;
   stats(): NatsPeersStats;
 }
 
 /**
- * Connects this node with others over NATS, and reconnects for ever. Members find each other by heartbeats
- * in a JetStream bucket, are listed, or are found by a discovery. Throws `INVALID_ARGUMENT` naming the option that is wrong.
+ * Connects this node with others over NATS, and reconnects until it is closed. Members find each other by heartbeats
+ * in a JetStream bucket, are listed, or are found by a discovery. Throws `INVALID_ARGUMENT` naming the invalid option.
  */
 export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
   const resolved = resolveNatsOptions(options);
@@ -93,7 +93,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
                 onRejoined: () => handler.rejoined(),
               });
             },
-            // A node that was given its members by hand goes on announcing itself until it leaves.
+            // After updatePeers, the node still announces itself until it leaves.
             close() {},
           },
     checkIds: (ids) => checkMembers("ids", { nodeId, ids }),
@@ -106,7 +106,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
   uplink.listen({
     up() {
       if (membership.kind === "static") readiness.succeed();
-      // A peer that was down may have been back for long when this node is.
+      // A peer that was down may have recovered while this node was disconnected.
       for (const peer of peers.peers()) peer.probe?.();
     },
   });
@@ -114,7 +114,7 @@ export function createNatsPeers(options: NatsPeersOptions): NatsPeers {
 
   const close = async (): Promise<void> => {
     readiness.close();
-    // First of all, so that nobody asks this node any more while it finishes what it was asked.
+    // First, so that no new requests arrive while this node finishes those under way.
     await members?.leave();
     await Promise.all([handler.close(), peers.close()]);
     await inbox.end();

@@ -4,7 +4,7 @@ import { Readiness } from "./nats-readiness.ts";
 
 const failure = new ParsecError("UNAUTHENTICATED", "the server does not know us");
 
-it("lets those who wait go on when the node is ready, and later ones at once", async () => {
+it("resolves waiting and later calls when the node is ready", async () => {
   const readiness = new Readiness();
   const waiting = Promise.all([readiness.wait(undefined), readiness.wait(undefined)]);
   readiness.succeed();
@@ -13,7 +13,7 @@ it("lets those who wait go on when the node is ready, and later ones at once", a
   expect(readiness.isReady).toBe(true);
 });
 
-it("tells of a failure until it is mended", async () => {
+it("rejects with a failure until a success clears it", async () => {
   const readiness = new Readiness();
   const waiting = readiness.wait(undefined);
   readiness.fail(failure);
@@ -25,7 +25,7 @@ it("tells of a failure until it is mended", async () => {
   await readiness.wait(undefined);
 });
 
-it("lets a caller stop waiting, without a word to the others", async () => {
+it("rejects only the caller that aborts", async () => {
   const readiness = new Readiness();
   const controller = new AbortController();
   const aborted = readiness.wait(controller.signal);

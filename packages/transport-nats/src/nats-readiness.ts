@@ -1,6 +1,6 @@
 import { ParsecError } from "@parsec/core";
 
-/** Whether a node takes part yet. A failure that waiting will not mend is told to those who wait; success forgets it. */
+/** Whether a node has joined. A permanent failure rejects the waiting callers; a later success clears it. */
 export class Readiness {
   readonly #waiting: Set<(error: ParsecError | undefined) => void> = new Set();
   #ready = false;
@@ -16,21 +16,21 @@ export class Readiness {
     this.#settle(undefined);
   }
 
-  /** Ignored once the node has been ready: it knows how to come back. */
+  /** Records a permanent failure. Ignored once the node has been ready, because it recovers by itself. */
   fail(error: ParsecError): void {
     if (this.#ready) return;
     this.#failure = error;
     this.#settle(error);
   }
 
-  /** The node was closed. */
+  /** Rejects waiting and later callers with `CLOSED`. */
   close(): void {
     this.#ready = false;
     this.#failure = new ParsecError("CLOSED", "the peers were closed");
     this.#settle(this.#failure);
   }
 
-  /** Resolves when the node takes part. Rejects with the failure, or `ABORTED` when `signal` fires. */
+  /** Resolves when the node has joined. Rejects with the failure, or `ABORTED` when `signal` fires. */
   wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#ready) resolve();
@@ -60,5 +60,5 @@ export class Readiness {
 }
 
 function abortedError(signal: AbortSignal | undefined): ParsecError {
-  return new ParsecError("ABORTED", "the caller waits no longer", { cause: signal?.reason });
+  return new ParsecError("ABORTED", "aborted by the caller", { cause: signal?.reason });
 }

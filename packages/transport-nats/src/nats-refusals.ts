@@ -1,10 +1,10 @@
 import type { Clock } from "@parsec/core";
 import type { NatsPeersWarning } from "./nats-options.ts";
 
-/** Messages can be refused by the thousand: they are counted, and told of this often. */
+/** The least time between two warnings of refused messages, of which there can be thousands. */
 const quietMs = 10_000;
 
-/** Keeps the account of messages that were refused for who sent them or how. */
+/** Counts refused messages and warns of them. */
 export class Refusals {
   readonly #clock: Clock;
   readonly #warn: (warning: NatsPeersWarning) => void;
@@ -26,7 +26,7 @@ export class Refusals {
     return this.#count;
   }
 
-  /** `reason` says what was wrong, and repeats nothing of the message. */
+  /** Counts a refused message. `reason` must not repeat anything of the message. */
   note(reason: string): void {
     this.#count++;
     const now = this.#clock.now();

@@ -11,16 +11,16 @@ import {
   totalBytes,
 } from "./nats-wire.ts";
 
-/** Less than this carries no frame worth its head. */
+/** The least room of a message for a body. */
 const smallestRoom = 256;
 
 export interface Destination extends Partial<Addressed> {
   readonly subject: string;
-  /** Whom errors name. */
+  /** The peer that errors name. */
   readonly peerId: string;
 }
 
-/** Puts messages together, signs them, and keeps each within what the server takes. */
+/** Encodes and signs messages, and keeps each within the server's limit. */
 export class MessageSender {
   readonly #uplink: NatsUplink;
   readonly #signer: MessageSigner | undefined;
@@ -49,11 +49,11 @@ export class MessageSender {
     this.#clientFor(to);
     const { room } = this;
     if (room >= smallestRoom) return room;
-    const message = `${to.peerId} cannot be asked: messages to NATS have room for ${Math.max(room, 0)} bytes`;
+    const message = `${to.peerId} cannot be asked: max_payload of the NATS server leaves ${Math.max(room, 0)} bytes for a message`;
     throw new ParsecError("PEER_UNREACHABLE", message);
   }
 
-  /** Sends one message. Throws `PEER_UNREACHABLE` while there is no connection. */
+  /** Sends one message. Throws `PEER_UNREACHABLE` while disconnected. */
   send(head: MessageHead, body: Uint8Array, to: Destination): void {
     const bytes = this.#writer.begin(head, body.length);
     bytes.set(body, this.#bodyOffset);
@@ -63,7 +63,7 @@ export class MessageSender {
     else client.publish(to.subject, bytes, { reply: to.reply });
   }
 
-  /** Sends what fits into one message. */
+  /** Sends a body that fits into one message. */
   sendWhole(kind: MessageKind, body: Uint8Array, to: Destination): void {
     this.send({ kind, piece: 0, last: true }, body, to);
   }

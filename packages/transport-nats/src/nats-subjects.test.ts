@@ -14,7 +14,7 @@ const odd = [
   "a\r\nPUB x",
 ];
 
-it("turns any name into one token of a subject, and no two into the same", () => {
+it("encodes any name as one token of a subject, without collisions", () => {
   const names = [...odd, "plain", "plain_2-x", "PLAIN", "YQ", "a", "é", "e\u0301", "\udcff"];
   const tokens = names.map(toToken);
   for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9_=-]+$/);
@@ -24,7 +24,7 @@ it("turns any name into one token of a subject, and no two into the same", () =>
   for (const token of ["a.b", "=YQ==", "=!", "a b"]) expect(fromToken(token)).toBeUndefined();
 });
 
-it("answers only where nodes of the same cluster listen", () => {
+it("answers only to reply subjects of the same cluster", () => {
   const subjects = natsSubjects({ cluster: "prod", nodeId: "n 1", session: "abc" });
   expect(subjects.isReply(`${subjects.replyBase}.17`)).toBe(true);
   expect(subjects.isReply("parsec.prod.other.reply.xyz.1")).toBe(true);
@@ -43,7 +43,7 @@ it("answers only where nodes of the same cluster listen", () => {
   for (const subject of foreign) expect(subjects.isReply(subject), subject).toBe(false);
 });
 
-it("takes names of 1 to 255 bytes", () => {
+it("accepts names of 1 to 255 bytes", () => {
   expect(checkName("nodeId", "é".repeat(127))).toHaveLength(127);
   for (const name of ["", "é".repeat(128), 7, undefined, null, {}]) {
     expect(() => checkName("nodeId", name)).toThrow(
@@ -55,13 +55,13 @@ it("takes names of 1 to 255 bytes", () => {
   }
 });
 
-it("refuses a list of members that lacks this node, or has one twice", () => {
+it("refuses a list of members without this node, or with duplicates", () => {
   expect(checkMembers("ids", { nodeId: "a", ids: ["b", "a"] })).toEqual(["b", "a"]);
   const wrong: [unknown, string][] = [
     [["b"], 'this one ("a") included: "b"'],
     [[], "included: nothing"],
     [["a", "b", "b"], 'lists "b" twice'],
-    [["a", ""], "ids[1] must be text"],
+    [["a", ""], "ids[1] must be a string"],
     ["a", "must be an array"],
   ];
   for (const [ids, message] of wrong) {

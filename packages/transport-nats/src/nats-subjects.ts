@@ -3,24 +3,24 @@ import { describe } from "@parsec/core/authoring";
 import { keyFromBytes, keyToBytes } from "@parsec/core/transport";
 
 /*
- * parsec.<cluster>.<node>.ask                    what a node is asked
- * parsec.<cluster>.<node>.reply.<session>.<n>    where it wants the answer to its n-th question
+ * parsec.<cluster>.<node>.ask                    requests to a node
+ * parsec.<cluster>.<node>.reply.<session>.<n>    answers to its n-th request
  *
- * The second is the node's own: one subscription for all answers, instead of an inbox per request.
+ * One subscription to `reply` receives all answers, instead of an inbox per request.
  */
 
 const root = "parsec";
 const longestIdBytes = 255;
 const plainToken = /^[A-Za-z0-9_-]+$/;
 
-/** The names under which the nodes of one cluster reach each other. */
+/** The subjects of one cluster. */
 export interface NatsSubjects {
   /** The cluster's name, as a token. */
   readonly cluster: string;
   askOf(nodeId: string): string;
-  /** The answers to questions of this session are published below it. */
+  /** The prefix of the reply subjects of this session. */
   readonly replyBase: string;
-  /** Whether an answer may be published there: a question could name any subject of the server. */
+  /** True for a reply subject of this cluster: an answer must not be published to any other subject that a request names. */
   isReply(subject: string): boolean;
 }
 
@@ -30,7 +30,7 @@ export function natsSubjects(of: {
   readonly session: string;
 }): NatsSubjects {
   const cluster = toToken(of.cluster);
-  // No character of a token means anything else in an expression.
+  // No character of a token is special in a regular expression.
   const replyShape = new RegExp(
     `^${root}\\.${cluster}\\.[A-Za-z0-9_=-]+\\.reply\\.[a-z0-9]+\\.[0-9]+$`,
   );
@@ -43,33 +43,33 @@ export function natsSubjects(of: {
 }
 
 /**
- * A name as one token of a subject, or of a key in a bucket. Names of letters, digits, `-` and `_` stay as
- * they are; others become `=` and base64url, so that no two names share a token.
+ * Encodes a name as one token of a subject, or of a key in a bucket. Names of letters, digits, `-` and `_` stay as they
+ * are; others become `=` and base64url, so that two names never share a token.
  */
 export function toToken(name: string): string {
   if (plainToken.test(name)) return name;
   return `=${Buffer.from(keyToBytes(name)).toString("base64url")}`;
 }
 
-/** The name that became this token; undefined for what is no token of ours. */
+/** Decodes a token; undefined when it is not one of `toToken`. */
 export function fromToken(token: string): string | undefined {
   const encoded = token.startsWith("=");
   const name = encoded ? keyFromBytes(Buffer.from(token.slice(1), "base64url")) : token;
   return toToken(name) === token ? name : undefined;
 }
 
-/** Throws `INVALID_ARGUMENT` unless it is a text of 1 to 255 bytes. */
+/** Throws `INVALID_ARGUMENT` unless the name is a string of 1 to 255 bytes. */
 export function checkName(field: string, name: unknown): string {
   if (typeof name === "string" && name !== "" && keyToBytes(name).length <= longestIdBytes) {
     return name;
   }
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `${field} must be text of 1 to ${longestIdBytes} bytes, got ${describe(name)}`,
+    `${field} must be a string of 1 to ${longestIdBytes} bytes, got ${describe(name)}`,
   );
 }
 
-/** Checks a list of all nodes. Throws `INVALID_ARGUMENT` saying what is wrong with it. */
+/** Checks a list of all nodes. Throws `INVALID_ARGUMENT` naming the invalid entry. */
 export function checkMembers(
   field: string,
   options: { readonly nodeId: string; readonly ids: readonly string[] },

@@ -12,7 +12,7 @@ const retry = { firstMs: 100, longestMs: 2000 };
 const pingIntervalMs = 2000;
 
 /**
- * The connection of a node: warns when it is lost and back, and refuses a server that protects nothing.
+ * Creates the connection of a node: warns when it is lost and established again, and refuses an unprotected server.
  * `onFailure` gets every failed attempt to connect and every error that the server reports.
  */
 export function createPeersUplink(

@@ -11,19 +11,19 @@ function message(signed = false): Buffer {
   return bytes;
 }
 
-it.each([false, true])("reads back what was written (signed: %s)", (signed) => {
+it.each([false, true])("decodes to the encoded message (signed: %s)", (signed) => {
   const read = readMessage(message(signed));
   expect(read).toMatchObject({ ...head, signed, session });
   expect(read.body.toString()).toBe("abc");
 });
 
-it("says so when it is neither the last nor the first, and wants no word", () => {
+it("decodes the flags of a middle piece", () => {
   const plain = { kind: "ask", piece: 0, last: false } as const;
   const bytes = new MessageWriter({ session, signed: false }).begin(plain, 0);
   expect(readMessage(bytes)).toMatchObject({ ...plain, wantsMore: false, signed: false });
 });
 
-it("refuses every message cut short within its head, and none that merely has no body", () => {
+it("refuses every message that is truncated within its head, but not an empty body", () => {
   for (const signed of [false, true]) {
     const whole = message(signed);
     for (let length = 0; length < bodyOffset(signed); length++) {
@@ -63,5 +63,5 @@ it("reads lists of numbers within their limit", () => {
     expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
   );
   expect(() => readNumbers(Buffer.alloc(7), 3)).toThrow("ends inside one");
-  expect(() => readNumbers(writeNumbers([0.5]), 3)).toThrow("not whole");
+  expect(() => readNumbers(writeNumbers([0.5]), 3)).toThrow("not a whole number");
 });

@@ -1,21 +1,21 @@
 import { ParsecError } from "@parsec/core";
 
 /*
- * What travels as the payload of a NATS message, little-endian. No NATS headers: a server's own 503
- * is the only message that has some.
+ * The payload of NATS messages between nodes, little-endian. They have no NATS headers: only the server's own 503
+ * reply has some.
  *
  * message   u8 0x4e "N", u8 version, u8 kind, u8 flags, u32 piece, f64 session, [stamp], body
- * stamp     f64 ms since 1970, f64 number, 32 bytes MAC; there when the signed flag is set
+ * stamp     f64 ms since 1970, f64 number, 32 bytes MAC; present when the signed flag is set
  *
- * ask       a piece of a request frame; of several, the first begins with u32 bytes in all
+ * ask       a piece of a request frame; the first of several begins with u32 total bytes
  * answer    a piece of the answers to it; may ask for a `more`
  * refusal   UTF-8: error code, line feed, message; instead of answers
- * more      f64 bytes of answers that the asker has taken; the reply subject says to which question
- * cancel    nothing: the answer to the question with this reply subject is not awaited any more
- * ping      any number of f64: questions of this session whose answers are awaited
- * pong      any number of f64: those of them that this node knows nothing of
+ * more      f64 bytes of answers received so far; the reply subject identifies the request
+ * cancel    empty: the request with this reply subject is cancelled
+ * ping      any number of f64: requests of this session whose answers are awaited
+ * pong      any number of f64: those of them that this node does not know
  *
- * `session` is a random integer below 2^53 that names the sending node since its start.
+ * `session` is a random integer below 2^53 that identifies the process of the sending node.
  */
 
 const magic = 0x4e;
@@ -23,7 +23,7 @@ const version = 1;
 export const headBytes = 16;
 export const macBytes = 32;
 export const stampBytes: number = 16 + macBytes;
-/** Before the first piece of several. */
+/** Bytes of the total length before the first of several pieces. */
 export const totalBytes = 4;
 
 const lastFlag = 1;
@@ -51,11 +51,11 @@ export interface MessageHead {
   readonly piece: number;
   /** Whether it is the last piece. */
   readonly last: boolean;
-  /** Whether the sender waits to hear that it was taken before it goes on. Defaults to false. */
+  /** Whether the sender waits for a `more` message before it goes on. Defaults to false. */
   readonly wantsMore?: boolean;
 }
 
-/** A message as it was received. Views of its bytes, not believed yet. */
+/** A received message, not yet verified. Contains views of its bytes. */
 export interface Message extends MessageHead {
   readonly session: number;
   readonly bytes: Buffer;
@@ -63,10 +63,10 @@ export interface Message extends MessageHead {
   readonly body: Buffer;
 }
 
-/** Begins the messages of one session. */
+/** Writes the heads of the messages of one session. */
 export class MessageWriter {
   readonly #offset: number;
-  /** The head with all that is the same in each. */
+  /** The constant part of each head. */
   readonly #head: Buffer = Buffer.alloc(headBytes);
 
   constructor(options: { readonly session: number; readonly signed: boolean }) {
@@ -77,11 +77,11 @@ export class MessageWriter {
     this.#head.writeDoubleLE(options.session, 8);
   }
 
-  /** Makes room for a message and writes its head; the body starts at {@link bodyOffset}. */
+  /** Allocates a message and writes its head; the body starts at {@link bodyOffset}. */
   begin(head: MessageHead, bodyBytes: number): Buffer {
     const bytes = Buffer.allocUnsafe(this.#offset + bodyBytes);
     const template = this.#head;
-    // Byte by byte: for so few, any of Buffer's methods costs more than all of this.
+    // Byte by byte: for so few, a method of Buffer costs more than all of this.
     for (let index = 0; index < headBytes; index++) bytes[index] = template[index] as number;
     bytes[2] = numbers[head.kind];
     if (head.last) bytes[3] = (bytes[3] as number) | lastFlag;
@@ -101,10 +101,10 @@ export function readMessage(data: Uint8Array): Message {
     ? data
     : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length < headBytes || bytes[0] !== magic) {
-    throw malformed("these bytes are no message of a Parsec node");
+    throw malformed("not a message of a Parsec node");
   }
   if (bytes[1] !== version) {
-    throw malformed(`the message has version ${bytes[1]}, this node reads version ${version}`);
+    throw malformed(`the message has version ${bytes[1]}; this node supports version ${version}`);
   }
   const kind = kinds[(bytes[2] as number) - 1];
   const flags = bytes[3] as number;
@@ -115,7 +115,7 @@ export function readMessage(data: Uint8Array): Message {
   if (bytes.length < start) throw malformed("the message ends inside its head");
   const session = bytes.readDoubleLE(8);
   if (!(Number.isSafeInteger(session) && session > 0)) {
-    throw malformed("the session is no whole number from 1 to 2^53");
+    throw malformed("the session must be a whole number from 1 to 2^53");
   }
   return {
     kind,
@@ -129,14 +129,14 @@ export function readMessage(data: Uint8Array): Message {
   };
 }
 
-/** The bytes of a list of whole numbers, such as those of questions. */
+/** Encodes a list of whole numbers, such as those of requests. */
 export function writeNumbers(values: readonly number[]): Buffer {
   const bytes = Buffer.allocUnsafe(values.length * 8);
   for (const [index, value] of values.entries()) bytes.writeDoubleLE(value, index * 8);
   return bytes;
 }
 
-/** Reads them back. Throws `MALFORMED_FRAME`, or `FRAME_TOO_LARGE` when there are more than `maxCount`. */
+/** Decodes a list of whole numbers. Throws `MALFORMED_FRAME`, or `FRAME_TOO_LARGE` when there are more than `maxCount`. */
 export function readNumbers(bytes: Buffer, maxCount: number): number[] {
   if (bytes.length % 8 !== 0) throw malformed("a list of numbers ends inside one");
   if (bytes.length / 8 > maxCount) {
@@ -145,7 +145,8 @@ export function readNumbers(bytes: Buffer, maxCount: number): number[] {
   const values: number[] = [];
   for (let offset = 0; offset < bytes.length; offset += 8) {
     const value = bytes.readDoubleLE(offset);
-    if (!(Number.isSafeInteger(value) && value >= 0)) throw malformed("a number is not whole");
+    if (!(Number.isSafeInteger(value) && value >= 0))
+      throw malformed("a number in a list is not a whole number");
     values.push(value);
   }
   return values;

@@ -9,7 +9,7 @@ function loadsOf(nodes: readonly TestNode[]): string[] {
 }
 
 describeOnServers((server) => {
-  it("loads each key once, however many ask on however many nodes (I1)", async () => {
+  it("loads each key once, for any number of callers and nodes (I1)", async () => {
     const cluster = await startNodes({ servers: server.url, ids });
     const keys = Array.from({ length: 200 }, (_, index) => `user:${index}`);
     const answers = await Promise.all(
@@ -36,7 +36,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("has another node load when the owner is gone (I5), and names it when an invalidation does not reach it", async () => {
+  it("falls back to a local load when the owner is gone (I5), and reports an invalidation that did not reach it", async () => {
     const members = { static: [...ids, "gone"] };
     const cluster = await startNodes({
       servers: server.url,
@@ -55,7 +55,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("sees no node of another cluster, and none sees it", async () => {
+  it("is separate from other clusters", async () => {
     const [one, other] = await Promise.all([
       startNodes({ servers: server.url, ids }),
       startNodes({ servers: server.url, ids }),
@@ -72,7 +72,7 @@ describeOnServers((server) => {
     await Promise.all([one, other, third, fourth].map((each) => each.close()));
   });
 
-  it("takes ids with any characters", async () => {
+  it("accepts ids with any characters", async () => {
     const odd = ["node 1", "*.>", "日本 🦉", "http://10.0.0.1:8080/?a=b", "a\tb\r\nPUB x 0", "="];
     const cluster = await startNodes({ servers: server.url, ids: odd, cluster: "a cluster: *.>" });
     const keys = Array.from({ length: 60 }, (_, index) => `k${index}`);
@@ -82,7 +82,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("says in its statistics how it stands", async () => {
+  it("reports its state in the statistics", async () => {
     const cluster = await startNodes({ servers: server.url, ids });
     const stats = cluster.nodes[0]?.peers.stats();
     expect(stats).toMatchObject({

@@ -19,19 +19,19 @@ const lookup: PeerLookup = { group: "g", key: "k", input: undefined, fence: 0, t
 interface Question {
   readonly kind: MessageKind;
   readonly body: Buffer;
-  /** The answer that a sound node would give. */
+  /** The answer of a correct node. */
   readonly sound: Buffer;
   /** Publishes a piece of an answer. */
   answer(
     body: Uint8Array,
     over?: { piece?: number; last?: boolean; session?: number; kind?: MessageKind },
   ): void;
-  /** Publishes these very bytes. */
+  /** Publishes these bytes. */
   say(bytes: Uint8Array): void;
 }
 
 interface Stage {
-  /** Time passes only while a test lets it: elsewhere no deadline and no silence stands for the answer. */
+  /** Runs only while a test waits for a time limit, so that elsewhere none can end a request. */
   readonly clock: ManualClock;
   readonly peers: NatsPeers;
   readonly peer: Peer;
@@ -39,7 +39,7 @@ interface Stage {
   ask(over?: Partial<PeerLookup>): Promise<string>;
 }
 
-/** A node, and a peer of it that does as the test says. Pings are answered, unless the test does. */
+/** A node, and a peer that responds as the test demands. Pings are answered, unless the test does that. */
 async function stage(
   url: string,
   respond: (question: Question, number: number) => void,
@@ -129,7 +129,7 @@ function questionOf(client: NatsConnection, message: Msg): Question {
 }
 
 describeOnServers((server) => {
-  it("takes an answer in pieces, however they are cut, and ignores what comes twice or from another", async () => {
+  it("accepts an answer in pieces of any size, and ignores duplicates and pieces of other nodes", async () => {
     const { ask } = await stage(server.url, ({ sound, answer }) => {
       let piece = 0;
       for (const byte of sound) {
@@ -147,43 +147,46 @@ describeOnServers((server) => {
   });
 
   it.each<[string, (question: Question) => void]>([
-    ["what is no frame", ({ answer }) => answer(Buffer.from("garbage, and nothing else"))],
-    ["half an answer as if it were whole", ({ answer, sound }) => answer(sound.subarray(0, 12))],
+    [
+      "bytes that are not a frame",
+      ({ answer }) => answer(Buffer.from("garbage, and nothing else")),
+    ],
+    ["half an answer as if it were complete", ({ answer, sound }) => answer(sound.subarray(0, 12))],
     ["an answer to another frame", ({ answer, sound }) => answer(Buffer.from(sound).fill(9, 4, 5))],
-    ["nothing at all, as an answer", ({ answer }) => answer(Buffer.alloc(0))],
+    ["an empty answer", ({ answer }) => answer(Buffer.alloc(0))],
     ["without the first piece", ({ answer, sound }) => answer(sound, { piece: 1 })],
     [
-      "with a piece left out",
+      "with a missing piece",
       ({ answer, sound }) => {
         answer(sound.subarray(0, 9), { last: false });
         answer(sound.subarray(10), { piece: 2 });
       },
     ],
     [
-      "a value larger than is allowed",
+      "a value larger than the limit",
       ({ answer, sound }) => {
         const large = Buffer.from(sound);
         large.writeUInt32LE(1001, large.length - 5);
         answer(large, { last: false });
       },
     ],
-    [
-      "a refusal that nobody can read",
-      ({ answer }) => answer(Buffer.from("?"), { kind: "refusal" }),
-    ],
+    ["a malformed refusal", ({ answer }) => answer(Buffer.from("?"), { kind: "refusal" })],
     ["a refusal", ({ answer }) => answer(Buffer.from("CLOSED\nbye"), { kind: "refusal" })],
-  ])("calls a peer unreachable that answers %s", async (_, respond) => {
+  ])("rejects with PEER_UNREACHABLE when the peer answers %s", async (_, respond) => {
     const { ask } = await stage(server.url, respond);
     expect(await ask()).toBe("PEER_UNREACHABLE");
   });
 
   it.each<[string, (question: Question) => void]>([
-    ["what is no frame", ({ answer }) => answer(Buffer.from("garbage, and nothing else"))],
+    [
+      "bytes that are not a frame",
+      ({ answer }) => answer(Buffer.from("garbage, and nothing else")),
+    ],
     ["that nothing was applied", ({ answer, sound }) => answer(sound.subarray(0, 8))],
     ["for another frame", ({ answer, sound }) => answer(Buffer.from(sound).fill(9, 4, 5))],
-    ["nothing at all", ({ answer }) => answer(Buffer.alloc(0))],
+    ["an empty answer", ({ answer }) => answer(Buffer.alloc(0))],
     ["with a refusal", ({ answer }) => answer(Buffer.from("CLOSED\nbye"), { kind: "refusal" })],
-  ])("takes no invalidation for applied when the peer answers %s", async (_, respond) => {
+  ])("does not count an invalidation as applied when the peer answers %s", async (_, respond) => {
     const { peer } = await stage(server.url, respond);
     const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
     await expect(peer.invalidate(invalidation, { timeoutMs: 600_000 })).rejects.toMatchObject({
@@ -191,7 +194,7 @@ describeOnServers((server) => {
     });
   });
 
-  it("ignores what is no message of a node, and takes the answer that follows", async () => {
+  it("ignores messages that are not of a node, and accepts the answer that follows", async () => {
     const { ask } = await stage(server.url, ({ say, answer, sound }) => {
       say(Buffer.from("garbage"));
       say(Buffer.alloc(0));
@@ -200,21 +203,21 @@ describeOnServers((server) => {
     expect(await ask()).toBe("value k");
   });
 
-  it("passes an owner's OVERLOADED on as what it is", async () => {
+  it("keeps OVERLOADED of an owner", async () => {
     const { ask } = await stage(server.url, ({ answer }) => {
       answer(Buffer.from("OVERLOADED\ntoo much"), { kind: "refusal" });
     });
     expect(await ask()).toBe("OVERLOADED");
   });
 
-  it("waits for a peer that has not forgotten the question, until the caller's own deadline", async () => {
+  it("waits for a peer that still knows the request, until the caller's own deadline", async () => {
     const { ask, clock, questions } = await stage(server.url, () => {});
     const outcome = ask({ timeoutMs: 5000 });
     await until(() => questions.length === 1);
     expect(await clock.runUntil(outcome)).toBe("TIMEOUT");
   });
 
-  it("gives up at once on questions that the peer has lost, and on no others", async () => {
+  it("rejects requests that the peer has lost, and no others", async () => {
     const lost: Question[] = [];
     const { ask, clock, questions } = await stage(
       server.url,
@@ -234,7 +237,7 @@ describeOnServers((server) => {
     expect(await keeping).toBe("value kept");
   });
 
-  it("gives up on a peer that answers neither questions nor pings", async () => {
+  it("rejects when the peer answers neither requests nor pings", async () => {
     const { ask, clock, peers } = await stage(server.url, () => {}, {
       answersPings: false,
       pingTimeoutMs: 1000,
@@ -245,7 +248,7 @@ describeOnServers((server) => {
     expect(peers.stats().connected).toBe(true);
   });
 
-  it("takes no answer that comes too late for another's", async () => {
+  it("does not mistake a late answer for that of another request", async () => {
     const held: Question[] = [];
     const { ask, clock } = await stage(server.url, (question, number) => {
       if (number === 1) held.push(question);
@@ -261,7 +264,7 @@ describeOnServers((server) => {
     expect(await ask({ key: "second" })).toBe("value second");
   });
 
-  it("refuses an acknowledgement without end", async () => {
+  it("rejects an endless acknowledgement", async () => {
     const { peer } = await stage(server.url, ({ answer }) => {
       for (let piece = 0; piece < 3; piece++) answer(Buffer.alloc(30_000), { piece, last: false });
     });

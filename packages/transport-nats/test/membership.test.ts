@@ -27,7 +27,7 @@ async function withClient<Result>(
 }
 
 describeOnServers((server) => {
-  it("takes in nodes that join, and drops those that leave at once, long before their silence", async () => {
+  it("adds nodes that join, and drops those that leave at once, before their silence is detected", async () => {
     const slow = { kv: { heartbeatMs: 60_000, joinDelayMs: 20 } };
     const cluster = await startNodes({ servers: server.url, ids: ["a", "b"], membership: slow });
     const joined = await cluster.join("c");
@@ -37,7 +37,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("damps a node that comes and goes: only those that stay are noticed", async () => {
+  it("damps a flapping node: only nodes that stay become members", async () => {
     const membership = { kv: { ...quickMembership.kv, joinDelayMs: 60_000 } };
     const cluster = await startNodes({ servers: server.url, ids: ["a"], membership });
     const [first] = cluster.nodes as [TestNode];
@@ -52,7 +52,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("heals a bucket that was deleted, without dropping anybody", async () => {
+  it("recreates a deleted bucket, without dropping a member", async () => {
     const cluster = await startNodes({ servers: server.url, ids });
     const changes = vi.fn();
     const before = [...cluster.nodes];
@@ -82,7 +82,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("takes no notice of records that no member can have written", async () => {
+  it("ignores records that no member can have written", async () => {
     const cluster = await startNodes({ servers: server.url, ids: ["a"] });
     await withClient(server.url, async (client) => {
       const kv = await new Kvm(client).open(`parsec_${cluster.name}`);
@@ -101,7 +101,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("tells when two processes go by one name, and when members place keys differently", async () => {
+  it("warns of two processes with one name, and of members with another placement", async () => {
     const cluster = await startNodes({ servers: server.url, ids: ["a", "b"] });
     const [first] = cluster.nodes as [TestNode];
     const second = await cluster.join("a");
@@ -112,7 +112,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("leaves the membership to updatePeers once that was called", async () => {
+  it("uses the list of updatePeers after it was called", async () => {
     const cluster = await startNodes({ servers: server.url, ids });
     const [first] = cluster.nodes as [TestNode];
     first.cache.updatePeers(["a", "b"]);
@@ -122,7 +122,7 @@ describeOnServers((server) => {
     await cluster.close();
   });
 
-  it("has members that were started anew back at once, under their old names", async () => {
+  it("takes restarted members back at once, under their old names", async () => {
     const cluster = await startNodes({ servers: server.url, ids });
     const [first, second] = cluster.nodes as [TestNode, TestNode];
     await second.cache.close();
@@ -137,7 +137,7 @@ describeOnServers((server) => {
 });
 
 describeWithPrograms((startServer) => {
-  it("says that it needs JetStream, and how to do without", async () => {
+  it("reports that it needs JetStream, and the alternative", async () => {
     const server = await startServer({ jetStream: false });
     const peers = createNatsPeers({ servers: server.url, cluster: "c", nodeId: "a" });
     await expect(peers.ready()).rejects.toMatchObject({
@@ -158,7 +158,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("drops a node that is cut off from the server, which keeps its own view, and takes it back without its memory", async () => {
+  it("drops a node that is cut off from the server, and takes it back with an empty cache", async () => {
     const server = await startServer();
     const proxy = await startTcpProxy(server.port);
     const cluster = await startNodes({ servers: server.url, ids: ["a", "b"] });
@@ -181,17 +181,17 @@ describeWithPrograms((startServer) => {
     proxy.heal();
     await cluster.agree(ids);
     expect(cutOff.peers.stats().connected).toBe(true);
-    // The others may have been told meanwhile to drop what it holds.
+    // It may have missed invalidations of what it holds.
     await until(() => cutOff.group.peek(own) === undefined);
     expect(cutOff.warnings.map(({ message }) => message)).toContainEqual(
-      expect.stringContaining("the others went on without this node"),
+      expect.stringContaining("the other nodes dropped this node"),
     );
     await cluster.close();
     await proxy.close();
     await server.dispose();
   });
 
-  it("finds everybody again after a restart in which the server lost the bucket", async () => {
+  it("finds all members again after a restart in which the server lost the bucket", async () => {
     const server = await startServer();
     const cluster = await startNodes({ servers: server.url, ids });
     await server.stop();

@@ -8,7 +8,7 @@ import {
 } from "../src/index.ts";
 import { until } from "./until.ts";
 
-/** A node with one group, whose loader notes what it was asked for. */
+/** A node with one group, whose loader records the keys. */
 export interface TestNode {
   readonly id: string;
   readonly peers: NatsPeers;
@@ -16,24 +16,24 @@ export interface TestNode {
   readonly group: Group;
   readonly loads: string[];
   readonly warnings: NatsPeersWarning[];
-  /** Asks this node for a key and gives the text, or the code of the error. */
+  /** Gets a key on this node; resolves with the value as a string, or the code of the error. */
   get(key: string): Promise<string | undefined>;
 }
 
 export interface TestCluster {
   readonly name: string;
   readonly nodes: readonly TestNode[];
-  /** One more node, ready when this resolves. */
+  /** Adds a node; resolves when it is ready. */
   join(id: string, over?: Partial<NatsPeersOptions>): Promise<TestNode>;
   /** Waits until every node sees these members and no others. */
   agree(ids: readonly string[], among?: readonly TestNode[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Quick, so that tests need not wait; members find each other as ever. */
+/** Membership with short intervals, for tests. */
 export const quickMembership = { kv: { heartbeatMs: 100, silenceMs: 800, joinDelayMs: 20 } };
 
-/** Starts nodes that find each other, and waits until they have. */
+/** Starts nodes, and waits until they have found each other. */
 export async function startNodes(
   options: Partial<NatsPeersOptions> & {
     readonly ids: readonly string[];
@@ -107,7 +107,7 @@ function startNode(
   };
 }
 
-/** Keys that a node gives to another one. */
+/** Keys that another node owns, as this one places them. */
 export function keysOf(from: TestNode, owner: string, count: number): string[] {
   const keys: string[] = [];
   for (let index = 0; keys.length < count; index++) {

@@ -11,10 +11,10 @@ export function buildNodeProgram(): Promise<BundledPrograms> {
   });
 }
 
-/** A node that runs in a process of its own. */
+/** A node in its own process. */
 export interface NodeProcess {
   readonly id: string;
-  /** Texts, or the codes of errors, in the order of the keys. */
+  /** Values as strings, or codes of errors, in the order of the keys. */
   get(keys: readonly string[]): Promise<(string | undefined)[]>;
   invalidate(key: string): Promise<{ readonly acknowledged: string[]; readonly failed: string[] }>;
   stats(): Promise<NatsPeersStats & { readonly loads: string[] }>;

@@ -38,7 +38,7 @@ async function pair(server: NatsServer, over: Partial<NatsPeersOptions> = {}) {
   return { asker, owner, peer, host };
 }
 
-/** Everything that is said on the server from now on: subject and length. */
+/** Records subject and length of every message on the server. */
 async function listen(server: NatsServer) {
   const client = await connect({ servers: server.url });
   cleanups.push(() => client.close());
@@ -53,7 +53,7 @@ async function listen(server: NatsServer) {
 }
 
 describeWithPrograms((startServer) => {
-  it("keeps every message within what the server takes, requests and answers alike", async () => {
+  it("keeps every message within the server's limit, requests and answers alike", async () => {
     const server = await startServer({ config: "max_payload: 4096" });
     cleanups.push(() => server.dispose());
     const said = await listen(server);
@@ -83,7 +83,7 @@ describeWithPrograms((startServer) => {
     expect(host.invalidations).toEqual([{ group: "g", target, fence: 1 }]);
   });
 
-  it("sends a frame as one message where the server takes it", async () => {
+  it("sends a frame as one message where the server's limit allows it", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const said = await listen(server);
@@ -96,7 +96,7 @@ describeWithPrograms((startServer) => {
     expect(said.map(({ subject }) => subject.split(".")[3])).toEqual(["ask", "reply"]);
   });
 
-  it("finds members on a server with short messages", async () => {
+  it("finds members on a server with a small message limit", async () => {
     const server = await startServer({ config: "max_payload: 4096" });
     cleanups.push(() => server.dispose());
     const cluster = await startNodes({
@@ -107,7 +107,7 @@ describeWithPrograms((startServer) => {
     await cluster.close();
   });
 
-  it("keeps no more under way than the asker has taken, and goes on when it has", async () => {
+  it("limits the unread bytes of an answer, and continues when they are read", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const said = await listen(server);
@@ -120,7 +120,7 @@ describeWithPrograms((startServer) => {
     );
     for (const answer of answers) expect(answer.value).toHaveLength(value.length);
     await until(() => said.filter(({ bytes }) => bytes > 1000).length >= 60);
-    // Between two words of the asker's that it has taken some, the owner never sends more than the window.
+    // Between two `more` messages, the owner never sends more than the window.
     let underWay = 0;
     for (const { subject, bytes } of said) {
       underWay = subject.endsWith(".ask") ? 0 : underWay + bytes;
@@ -128,7 +128,7 @@ describeWithPrograms((startServer) => {
     }
   });
 
-  it("finishes a long answer though the owner is closing meanwhile", async () => {
+  it("finishes a long answer while the owner is closing", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const { peer, host, owner } = await pair(server, {
@@ -151,7 +151,7 @@ describeWithPrograms((startServer) => {
     await closing;
   });
 
-  it("lets one question's slow origin hold up neither its neighbours nor later ones", async () => {
+  it("does not block other lookups behind a slow origin", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const { peer, host } = await pair(server);
@@ -173,7 +173,7 @@ describeWithPrograms((startServer) => {
     expect(Buffer.from((await slow).value as Uint8Array).toString()).toBe("slow");
   });
 
-  it("refuses questions beyond what the owner takes at once", async () => {
+  it("rejects requests beyond maxRequests of the owner", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const { peer, host } = await pair(server, {
@@ -190,13 +190,13 @@ describeWithPrograms((startServer) => {
     expect(codes.sort()).toEqual(["OVERLOADED", "TIMEOUT", "TIMEOUT"]);
   });
 
-  it("fails, in time and as unreachable, where messages have room for nothing", async () => {
+  it("rejects with PEER_UNREACHABLE where the message limit is too small", async () => {
     const server = await startServer({ config: "max_payload: 200" });
     cleanups.push(() => server.dispose());
     const { peer } = await pair(server);
     await expect(peer.lookup(lookup)).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
-      message: expect.stringContaining("room"),
+      message: expect.stringContaining("max_payload"),
     });
   });
 });

@@ -48,7 +48,7 @@ async function agree(nodes: readonly NodeProcess[], members: readonly string[]):
 const keysNamed = (name: string): string[] =>
   Array.from({ length: 60 }, (_, index) => `${name} ${index}`);
 
-/** Asks both for the same new keys; each must give the values, and they load each key once between them. */
+/** Gets the same new keys on all nodes; each must return the values, and together they load each key once. */
 async function expectOneLoadEach(nodes: readonly NodeProcess[], name: string): Promise<void> {
   const keys = keysNamed(name);
   const answers = await Promise.all(nodes.map((node) => node.get(keys)));
@@ -59,7 +59,7 @@ async function expectOneLoadEach(nodes: readonly NodeProcess[], name: string): P
 }
 
 describeOnServers((server) => {
-  it("goes on without a node that was killed: no request fails, and the rest owns its keys soon", async () => {
+  it("survives a killed node: no request fails, and the others take over its keys", async () => {
     const [first, second, third] = await startAll(server.url);
     await expectOneLoadEach([first, second, third], "before");
     third.kill("SIGKILL");
@@ -72,7 +72,7 @@ describeOnServers((server) => {
     expect(failed).toEqual([]);
   });
 
-  it("drops a node that stands still, and takes it back when it goes on", async () => {
+  it("drops a stopped node, and takes it back when it continues", async () => {
     const [first, second, third] = await startAll(server.url);
     third.kill("SIGSTOP");
     const keys = keysNamed("meanwhile");
@@ -85,7 +85,7 @@ describeOnServers((server) => {
     await expectOneLoadEach([first, second, third], "again");
   });
 
-  it("ends by itself once it was closed: no timer, socket or subscription is left", async () => {
+  it("ends by itself after close: no timer, socket or subscription is left", async () => {
     const nodes = await startAll(server.url);
     for (const node of nodes) expect(await node.close()).toBe(0);
   });

@@ -8,7 +8,7 @@ import { until } from "./until.ts";
 const ids = ["a", "b", "c"];
 vi.setConfig({ testTimeout: 30_000 });
 
-/** Waits until the first node gets values from every other again, and not from its own origin. */
+/** Waits until the first node gets values from every other node again, and not from its own origin. */
 async function untilPeersAnswer(nodes: readonly TestNode[]): Promise<void> {
   const [first, ...others] = nodes as [TestNode, ...TestNode[]];
   for (const owner of others) {
@@ -22,7 +22,7 @@ async function untilPeersAnswer(nodes: readonly TestNode[]): Promise<void> {
 }
 
 describeWithPrograms((startServer) => {
-  it("goes on by itself after the server was restarted under load; callers get their values meanwhile", async () => {
+  it("recovers by itself when the server is restarted under load; callers get their values meanwhile", async () => {
     const server = await startServer();
     const cluster = await startNodes({ servers: server.url, ids });
     const outcomes = new Map<string, number>();
@@ -55,7 +55,7 @@ describeWithPrograms((startServer) => {
       const told = (kind: string): number =>
         node.warnings.filter((warning) => warning.kind === kind).length;
       expect([told("disconnected"), told("reconnected")]).toEqual([3, 3]);
-      // Nobody went on without anybody, so nothing has to be forgotten.
+      // No node was dropped, so no cache has to be cleared.
       expect(told("membership")).toBe(0);
       // A node that is back before its peer finds it unreachable for a moment.
       await until(() => told("peer-down") === told("peer-up"));
@@ -64,7 +64,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("rejects at once while the server is away, and says why", async () => {
+  it("rejects at once while the server is down, with the reason", async () => {
     const server = await startServer();
     const cluster = await startNodes({
       servers: server.url,
@@ -88,7 +88,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("is not held up by a server that hangs: callers are let go, and all is well when it goes on", async () => {
+  it("is not blocked by a server that hangs, and recovers when it continues", async () => {
     const server = await startServer();
     const cluster = await startNodes({
       servers: server.url,
@@ -99,7 +99,7 @@ describeWithPrograms((startServer) => {
     const [first] = cluster.nodes as [TestNode];
     const [key] = keysOf(first, "b", 1) as [string];
     server.pause();
-    // From its own origin, because the owner cannot be asked: long before the caller's own deadline.
+    // From its own origin, because the owner is unreachable: long before the caller's own deadline.
     expect(await first.get(key)).toBe(`value of ${key}`);
     expect(first.loads).toEqual([key]);
     server.resume();
@@ -109,7 +109,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("waits for a server that is not there yet", async () => {
+  it("waits for a server that is not up yet", async () => {
     const server = await startServer();
     await server.stop();
     const peers = createNatsPeers({ servers: server.url, cluster: "c", nodeId: "a" });
@@ -125,7 +125,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("closes at once when there never was a server, or is none any more", async () => {
+  it("closes at once when the server was never up, or is down", async () => {
     const server = await startServer();
     const cluster = await startNodes({ servers: server.url, ids });
     await server.stop();
@@ -136,7 +136,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("uses a connection it is given, follows its reconnects, and leaves it open", async () => {
+  it("uses the application's connection, follows its reconnects, and leaves it open", async () => {
     const server = await startServer();
     const connection = await connect({
       servers: server.url,
@@ -166,7 +166,7 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
-  it("is cut off for good when a connection it was given is closed, and says so", async () => {
+  it("stays disconnected when the application closes its connection, with a warning", async () => {
     const server = await startServer();
     const connection = await connect({ servers: server.url });
     const peers = createNatsPeers({
@@ -187,7 +187,7 @@ describeWithPrograms((startServer) => {
   });
 });
 
-/** Of the client, but for the one it keeps for its own requests. */
+/** Subscriptions of the client, except the one for its own requests. */
 function subscriptionsOf(connection: unknown): number {
   const { subscriptions } = (
     connection as { protocol: { subscriptions: { size(): number; getMux(): unknown } } }

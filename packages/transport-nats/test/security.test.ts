@@ -52,11 +52,11 @@ interface Pair {
   readonly clock: ManualClock;
   readonly asker: Node;
   readonly owner: Node;
-  /** What became of a lookup. */
+  /** Sends a lookup; resolves with its outcome. */
   ask(over?: Partial<PeerLookup>): Promise<string>;
 }
 
-/** Two nodes, each with options of its own. */
+/** Two nodes with separate options. */
 async function pair(
   url: string,
   options: {
@@ -106,7 +106,7 @@ async function pair(
   return { cluster, clock, asker, owner, ask };
 }
 
-/** Somebody else on the server, who sees and says what he likes. */
+/** A foreign client on the server, which can read and publish all messages. */
 async function stranger(url: string): Promise<NatsConnection> {
   const { username, password, host } = new URL(url);
   const client = await connect({
@@ -140,19 +140,19 @@ describeOnServers((server) => {
     it.each<[string, Partial<NatsPeersOptions>, Partial<NatsPeersOptions>, string]>([
       ["both have it", { secret }, { secret }, "answered"],
       [
-        "the owner believes it, but signs by another",
+        "the owner accepts it, but signs with another",
         { secret },
         { secret: [otherSecret, secret] },
         "PEER_UNREACHABLE",
       ],
       [
-        "both believe both",
+        "both accept both",
         { secret: [secret, otherSecret] },
         { secret: [otherSecret, secret] },
         "answered",
       ],
       [
-        "the asker has none",
+        "the requesting node has none",
         {},
         { secret: otherSecret },
         "PEER_UNREACHABLE owner refused with UNAUTHENTICATED",
@@ -171,12 +171,12 @@ describeOnServers((server) => {
         const refused = nodes.owner.peers.stats().refused + nodes.asker.peers.stats().refused;
         expect(refused).toBeGreaterThan(0);
       }
-      // What was signed by no key of the owner's never reached its cache.
+      // A message without a signature of the owner's secrets never reached its cache.
       const believed = [owner.secret ?? []].flat().includes(secret);
       expect(served).toBe(believed || owner.secret === undefined ? 1 : 0);
     });
 
-    it("refuses what was changed on the way, in any byte", async () => {
+    it("refuses a message in which any byte was changed", async () => {
       const nodes = await pair(server.url, { asker: { secret }, owner: { secret } });
       const client = await stranger(server.url);
       const asks = await overhear(client, `parsec.${nodes.cluster}.owner.ask`);
@@ -195,7 +195,7 @@ describeOnServers((server) => {
       expect(await nodes.ask()).toBe("answered");
     });
 
-    it("refuses what was said before, and what was said to another node", async () => {
+    it("refuses replays, and messages to another node", async () => {
       const nodes = await pair(server.url, { asker: { secret }, owner: { secret } });
       const client = await stranger(server.url);
       const asks = await overhear(client, `parsec.${nodes.cluster}.owner.ask`);
@@ -227,7 +227,7 @@ describeOnServers((server) => {
       expect(nodes.owner.host.invalidations).toEqual([]);
     });
 
-    it("takes no answer from a stranger, and still takes the owner's", async () => {
+    it("ignores forged answers, and accepts the owner's", async () => {
       const nodes = await pair(server.url, { asker: { secret }, owner: { secret } });
       const client = await stranger(server.url);
       let release = (): void => {};
@@ -252,7 +252,7 @@ describeOnServers((server) => {
       expect(await outcome).toBe("answered");
     });
 
-    it("takes no member whose record is not signed", async () => {
+    it("ignores members whose records are not signed", async () => {
       const cluster = await startNodes({ servers: server.url, ids: ["a", "b"], secret });
       const outsider = createNatsPeers({
         servers: server.url,
@@ -269,7 +269,7 @@ describeOnServers((server) => {
     });
   });
 
-  it("answers only where nodes of its cluster listen", async () => {
+  it("answers only to reply subjects of its cluster", async () => {
     const nodes = await pair(server.url, {});
     const client = await stranger(server.url);
     const asks = await overhear(client, `parsec.${nodes.cluster}.owner.ask`);
@@ -287,7 +287,7 @@ describeOnServers((server) => {
     expect([...heard, ...other]).toEqual([]);
   });
 
-  it("lives through garbage, and answers others as before", async () => {
+  it("survives malformed messages, and goes on answering", async () => {
     const nodes = await pair(server.url, {});
     const client = await stranger(server.url);
     const subject = `parsec.${nodes.cluster}.owner.ask`;
@@ -334,12 +334,12 @@ describeOnServers((server) => {
 });
 
 describeWithPrograms((startServer) => {
-  it("serves nobody through a server on another machine that lets in everybody", async () => {
+  it("refuses a server on another machine that accepts clients without credentials", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const elsewhere = async (): Promise<NatsConnection> => {
       const connection = await stranger(server.url);
-      // As it would be were the server not on this machine.
+      // As if the server were on another machine.
       return Object.create(connection, {
         getServer: { value: () => "10.0.0.7:4222" },
       }) as NatsConnection;
@@ -367,13 +367,13 @@ describeWithPrograms((startServer) => {
     }
   });
 
-  it("warns of a server on this machine that listens to others and asks for nothing", async () => {
+  it("warns of a server on this machine that listens to others without credentials", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const connection = await stranger(server.url);
     const warnings: NatsPeersWarning[] = [];
     const peers = createNatsPeers({
-      // As the server would introduce itself had it been started without an address to listen on.
+      // As if the server had been started without an address to listen on.
       connection: Object.create(connection, {
         info: { get: () => ({ ...connection.info, host: "0.0.0.0" }) },
       }) as NatsConnection,
@@ -387,7 +387,7 @@ describeWithPrograms((startServer) => {
     expect(warnings.map(({ kind }) => kind)).toEqual(["unprotected"]);
   });
 
-  it("is told when the server does not know it, and goes on trying until it does", async () => {
+  it("reports refused credentials, and goes on trying", async () => {
     const config = 'authorization { user: node, password: "hunter2" }';
     const server = await startServer({ config });
     cleanups.push(() => server.dispose());
@@ -408,7 +408,7 @@ describeWithPrograms((startServer) => {
     expect(JSON.stringify([right.stats(), wrong.stats()])).not.toContain("hunter2");
   });
 
-  it("keeps accounts apart, and needs no more than the permissions that the README lists", async () => {
+  it("keeps accounts separate, and needs only the permissions that the README lists", async () => {
     const user = (node: string): string => `{
       user: "${node}", password: "pw", permissions: {
         publish: ["parsec.prod.*.ask", "parsec.prod.*.reply.>", "$KV.parsec_prod.prod.${node}",
@@ -443,7 +443,7 @@ describeWithPrograms((startServer) => {
     }
   });
 
-  it("says so when the server does not permit what it needs", async () => {
+  it("reports missing permissions", async () => {
     const config = `authorization { users: [ { user: a, password: pw, permissions: {
       publish: ["parsec.>"], subscribe: ["_INBOX.>"] } } ] }`;
     const server = await startServer({ config });

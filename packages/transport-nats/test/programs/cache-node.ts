@@ -1,14 +1,14 @@
 import { createGroupCache } from "@parsec/core";
 import { createNatsPeers } from "../../src/index.ts";
 
-/** What the test asks of this process, by IPC. */
+/** A request of the test to this process, by IPC. */
 export type NodeCommand =
   | { readonly kind: "get"; readonly keys: readonly string[] }
   | { readonly kind: "invalidate"; readonly key: string }
   | { readonly kind: "stats" }
   | { readonly kind: "close" };
 
-/** A node as a process of its own: options from the environment, commands from its parent. */
+/** A node in its own process: options from the environment, commands from its parent. */
 const peers = createNatsPeers(JSON.parse(process.env.PARSEC_TEST_NODE ?? "{}"));
 const cache = createGroupCache({ peers });
 const loads: string[] = [];
@@ -41,7 +41,7 @@ async function perform(command: NodeCommand): Promise<unknown> {
       return { ...peers.stats(), loads };
     case "close":
       await cache.close();
-      // Nothing but what the test itself holds may keep this process alive now.
+      // From now on only the resources of the test may keep this process alive.
       setImmediate(() => process.disconnect());
       return undefined;
   }
