@@ -19,7 +19,7 @@ async function startThree(natsUrl: string): Promise<NodeCluster> {
 describeOnServers((server) => {
   afterEach(() => cluster.close());
 
-  test("any node answers for any key, and says who owns it", async () => {
+  test("any node answers for any key, with its owner", async () => {
     await startThree(server.url);
     const [first, second, third] = [...cluster.nodes.values()].map(({ url }) => url) as [
       string,
@@ -46,7 +46,7 @@ describeOnServers((server) => {
     expect(stats.filter(({ ring }) => ring.is_coordinator)).toHaveLength(1);
   });
 
-  test("large values and lifetimes go through any node", async () => {
+  test("any node accepts large values and lifetimes", async () => {
     await startThree(server.url);
     const urls = [...cluster.nodes.values()].map(({ url }) => url);
     const value = "ü".repeat(512 * 1024);
@@ -63,7 +63,7 @@ describeOnServers((server) => {
       .toEqual([404, 404, 404]);
   });
 
-  test("a node that leaves takes nothing along, and a new one gets its share", async () => {
+  test("no data is lost when a node leaves, and a new one gets its share", async () => {
     cluster = createNodeCluster({ natsUrl: server.url });
     await Promise.all(["a", "b"].map((id) => cluster.start(id)));
     await cluster.settled();
@@ -82,7 +82,7 @@ describeOnServers((server) => {
     expect((await cluster.stats()).map((stats) => stats.entries)).toEqual([300]);
   });
 
-  test("a node that leaves answers whoever goes on asking it, up to its end", async () => {
+  test("a leaving node answers requests until its end", async () => {
     await startThree(server.url);
     const node = cluster.nodes.get("a") as NodeProgram;
     const answers: JsonAnswer[] = [];
@@ -100,7 +100,7 @@ describeOnServers((server) => {
     expect(answers.filter(({ status }) => status !== 200).map(({ body }) => body)).toEqual([]);
   });
 
-  test("a node that is killed takes no acknowledged write along", async () => {
+  test("no acknowledged write is lost when a node is killed", async () => {
     await startThree(server.url);
     await cluster.fill(300);
     await cluster.nodes.get("b")?.kill();
@@ -113,7 +113,7 @@ describeOnServers((server) => {
     expect([...cluster.nodes.keys()]).toEqual(["c"]);
   });
 
-  test("under load, nodes come, go and are killed, and no acknowledged write is lost", async () => {
+  test("no acknowledged write is lost when nodes join, leave and are killed under load", async () => {
     await startThree(server.url);
     const load = startHttpLoad(cluster, 24);
     await load.acknowledged(500);
@@ -159,7 +159,7 @@ describeOnServers((server) => {
 });
 
 describe("without a server", () => {
-  test("a node listens, says that it is not ready, and why; and goes when it is told", async () => {
+  test("a node listens, reports why it is not ready, and stops on a signal", async () => {
     const node = await startNodeProgram({
       args: ["-nats", "nats://user:secret@127.0.0.1:1", "-platform", randomUUID()],
       isJoined: false,
@@ -186,14 +186,14 @@ describe("the command line", () => {
       /^cache-node: there is no flag --partition; did you mean --partitions\?\n$/,
     ],
     [["-http", "nowhere"], 2, /^cache-node: --http must be an address/],
-    [["-nats", "embedded"], 2, /^cache-node: PARSEC_NATS_SERVER names no program/],
+    [["-nats", "embedded"], 2, /^cache-node: PARSEC_NATS_SERVER must be the path of a program/],
   ])("%j", async (args, code, output) => {
     const program = runProgram("node", { args, env: { PARSEC_NATS_SERVER: "/nowhere" } });
     expect(await program.ended).toBe(code);
     expect(code === 0 ? program.stdout() : program.stderr()).toMatch(output);
   });
 
-  test("a port that is taken is named", async () => {
+  test("a port that is in use is named", async () => {
     const node = await startNodeProgram({ args: ["-nats", "none"] });
     const { port } = new URL(node.url);
     const second = runProgram("node", { args: ["-nats", "none", "-http", `127.0.0.1:${port}`] });

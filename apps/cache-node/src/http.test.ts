@@ -118,7 +118,7 @@ describe("the answers of the Go example", () => {
 });
 
 describe("values", () => {
-  test("a value lives as many seconds as its ttl, and 0 or nothing is for ever", async () => {
+  test("a value expires after its ttl in seconds; 0 or no ttl means no expiry", async () => {
     await set(url, "brief", "x", 1);
     await set(url, "long", "x", 0);
     expect((await get(url, "brief")).status).toBe(200);
@@ -129,7 +129,7 @@ describe("values", () => {
     expect((body as { total_expired_by_ttl: number }).total_expired_by_ttl).toBeGreaterThan(0);
   });
 
-  test("writing again replaces value and lifetime", async () => {
+  test("a second write replaces value and lifetime", async () => {
     await set(url, "twice", "first", 1);
     await set(url, "twice", "second", 3_153_600_000);
     await set(url, "gone-first", "x", 1);
@@ -137,7 +137,7 @@ describe("values", () => {
     expect((await get(url, "twice")).body).toMatchObject({ value: "second" });
   });
 
-  test("any text comes back as it was, under any key", async () => {
+  test("any string is returned unchanged, under any key", async () => {
     const unicode = fc.string({ unit: "binary", minLength: 1, maxLength: 50 });
     await fc.assert(
       fc.asyncProperty(unicode, fc.string({ unit: "binary" }), async (key, value) => {
@@ -159,7 +159,7 @@ describe("values", () => {
     );
   });
 
-  test("the largest key and value that are allowed, and one byte more", async () => {
+  test("keys and values are accepted up to their limits, and refused beyond", async () => {
     const [key, value] = ["ü".repeat(512), "ü".repeat(512 * 1024)];
     expect((await set(url, key, value)).status).toBe(200);
     expect((await get(url, key)).body).toMatchObject({ value });
@@ -174,7 +174,7 @@ describe("values", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("refused requests", () => {
   test.each([
     ["nothing", ""],
     ["no JSON", "{"],
@@ -202,7 +202,7 @@ describe("what is refused", () => {
     expect(await post(url, body)).toMatchObject(refused(400, "INVALID_ARGUMENT"));
   });
 
-  test("POST /set with what is not UTF-8", async () => {
+  test("POST /set with a body that is not UTF-8", async () => {
     const body = Buffer.concat([
       Buffer.from('{"key":"k","value":"'),
       Buffer.of(0xff),
@@ -254,7 +254,7 @@ describe("what is refused", () => {
     expect(await ask(`${url}/delete${query}`, { method: "DELETE" })).toMatchObject(invalid);
   });
 
-  test("other methods say which there are", async () => {
+  test("other methods are answered with the allowed ones", async () => {
     for (const [method, path, allow] of [
       ["GET", "/set", "POST"],
       ["PUT", "/set", "POST"],
@@ -293,7 +293,7 @@ describe("what is refused", () => {
     expect(status).toBe(413);
   });
 
-  test("what is no HTTP, and headers without end", async () => {
+  test("malformed HTTP, and endless headers", async () => {
     expect(await sendRaw("hello\r\n\r\n")).toMatch(
       /^HTTP\/1\.1 400 Bad Request\r\n.*"code":"INVALID_ARGUMENT"/s,
     );
@@ -303,19 +303,19 @@ describe("what is refused", () => {
   });
 });
 
-test("in a URL + stands for a blank, and what is not ASCII has to be escaped", async () => {
+test("in a URL + stands for a space, and non-ASCII characters must be escaped", async () => {
   await set(url, "grün weiß", "yes");
   expect((await ask(`${url}/get?key=gr%C3%BCn+wei%c3%9f`)).body).toMatchObject({ value: "yes" });
   const raw = Buffer.from("GET /get?key=grün HTTP/1.1\r\nhost: x\r\n\r\n").toString("latin1");
   expect(await sendRaw(raw)).toMatch(/^HTTP\/1\.1 400 .*must be escaped/s);
 });
 
-test("HEAD says the same without a body", async () => {
+test("HEAD has the same headers as GET, without a body", async () => {
   const response = await fetch(`${url}/get?key=nothing-there`, { method: "HEAD" });
   expect([response.status, await response.text()]).toEqual([404, ""]);
 });
 
-test("a node that is full refuses what is new, says by what limit, and goes on with the rest", async () => {
+test("a full node refuses new values with the limit, and goes on serving", async () => {
   const small = await startNodeProgram({ id: "small", args: ["-nats", "none", "-max-mib", "1"] });
   onTestFinished(() => small.kill());
   const half = "x".repeat(500 * 1024);

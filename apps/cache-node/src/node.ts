@@ -14,15 +14,15 @@ import { describeNats } from "./node/nats-target.ts";
 import { resolveNodeConfig } from "./node/node-config.ts";
 import { nodeFlags } from "./node/node-settings.ts";
 
-/** Longer than a node may take to hand its partitions over. */
+/** Time limit of the shutdown; longer than a node needs to hand its partitions over. */
 const stopLimitMs = 20_000;
-/** Nobody will clean up after a node whose supervisor was killed, so it does not linger. */
+/** Time limit of the shutdown of a node whose supervisor was killed. */
 const orphanLimitMs = 1_000;
 
 await runMain("cache-node", async () => {
   const given = parseFlags(process.argv.slice(2), nodeFlags, { singleDash: true });
   if (given.help !== undefined) {
-    const about = "One node of a cache. Each flag can be given by a variable instead.";
+    const about = "Runs one cache node. Each flag has an environment variable.";
     process.stdout.write(`${about}\n\n${describeFlags(nodeFlags)}\n`);
     return;
   }
@@ -43,7 +43,7 @@ await runMain("cache-node", async () => {
       stopped.then(
         () => exit(0),
         (error: unknown) => {
-          log.error({ err: error }, "stopping failed");
+          log.error({ err: error }, "the shutdown failed");
           exit(1);
         },
       );
@@ -53,12 +53,12 @@ await runMain("cache-node", async () => {
   const nats = describeNats(config.nats);
   log.info({ port: node.port, platform: config.platform, nats }, "listening");
   node.broken.catch((error: unknown) => {
-    log.fatal({ err: error }, "this node cannot go on");
+    log.fatal({ err: error }, "the node ends after a fatal error");
     setTimeout(exit, stopLimitMs, 1).unref();
     void node.close().finally(() => exit(1));
   });
   await node.joined;
   log.info("ready");
-  // A supervisor that forked this node waits for it.
+  // A supervisor that forked this node waits for this message.
   if (process.connected) process.send?.({ type: "ready", port: node.port });
 });

@@ -38,7 +38,7 @@ describeOnOneServer((server) => {
       "told to leave at once",
       (all: NodeCluster) => [...all.nodes.values()].map((node) => node.leave()),
     ],
-  ])("nodes that are %s have everything when they are started again", async (_how, end) => {
+  ])("nodes that are %s have all data when they are started again", async (_how, end) => {
     await startOnDisk();
     await cluster.fill(300);
     for (let round = 0; round < 2; round++) {
@@ -53,7 +53,7 @@ describeOnOneServer((server) => {
     }
   });
 
-  test("under load, a node is killed and comes back, then all are, and no acknowledged write is lost", async () => {
+  test("no acknowledged write is lost when a node, and then all nodes, are killed and restarted under load", async () => {
     await startOnDisk();
     const load = startHttpLoad(cluster, 24);
     for (const id of ["a", "b"]) {
@@ -69,7 +69,7 @@ describeOnOneServer((server) => {
     expect(await load.faults()).toEqual([]);
   });
 
-  test("nodes that are stopped one after the other, and started the other way round", async () => {
+  test("nodes that are stopped in sequence have all data when they are started in reverse order", async () => {
     await startOnDisk();
     await cluster.fill(300);
     for (const id of ids) expect(await cluster.nodes.get(id)?.leave()).toBe(0);
@@ -80,10 +80,10 @@ describeOnOneServer((server) => {
   });
 });
 
-describe("a node alone", () => {
+describe("a single node", () => {
   const alone = (folder: string) => ["-nats", "none", "--persist", folder];
 
-  test("has its data again, and what has expired meanwhile has", async () => {
+  test("has its data after a restart, except entries that expired meanwhile", async () => {
     const folder = await temporaryFolder();
     const first = await startNodeProgram({ args: alone(folder) });
     await set(first.url, "for ever", "1");
@@ -106,17 +106,17 @@ describe("a node alone", () => {
     await third.kill();
   });
 
-  test("cuts off what was being written, says so, and refuses what is not its own", async () => {
+  test("cuts off an incomplete record with a warning, and refuses a folder of another node", async () => {
     const folder = await temporaryFolder();
     const first = await startNodeProgram({ args: alone(folder) });
     await set(first.url, "user:1", "Alice");
     await set(first.url, "user:1", "Bob");
     await expect(refusal(["--node", "node-1", ...alone(folder)])).resolves.toMatch(
-      /^2 cache-node: the folder .* is in use by the process \d+\n$/,
+      /^2 cache-node: --persist: the folder .* is in use by process \d+\n$/,
     );
     await first.kill();
     await expect(refusal(["--node", "other", ...alone(folder)])).resolves.toMatch(
-      /^2 .* holds the data of another node: its node is "node-1", not "other"\n$/,
+      /^2 .* contains the data of another node: its node is "node-1", not "other"\n$/,
     );
     // The partition of user:1.
     const partition = join(folder, "partitions", "5");
@@ -132,7 +132,7 @@ describe("a node alone", () => {
     );
   });
 
-  test("with a nats-server of its own that goes along", async ({ skip }) => {
+  test("works with an embedded nats-server, whose data is kept, too", async ({ skip }) => {
     const { program, missing } = systemNats;
     if (program === undefined) return skip(missing);
     const folder = await temporaryFolder();

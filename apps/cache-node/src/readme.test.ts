@@ -8,7 +8,7 @@ import { nodeSettings } from "./node/node-settings.ts";
 
 const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
 
-test("the lines to paste do what it says", async ({ skip }) => {
+test("the commands of the README work", async ({ skip }) => {
   const { program, missing } = systemNats;
   if (program === undefined) return skip(missing);
   const script = /In another terminal:\n\n```sh\n(.*?)```/s.exec(readme)?.[1] ?? "";
@@ -32,7 +32,7 @@ test("the lines to paste do what it says", async ({ skip }) => {
   expect(await cluster.stop("SIGTERM")).toBe(0);
 });
 
-test("every flag is there, with its variable and its default", () => {
+test("lists every flag with its variable and default", () => {
   for (const [name, { variable, fallback }] of Object.entries(nodeSettings)) {
     const shown = fallback === "" ? "none" : fallback;
     expect(readme).toMatch(

@@ -29,7 +29,7 @@ describe.skipIf(nats === undefined)(`a running cluster${nats ? "" : ` (${missing
     expect(cluster.nodes.some(({ pid }) => isAlive(pid))).toBe(false);
   });
 
-  test("says in about a dozen lines what runs where, and gives lines that work when pasted", async () => {
+  test("prints the addresses in about a dozen lines, with commands that work when pasted", async () => {
     expect(cluster.program.stdout().trimEnd().split("\n").length).toBeLessThanOrEqual(12);
     expect(cluster.nodes).toHaveLength(3);
     expect(cluster.curlLines).toHaveLength(5);
@@ -54,12 +54,15 @@ describe.skipIf(nats === undefined)(`a running cluster${nats ? "" : ` (${missing
     expect(answers[4]).toMatchObject({ node_id: "node-1", ring: { num_nodes: 3 } });
   });
 
-  test("a node that is killed is reported, and its keys are still there", async () => {
+  test("a killed node is reported, and no key is lost", async () => {
     const [first, second, third] = cluster.nodes;
     const keys = Array.from({ length: 60 }, (_, at) => `key:${at}`);
     await Promise.all(keys.map((key) => set(first?.url ?? "", key, key)));
     process.kill(second?.pid ?? 0, "SIGKILL");
-    await waitForOutput(cluster.program, /node-2 \(pid \d+\) ended: SIGKILL; 2 nodes go on/);
+    await waitForOutput(
+      cluster.program,
+      /node-2 \(pid \d+\) ended: SIGKILL; 2 nodes still running/,
+    );
     const answers = await Promise.all(keys.map((key) => get(third?.url ?? "", key)));
     expect(answers.map(({ body }) => (body as { value?: string }).value)).toEqual(keys);
   });
@@ -80,7 +83,7 @@ describe.skipIf(nats === undefined)("ending", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test("so does a supervisor that is killed", async () => {
+  test("a killed supervisor leaves no process and no file", async () => {
     const folder = await temporaryFolder();
     const cluster = await startClusterProgram({ env: { ...withNats, TMPDIR: folder } });
     expect(await cluster.stop("SIGKILL")).toBe("SIGKILL");
@@ -89,7 +92,7 @@ describe.skipIf(nats === undefined)("ending", () => {
     await expect.poll(() => readdir(folder)).toEqual([]);
   });
 
-  test("a nats-server that ends takes the cluster along, with a word", async () => {
+  test("the end of the nats-server ends the cluster, with a message", async () => {
     const folder = await temporaryFolder();
     const cluster = await startClusterProgram({ env: { ...withNats, TMPDIR: folder } });
     const [pidFolder] = await Promise.all(
@@ -107,7 +110,7 @@ describe.skipIf(nats === undefined)("ending", () => {
   });
 });
 
-test.skipIf(nats === undefined)("a folder brings everything back", async () => {
+test.skipIf(nats === undefined)("a folder restores all data", async () => {
   const folder = await temporaryFolder();
   const options = { env: withNats, args: ["--persist", folder, "-partitions=16", "-ack", "all"] };
   const first = await startClusterProgram(options);
@@ -123,7 +126,7 @@ test.skipIf(nats === undefined)("a folder brings everything back", async () => {
   expect(first.program.stderr() + second.program.stderr()).toBe("");
 });
 
-describe("what cannot start says why", () => {
+describe("a start that fails prints the reason", () => {
   test.each([
     [["--prot", "1"], {}, 2, "there is no flag --prot; did you mean --port?"],
     [["--port", "65534"], {}, 2, '--port must be a port from 0 to 65533, got "65534"'],
@@ -134,15 +137,25 @@ describe("what cannot start says why", () => {
       2,
       'PARSEC_REPLICAS must be a whole number from 1 to 8, got "0"',
     ],
-    [["--nats", "none"], {}, 2, "--nats: three nodes need NATS to find each other"],
-    [["--port", "0"], { PARSEC_NATS_SERVER: "/no" }, 2, "PARSEC_NATS_SERVER names no program: /no"],
+    [
+      ["--nats", "none"],
+      {},
+      2,
+      "--nats must not be none: three nodes need NATS to find each other",
+    ],
+    [
+      ["--port", "0"],
+      { PARSEC_NATS_SERVER: "/no" },
+      2,
+      "PARSEC_NATS_SERVER must be the path of a program, got /no",
+    ],
   ])("%j", async (args, env, code, message) => {
     const program = runProgram("start", { args, env });
     expect(await program.ended).toBe(code);
     expect(program.stderr()).toBe(`start: ${message}\n`);
   });
 
-  test("a port that is taken", async () => {
+  test("a port that is in use", async () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
     const { port } = holder.address() as { port: number };

@@ -3,7 +3,7 @@ import { clusterHelp, clusterOptionsFromFlags } from "./cluster/cluster-options.
 import { startLocalCluster } from "./cluster/local-cluster.ts";
 import { welcome } from "./cluster/welcome.ts";
 
-/** Longer than the nodes may take; after that nothing is waited for any more. */
+/** Time limit of the shutdown; longer than the nodes need. */
 const stopLimitMs = 12_000;
 
 await runMain("start", async () => {
@@ -19,7 +19,7 @@ await runMain("start", async () => {
         onLine: (line) => process.stderr.write(`${line}\n`),
         onNodeLost(node, how) {
           alive -= 1;
-          const rest = alive === 1 ? "one node goes on" : `${alive} nodes go on`;
+          const rest = alive === 1 ? "1 node still running" : `${alive} nodes still running`;
           process.stderr.write(`${node.id} (pid ${node.pid}) ended: ${how}; ${rest}\n`);
           if (alive === 0) stop(1);
         },
@@ -33,15 +33,15 @@ await runMain("start", async () => {
   );
   onStopSignal(
     () => stop(0),
-    // Nodes and server see that this process has gone, and follow.
+    // Nodes and server detect the end of this process, and end as well.
     () => process.exit(1),
   );
   watchLaunchers(() => stop(0));
-  // Nobody reads any more, as with a closed terminal or `| head`.
+  // The reader is gone, as with a closed terminal or `| head`.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop(0));
 
   const cluster = await started;
-  // Ctrl-C during the start ends the nodes as well; that is no failure.
+  // Ctrl-C during the start ends the nodes as well, which is not a failure.
   if (cluster === undefined) return;
   alive = cluster.nodes.length;
   process.stdout.write(welcome(cluster));

@@ -19,7 +19,7 @@ await runMain("start", async () => {
         onLine: (line) => process.stderr.write(`${line}\n`),
         onNodeLost(node, how) {
           alive -= 1;
-          const rest = alive === 1 ? "one node goes on" : `${alive} nodes go on`;
+          const rest = alive === 1 ? "1 node still running" : `${alive} nodes still running`;
           process.stderr.write(
             `the node at ${node.url} (pid ${node.pid}) ended: ${how}; ${rest}\n`,
           );

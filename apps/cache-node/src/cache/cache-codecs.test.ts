@@ -42,7 +42,7 @@ async function decodeAll(chunks: AsyncIterable<Uint8Array>): Promise<CacheRecord
 }
 
 describe("operations", () => {
-  test("come out as they went in", () => {
+  test("decode to the encoded value", () => {
     fc.assert(
       fc.property(operation, (given) => {
         expect(decodeOperation(encodeOperation(given))).toEqual(given);
@@ -50,7 +50,7 @@ describe("operations", () => {
     );
   });
 
-  test("whatever bytes come, there is an operation or a typed error", () => {
+  test("any bytes decode to an operation or a typed error", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         try {
@@ -62,7 +62,7 @@ describe("operations", () => {
     );
   });
 
-  test("what is cut short within its key, or too long, is refused", () => {
+  test("bytes that are truncated or too long are refused", () => {
     const bytes = encodeOperation({ kind: "delete", key: "key", nowMs: 5 });
     for (let length = 0; length < bytes.length; length++) {
       expect(() => decodeOperation(bytes.subarray(0, length))).toThrow(malformed);
@@ -72,7 +72,7 @@ describe("operations", () => {
 });
 
 describe("snapshots", () => {
-  test("come out as they went in, wherever they are cut", async () => {
+  test("decode to the encoded entries, wherever the chunks are split", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(record, { maxLength: 20 }),
@@ -85,7 +85,7 @@ describe("snapshots", () => {
     );
   });
 
-  test("large ones go in many chunks", async () => {
+  test("are split into many chunks when they are large", async () => {
     const records = Array.from({ length: 400 }, (_, at) => {
       return { key: `key ${at}`, value: "v".repeat(at * 5), expiresAtMs: at };
     });
@@ -95,7 +95,7 @@ describe("snapshots", () => {
     expect(await decodeAll(cut(Buffer.concat(chunks), []))).toEqual(records);
   });
 
-  test("are refused when cut short, of another version, or with lengths that cannot be", async () => {
+  test("are refused when they are truncated, of another version, or with invalid lengths", async () => {
     const bytes = Buffer.concat([...encodeSnapshot([{ key: "k", value: "v", expiresAtMs: 1 }])]);
     for (let length = 0; length < bytes.length; length++) {
       // One byte is a snapshot of nothing.
@@ -115,7 +115,7 @@ describe("snapshots", () => {
 });
 
 describe("messages", () => {
-  test("come out as they went in", () => {
+  test("decode to the encoded value", () => {
     const request = fc.record({ value: text, ttlSeconds: fc.maxSafeNat() });
     const answer = fc.record({ node: text, existed: fc.boolean(), value: text });
     fc.assert(
@@ -126,7 +126,7 @@ describe("messages", () => {
     );
   });
 
-  test("others are refused", () => {
+  test("malformed ones are refused", () => {
     expect(() => decodeSetRequest(new Uint8Array(7))).toThrow(malformed);
     expect(() => decodeSetRequest(Buffer.alloc(8, 0xff))).toThrow(malformed);
     expect(() => decodeAnswer(new Uint8Array(2))).toThrow(malformed);

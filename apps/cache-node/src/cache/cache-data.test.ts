@@ -11,7 +11,7 @@ function dataAt(startMs: number): { readonly data: CacheData; readonly at: (ms: 
   return { data, at };
 }
 
-test("an expired value is never given out, at its last moment or later", () => {
+test("an expired value is never returned", () => {
   const { data, at } = dataAt(0);
   data.own([1]);
   data.set(1, { key: "k", value: "v", expiresAtMs: 1000 });
@@ -22,7 +22,7 @@ test("an expired value is never given out, at its last moment or later", () => {
   expect(data.counts()).toMatchObject({ entries: 0, entriesWithTtl: 0, expired: 1, sizeBytes: 0 });
 });
 
-test("0 is for ever", () => {
+test("0 means no expiry", () => {
   const { data, at } = dataAt(0);
   data.set(1, { key: "k", value: "v", expiresAtMs: 0 });
   at(Number.MAX_SAFE_INTEGER);
@@ -30,7 +30,7 @@ test("0 is for ever", () => {
   expect(data.get(1, "k")?.value).toBe("v");
 });
 
-test("a sweep removes what is due, in slices, and not what was replaced meanwhile", () => {
+test("a sweep removes due entries in slices, except those replaced meanwhile", () => {
   const { data, at } = dataAt(0);
   data.own([1]);
   for (let key = 0; key < 10; key++) {
@@ -45,7 +45,7 @@ test("a sweep removes what is due, in slices, and not what was replaced meanwhil
   expect(data.counts()).toMatchObject({ entries: 2, entriesWithTtl: 1, expired: 8 });
 });
 
-test("only what this node owns counts as its own, and what others took over as released", () => {
+test("entries count as owned by partition, and as released when others took them over", () => {
   const { data, at } = dataAt(0);
   data.own([1]);
   data.set(1, { key: "a", value: "1", expiresAtMs: 0 });
@@ -78,7 +78,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 60 },
 );
 
-test("behaves as a map of values and deadlines, and its counts are right", () => {
+test("behaves like a map of values and deadlines, with correct counts", () => {
   fc.assert(
     fc.property(steps, (all) => {
       let nowMs = 1;

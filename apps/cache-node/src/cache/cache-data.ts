@@ -3,20 +3,20 @@ import { ExpiryQueue } from "./expiry-queue.ts";
 
 /** Counts of one node. */
 export interface CacheCounts {
-  /** In the partitions that this node owns. */
+  /** Entries of the partitions that this node owns. */
   readonly entries: number;
   readonly entriesWithTtl: number;
-  /** In copies that it keeps for other owners. */
+  /** Entries of copies that this node keeps for other owners. */
   readonly backupEntries: number;
-  /** Keys and values of all of them, in UTF-8. */
+  /** Bytes of all keys and values, in UTF-8. */
   readonly sizeBytes: number;
-  /** Since the start, in partitions that this node owned at the time. */
+  /** Entries that expired since the start, in partitions that this node owned at the time. */
   readonly expired: number;
-  /** Since the start: dropped because other nodes hold their partitions by now. */
+  /** Entries dropped since the start, because other nodes hold their partitions. */
   readonly released: number;
 }
 
-/** What an entry takes beside its key and value: an object, a place in a map, two strings' heads. */
+/** Overhead of an entry beside its key and value: an object, a slot of a map, two string headers. */
 const entryOverheadBytes = 200;
 
 interface PartitionData {
@@ -26,8 +26,8 @@ interface PartitionData {
 }
 
 /**
- * All values that this node holds, those of its own partitions and the copies of others'. Expired ones are
- * never given out; they are removed when they are met, and by `sweep`. Each node does that by itself.
+ * All values of this node: those of its own partitions, and copies for other owners. Expired ones are never
+ * returned; they are removed when they are found, and by `sweep`. Each node does that by itself.
  */
 export class CacheData {
   readonly #now: () => number;
@@ -38,7 +38,7 @@ export class CacheData {
   #expired = 0;
   #released = 0;
 
-  /** `now`: Unix time in ms, since lifetimes outlast a process and travel among nodes. */
+  /** `now` returns Unix time in ms, because lifetimes outlast a process and are sent to other nodes. */
   constructor(now: () => number) {
     this.#now = now;
     this.#expiry = new ExpiryQueue((entry) => {
@@ -46,7 +46,7 @@ export class CacheData {
     });
   }
 
-  /** From now on entries of these partitions count as this node's own. */
+  /** Counts entries of these partitions as this node's own from now on. */
   own(partitions: readonly number[]): void {
     for (const partition of partitions) this.#owned.add(partition);
   }
@@ -59,12 +59,12 @@ export class CacheData {
     return [...this.#owned].sort((left, right) => left - right);
   }
 
-  /** About what all entries take in memory. */
+  /** Approximate memory of all entries, in bytes. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** About what `set` would add to that, or take away. */
+  /** Approximate bytes that `set` would add, or remove. */
   growthBy(partition: number, { key, value }: Pick<CacheRecord, "key" | "value">): number {
     const old = this.#partitions.get(partition)?.entries.get(key);
     const heldNow = old === undefined ? 0 : old.sizeBytes + entryOverheadBytes;
@@ -110,23 +110,23 @@ export class CacheData {
     return entry;
   }
 
-  /** What the partition holds at this moment; later changes do not show. */
+  /** The entries of a partition at this moment; later changes are not visible. */
   entriesOf(partition: number): readonly CacheEntry[] {
     return [...(this.#partitions.get(partition)?.entries.values() ?? [])];
   }
 
-  /** Replaces all that the partition holds. */
+  /** Replaces all entries of a partition. */
   replace(partition: number, records: Iterable<CacheRecord>): void {
     this.#clear(partition);
     for (const record of records) this.set(partition, record);
   }
 
-  /** Forgets the partition, which other nodes hold by now. */
+  /** Drops a partition, because other nodes hold it. */
   drop(partition: number): void {
     this.#released += this.#clear(partition);
   }
 
-  /** Removes at most `limit` expired entries. Whether there may be more. */
+  /** Removes at most `limit` expired entries; returns whether there may be more. */
   sweep(limit: number): boolean {
     const nowMs = this.#now();
     for (let count = 0; count < limit; count++) {

@@ -1,15 +1,15 @@
-/** One value. Never changed, only replaced, so that a snapshot may hold on to it. */
+/** One value. Immutable, so that a snapshot can keep a reference to it. */
 export interface CacheEntry {
   readonly partition: number;
   readonly key: string;
   readonly value: string;
-  /** Unix time; 0 for never. */
+  /** Unix time in ms; 0 for no expiry. */
   readonly expiresAtMs: number;
-  /** Of key and value in UTF-8. */
+  /** Bytes of key and value in UTF-8. */
   readonly sizeBytes: number;
 }
 
-/** What travels of an entry: whoever holds it knows the partition. */
+/** The part of an entry that is sent to other nodes, which know the partition. */
 export type CacheRecord = Pick<CacheEntry, "key" | "value" | "expiresAtMs">;
 
 export function isExpired(entry: Pick<CacheEntry, "expiresAtMs">, nowMs: number): boolean {

@@ -1,4 +1,4 @@
-/** What a cache node accepts. The edges check it; the formats below rely on it. */
+/** Limits of keys, values and lifetimes. The HTTP layer checks them; the formats rely on them. */
 export const cacheLimits = {
   maxKeyBytes: 1024,
   maxValueBytes: 1_048_576,

@@ -4,16 +4,16 @@ import { ParsecError } from "@parsec/core";
 
 export interface SetRequest {
   readonly value: string;
-  /** 0: for ever. */
+  /** 0 for no expiry. */
   readonly ttlSeconds: number;
 }
 
-/** Who answered, and what is to be said beside that. */
+/** The answer of the owner of a key. */
 export interface NodeAnswer {
   readonly node: string;
-  /** Whether there was a value: found by a get, or removed by a delete. */
+  /** Whether there was a value, which a get found or a delete removed. */
   readonly existed: boolean;
-  /** Of a get that found one. */
+  /** The value that a get found. */
   readonly value: string;
 }
 
@@ -24,7 +24,7 @@ export function encodeSetRequest({ value, ttlSeconds }: SetRequest): Uint8Array 
   return bytes;
 }
 
-/** Throws `MALFORMED_FRAME`. */
+/** Decodes a request. Throws `MALFORMED_FRAME`. */
 export function decodeSetRequest(encoded: Uint8Array): SetRequest {
   const bytes = view(encoded);
   if (bytes.length < 8) throw malformed();
@@ -43,7 +43,7 @@ export function encodeAnswer({ node, existed, value }: NodeAnswer): Uint8Array {
   return bytes;
 }
 
-/** Throws `MALFORMED_FRAME`. */
+/** Decodes an answer. Throws `MALFORMED_FRAME`. */
 export function decodeAnswer(encoded: Uint8Array): NodeAnswer {
   const bytes = view(encoded);
   if (bytes.length < 3) throw malformed();
@@ -61,5 +61,5 @@ function view(bytes: Uint8Array): Buffer {
 }
 
 function malformed(): ParsecError {
-  return new ParsecError("MALFORMED_FRAME", "another node sent what is no message of a cache");
+  return new ParsecError("MALFORMED_FRAME", "another node sent a malformed cache message");
 }

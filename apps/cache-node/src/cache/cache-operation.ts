@@ -1,21 +1,21 @@
 import { ParsecError } from "@parsec/core";
 
 /**
- * What the owner of a key has its own copy and those on other nodes do. It carries every time that matters,
- * read from the owner's clock, so that all copies come out the same.
+ * An operation that the owner of a key and its backups apply. Contains all relevant times, read from the owner's
+ * clock, so that all copies are equal.
  */
 export type CacheOperation =
   | {
       readonly kind: "set";
       readonly key: string;
       readonly value: string;
-      /** Unix time; 0 for never. */
+      /** Unix time in ms; 0 for no expiry. */
       readonly expiresAtMs: number;
     }
   | {
       readonly kind: "delete";
       readonly key: string;
-      /** What had expired by then was not there any more. */
+      /** An entry that had expired by then counts as absent. */
       readonly nowMs: number;
     };
 
@@ -36,24 +36,24 @@ export function encodeOperation(operation: CacheOperation): Uint8Array {
   return bytes;
 }
 
-/** Throws `MALFORMED_FRAME` for what is no operation. */
+/** Decodes an operation. Throws `MALFORMED_FRAME`. */
 export function decodeOperation(encoded: Uint8Array): CacheOperation {
   const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
-  if (bytes.length < headBytes) throw malformed("it is cut short");
+  if (bytes.length < headBytes) throw malformed("it is truncated");
   const kind = bytes.readUInt8(0);
   const timeMs = bytes.readDoubleLE(1);
   const keyEnd = headBytes + bytes.readUInt32LE(9);
-  if (!Number.isSafeInteger(timeMs) || timeMs < 0) throw malformed("its time is none");
-  if (keyEnd > bytes.length) throw malformed("it is cut short");
+  if (!Number.isSafeInteger(timeMs) || timeMs < 0) throw malformed("its time is not valid");
+  if (keyEnd > bytes.length) throw malformed("it is truncated");
   const key = bytes.toString("utf8", headBytes, keyEnd);
   if (kind === kinds.set) {
     return { kind: "set", key, value: bytes.toString("utf8", keyEnd), expiresAtMs: timeMs };
   }
-  if (kind !== kinds.delete) throw malformed(`there is no operation ${kind}`);
-  if (keyEnd !== bytes.length) throw malformed("bytes are left over");
+  if (kind !== kinds.delete) throw malformed(`unknown operation ${kind}`);
+  if (keyEnd !== bytes.length) throw malformed("bytes follow its end");
   return { kind: "delete", key, nowMs: timeMs };
 }
 
 function malformed(reason: string): ParsecError {
-  return new ParsecError("MALFORMED_FRAME", `this is no operation of a cache: ${reason}`);
+  return new ParsecError("MALFORMED_FRAME", `malformed cache operation: ${reason}`);
 }

@@ -4,11 +4,11 @@ import { cacheLimits } from "./cache-limits.ts";
 
 const version = 1;
 const versionBytes = 1;
-/** Lengths of key and value, and when it expires. */
+/** Bytes before an entry: lengths of key and value, and the time of expiry. */
 const headBytes = 4 + 4 + 8;
 const chunkBytes = 64 * 1024;
 
-/** Puts entries into chunks; `decodeSnapshot` takes them out again, wherever the chunks are cut. */
+/** Encodes entries in chunks; `decodeSnapshot` decodes them, wherever the chunks are split. */
 export function* encodeSnapshot(records: Iterable<CacheRecord>): Generator<Uint8Array> {
   let chunk = Buffer.allocUnsafe(chunkBytes);
   let length = chunk.writeUInt8(version, 0);
@@ -18,7 +18,7 @@ export function* encodeSnapshot(records: Iterable<CacheRecord>): Generator<Uint8
     const bytes = headBytes + keyBytes + valueBytes;
     if (length + bytes > chunk.length) {
       if (length > 0) yield chunk.subarray(0, length);
-      // Another one: whoever got the last one may still hold it.
+      // A new buffer: the reader of the last chunk may still use it.
       chunk = Buffer.allocUnsafe(Math.max(chunkBytes, bytes));
       length = 0;
     }
@@ -32,7 +32,7 @@ export function* encodeSnapshot(records: Iterable<CacheRecord>): Generator<Uint8
   if (length > 0) yield chunk.subarray(0, length);
 }
 
-/** Throws `MALFORMED_FRAME` when the bytes are no snapshot, or end within an entry. */
+/** Decodes a snapshot. Throws `MALFORMED_FRAME` when it is not valid, or ends within an entry. */
 export async function* decodeSnapshot(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<CacheRecord> {
@@ -42,7 +42,7 @@ export async function* decodeSnapshot(
     rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
     let at = 0;
     if (isFirst && rest.length > 0) {
-      if (rest.readUInt8(0) !== version) throw malformed("of another version");
+      if (rest.readUInt8(0) !== version) throw malformed("has another version");
       isFirst = false;
       at = versionBytes;
     }
@@ -54,17 +54,17 @@ export async function* decodeSnapshot(
     }
     rest = rest.subarray(at);
   }
-  if (isFirst || rest.length > 0) throw malformed("cut short");
+  if (isFirst || rest.length > 0) throw malformed("is truncated");
 }
 
 function sizeAt(bytes: Buffer, at: number): number | undefined {
   if (bytes.length - at < headBytes) return undefined;
   const keyBytes = bytes.readUInt32LE(at);
   const valueBytes = bytes.readUInt32LE(at + 4);
-  // Before anything waits for so many bytes.
+  // Checked before so many bytes are awaited.
   const { maxKeyBytes, maxValueBytes } = cacheLimits;
   if (keyBytes > maxKeyBytes || valueBytes > maxValueBytes)
-    throw malformed("with an entry too large");
+    throw malformed("has an entry that is too large");
   return headBytes + keyBytes + valueBytes;
 }
 
@@ -73,7 +73,8 @@ function recordAt(bytes: Buffer, at: number): CacheRecord {
   const valueStart = keyStart + bytes.readUInt32LE(at);
   const valueEnd = valueStart + bytes.readUInt32LE(at + 4);
   const expiresAtMs = bytes.readDoubleLE(at + 8);
-  if (!Number.isSafeInteger(expiresAtMs) || expiresAtMs < 0) throw malformed("with a wrong time");
+  if (!Number.isSafeInteger(expiresAtMs) || expiresAtMs < 0)
+    throw malformed("has an entry with an invalid time");
   return {
     key: bytes.toString("utf8", keyStart, valueStart),
     value: bytes.toString("utf8", valueStart, valueEnd),
@@ -82,5 +83,5 @@ function recordAt(bytes: Buffer, at: number): CacheRecord {
 }
 
 function malformed(what: string): ParsecError {
-  return new ParsecError("MALFORMED_FRAME", `a snapshot of a cache ${what}`);
+  return new ParsecError("MALFORMED_FRAME", `the snapshot of a cache ${what}`);
 }

@@ -42,7 +42,7 @@ async function copyOf(from: Copy, to: Copy): Promise<void> {
   await to.state.restore(each(pieces), context);
 }
 
-test("a delete says whether there was something, by the time that the owner read", () => {
+test("a delete returns whether there was a value, by the owner's clock", () => {
   const copy = copyAt(() => 0);
   const remove = (nowMs: number): boolean => {
     copy.apply({ kind: "set", key: "k", value: "v", expiresAtMs: 100 });
@@ -63,7 +63,7 @@ const operation: fc.Arbitrary<CacheOperation> = fc.oneof(
   fc.record({ kind: fc.constant("delete" as const), key, nowMs: fc.constantFrom(0, 15, 25) }),
 );
 
-test("copies on different clocks, swept at different times, agree on all that has not expired", async () => {
+test("copies with different clocks and sweeps agree on all entries that have not expired", async () => {
   const history = fc.array(operation, { maxLength: 40 });
   await fc.assert(
     fc.asyncProperty(history, fc.nat(40), fc.nat(40), async (operations, nowMs, copiedAt) => {
@@ -89,7 +89,7 @@ test("copies on different clocks, swept at different times, agree on all that ha
   );
 });
 
-test("lifetimes travel with a snapshot", async () => {
+test("a snapshot contains the lifetimes", async () => {
   let nowMs = 0;
   const [from, to] = [copyAt(() => nowMs), copyAt(() => nowMs)];
   from.apply({ kind: "set", key: "k", value: "v", expiresAtMs: 1000 });
@@ -100,7 +100,7 @@ test("lifetimes travel with a snapshot", async () => {
   expect(to.get("k")).toBeUndefined();
 });
 
-test("what changes after a snapshot was begun does not show in it", async () => {
+test("later changes are not visible in a snapshot", async () => {
   const [from, to] = [copyAt(() => 0), copyAt(() => 0)];
   for (let at = 0; at < 2000; at++) {
     from.apply({ kind: "set", key: String(at), value: "x".repeat(100), expiresAtMs: 0 });
@@ -116,7 +116,7 @@ test("what changes after a snapshot was begun does not show in it", async () => 
   expect([to.get("1999"), to.get("1998")]).toEqual(["x".repeat(100), "x".repeat(100)]);
 });
 
-test("a copy that breaks off leaves nothing, and what it replaces is gone", async () => {
+test("an incomplete copy leaves no entries, neither new nor old", async () => {
   const [from, to] = [copyAt(() => 0), copyAt(() => 0)];
   from.apply({ kind: "set", key: "new", value: "v", expiresAtMs: 0 });
   to.apply({ kind: "set", key: "old", value: "v", expiresAtMs: 0 });

@@ -5,14 +5,14 @@ import { encodeAnswer } from "./cache-messages.ts";
 import { decodeOperation } from "./cache-operation.ts";
 import { decodeSnapshot, encodeSnapshot } from "./cache-snapshot.ts";
 
-/** What `apply` answers: whether something was there before. */
+/** The answers of `apply`: whether the key had a value before. */
 const existedAnswer = Uint8Array.of(1);
 const missingAnswer = Uint8Array.of(0);
 
-/** The state of a cache, which can always be read. */
+/** The state of a cache: a `PartitionState` with `read`. */
 export type CacheState = Required<Pick<PartitionState, "read">> & Omit<PartitionState, "read">;
 
-/** The data of the cache as the ring copies and moves it. `node`: who answers, for people. */
+/** Creates the state of a cache for the ring. `node` is the name that answers show. */
 export function createCacheState(data: CacheData, node: string): CacheState {
   return {
     apply(bytes, { partition }) {
@@ -31,7 +31,7 @@ export function createCacheState(data: CacheData, node: string): CacheState {
       return encodeAnswer({ node, existed: entry !== undefined, value: entry?.value ?? "" });
     },
     *snapshot(partition) {
-      // Entries never change, so that holding on to them is a copy.
+      // Entries are immutable, so that references suffice as a copy.
       yield* encodeSnapshot(data.entriesOf(partition));
     },
     async restore(chunks, { partition }) {
@@ -39,7 +39,7 @@ export function createCacheState(data: CacheData, node: string): CacheState {
       try {
         for await (const record of decodeSnapshot(chunks)) records.push(record);
       } catch (error) {
-        // What was there before is behind, and nobody asks for it any more.
+        // The earlier entries are obsolete.
         data.replace(partition, []);
         throw error;
       }

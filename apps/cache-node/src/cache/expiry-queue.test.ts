@@ -7,7 +7,7 @@ const entryOf = (key: string, expiresAtMs: number): CacheEntry => {
   return { partition: 0, key, value: "", expiresAtMs, sizeBytes: 0 };
 };
 
-test("gives out what is due, the earliest first, and nothing that is gone", () => {
+test("returns due entries, the earliest first, and no dead ones", () => {
   const times = fc.array(fc.record({ at: fc.nat(50), gone: fc.boolean() }), { maxLength: 60 });
   fc.assert(
     fc.property(times, fc.nat(50), (wanted, nowMs) => {
@@ -28,7 +28,7 @@ test("gives out what is due, the earliest first, and nothing that is gone", () =
   );
 });
 
-test("does not grow for ever when one key is written again and again", () => {
+test("does not grow without bound when one key is written repeatedly", () => {
   let current: CacheEntry | undefined;
   const queue = new ExpiryQueue((entry) => entry === current);
   for (let at = 0; at < 10_000; at++) {

@@ -1,18 +1,18 @@
 import type { CacheEntry } from "./cache-entry.ts";
 
-/** Below this many entries that are gone, tidying up is not worth its while. */
+/** The least number of dead entries for which a cleanup pays. */
 const minGone = 1024;
 
 /**
- * Which entry expires next: a binary heap. An entry that is replaced or deleted stays in it until its time
- * comes, or until half of what is in there is gone, so the heap is never more than twice too large.
+ * A binary heap of entries by expiry. An entry that is replaced or deleted stays in it until its time comes, or until
+ * half of the heap is dead, so that the heap is at most twice as large as needed.
  */
 export class ExpiryQueue {
   #heap: CacheEntry[] = [];
   #gone = 0;
   readonly #isLive: (entry: CacheEntry) => boolean;
 
-  /** `isLive`: whether the entry is still the one that its key has. */
+  /** `isLive` returns whether the entry is still the one of its key. */
   constructor(isLive: (entry: CacheEntry) => boolean) {
     this.#isLive = isLive;
   }
@@ -34,17 +34,17 @@ export class ExpiryQueue {
     heap[at] = entry;
   }
 
-  /** Entries that were added have been replaced or deleted. */
+  /** Counts entries that were replaced or deleted. */
   forget(count: number): void {
     this.#gone += count;
     if (this.#gone < minGone || this.#gone * 2 < this.#heap.length) return;
     const live = this.#heap.filter(this.#isLive);
-    // A sorted array is a heap.
+    // A sorted array is a valid heap.
     this.#heap = live.sort((left, right) => left.expiresAtMs - right.expiresAtMs);
     this.#gone = 0;
   }
 
-  /** Takes out the next entry that is live and due; undefined when there is none. */
+  /** Removes and returns the next live entry that is due; undefined when there is none. */
   takeDue(nowMs: number): CacheEntry | undefined {
     for (;;) {
       const next = this.#heap[0];

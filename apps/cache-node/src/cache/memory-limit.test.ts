@@ -5,10 +5,10 @@ import { createMemoryLimit } from "./memory-limit.ts";
 const half = "x".repeat(500 * 1024);
 const refused = expect.objectContaining({
   code: "OVERLOADED",
-  message: expect.stringContaining("0 of the 1 MiB that --max-mib allows"),
+  message: expect.stringContaining("0 of 1 MiB are in use (--max-mib)"),
 });
 
-test("a value that would go beyond the limit is refused, but not one that takes the place of a larger", () => {
+test("a value beyond the limit is refused, unless it replaces a larger one", () => {
   const data = new CacheData(() => 0);
   const admit = createMemoryLimit(data, 1);
   data.set(0, { key: "a", value: half, expiresAtMs: 0 });
@@ -21,7 +21,7 @@ test("a value that would go beyond the limit is refused, but not one that takes 
   admit(1, { key: "c", value: half });
 });
 
-test("what has expired makes room", () => {
+test("expired entries make room", () => {
   let nowMs = 0;
   const data = new CacheData(() => nowMs);
   const admit = createMemoryLimit(data, 1);
@@ -32,7 +32,7 @@ test("what has expired makes room", () => {
   expect(data.heldBytes).toBe(0);
 });
 
-test("a value that has expired itself is no room for the next under its key", () => {
+test("an expired value of the same key does not count as room", () => {
   let nowMs = 0;
   const data = new CacheData(() => nowMs);
   const admit = createMemoryLimit(data, 1);
@@ -43,7 +43,7 @@ test("a value that has expired itself is no room for the next under its key", ()
   admit(0, { key: "a", value: half });
 });
 
-test("what is held is counted up and down, whichever way entries come and go", () => {
+test("the memory in use is counted correctly, however entries are added and removed", () => {
   let nowMs = 0;
   const data = new CacheData(() => nowMs);
   const record = { key: "a", value: "1234", expiresAtMs: 5 };

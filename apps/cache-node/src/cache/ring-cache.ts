@@ -14,20 +14,20 @@ export interface CacheCallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The cache as any node offers it: the owner of a key answers, wherever it is. */
+/** The cache as any node offers it: each request is answered by the owner of the key. */
 export interface RingCache {
-  /** Resolves with the node that took it. `ttlSeconds` 0: for ever. Rejects like `Ring.call`. */
+  /** Sets a value; resolves with the owner. `ttlSeconds` 0 means no expiry. Rejects like `Ring.call`. */
   set(
     key: string,
     value: string,
     options: CacheCallOptions & { readonly ttlSeconds: number },
   ): Promise<{ readonly node: string }>;
-  /** Resolves with undefined as the value when there is none, or none any more. Rejects like `Ring.read`. */
+  /** Gets a value; resolves with undefined when there is none, or it has expired. Rejects like `Ring.read`. */
   get(
     key: string,
     options?: CacheCallOptions,
   ): Promise<{ readonly node: string; readonly value: string | undefined }>;
-  /** Rejects like `Ring.call`. */
+  /** Deletes a key; resolves with whether it had a value. Rejects like `Ring.call`. */
   delete(
     key: string,
     options?: CacheCallOptions,
@@ -35,8 +35,8 @@ export interface RingCache {
 }
 
 /**
- * Puts the cache on a ring, before it starts. The owner of a key reads the time, and nobody else, so that a
- * lifetime begins at the same moment on all copies.
+ * Creates the cache of a ring, before the ring starts. Only the owner of a key reads the clock, so that a lifetime
+ * begins at the same moment on all copies.
  */
 export function createRingCache(
   ring: Ring,
@@ -46,7 +46,7 @@ export function createRingCache(
   ring.handle("set", async ({ key, partition, payload, write }) => {
     const { value, ttlSeconds } = decodeSetRequest(payload);
     if (ttlSeconds > cacheLimits.maxTtlSeconds) {
-      throw new ParsecError("INVALID_ARGUMENT", "the ttl is too long");
+      throw new ParsecError("INVALID_ARGUMENT", "ttl is too long");
     }
     admit(partition, { key, value });
     const expiresAtMs = ttlSeconds === 0 ? 0 : Math.ceil(now() + ttlSeconds * 1000);

@@ -1,10 +1,10 @@
 import type { CacheData } from "./cache-data.ts";
 
 const intervalMs = 1_000;
-/** Between two slices other work has its turn. */
+/** Entries removed at once; other work can run between two slices. */
 const sliceEntries = 5_000;
 
-/** Removes expired entries once a second, so that what nobody asks for takes no room. Returns what ends it. */
+/** Removes expired entries once a second, so that entries that are never read use no memory. Returns a function that stops it. */
 export function startSweeper(data: CacheData): () => void {
   let slice: NodeJS.Immediate | undefined;
   const sweep = (): void => {

@@ -5,22 +5,22 @@ import { parseNatsTarget } from "../node/nats-target.ts";
 import { resolveNodeConfig } from "../node/node-config.ts";
 import { nodeFlags } from "../node/node-settings.ts";
 
-/** How to run a cluster on this machine. */
+/** Options of a cluster on this machine. */
 export interface ClusterOptions {
-  /** A port of 0 means: any that is free. */
+  /** A port of 0 stands for any free port. */
   readonly nodePorts: readonly number[];
-  /** NATS servers to use instead of an embedded one, as one text. */
+  /** NATS servers to use instead of an embedded one, separated by commas. */
   readonly natsUrl: string | undefined;
-  /** Holds a folder for each node, and one for the embedded server; undefined: nothing is kept. */
+  /** Folder with one folder for each node, and one for the embedded server; undefined for memory only. */
   readonly persist: string | undefined;
-  /** Flags that all nodes get. */
+  /** Flags for all nodes. */
   readonly nodeArgs: readonly string[];
 }
 
 const nodeCount = 3;
 const defaultPort = 8081;
 
-/** What can be said of all nodes at once, just as of one. */
+/** Flags of one node that are valid for all nodes at once. */
 const { partitions, platform, replicas, ack, sync, insecure } = nodeFlags;
 const sharedFlags = {
   partitions,
@@ -35,11 +35,14 @@ const sharedFlags = {
 
 /** Flags of the `start` command. */
 const clusterFlags = {
-  port: { value: "<port>", help: "first of three ports for the nodes (8081); 0 takes free ones" },
+  port: { value: "<port>", help: "first of three ports for the nodes (8081); 0 uses free ports" },
   nats: { value: "<url>", help: "NATS servers to use instead of an embedded one" },
-  persist: { value: "<folder>", help: "keep the data there, and go on with it the next time" },
+  persist: {
+    value: "<folder>",
+    help: "keep the data in this folder, and use it again at the next start",
+  },
   ...sharedFlags,
-  help: { help: "show this" },
+  help: { help: "show this help" },
 } as const;
 
 /** The text of `--help`. */
@@ -50,7 +53,7 @@ ${describeFlags(clusterFlags)}
 With --node or --http, it is one node that is started: see --node x --help.
 `;
 
-/** Reads the flags. Throws `INVALID_ARGUMENT` naming the flag; undefined when help was asked for. */
+/** Reads the flags; undefined for `--help`. Throws `INVALID_ARGUMENT` naming the flag. */
 export function clusterOptionsFromFlags(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -59,7 +62,7 @@ export function clusterOptionsFromFlags(
     singleDash: true,
   });
   if (given.help !== undefined) return undefined;
-  // What prepared the start may have found a server where there is no program.
+  // The launcher may have found a server where there is no program.
   const nats = given.nats ?? (env.PARSEC_NATS?.trim() || undefined);
   if (nats !== undefined && nats !== "embedded") checkServers(given.nats, nats);
   return {
@@ -77,7 +80,7 @@ function nodeArgsOf(
   const shared = Object.fromEntries(
     Object.entries(given).filter(([name]) => Object.hasOwn(sharedFlags, name)),
   );
-  // Here it is said once, instead of by three nodes.
+  // Checked here, so that an error appears once instead of three times.
   resolveNodeConfig(shared, { ...env, PARSEC_NATS: "", PARSEC_HTTP: "" });
   return Object.entries(shared).flatMap(([name, value]) =>
     name === "insecure" ? ["--insecure"] : [`--${name}=${value}`],
@@ -87,7 +90,10 @@ function nodeArgsOf(
 function checkServers(flag: string | undefined, text: string): void {
   const source = flag === undefined ? "PARSEC_NATS" : "--nats";
   if (parseNatsTarget(source, text).kind === "servers") return;
-  throw new ParsecError("INVALID_ARGUMENT", `${source}: three nodes need NATS to find each other`);
+  throw new ParsecError(
+    "INVALID_ARGUMENT",
+    `${source} must not be none: three nodes need NATS to find each other`,
+  );
 }
 
 function portsFrom(text: string): readonly number[] {

@@ -7,25 +7,25 @@ import { findNatsServer } from "../nats/find-nats-server.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 
-/** A cluster on this machine, with all it needs. */
+/** A running cluster on this machine. */
 export interface LocalCluster {
   readonly nodes: readonly NodeProcess[];
-  /** Whether it has started the nats-server itself. */
+  /** Whether the cluster started the nats-server. */
   readonly isNatsEmbedded: boolean;
-  /** Where the data is kept, if it is. */
+  /** Folder of the data; undefined for memory only. */
   readonly persist: string | undefined;
-  /** Ends the processes, then what they stand on. Twice is fine. */
+  /** Ends the nodes, then the server. A second call does nothing. */
   close(): Promise<void>;
 }
 
 export interface LocalClusterHooks {
-  /** A node has something to say. */
+  /** Called with each log line of a node. */
   readonly onLine: (line: string) => void;
-  /** A node ended although nobody stopped it. */
+  /** Called when a node ended unexpectedly. */
   readonly onNodeLost: (node: NodeProcess, how: string) => void;
-  /** The embedded nats-server ended although nobody stopped it. */
+  /** Called when the embedded nats-server ended unexpectedly. */
   readonly onNatsLost: (words: string) => void;
-  /** Fires when the cluster is not wanted any more before it is up. */
+  /** Aborts the start. */
   readonly signal: AbortSignal;
 }
 
@@ -34,9 +34,9 @@ const settleWithinMs = 10_000;
 const settlePollMs = 50;
 
 /**
- * Starts a nats-server, unless one is given, and three nodes, and waits until all are members of the ring.
- * Rejects with `INVALID_ARGUMENT` for busy ports before anything is started; after any other failure, and
- * when the signal fires, everything is stopped again.
+ * Starts a nats-server, unless one is given, and three nodes, and waits until all are members of the ring. Rejects with
+ * `INVALID_ARGUMENT` for ports in use before it starts a process; after any other failure, and when the signal
+ * fires, it stops all processes.
  */
 export async function startLocalCluster(
   options: ClusterOptions,
@@ -62,7 +62,7 @@ export async function startLocalCluster(
 
   try {
     hooks.signal.throwIfAborted();
-    // The ring of an earlier run on the same server has nothing to do with this one, unless its data is kept.
+    // A new ring for each run, unless its data is kept.
     const platform = persist === undefined ? `local-${randomUUID()}` : "local";
     const shared = { PARSEC_NATS: nats?.url ?? options.natsUrl ?? "", PARSEC_PLATFORM: platform };
     for (const [index, port] of ports.entries()) {
@@ -70,7 +70,7 @@ export async function startLocalCluster(
       const address = `${loopbackHost}:${port}`;
       const args = ["--node", id, "--http", address, ...options.nodeArgs];
       if (persist !== undefined) args.push("--persist", join(persist, id));
-      // That the others go is worth a word, but not when all go.
+      // The end of another node is shown, unless the cluster is closing.
       const onLine = (line: string): void => {
         if (!isClosing) hooks.onLine(`${id}: ${line}`);
       };
@@ -95,7 +95,7 @@ async function startNats(persist: string | undefined): ReturnType<typeof startEm
   return startEmbeddedNats(await findNatsServer(process.env), { folder });
 }
 
-/** Waits until each node has its share, so that the first request need not; but not for ever. */
+/** Waits until each node owns its share, so that the first request does not wait; gives up after a while. */
 async function waitUntilSettled(nodes: readonly NodeProcess[], signal: AbortSignal): Promise<void> {
   const giveUp = AbortSignal.any([signal, AbortSignal.timeout(settleWithinMs)]);
   const isSettled = async ({ url }: NodeProcess): Promise<boolean> => {

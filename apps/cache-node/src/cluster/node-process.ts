@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { closeMessage, forkNode } from "@parsec/program";
 
-/** A node running in a process of its own. */
+/** A node in its own process. */
 export interface NodeProcess {
   readonly id: string;
   readonly url: string;
   readonly pid: number;
-  /** Resolves when the node serves; rejects when it ends first. */
+  /** Resolves when the node is ready; rejects when it ends first. */
   readonly ready: Promise<void>;
   /** Resolves with a description such as "exit code 1" or "SIGKILL". */
   readonly ended: Promise<string>;
@@ -19,11 +19,11 @@ export interface NodeProcessOptions {
   readonly url: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Gets what the node has to say, one line at a time. */
+  /** Called with each log line of the node. */
   readonly onLine: (line: string) => void;
 }
 
-/** The built node program lies beside this one. */
+/** The built program of a node, beside this one. */
 const nodeProgram = fileURLToPath(new URL("./node.js", import.meta.url));
 
 /** What somebody may set in the shell that starts the cluster. */
@@ -37,8 +37,8 @@ const tunable: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Forks a node, in a process group of its own: a Ctrl-C is for the supervisor alone, which then ends the
- * nodes in good order. A node ends by itself when the supervisor does: the channel between them closes.
+ * Forks a node in its own process group: Ctrl-C reaches only the supervisor, which then stops the nodes gracefully. A
+ * node ends by itself when the supervisor does, because the channel between them closes.
  */
 export function startNodeProcess(options: NodeProcessOptions): NodeProcess {
   const { id, url, args, env, onLine } = options;
@@ -58,13 +58,13 @@ export function startNodeProcess(options: NodeProcessOptions): NodeProcess {
     ready: node.ready,
     stop: (graceMs) =>
       node.stop(graceMs, (child) => {
-        // Closes at once instead of handing over to others that are ended, too.
+        // Closes at once, because the other nodes are stopped, too.
         if (child.connected) child.send(closeMessage);
       }),
   };
 }
 
-/** A log line of the node as a person reads it; anything else as it is. */
+/** Formats a JSON log line of a node for a terminal; other lines stay as they are. */
 function readableLine(line: string): string {
   try {
     const { msg, reason, ...rest } = JSON.parse(line) as Record<string, unknown>;

@@ -4,7 +4,7 @@ import { keyFromQuery } from "./key-query.ts";
 import { invalidRequest } from "./request-refusal.ts";
 import { parseSetBody } from "./set-body.ts";
 
-/** Adds the ways to read and write: any node answers for any key. */
+/** Adds the routes of set, get and delete: any node answers for any key. */
 export function addCacheRoutes(server: FastifyInstance, cache: RingCache): void {
   server.post("/set", async (request, reply) => {
     if (!Buffer.isBuffer(request.body)) throw invalidRequest("the body is missing");
@@ -30,7 +30,7 @@ export function keyOf(request: FastifyRequest): string {
   return keyFromQuery((request.query as { readonly query: string }).query);
 }
 
-/** Sends JSON that nobody on the way keeps, and that leaves a terminal's prompt where it belongs. */
+/** Sends JSON that must not be cached, with a final line break for terminals. */
 export function json(reply: FastifyReply, body: unknown): FastifyReply {
   return reply
     .header("cache-control", "no-store")
@@ -40,5 +40,5 @@ export function json(reply: FastifyReply, body: unknown): FastifyReply {
 
 function refuseQuery(request: FastifyRequest): void {
   if ((request.query as { readonly query: string }).query === "") return;
-  throw invalidRequest("there are no parameters here: everything is in the body");
+  throw invalidRequest("query parameters are not allowed: all fields are in the body");
 }

@@ -1,7 +1,7 @@
 import { isParsecError, type ParsecErrorCode } from "@parsec/core";
 import { RequestRefusal } from "./request-refusal.ts";
 
-/** What is answered instead of what was asked for. */
+/** The HTTP answer of an error. */
 export interface ErrorAnswer {
   readonly status: number;
   readonly body: { readonly error: string; readonly code: string };
@@ -10,7 +10,7 @@ export interface ErrorAnswer {
 
 const tryAgain = { "retry-after": "1" };
 
-/** How the errors of the ring look to those who ask by HTTP; what is not listed is a fault of ours. */
+/** Status and headers of each error code of the ring; other errors are internal errors. */
 const statuses: Partial<Record<ParsecErrorCode, number>> = {
   INVALID_ARGUMENT: 400,
   INVALID_KEY: 400,
@@ -23,7 +23,7 @@ const statuses: Partial<Record<ParsecErrorCode, number>> = {
   TIMEOUT: 504,
 };
 
-/** What Fastify refuses by itself, in our own words. */
+/** Answers for errors of Fastify. */
 const refusals: Readonly<Record<string, { status: number; code: string; message: string }>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     status: 415,
@@ -38,12 +38,12 @@ const refusals: Readonly<Record<string, { status: number; code: string; message:
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     status: 400,
     code: "INVALID_ARGUMENT",
-    message: "the body has another length than announced",
+    message: "the body must have the announced length",
   },
   FST_ERR_BAD_URL: { status: 400, code: "INVALID_ARGUMENT", message: "the URL is malformed" },
 };
 
-/** Turns whatever a handler or Fastify threw into an answer; an unexpected one says nothing of what it was. */
+/** Translates an error of a handler or of Fastify; an unexpected error reveals no details. */
 export function errorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof RequestRefusal) {
     const { status, code, message, headers } = error;
@@ -61,6 +61,6 @@ export function errorAnswer(error: unknown): ErrorAnswer {
     const { status, code, message } = refusal;
     return { status, body: { error: message, code }, headers: {} };
   }
-  const body = { error: "this should not have happened; the log has more", code: "INTERNAL" };
+  const body = { error: "internal error (see the log)", code: "INTERNAL" };
   return { status: 500, body, headers: {} };
 }

@@ -5,18 +5,18 @@ import type { Logger } from "pino";
 import { type ErrorAnswer, errorAnswer } from "./error-answer.ts";
 import { RequestRefusal } from "./request-refusal.ts";
 
-/** A character of a value may be written as six: \u0000. */
+/** A character of a value may be escaped with six: \u0000. */
 const maxBodyBytes = 8 * 1024 * 1024;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 72_000;
-/** For answers under way when the server closes. */
+/** Time limit of answers under way when the server closes. */
 const closeGraceMs = 5_000;
 
 /**
- * An HTTP server that speaks JSON whatever happens; the caller adds routes, and listens. Requests are not
- * logged: URLs hold keys, which are nobody's business. While the node `isLeaving`, each answer ends its
- * connection.
+ * Creates an HTTP server that answers errors of all kinds as JSON; the caller adds routes, and listens. Requests are not
+ * logged, because URLs contain keys, which may be confidential. While the node `isLeaving`, each answer ends
+ * its connection.
  */
 export function createHttpServer(
   log: Logger,
@@ -28,9 +28,9 @@ export function createHttpServer(
     keepAliveTimeout: keepAliveTimeoutMs,
     http: { headersTimeout: headersTimeoutMs },
     forceCloseConnections: "idle",
-    // While the node leaves, it serves on.
+    // A leaving node goes on serving.
     return503OnClosing: false,
-    // Handlers read the query themselves, since parsers guess where we refuse.
+    // Handlers parse the query themselves, because other parsers accept malformed queries.
     routerOptions: { querystringParser: (query) => ({ query }) },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, _request, reply) => sendError(reply, errorAnswer(error)),
@@ -50,11 +50,11 @@ export function createHttpServer(
     if (answer.status === 500) {
       log.error({ route: request.routeOptions.url, err: error }, "a request failed");
     }
-    // Fastify would close the connection with the body half sent, and the answer be lost on the way.
+    // Fastify would close the connection while the body is being sent, and the answer would be lost.
     reply.removeHeader("connection");
     return sendError(reply, answer);
   });
-  // Clients look for another node then, instead of keeping this one from ending.
+  // Clients then connect to another node, instead of delaying the shutdown of this one.
   server.addHook("onSend", async (_request, reply) => {
     if (isLeaving()) reply.header("connection", "close");
   });
@@ -76,12 +76,12 @@ function notFound(server: FastifyInstance, request: FastifyRequest): RequestRefu
   const [url = "/"] = request.raw.url?.split("?", 1) ?? [];
   const allowed = allMethods.filter((method) => server.hasRoute({ method, url }));
   if (allowed.length === 0) {
-    return new RequestRefusal(404, { code: "NOT_FOUND", message: "there is nothing at this path" });
+    return new RequestRefusal(404, { code: "NOT_FOUND", message: "path not found" });
   }
   const allow = allowed.join(", ");
   return new RequestRefusal(405, {
     code: "METHOD_NOT_ALLOWED",
-    message: `only ${allow} will do here`,
+    message: `method must be ${allow}`,
     headers: { allow },
   });
 }
@@ -103,16 +103,16 @@ function sendError(reply: FastifyReply, { status, body, headers }: ErrorAnswer):
 
 type BrokenRequest = readonly [status: number, code: string, message: string];
 
-const notHttp: BrokenRequest = [400, "INVALID_ARGUMENT", "this is no HTTP request"];
+const notHttp: BrokenRequest = [400, "INVALID_ARGUMENT", "not a valid HTTP request"];
 
-/** By what Node's parser calls them. */
+/** Answers by the error code of Node's parser. */
 const brokenRequests: Readonly<Record<string, BrokenRequest>> = {
   HPE_HEADER_OVERFLOW: [431, "HEADERS_TOO_LARGE", "URL and headers are too large"],
   HPE_INVALID_URL: [400, "INVALID_ARGUMENT", "the URL has characters that must be escaped"],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "TIMEOUT", "the request took too long to arrive"],
 };
 
-/** Answers what is not even HTTP, or takes too long to become it. */
+/** Answers a malformed HTTP request, or one that takes too long to arrive. */
 function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
   if (socket.destroyed || !socket.writable) {
     socket.destroy();

@@ -5,26 +5,26 @@ import type { RingCache } from "../cache/ring-cache.ts";
 import type { PersistentState } from "../persist/persistent-state.ts";
 import { presentMembers } from "./node-stats.ts";
 
-/** What `/metrics` shows. */
+/** The metrics of a node. */
 export interface NodeMetrics {
   readonly contentType: string;
-  /** The exposition text. */
+  /** The text for `/metrics`. */
   render(): Promise<string>;
-  /** The same cache, counted and timed. */
+  /** The cache, with its requests counted and timed. */
   measure(cache: RingCache): RingCache;
 }
 
-/** Where the figures come from. */
+/** Sources of the metrics. */
 export interface MeasuredParts {
   readonly ring: Ring;
   readonly data: CacheData;
   readonly persistent: PersistentState | undefined;
 }
 
-/** Half a millisecond to eight seconds. */
+/** Buckets from half a millisecond to eight seconds. */
 const buckets = Array.from({ length: 15 }, (_, power) => 0.0005 * 2 ** power);
 
-/** Puts the counts of cache, ring and process into one registry; the `gc_` names are those of go-cluster. */
+/** Creates a registry with the metrics of cache, ring and process; `gc_` names are those of go-cluster. */
 export function createNodeMetrics(parts: MeasuredParts): NodeMetrics {
   const { ring, data, persistent } = parts;
   const register = new Registry();
@@ -35,13 +35,13 @@ export function createNodeMetrics(parts: MeasuredParts): NodeMetrics {
   if (persistent !== undefined) addDiskMetrics(register, persistent);
   const operations = new Counter({
     name: "cache_operations_total",
-    help: "Requests that this node has passed to the owner of their key, by outcome",
+    help: "Requests received by this node, by operation and outcome",
     labelNames: ["operation", "outcome"],
     registers: [register],
   });
   const durations = new Histogram({
     name: "gc_rpc_duration_seconds",
-    help: "Time until the owner of a key has answered, be it this node or another",
+    help: "Time until the owner of the key answered, on this node or another",
     labelNames: ["method"],
     buckets,
     registers: [register],
@@ -101,19 +101,27 @@ function addRingMetrics(register: Registry, ring: Ring): void {
   gauge("cache_ring_lease_valid", "Whether this node may serve", () => {
     return ring.state().leaseValid ? 1 : 0;
   });
-  gauge("cache_ring_epoch", "Of the table as this node knows it", () => ring.state().epoch);
-  gauge("cache_ring_underreplicated_partitions", "Partitions with fewer copies than wanted", () => {
-    return ring.state().underReplicated;
-  });
+  gauge(
+    "cache_ring_epoch",
+    "Epoch of the ring's table as this node sees it",
+    () => ring.state().epoch,
+  );
+  gauge(
+    "cache_ring_underreplicated_partitions",
+    "Partitions with fewer copies than configured",
+    () => {
+      return ring.state().underReplicated;
+    },
+  );
   const events = new Counter({
     name: "gc_ring_rebalance_events_total",
-    help: "Partitions that this node has come to own, or own no more, and what led to it",
+    help: "Events of the ring on this node, by type: partitions owned and released, lost leases, dropped backups",
     labelNames: ["type"],
     registers,
   });
   const lost = new Counter({
     name: "cache_ring_lost_partitions_total",
-    help: "Partitions that this node came to own after all copies were lost",
+    help: "Partitions that this node took over after all copies were lost",
     registers,
   });
   for (const type of ["owned", "released", "fenced", "rejoining", "backup-dropped"]) {
@@ -133,7 +141,7 @@ function addCacheMetrics(register: Registry, data: CacheData): void {
   const registers = [register];
   const entries = new Gauge({
     name: "cache_entries",
-    help: "Entries held: as their owner, or as a copy for another node",
+    help: "Entries in memory, by role: owner or copy for another node",
     labelNames: ["role"],
     registers,
     collect() {
@@ -144,30 +152,30 @@ function addCacheMetrics(register: Registry, data: CacheData): void {
   });
   const withTtl: Gauge = new Gauge({
     name: "cache_entries_with_ttl",
-    help: "Entries held as their owner that will expire",
+    help: "Entries with an expiry that this node owns",
     registers,
     collect: () => withTtl.set(data.counts().entriesWithTtl),
   });
   const size: Gauge = new Gauge({
     name: "cache_size_bytes",
-    help: "Keys and values held, in UTF-8",
+    help: "Bytes of keys and values in memory, in UTF-8",
     registers,
     collect: () => size.set(data.counts().sizeBytes),
   });
   const held: Gauge = new Gauge({
     name: "cache_held_bytes",
-    help: "What counts against --max-mib: the same, and 200 bytes for each entry",
+    help: "Bytes that count against --max-mib: keys, values and 200 bytes for each entry",
     registers,
     collect: () => held.set(data.heldBytes),
   });
   addCounter(register, {
     name: "cache_expired_total",
-    help: "Entries that have expired while this node was their owner",
+    help: "Entries that expired while this node owned them",
     read: () => data.counts().expired,
   });
   addCounter(register, {
     name: "cache_released_total",
-    help: "Entries dropped because other nodes hold them",
+    help: "Entries dropped because other nodes hold their partition",
     read: () => data.counts().released,
   });
 }
@@ -175,23 +183,23 @@ function addCacheMetrics(register: Registry, data: CacheData): void {
 function addDiskMetrics(register: Registry, persistent: PersistentState): void {
   addCounter(register, {
     name: "cache_disk_failures_total",
-    help: "Times that the disk did not take the data",
+    help: "Failed writes to the disk",
     read: () => persistent.counts().failures,
   });
   addCounter(register, {
     name: "cache_disk_rewrites_total",
-    help: "Snapshots written because a log had become too long",
+    help: "Snapshots written to shorten a log, or to repair missing data",
     read: () => persistent.counts().rewrites,
   });
   const logBytes: Gauge = new Gauge({
     name: "cache_disk_log_bytes",
-    help: "Length of all logs",
+    help: "Bytes of all logs",
     registers: [register],
     collect: () => logBytes.set(persistent.counts().logBytes),
   });
 }
 
-/** A counter that is kept elsewhere. */
+/** A counter whose value is kept elsewhere. */
 function addCounter(
   register: Registry,
   options: { readonly name: string; readonly help: string; readonly read: () => number },

@@ -1,10 +1,10 @@
 import type { Ring, RingState } from "@parsec/ring";
 import type { CacheData } from "../cache/cache-data.ts";
 
-/** What `GET /stats` shows; the names are part of the interface. */
+/** The body of `GET /stats`; its names are part of the interface. */
 export interface NodeStats {
   readonly node_id: string;
-  /** In partitions that this node owns: those of all nodes add up to the size of the cache. */
+  /** Entries of partitions that this node owns: the sum over all nodes is the size of the cache. */
   readonly entries: number;
   readonly entries_with_ttl: number;
   readonly partitions: readonly number[];
@@ -22,7 +22,7 @@ export interface NodeStats {
 }
 
 export function describeStats(ring: Ring, data: CacheData): NodeStats {
-  // What has expired counts no more.
+  // Expired entries do not count.
   data.sweep(Number.POSITIVE_INFINITY);
   const state = ring.state();
   const { entries, entriesWithTtl, expired, released } = data.counts();
@@ -49,8 +49,8 @@ export function describeStats(ring: Ring, data: CacheData): NodeStats {
 }
 
 /**
- * Any node may write the table, so there is no coordinator proper; the first by name is called so, since
- * it is the one that people expect to see.
+ * Any node may write the table, so there is no real coordinator; the first node by name is shown as one, because
+ * clients of go-cluster expect it.
  */
 export function presentMembers(state: RingState): readonly string[] {
   return state.members
@@ -59,7 +59,7 @@ export function presentMembers(state: RingState): readonly string[] {
     .sort();
 }
 
-/** Whether partitions move, have no owner, or lack copies that the nodes there are could hold. */
+/** Whether partitions move, have no owner, or have fewer copies than the present nodes could hold. */
 function isRebalancing(state: RingState): boolean {
   const owned = state.members.reduce((sum, member) => sum + member.owned, 0);
   const hasSpareNodes = presentMembers(state).length >= state.replicas;

@@ -1,4 +1,4 @@
-/** Why a request is refused before the cache sees it. */
+/** The error of a request that is refused before it reaches the cache. */
 export class RequestRefusal extends Error {
   override readonly name: string = "RequestRefusal";
   readonly status: number;
@@ -20,7 +20,7 @@ export class RequestRefusal extends Error {
   }
 }
 
-/** Something in the request is not as it should be. */
+/** A refusal with status 400 and `INVALID_ARGUMENT`. */
 export function invalidRequest(message: string): RequestRefusal {
   return new RequestRefusal(400, { code: "INVALID_ARGUMENT", message });
 }

@@ -12,14 +12,14 @@ export interface StatusParts {
   readonly metrics: NodeMetrics;
 }
 
-/** Adds what people and machines look at: owners, figures, health. */
+/** Adds the routes for operators: owner, stats, ring, metrics and health. */
 export function addStatusRoutes(server: FastifyInstance, parts: StatusParts): void {
   const { ring, data, metrics } = parts;
   server.get("/owner", async (request, reply) => {
     const key = keyOf(request);
     const owner = ring.nodeFor(key);
     if (owner === undefined) {
-      throw new ParsecError("PEER_UNREACHABLE", "nobody owns the key at the moment");
+      throw new ParsecError("PEER_UNREACHABLE", "the key has no owner at the moment");
     }
     const [partition, isLocal] = [ring.partitionFor(key), ring.ownsKey(key)];
     return json(reply, {

@@ -1,6 +1,6 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text that the bytes are in UTF-8; undefined when they are none. */
+/** Decodes UTF-8; undefined when the bytes are not valid. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);

@@ -18,7 +18,7 @@ function canConnect(url: string): Promise<boolean> {
   });
 }
 
-test("runs until it is closed, and leaves the folder that it was given", async ({ skip }) => {
+test("runs until it is closed, and keeps the given folder", async ({ skip }) => {
   const { program, missing } = systemNats;
   if (program === undefined) return skip(missing);
   const folder = await temporaryFolder();
@@ -30,7 +30,7 @@ test("runs until it is closed, and leaves the folder that it was given", async (
   expect(await readdir(folder)).toContain("nats.conf");
 });
 
-test("what does not start says why", async () => {
+test("a server that does not start fails with its output", async () => {
   const folder = await temporaryFolder();
   const program = join(folder, "nats-server");
   await writeFile(program, "#!/bin/sh\necho 'no room left' >&2; exit 3\n");
@@ -41,7 +41,7 @@ test("what does not start says why", async () => {
   );
 });
 
-test("is found by its variable, on PATH, else a message says how to get it", async () => {
+test("is found by its variable or on PATH, otherwise the error contains instructions", async () => {
   const folder = await temporaryFolder();
   const program = join(folder, "nats-server");
   const env = { PATH: folder, XDG_CACHE_HOME: folder };
@@ -53,7 +53,7 @@ test("is found by its variable, on PATH, else a message says how to get it", asy
   expect(await findNatsServer(env)).toBe(program);
   expect(await findNatsServer({ PARSEC_NATS_SERVER: program })).toBe(program);
   await expect(findNatsServer({ ...env, PARSEC_NATS_SERVER: join(folder, "x") })).rejects.toThrow(
-    /PARSEC_NATS_SERVER names no program/,
+    /PARSEC_NATS_SERVER must be the path of a program/,
   );
   for (const outcome of [before, still]) {
     // This machine may have one in a usual place.

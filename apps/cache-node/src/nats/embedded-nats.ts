@@ -4,13 +4,13 @@ import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A NATS server of our own, on a free port of this machine. */
+/** A NATS server that this process started, on a free port of this machine. */
 export interface EmbeddedNats {
   /** With user and password. */
   readonly url: string;
-  /** Resolves when the server ends, whoever ended it, with what it said last. */
+  /** Resolves with the last output of the server when it ends for any reason. */
   readonly ended: Promise<string>;
-  /** Ends it, and deletes its files unless the folder was given. Twice is fine. */
+  /** Stops the server, and deletes its files unless the folder was given. A second call does nothing. */
   close(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ const keptOutput = 4_000;
 
 /**
  * Runs the server until the other end of stdin closes, which it does even when this process is killed; then
- * deletes its files, if they are its own. A job in the background has no stdin unless it is given one.
+ * deletes its files, if they are temporary. A background job has no stdin unless it is redirected.
  */
 const guard = `exec 3<&0
 "$1" -c "$2" 3<&- & server=$!
@@ -31,8 +31,8 @@ kill "$watch" 2>/dev/null
 exit "$code"`;
 
 /**
- * Starts the program with JetStream. `folder`: where it keeps what is to outlast it; absent, it has a
- * temporary one. Rejects with the server's last words when it does not come up.
+ * Starts the program with JetStream. `folder` keeps its data; without one it has a temporary folder. Rejects with the
+ * last output of the server when it does not start.
  */
 export async function startEmbeddedNats(
   program: string,
@@ -43,19 +43,19 @@ export async function startEmbeddedNats(
   const home = folder ?? (await mkdtemp(join(tmpdir(), "parsec-nats-")));
   const password = randomBytes(24).toString("hex");
   const file = join(home, "nats.conf");
-  // In a file, not among the arguments, which every user of the machine can list. -1 is any free port.
+  // In a file, because every user of the machine can list arguments. -1 stands for any free port.
   const config = `listen: "127.0.0.1:-1"
 jetstream { store_dir: ${JSON.stringify(join(home, "store"))} }
 authorization { user: parsec, password: "${password}" }
 `;
   await writeFile(file, config, { mode: 0o600 });
   const temporary = folder === undefined ? home : "";
-  // In a group of its own: Ctrl-C in a terminal must not end it before those who need it.
+  // In its own process group: Ctrl-C in a terminal must not end it before the nodes.
   const child = spawn("sh", ["-c", guard, "parsec-nats", program, file, temporary], {
     detached: true,
     stdio: ["pipe", "ignore", "pipe"],
   });
-  // What it can no longer be told is that its time has come, and it knows.
+  // An error of stdin means that the server has ended.
   child.stdin?.on("error", () => {});
   return watchServer(child, password);
 }
@@ -85,7 +85,10 @@ async function watchServer(child: ChildProcess, password: string): Promise<Embed
       throw new Error(`nats-server did not start: ${words}`);
     });
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error("nats-server is not ready")), readyWithinMs);
+      timer = setTimeout(
+        () => reject(new Error(`nats-server was not ready within ${readyWithinMs} ms`)),
+        readyWithinMs,
+      );
     });
     const url = `nats://parsec:${password}@127.0.0.1:${await Promise.race([port, failed, late])}`;
     return { url, ended, close };
@@ -101,6 +104,6 @@ function killGroup(child: ChildProcess): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   } catch {
-    // It has ended in the meantime.
+    // It has ended already.
   }
 }

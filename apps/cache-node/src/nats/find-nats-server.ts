@@ -4,20 +4,23 @@ import { homedir } from "node:os";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { ParsecError } from "@parsec/core";
 
-/** Where package managers and Go put it, even when PATH does not say so. */
+/** Folders of package managers that may be missing in PATH. */
 const usualFolders = ["/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Looks for nats-server: what `PARSEC_NATS_SERVER` names, else on PATH, else where it usually is, else
- * where `pnpm test` of this repository keeps the one it has built. Throws `INVALID_ARGUMENT`, saying how to get it.
+ * Finds the program nats-server: by `PARSEC_NATS_SERVER`, on PATH, in the usual folders, or where `pnpm test` of this
+ * repository keeps the one it has built. Throws `INVALID_ARGUMENT` with instructions to install it.
  */
 export async function findNatsServer(env: Environment): Promise<string> {
   const named = env.PARSEC_NATS_SERVER?.trim();
   if (named) {
     if (await canRun(named)) return resolve(named);
-    throw new ParsecError("INVALID_ARGUMENT", `PARSEC_NATS_SERVER names no program: ${named}`);
+    throw new ParsecError(
+      "INVALID_ARGUMENT",
+      `PARSEC_NATS_SERVER must be the path of a program, got ${named}`,
+    );
   }
   const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => isAbsolute(folder));
   for (const folder of [...onPath, ...usualFolders]) {
@@ -28,8 +31,8 @@ export async function findNatsServer(env: Environment): Promise<string> {
   if (built !== undefined) return built;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    "nats-server is not installed: get it by apt-get install nats-server, brew install nats-server, or from " +
-      "https://github.com/nats-io/nats-server/releases; or name it in PARSEC_NATS_SERVER, or give --nats <url> or --nats none",
+    "nats-server is not installed: install it with apt-get install nats-server, brew install nats-server, or from " +
+      "https://github.com/nats-io/nats-server/releases; or set PARSEC_NATS_SERVER, or use --nats <url> or --nats none",
   );
 }
 

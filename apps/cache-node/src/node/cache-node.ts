@@ -19,19 +19,19 @@ import { logRingEvents, remindOfWaiting } from "./ring-log.ts";
 /** A running node. */
 export interface CacheNode {
   readonly port: number;
-  /** Resolves when the node is a member of the ring; rejects when that will never be. */
+  /** Resolves when the node is a member of the ring; rejects with a permanent error. */
   readonly joined: Promise<void>;
-  /** Rejects when the node cannot go on, as when its embedded server has ended. */
+  /** Rejects on a fatal error, such as the end of the embedded server. */
   readonly broken: Promise<never>;
-  /** Hands its partitions over, then goes. Twice is fine, and so is `close` after it. */
+  /** Hands its partitions over, then closes. Later calls, also of `close`, do nothing. */
   leave(): Promise<void>;
-  /** Goes at once; other nodes take over from their copies. */
+  /** Closes at once; other nodes take over from their copies. */
   close(): Promise<void>;
 }
 
 /**
- * Builds the node from its parts and listens; it joins the ring in the background. Rejects when it cannot
- * listen, or has no NATS server to embed. Tests have `makeRing` note what the ring does.
+ * Creates a node and listens; it joins the ring in the background. Rejects when it cannot listen, or finds no NATS
+ * server to embed. Tests replace `makeRing`.
  */
 export async function startCacheNode(
   config: NodeConfig,
@@ -94,7 +94,7 @@ export async function startCacheNode(
       joined,
       broken: brokenWith(nats.embedded, () => closing !== undefined),
       close: () => end(() => ring.close()),
-      // The ring closes last, so that every request that still comes is answered.
+      // The ring closes last, so that requests are answered until the end.
       leave: () => end(() => ring.handOver()),
     };
   } catch (error) {
@@ -109,12 +109,12 @@ async function brokenWith(
 ): Promise<never> {
   const words = await embedded?.ended;
   if (embedded === undefined || isClosing()) return new Promise(() => {});
-  throw new Error(`the embedded nats-server has ended: ${words}`);
+  throw new Error(`the embedded nats-server ended unexpectedly: ${words}`);
 }
 
 async function listen(server: FastifyInstance, { host, port }: ListenAddress): Promise<number> {
   try {
-    // Without a host on all addresses, those of IPv6 included where there are any.
+    // Without a host: on all addresses, including IPv6 where available.
     await server.listen({ port, host: host ?? "::" });
   } catch (error) {
     const { code } = error as { readonly code?: string };

@@ -1,13 +1,13 @@
 import { ParsecError } from "@parsec/core";
 
-/** Where a server listens; without host on all addresses. */
+/** The address of a server; without host, all addresses. */
 export interface ListenAddress {
   readonly host: string | undefined;
   readonly port: number;
 }
 
 /**
- * Reads `:8081`, `8081`, `127.0.0.1:8081`, `localhost:8081` or `[::1]:8081`; port 0 is any that is free.
+ * Reads `:8081`, `8081`, `127.0.0.1:8081`, `localhost:8081` or `[::1]:8081`; port 0 stands for any free port.
  * Throws `INVALID_ARGUMENT` naming `name`.
  */
 export function parseListenAddress(name: string, text: string): ListenAddress {

@@ -1,6 +1,6 @@
 import { ParsecError } from "@parsec/core";
 
-/** Which NATS a node uses: `none` is for development, `embedded` is a server of its own. */
+/** The NATS servers of a node: `none` for development, `embedded` for its own server, or URLs. */
 export type NatsTarget =
   | { readonly kind: "none" }
   | { readonly kind: "embedded" }
@@ -26,7 +26,7 @@ export function parseNatsTarget(name: string, text: string): NatsTarget {
   );
 }
 
-/** As it may be shown and logged: without user and password. */
+/** Formats a target for output and logs, without user and password. */
 export function describeNats(target: NatsTarget): string {
   if (target.kind !== "servers") return target.kind;
   const hosts = target.urls.map((text) => {

@@ -10,7 +10,7 @@ function configOf(args: readonly string[], env: Record<string, string> = {}): No
   return resolveNodeConfig(parseFlags(args, nodeFlags, { singleDash: true }), env);
 }
 
-test("the defaults of the Go example, copies on two nodes, nothing on disk", () => {
+test("has the defaults of the Go example, copies on two nodes, no data on disk", () => {
   expect(configOf([])).toEqual({
     node: "node-1",
     platform: "cache-platform",
@@ -27,7 +27,7 @@ test("the defaults of the Go example, copies on two nodes, nothing on disk", () 
   });
 });
 
-test("a flag goes before its variable, which goes before the default; an empty variable is none", () => {
+test("a flag overrides its variable, which overrides the default; an empty variable counts as absent", () => {
   const env = {
     PARSEC_NODE: "from-env",
     PARSEC_PLATFORM: "p",
@@ -61,7 +61,7 @@ test.each([
   expect(configOf(["-nats", text]).nats).toEqual(nats);
 });
 
-test("a folder is taken from where the program was started", () => {
+test("a folder is relative to the working directory", () => {
   expect(configOf(["--persist", "data"]).persist).toBe(resolve("data"));
 });
 
@@ -86,7 +86,7 @@ test.each([
   ["--log-level", "loud"],
   ["--node", "a\nb"],
   ["--node", "n".repeat(256)],
-])("%s %j is refused by name", (flag, text) => {
+])("%s %j is refused, naming the flag", (flag, text) => {
   const refusal = (source: string) =>
     expect.objectContaining({
       code: "INVALID_ARGUMENT",
@@ -97,7 +97,7 @@ test.each([
   expect(() => configOf([], { [variable]: text })).toThrow(refusal(variable));
 });
 
-test("a password in a URL is neither shown nor repeated", () => {
+test("a password in a URL is never shown", () => {
   const { nats } = configOf(["--nats", "nats://user:secret@a:4222,tls://b"]);
   expect(describeNats(nats)).toBe("nats://a:4222, tls://b");
   expect(() => configOf(["--nats", "nats://user:secret@"])).toThrow(

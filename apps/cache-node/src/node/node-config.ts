@@ -8,7 +8,7 @@ import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { type NatsTarget, parseNatsTarget } from "./nats-target.ts";
 import { logLevels, nodeSettings, type SettingName } from "./node-settings.ts";
 
-/** Everything one node needs to know. */
+/** The configuration of one node. */
 export interface NodeConfig {
   readonly node: string;
   readonly platform: string;
@@ -18,10 +18,10 @@ export interface NodeConfig {
   readonly partitions: number;
   readonly replicas: number;
   readonly ack: WriteAck;
-  /** Folder for the data; undefined: in memory only. */
+  /** Folder of the data; undefined for memory only. */
   readonly persist: string | undefined;
   readonly sync: SyncPolicy;
-  /** What keys and values may take in memory, in MiB. */
+  /** Memory limit of keys and values, in MiB. */
   readonly maxMib: number;
   readonly logLevel: string;
 }
@@ -31,10 +31,10 @@ const syncPolicies = ["second", "always"] as const;
 const maxPartitions = 4096;
 const maxReplicas = 8;
 const maxNameBytes = 255;
-/** A tebibyte, which is more than V8 can hold. */
+/** One TiB, which exceeds V8's limit. */
 const maxMaxMib = 1_048_576;
 
-/** Takes each setting from the flags, else from its variable, else its default. Throws `INVALID_ARGUMENT` naming it. */
+/** Reads each setting from its flag, otherwise from its variable, otherwise its default. Throws `INVALID_ARGUMENT` naming the flag or variable. */
 export function resolveNodeConfig(
   flags: GivenFlags<SettingName>,
   env: Readonly<Record<string, string | undefined>>,
@@ -68,7 +68,10 @@ export function resolveNodeConfig(
 
 function parseName(source: string, text: string): string {
   if (Buffer.byteLength(text) <= maxNameBytes && !/[\p{Cc}\p{Surrogate}]/u.test(text)) return text;
-  throw invalid(source, `must be text of at most ${maxNameBytes} bytes without control characters`);
+  throw invalid(
+    source,
+    `must be a string of at most ${maxNameBytes} bytes without control characters`,
+  );
 }
 
 function countUpTo(max: number): (source: string, text: string) => number {
@@ -81,7 +84,7 @@ function countUpTo(max: number): (source: string, text: string) => number {
 
 function parseMaxMib(source: string, text: string): number {
   if (text !== "auto") return countUpTo(maxMaxMib)(source, text);
-  // The rest is for requests under way, and for copies that move.
+  // The rest is left for requests under way, and for copies in transfer.
   return Math.floor(getHeapStatistics().heap_size_limit / 2 / 1024 / 1024);
 }
 
@@ -91,7 +94,7 @@ function choiceOf<Choice extends string>(
   return (source, text) => {
     const choice = choices.find((each) => each === text);
     if (choice !== undefined) return choice;
-    throw invalid(source, `must be one of ${choices.join(", ")}, not ${JSON.stringify(text)}`);
+    throw invalid(source, `must be one of ${choices.join(", ")}, got ${JSON.stringify(text)}`);
   };
 }
 

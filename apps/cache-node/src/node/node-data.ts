@@ -7,17 +7,17 @@ import { openDataFolder } from "../persist/data-folder.ts";
 import { openPersistentState, type PersistentState } from "../persist/persistent-state.ts";
 import type { NodeConfig } from "./node-config.ts";
 
-/** What a node holds: in memory, and on disk where that is asked for. */
+/** The data of a node: in memory, and on disk with `--persist`. */
 export interface NodeData {
   readonly data: CacheData;
   readonly state: PartitionState;
-  /** Undefined: in memory only. */
+  /** Undefined for memory only. */
   readonly persistent: PersistentState | undefined;
-  /** Stops sweeping, and forces what is on disk to be there. Twice is fine. */
+  /** Stops sweeping, and syncs the files. A second call does nothing. */
   close(): Promise<void>;
 }
 
-/** Takes the folder and reads what is in it, if there is one. Rejects when it cannot be used. */
+/** Opens the data of a node: locks and reads its folder, if there is one. Rejects when the folder cannot be used. */
 export async function openNodeData(
   config: NodeConfig,
   { now, log }: { readonly now: () => number; readonly log: Logger },

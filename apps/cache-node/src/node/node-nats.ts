@@ -4,18 +4,18 @@ import { type EmbeddedNats, startEmbeddedNats } from "../nats/embedded-nats.ts";
 import { findNatsServer } from "../nats/find-nats-server.ts";
 import type { NodeConfig } from "./node-config.ts";
 
-/** How a node reaches the others, and what it has started for that. */
+/** Ring options for the connection to other nodes, and the embedded server. */
 export interface NodeNats {
   readonly options: Pick<
     RingOptions,
     "coordinator" | "link" | "servers" | "insecure" | "joinDelayMs"
   >;
-  /** The server of this node's own, if it has one. */
+  /** The embedded server, if any. */
   readonly embedded: EmbeddedNats | undefined;
   close(): Promise<void>;
 }
 
-/** Starts the embedded server, if that is asked for. Rejects when there is none, or it does not start. */
+/** Starts the embedded server, if the configuration demands it. Rejects when it is not installed, or does not start. */
 export async function openNodeNats(
   { nats, insecure, persist }: NodeConfig,
   env: Readonly<Record<string, string | undefined>>,
@@ -23,7 +23,7 @@ export async function openNodeNats(
   switch (nats.kind) {
     case "none": {
       const { coordinator, link } = createMemoryHub().seat();
-      // Nobody else can come along.
+      // No other node can join.
       return withoutServer({ coordinator, link, joinDelayMs: 0 });
     }
     case "embedded": {

@@ -1,6 +1,6 @@
 import type { Flag } from "@parsec/program";
 
-/** What can be set by a flag or a variable. */
+/** Settings with a flag and a variable. */
 export type SettingName =
   | "node"
   | "nats"
@@ -15,7 +15,7 @@ export type SettingName =
   | "log-level"
   | "insecure";
 
-/** A flag, the variable that stands in for it, and what holds without either. */
+/** A flag, its environment variable, and the default. */
 export interface NodeSetting extends Flag {
   readonly variable: string;
   readonly fallback: string;
@@ -34,61 +34,61 @@ export const logLevels: readonly string[] = [
 export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
   node: {
     value: "<name>",
-    help: "name of this node, which no other has",
+    help: "unique name of this node",
     variable: "PARSEC_NODE",
     fallback: "node-1",
   },
   nats: {
     value: "<url>",
-    help: "NATS servers, separated by commas; embedded: starts one; none: runs alone",
+    help: "NATS servers, separated by commas; embedded: start one; none: run alone",
     variable: "PARSEC_NATS",
     fallback: "nats://localhost:4222",
   },
   http: {
     value: "<address>",
-    help: "where to listen: host:port, or :port for all addresses",
+    help: "address to listen on: host:port, or :port for all addresses",
     variable: "PARSEC_HTTP",
     fallback: ":8080",
   },
   partitions: {
     value: "<count>",
-    help: "partitions of the key space, the same on all nodes, for good",
+    help: "partitions of the key space; the same on all nodes, cannot be changed later",
     variable: "PARSEC_PARTITIONS",
     fallback: "64",
   },
   platform: {
     value: "<name>",
-    help: "name of the cluster, the same on all nodes",
+    help: "name of the cluster; the same on all nodes",
     variable: "PARSEC_PLATFORM",
     fallback: "cache-platform",
   },
   replicas: {
     value: "<count>",
-    help: "copies of each partition, the same on all nodes, for good",
+    help: "copies of each partition; the same on all nodes, cannot be changed later",
     variable: "PARSEC_REPLICAS",
     fallback: "2",
   },
   ack: {
     value: "<when>",
-    help: "a write is done when the owner, one-backup or all have it",
+    help: "acknowledge a write when the owner, one-backup or all have it",
     variable: "PARSEC_ACK",
     fallback: "one-backup",
   },
   persist: {
     value: "<folder>",
-    help: "keep the data in this folder, too, which no other node uses",
+    help: "also keep the data in this folder, which no other node may use",
     variable: "PARSEC_PERSIST",
     fallback: "",
   },
   sync: {
     value: "<when>",
-    help: "with --persist: force the disk each second, or always before a write is done",
+    help: "with --persist: sync the disk each second, or always before a write is acknowledged",
     variable: "PARSEC_SYNC",
     fallback: "second",
   },
   "max-mib": {
     value: "<count>",
-    help: "MiB that keys and values may take; then new values are refused; auto: half of V8's heap",
+    help: "memory limit of keys and values in MiB, beyond which new values are refused; auto: half of V8's heap",
     variable: "PARSEC_MAX_MIB",
     fallback: "auto",
   },
@@ -99,13 +99,13 @@ export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
     fallback: "info",
   },
   insecure: {
-    help: "allow a NATS server on another machine that asks for no credentials",
+    help: "allow a NATS server on another machine without credentials",
     variable: "PARSEC_INSECURE",
     fallback: "false",
   },
 };
 
-/** The flags of a node, with their variables and defaults in the help. */
+/** The flags of a node; the help contains variables and defaults. */
 export const nodeFlags: Readonly<Record<SettingName | "help" | "version", Flag>> = {
   ...(Object.fromEntries(
     Object.entries(nodeSettings).map(([name, { help, variable, fallback, ...rest }]) => {
@@ -113,6 +113,6 @@ export const nodeFlags: Readonly<Record<SettingName | "help" | "version", Flag>>
       return [name, { ...rest, help: `${help} [${variable}, ${standsFor}]` }];
     }),
   ) as Record<SettingName, Flag>),
-  help: { help: "show this" },
+  help: { help: "show this help" },
   version: { help: "show the version" },
 };

@@ -1,20 +1,20 @@
 import type { Ring } from "@parsec/ring";
 import type { Logger } from "pino";
 
-/** Writes down what happens to the ring, so that a log tells the story of a bad night. */
+/** Logs the events of the ring. */
 export function logRingEvents(ring: Ring, log: Logger): void {
   ring.subscribe((event) => {
     const { type, ...details } = event;
     switch (event.type) {
       case "owned":
-        if (event.lost) log.error(details, "all copies of a partition were lost: it begins anew");
+        if (event.lost) log.error(details, "all copies of a partition were lost: it starts empty");
         else log.debug(details, "owns a partition");
         break;
       case "released":
-        log.debug(details, "owns a partition no more");
+        log.debug(details, "released a partition");
         break;
       case "table":
-        log.debug(details, "the table has changed");
+        log.debug(details, "the table changed");
         break;
       case "member-joined":
       case "member-left":
@@ -33,7 +33,7 @@ export function logRingEvents(ring: Ring, log: Logger): void {
 
 const remindAfterMs = 3_000;
 
-/** Says why the node is not a member of the ring yet, again and again. Returns what ends it. */
+/** Logs every few seconds why the node is not a member of the ring yet. Returns a function that stops it. */
 export function remindOfWaiting(ring: Ring, log: Logger): () => void {
   const timer = setInterval(() => {
     const { lastError } = ring.state();

@@ -9,7 +9,7 @@ import { describeSelf, isRunning } from "./process-identity.ts";
 
 const owner = { platform: "p", node: "node-1", partitions: 64 };
 
-test("belongs to one node for good, and to one process at a time", async () => {
+test("belongs to one node permanently, and to one process at a time", async () => {
   const folder = join(await temporaryFolder(), "a", "b");
   const first = await openDataFolder(folder, owner);
   expect(await readFile(join(folder, "lock"), "utf8")).toBe(describeSelf());
@@ -27,7 +27,7 @@ test("belongs to one node for good, and to one process at a time", async () => {
   expect(await readdir(folder)).not.toContain("lock");
 });
 
-test("is not taken from a process that runs, but from one that does not", async () => {
+test("is taken over only from a process that is not running", async () => {
   const folder = await temporaryFolder();
   const holder = spawn("sleep", ["60"], { stdio: "ignore" });
   onTestFinished(() => void holder.kill("SIGKILL"));
@@ -36,7 +36,7 @@ test("is not taken from a process that runs, but from one that does not", async 
   await writeFile(join(folder, "lock"), `${holder.pid} ${start}`);
   await expect(openDataFolder(folder, owner)).rejects.toMatchObject({
     code: "INVALID_ARGUMENT",
-    message: `the folder ${folder} is in use by the process ${holder.pid}`,
+    message: `--persist: the folder ${folder} is in use by process ${holder.pid}`,
   });
   // The same number, another process.
   await writeFile(join(folder, "lock"), `${holder.pid} 12345`);
@@ -47,13 +47,13 @@ test("is not taken from a process that runs, but from one that does not", async 
   await (await openDataFolder(folder, owner)).close();
 });
 
-test("what names no process runs not", () => {
+test("an invalid identity is not running", () => {
   for (const text of ["", "x", "-1 0", "0 0", "99999999 5", describeSelf()]) {
     expect(isRunning(text)).toBe(false);
   }
 });
 
-test("where no folder can be, the flag is named", async () => {
+test("names the flag when the folder cannot be created", async () => {
   const file = join(await temporaryFolder(), "file");
   await writeFile(file, "");
   await expect(openDataFolder(file, owner)).rejects.toMatchObject({

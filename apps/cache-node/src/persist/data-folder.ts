@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { ParsecError } from "@parsec/core";
 import { describeSelf, isRunning } from "./process-identity.ts";
 
-/** A folder that this process alone has the use of, until it is closed. */
+/** A data folder that is locked by this process until it is closed. */
 export interface DataFolder {
-  /** Has a folder for each partition. */
+  /** Contains a folder for each partition. */
   readonly partitionsFolder: string;
-  /** Gives it to others. Twice is fine. */
+  /** Releases the lock. A second call does nothing. */
   close(): Promise<void>;
 }
 
-/** Whose data it is; none of it may change as long as there is data. */
+/** The identity of the data, which must not change while there is data. */
 export interface FolderOwner {
   readonly platform: string;
   readonly node: string;
@@ -20,7 +20,7 @@ export interface FolderOwner {
 
 const format = 1;
 
-/** Throws `INVALID_ARGUMENT` when another process has it, or it holds the data of another node. */
+/** Locks the folder. Rejects with `INVALID_ARGUMENT` when another process uses it, or it contains the data of another node. */
 export async function openDataFolder(folder: string, owner: FolderOwner): Promise<DataFolder> {
   const partitionsFolder = join(folder, "partitions");
   try {
@@ -51,7 +51,7 @@ async function takeLock(lock: string, folder: string): Promise<void> {
   try {
     for (let attempt = 1; ; attempt++) {
       try {
-        // Whole at once, and only if there is none: what no rename and no plain write can do.
+        // A link is atomic and fails if the file exists, unlike a rename or a plain write.
         await link(own, lock);
         return;
       } catch (error) {
@@ -60,10 +60,10 @@ async function takeLock(lock: string, folder: string): Promise<void> {
       const holder = await readFile(lock, "utf8").catch(() => "");
       if (isRunning(holder)) {
         const [pid] = holder.split(" ", 1);
-        const message = `the folder ${folder} is in use by the process ${pid}`;
+        const message = `--persist: the folder ${folder} is in use by process ${pid}`;
         throw new ParsecError("INVALID_ARGUMENT", message);
       }
-      // Its process was killed. Renamed first, so that only one of several finders removes it.
+      // The process of the lock has ended. Renamed first, so that only one of several processes removes it.
       await rename(lock, `${own}.stale`).catch(() => {});
       await rm(`${own}.stale`, { force: true });
     }
@@ -88,7 +88,7 @@ async function checkOwner(folder: string, owner: FolderOwner): Promise<void> {
   for (const [name, value] of Object.entries(wanted)) {
     if (found[name] === value) continue;
     const there = JSON.stringify(found[name]) ?? "nothing";
-    const message = `the folder ${folder} holds the data of another node: its ${name} is ${there}, not ${JSON.stringify(value)}`;
+    const message = `--persist: the folder ${folder} contains the data of another node: its ${name} is ${there}, not ${JSON.stringify(value)}`;
     throw new ParsecError("INVALID_ARGUMENT", message);
   }
 }

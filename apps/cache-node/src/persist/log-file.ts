@@ -8,7 +8,7 @@ import { frameOf, readFrames } from "./record-frames.ts";
 const magic = "PCLG";
 const flush = promisify(fdatasync);
 
-/** Operations of one partition, in the order in which they were carried out. */
+/** A log file with the operations of one partition, in the order in which they were applied. */
 export class LogFile {
   readonly #descriptor: number;
   #bytes: number;
@@ -26,16 +26,16 @@ export class LogFile {
   }
 
   /**
-   * Hands the operation to the operating system before it returns, so that it outlives this process. Written
-   * at once, since nothing may be acknowledged or come after it in between. Throws when the disk is full or broken.
+   * Writes the operation to the operating system before it returns, so that it survives this process. Synchronous,
+   * because no other operation may be applied or acknowledged in between. Throws when the write fails.
    */
   append(position: Position, operation: Uint8Array): void {
     this.#write(frameOf(encodePosition(position), operation));
   }
 
-  /** Forces what was appended to the disk, so that it outlives a power cut. */
+  /** Syncs the appended operations to the disk, so that they survive a power failure. */
   async sync(): Promise<void> {
-    // What comes while the disk is busy needs another round.
+    // Operations that are appended meanwhile need another sync.
     while (this.#flushing !== undefined) await this.#flushing;
     if (!this.#isDirty || this.#isClosed) return;
     this.#isDirty = false;
@@ -50,12 +50,12 @@ export class LogFile {
     this.closeNow();
   }
 
-  /** Without waiting for the disk. */
+  /** Closes the file without a sync. */
   closeNow(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const close = (): void => closeSync(this.#descriptor);
-    // The number must not go to another file while the disk is still at it.
+    // The file descriptor must not be reused while a sync is running.
     if (this.#flushing === undefined) close();
     else void this.#flushing.then(close, close);
   }
@@ -67,7 +67,7 @@ export class LogFile {
         written += writeSync(this.#descriptor, frame, written);
       }
     } catch (error) {
-      // Half a record would hide all that comes after it.
+      // An incomplete record would hide all records after it.
       if (written > 0) ftruncateSync(this.#descriptor, this.#bytes);
       throw error;
     }
@@ -75,7 +75,7 @@ export class LogFile {
     this.#isDirty = true;
   }
 
-  /** Starts a new one, for what comes after `base`. */
+  /** Creates a log for operations after `base`. */
   static create(
     path: string,
     head: { readonly partition: number; readonly base: Position },
@@ -90,25 +90,25 @@ export class LogFile {
     }
   }
 
-  /** Goes on with one that was read to its end. */
+  /** Continues a log that was read to its end. */
   static reopen(path: string): LogFile {
     const descriptor = openSync(path, "a");
     return new LogFile(descriptor, fstatSync(descriptor).size);
   }
 }
 
-/** What a log has said. */
+/** The result of reading a log. */
 export interface ReplayedLog {
-  /** Whether it begins where it should; if not, nothing was taken from it. */
+  /** Whether it begins at the expected position; if not, none of its operations were used. */
   readonly follows: boolean;
   readonly position: Position;
-  /** What was at its end and no whole record, and is there no more. */
+  /** Bytes of an incomplete record that were cut off at its end. */
   readonly cutBytes: number;
 }
 
 /**
- * Reads the operations that follow on `start`, and cuts off the rest: a record that was being written when the
- * machine stopped. Rejects with `MALFORMED_FRAME` for a file that is no log of this partition.
+ * Reads the operations that follow `start`, and cuts off an incomplete record at the end, which was being written when
+ * the machine stopped. Rejects with `MALFORMED_FRAME` for a file that is not a log of this partition.
  */
 export async function replayLog(
   path: string,

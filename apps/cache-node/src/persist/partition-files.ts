@@ -1,9 +1,9 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-/** The files of one partition: snapshots, and logs of what came after the snapshot of the same generation. */
+/** The files of one partition: snapshots, and logs of the operations after the snapshot of the same generation. */
 export interface PartitionFiles {
-  /** Generations, the lowest first. */
+  /** Generations, in ascending order. */
   readonly snapshots: readonly number[];
   readonly logs: readonly number[];
 }
@@ -16,7 +16,7 @@ export function logPath(folder: string, generation: number): string {
   return join(folder, `${generation}.log`);
 }
 
-/** Lists what is there, and deletes what was being written when its writer ended. */
+/** Lists the files, and deletes incomplete temporary ones. */
 export async function listPartitionFiles(folder: string): Promise<PartitionFiles> {
   const names = await readdir(folder);
   for (const name of names) if (name.endsWith(".tmp")) await rm(join(folder, name));

@@ -7,42 +7,42 @@ import { listPartitionFiles, logPath, snapshotPath } from "./partition-files.ts"
 import { readSnapshot, writeSnapshot } from "./snapshot-file.ts";
 import { syncFolder } from "./sync-folder.ts";
 
-/** Where a partition stands that has never had an operation. */
+/** The position of a partition that has never had an operation. */
 const start: Position = { epoch: 0, seq: 0 };
 
 export interface PartitionStoreOptions {
   readonly partition: number;
   readonly folder: string;
-  /** The partition's data, as it is when the first piece is taken. */
+  /** Returns the partition's data at the moment when the first chunk is read. */
   readonly snapshot: () => Iterable<Uint8Array>;
-  /** A log may become as long as the snapshot before it, and in any case as long as this. */
+  /** A log may become as long as the snapshot before it, and at least as long as this. */
   readonly minLogBytes: number;
 }
 
-/** Takes what was on the disk when the node started. */
+/** Receives the data that was on the disk when the node started. */
 export interface RecoverySink {
   readonly restore: (chunks: AsyncIterable<Uint8Array>, position: Position) => Promise<void>;
   readonly apply: (operation: Uint8Array, position: Position) => void;
-  /** A record at the end of a log was not whole, and was cut off. */
+  /** Called when an incomplete record was cut off at the end of a log. */
   readonly onCut: (path: string, bytes: number) => void;
 }
 
 /**
- * One partition on disk. A snapshot and the log of what came after it are of one generation. When a log has become
- * too long, the next generation begins with a log; its snapshot, of the moment at which the log begins, is
- * written beside, and only when it is complete do the files before it go. So a snapshot together with the logs
- * from its generation on is the whole at any moment.
+ * One partition on disk. A snapshot and the log of the operations after it form a generation. When a log has become too
+ * long, a new generation begins with a log; its snapshot, of the moment at which the log begins, is written in the
+ * background, and the older files are deleted only when it is complete. So the last snapshot together with the logs
+ * from its generation on is complete at any moment.
  */
 export class PartitionStore {
   readonly #options: PartitionStoreOptions;
   #generation = 0;
   #position: Position | undefined = undefined;
   #log: LogFile | undefined = undefined;
-  /** What is in memory is not all on disk, and only a new snapshot can mend that. */
+  /** Operations are missing on disk, and only a new snapshot can repair that. */
   #isBroken = false;
   #snapshotBytes = 0;
   #isFolderNew = false;
-  /** Changes when all data is replaced or dropped, so that a snapshot under way is of no use any more. */
+  /** Changes when all data is replaced or dropped, which makes a snapshot under way obsolete. */
   #history = 0;
   #writing: Promise<void> | undefined = undefined;
 
@@ -50,7 +50,7 @@ export class PartitionStore {
     this.#options = options;
   }
 
-  /** How far the data goes; undefined for none. */
+  /** Position of the data; undefined without data. */
   get position(): Position | undefined {
     return this.#position;
   }
@@ -59,14 +59,14 @@ export class PartitionStore {
     return this.#log?.bytes ?? 0;
   }
 
-  /** Whether it is time for `rewrite`. */
+  /** Whether `rewrite` is due. */
   get isDue(): boolean {
     if (this.#writing !== undefined || this.#position === undefined) return false;
     const allowedBytes = Math.max(this.#options.minLogBytes, this.#snapshotBytes);
     return this.#isBroken || this.logBytes > allowedBytes;
   }
 
-  /** Hands what is on the disk to the sink. Rejects when a snapshot is damaged: people have to decide then. */
+  /** Passes the data on the disk to the sink. Rejects when a snapshot is damaged: an operator has to decide. */
   async recover(sink: RecoverySink): Promise<void> {
     const { folder, partition } = this.#options;
     const { snapshots, logs } = await listPartitionFiles(folder);
@@ -87,7 +87,7 @@ export class PartitionStore {
       if (replayed.cutBytes > 0) onCut(path, replayed.cutBytes);
     }
     this.#generation = Math.max(newest ?? 0, last ?? 0);
-    // What lies beyond belongs to a history that was not completed.
+    // Later files belong to a history that was not completed.
     await this.#deleteOthers({ from: newest ?? 0, to: this.#generation });
     if (newest === undefined && last === undefined) return;
     this.#position = position;
@@ -95,7 +95,7 @@ export class PartitionStore {
     else this.#log = LogFile.reopen(logPath(folder, last));
   }
 
-  /** From now on the partition has data, if it is none as yet. Never throws: what the disk does not take is noted. */
+  /** Begins an empty partition, unless it has data. Never throws: a failed write is recorded. */
   begin(): void {
     if (this.#position !== undefined) return;
     this.#position = start;
@@ -107,7 +107,7 @@ export class PartitionStore {
     }
   }
 
-  /** Writes the operation down before it returns. Throws when it is in memory only. */
+  /** Writes the operation before it returns. Throws when that fails, so that it is in memory only. */
   append(operation: Uint8Array, position: Position): void {
     this.begin();
     const follows = position.seq === (this.#position?.seq ?? 0) + 1;
@@ -121,10 +121,10 @@ export class PartitionStore {
       this.#log = undefined;
       throw error;
     }
-    if (this.#isBroken) throw new Error("the disk has not taken what came before");
+    if (this.#isBroken) throw new Error("an earlier write to the disk failed");
   }
 
-  /** Forces what was written to the disk. */
+  /** Syncs the written operations to the disk. */
   async sync(): Promise<void> {
     const { folder } = this.#options;
     const history = this.#history;
@@ -136,31 +136,31 @@ export class PartitionStore {
       await syncFolder(dirname(folder));
     } catch (error) {
       if (history !== this.#history) return;
-      // What the disk has taken by now, nobody knows.
+      // It is unknown which operations are on the disk.
       this.#isBroken = true;
       throw error;
     }
   }
 
-  /** All data has been replaced, by such as goes to `position`. Rejects when it is in memory only. */
+  /** Stores new data up to `position` in place of the old. Rejects when that fails, so that it is in memory only. */
   async replace(position: Position): Promise<void> {
     this.#history++;
     this.#log?.closeNow();
     this.#log = undefined;
     this.#position = position;
     this.#isBroken = true;
-    // It finds that it is of no use.
+    // The snapshot under way finds that it is obsolete.
     await this.#writing?.catch(() => {});
     mkdirSync(this.#options.folder, { recursive: true, mode: 0o700 });
     await this.rewrite();
   }
 
-  /** Writes a new snapshot, and begins a new log. Rejects when the disk does not take it; what was there stays. */
+  /** Writes a new snapshot, and begins a new log. Rejects when that fails; the old files stay. */
   rewrite(): Promise<void> {
     const history = this.#history;
     this.#writing ??= this.#rewrite()
       .catch((error: unknown) => {
-        // Its files may have been deleted meanwhile.
+        // The files may have been deleted meanwhile.
         if (history === this.#history) throw error;
       })
       .finally(() => {
@@ -169,7 +169,7 @@ export class PartitionStore {
     return this.#writing;
   }
 
-  /** Deletes everything. */
+  /** Deletes all files. */
   drop(): void {
     this.#history++;
     this.#log?.closeNow();
@@ -194,7 +194,7 @@ export class PartitionStore {
     const history = this.#history;
     const isCurrent = (): boolean => history === this.#history;
     const chunks = snapshot()[Symbol.iterator]();
-    // With the first piece, the data is put aside: from here on, everything goes to the new log.
+    // The first chunk captures the data: from here on, all operations go to the new log.
     const first = chunks.next();
     const old = this.#log;
     this.#startLog();
@@ -218,7 +218,7 @@ export class PartitionStore {
       return position;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const advice = "move it away to have the partition copied from another node, if one has it";
+      const advice = "move it away, and the partition is copied from another node that has it";
       throw new Error(`${path} cannot be read: ${reason}; ${advice}`, { cause });
     }
   }

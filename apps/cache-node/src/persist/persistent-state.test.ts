@@ -66,8 +66,8 @@ async function filesOf(folder: string): Promise<string[]> {
   return (await readdir(join(folder, String(partition)))).sort();
 }
 
-describe("what was written is there again", () => {
-  test("after an end without any warning", async () => {
+describe("data after a restart", () => {
+  test("is complete after a crash", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     first.persistent.begin([partition]);
@@ -83,7 +83,7 @@ describe("what was written is there again", () => {
     expect([third.values(), third.seq()]).toEqual([{ a: "3", b: "4" }, 5]);
   });
 
-  test("an empty partition is one, once it was begun", async () => {
+  test("includes an empty partition that was begun", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     expect(first.seq()).toBeUndefined();
@@ -91,7 +91,7 @@ describe("what was written is there again", () => {
     expect((await openDisk(folder)).seq()).toBe(0);
   });
 
-  test("a copy from another node takes the place of what there was, and a drop leaves nothing", async () => {
+  test("is replaced by a copy from another node, and deleted by a drop", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     first.set("old", "1");
@@ -105,7 +105,7 @@ describe("what was written is there again", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test("a partition that was dropped before the disk was forced takes writes again", async () => {
+  test("includes writes to a partition that was dropped before a sync", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     first.set("old", "1");
@@ -115,7 +115,7 @@ describe("what was written is there again", () => {
     expect((await openDisk(folder)).values()).toEqual({ new: "2" });
   });
 
-  test("a copy that breaks off leaves nothing on disk either", async () => {
+  test("does not include an incomplete copy", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     first.set("old", "1");
@@ -127,7 +127,7 @@ describe("what was written is there again", () => {
     expect((await openDisk(folder)).seq()).toBeUndefined();
   });
 
-  test("with sync always, a write is done when the disk has it", async () => {
+  test("with sync always, a write is acknowledged when it is on the disk", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder, { sync: "always" });
     const answer = first.set("a", "1");
@@ -154,7 +154,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-test("whatever happened, and wherever the process was killed, a new one has all of it", async () => {
+test("is complete after any operations and a kill at any point", async () => {
   const root = await temporaryFolder();
   let run = 0;
   const steps = fc.array(step, { maxLength: 25 });
@@ -204,7 +204,7 @@ test("whatever happened, and wherever the process was killed, a new one has all 
 });
 
 describe("damage", () => {
-  test("a log that ends anywhere is good up to its last whole record, and goes on from there", async () => {
+  test("a truncated log is valid up to its last complete record, and continues there", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     const ends: number[] = [];
@@ -231,7 +231,7 @@ describe("damage", () => {
     }
   });
 
-  test("zeros and flipped bits end a log as well", async () => {
+  test("zeros and flipped bits end a log, too", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     first.set("a", "1");
@@ -249,7 +249,7 @@ describe("damage", () => {
     expect((await openDisk(folder)).values()).toEqual({ a: "1" });
   });
 
-  test("a snapshot that is damaged, cut or of another partition ends the start, and is named", async () => {
+  test("a snapshot that is damaged, truncated or of another partition fails the start with its path", async () => {
     const folder = await temporaryFolder();
     const first = await openDisk(folder);
     await first.restore({ a: "1" }, 4);
@@ -267,11 +267,11 @@ describe("damage", () => {
     }
     writeFileSync(file, whole);
     cpSync(join(folder, String(partition)), join(folder, "8"), { recursive: true });
-    await expect(openDisk(folder)).rejects.toThrow("it is of another partition");
+    await expect(openDisk(folder)).rejects.toThrow("it belongs to another partition");
   });
 });
 
-test("a log that has become too long gives way to a snapshot", async () => {
+test("a log that is too long is replaced by a snapshot", async () => {
   const folder = await temporaryFolder();
   const disk = await openDisk(folder, { minLogBytes: 10_000 });
   for (let at = 0; at < 500; at++) disk.set(`key ${at % 10}`, "x".repeat(100));
@@ -287,7 +287,7 @@ test("a log that has become too long gives way to a snapshot", async () => {
   expect(again.values()).toEqual(disk.values());
 });
 
-test("a disk that takes nothing is told to whoever writes, and mended when it does again", async () => {
+test("a failing disk rejects writes, and is repaired when it works again", async () => {
   const folder = await temporaryFolder();
   const disk = await openDisk(folder);
   await mkdir(join(folder, String(partition)));
@@ -299,7 +299,7 @@ test("a disk that takes nothing is told to whoever writes, and mended when it do
   expect(disk.values()).toEqual({ a: "1" });
   await disk.persistent.tick();
   expect(disk.persistent.counts().failures).toBeGreaterThan(1);
-  expect(() => disk.set("b", "2")).toThrow(/did not take the write/);
+  expect(() => disk.set("b", "2")).toThrow(/could not write to its disk/);
   await rm(join(folder, String(partition)), { recursive: true });
   await mkdir(join(folder, String(partition)));
   await disk.persistent.tick();

@@ -9,29 +9,29 @@ import { PartitionStore } from "./partition-store.ts";
 /** When writes are forced to the disk: once per second, or before each is acknowledged. */
 export type SyncPolicy = "second" | "always";
 
-/** The state of a cache that is on disk as well, and counts of what the disk does. */
+/** The state of a cache that is also on disk. */
 export interface PersistentState {
-  /** To be given to the ring, with `durable: true`. */
+  /** The state for the ring, with `durable: true`. */
   readonly state: PartitionState;
-  /** The node owns these partitions now; those that were empty count as such from now on. */
+  /** Records that the node owns these partitions, so that empty ones are not taken for lost. */
   begin(partitions: readonly number[]): void;
   counts(): PersistCounts;
-  /** Does what is due each second: forces the disk, and writes snapshots where a log is too long. Never rejects. */
+  /** Syncs the logs, and writes snapshots where a log is too long. Runs each second. Never rejects. */
   tick(): Promise<void>;
-  /** Forces everything to the disk. Twice is fine. */
+  /** Syncs all files. A second call does nothing. */
   close(): Promise<void>;
 }
 
 export interface PersistCounts {
-  /** Times that the disk did not take something. */
+  /** Failed writes to the disk. */
   readonly failures: number;
-  /** Snapshots that were written to make a log shorter, or to mend what was missing. */
+  /** Snapshots that were written to shorten a log, or to repair missing data. */
   readonly rewrites: number;
   readonly logBytes: number;
 }
 
 export interface PersistOptions {
-  /** Has a folder for each partition. */
+  /** Contains a folder for each partition. */
   readonly folder: string;
   readonly partitions: number;
   readonly sync: SyncPolicy;
@@ -42,7 +42,7 @@ export interface PersistOptions {
 const tickMs = 1_000;
 const defaultMinLogBytes = 4 * 1024 * 1024;
 
-/** Reads what is in the folder into the state, and writes down all that happens to it from then on. */
+/** Reads the folder into the state, and writes all later changes to it. */
 export async function openPersistentState(
   inner: CacheState,
   options: PersistOptions,
@@ -92,11 +92,11 @@ class StateOnDisk implements PersistentState {
           try {
             void this.#inner.apply(operation, { partition, position, isOwner: false });
           } catch {
-            // It was refused the first time, too.
+            // The application rejected it the first time, too.
           }
         },
         onCut: (path, bytes) =>
-          log.warn({ path, bytes }, "the end of a log was cut off: not whole"),
+          log.warn({ path, bytes }, "an incomplete record at the end of a log was cut off"),
       });
     }
   }
@@ -141,7 +141,7 @@ class StateOnDisk implements PersistentState {
     } catch (error) {
       failure = error;
     }
-    // In memory in any case: the other copies have it, and this one must not differ.
+    // Applied in memory even if the write fails: the other copies have it, and this one must not differ.
     const answer = this.#inner.apply(operation, context);
     if (failure !== undefined) throw this.#notKept(context.partition, failure);
     if (this.#options.sync === "second") return answer;
@@ -162,11 +162,11 @@ class StateOnDisk implements PersistentState {
     try {
       await this.#inner.restore(chunks, context);
     } catch (error) {
-      // Nothing is in memory now, so nothing may be on disk.
+      // The memory is empty now, so the disk must be empty, too.
       store.drop();
       throw error;
     }
-    // A copy in memory only is better than none; the tick tries again.
+    // A copy in memory only is better than none; `tick` retries the write.
     await store.replace(position).catch((error: unknown) => this.#report(partition, error));
   }
 
@@ -185,7 +185,7 @@ class StateOnDisk implements PersistentState {
     return store;
   }
 
-  /** One after the other, so that the disk has room for what cannot wait. */
+  /** In sequence, so that the disk has capacity for urgent writes. */
   async #rewriteDue(): Promise<void> {
     for (const [partition, store] of this.#stores) {
       if (this.#isClosed) return;
@@ -202,13 +202,13 @@ class StateOnDisk implements PersistentState {
   #notKept(partition: number, cause: unknown): ParsecError {
     this.#report(partition, cause);
     const message =
-      "the disk of the key's owner did not take the write; it may be lost when nodes stop";
+      "the key's owner could not write to its disk; the write may be lost when nodes stop";
     return new ParsecError("PEER_UNREACHABLE", message, { cause });
   }
 
   #report(partition: number, error: unknown): void {
     this.#failures++;
     const reason = error instanceof Error ? error.message : String(error);
-    this.#options.log.error({ partition, reason }, "the disk does not take the data");
+    this.#options.log.error({ partition, reason }, "a write to the disk failed");
   }
 }

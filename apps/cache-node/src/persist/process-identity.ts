@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 
-/** This process as `isRunning` understands it: its number and, where it can be had, when it was started. */
+/** Identifies this process for `isRunning`: its pid and, where available, its start time. */
 export function describeSelf(): string {
   return `${process.pid} ${startOf(process.pid)}`;
 }
 
 /**
- * Whether another process of that description runs. A number alone may have gone to another process, as it always does in a
- * container, where the first one is 1.
+ * Whether another process with this identity is running. The pid alone may have been reused, as in a container, where the
+ * first process always has pid 1.
  */
 export function isRunning(description: string): boolean {
   const [, digits, start = ""] = /^(\d+) (.*)$/s.exec(description) ?? [];
@@ -16,16 +16,16 @@ export function isRunning(description: string): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // Somebody else's process cannot be signalled, but it runs.
+    // A process of another user cannot be signalled, but it is running.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
   return startOf(pid) === start;
 }
 
-/** Ticks since the machine was started, from /proc; empty where there is none. */
+/** Start time of a process in ticks since boot, from /proc; empty where that is not available. */
 function startOf(pid: number): string {
   try {
-    // The second field is the name in parentheses and may itself hold some; the rest is plain.
+    // The second field is the name in parentheses, which may contain parentheses itself.
     const [, rest = ""] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
     return rest.split(" ")[19] ?? "";
   } catch {

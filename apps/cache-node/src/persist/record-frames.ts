@@ -1,18 +1,18 @@
 import { createReadStream } from "node:fs";
 import { crc32 } from "node:zlib";
 
-/** Length of what follows the head, and its CRC-32. */
+/** Bytes of the head: length of the payload, and its CRC-32. */
 const frameHeadBytes = 8;
-/** An entry of the largest key and value, with room to spare. */
+/** The longest frame: an entry with the largest key and value, and a margin. */
 const maxFrameBytes = 4 * 1024 * 1024;
 
-/** What a file of frames has at one place. */
+/** A frame of a file, or its damaged end. */
 export type FoundFrame =
   | { readonly kind: "frame"; readonly payload: Buffer; readonly endsAt: number }
-  /** From here on there is no whole frame: the writer was stopped, or the disk has erred. */
+  /** There is no complete frame from this offset on: the writer was stopped, or the disk is damaged. */
   | { readonly kind: "torn"; readonly at: number };
 
-/** Puts the pieces into one frame. */
+/** Encodes the pieces as one frame. */
 export function frameOf(...pieces: readonly Uint8Array[]): Buffer {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const frame = Buffer.allocUnsafe(frameHeadBytes + length);
@@ -26,7 +26,7 @@ export function frameOf(...pieces: readonly Uint8Array[]): Buffer {
   return frame;
 }
 
-/** Reads the frames of a file in order, up to its end or the first that is not whole. */
+/** Reads the frames of a file in order, up to its end or the first incomplete one. */
 export async function* readFrames(path: string): AsyncGenerator<FoundFrame> {
   let rest: Buffer = Buffer.alloc(0);
   let readTo = 0;
@@ -55,6 +55,6 @@ export async function* readFrames(path: string): AsyncGenerator<FoundFrame> {
 function wholeSize(bytes: Buffer): number | "torn" | undefined {
   if (bytes.length < frameHeadBytes) return undefined;
   const length = bytes.readUInt32LE(0);
-  // No frame is empty: a disk that lost its power may have left zeros, whose checksum is zero, too.
+  // Frames are never empty: after a power failure a file may end with zeros, whose checksum is also zero.
   return length === 0 || length > maxFrameBytes ? "torn" : frameHeadBytes + length;
 }

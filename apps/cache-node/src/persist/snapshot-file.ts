@@ -10,8 +10,8 @@ const dataMark = Uint8Array.of(1);
 const endMark = Uint8Array.of(2);
 
 /**
- * Writes a snapshot beside its final place, forces it to the disk, and moves it there, so that it is whole or
- * not there. `mayFinish` is asked last. Resolves with its size, 0 when it may not.
+ * Writes a snapshot to a temporary file, syncs it, and renames it, so that it is complete or absent. Calls `mayFinish`
+ * before the rename. Resolves with its size, or 0 when `mayFinish` returned false.
  */
 export async function writeSnapshot(
   path: string,
@@ -50,14 +50,14 @@ export async function writeSnapshot(
   return bytes;
 }
 
-/** How far the snapshot goes, and its chunks, which throw when it is damaged. */
+/** Opens a snapshot: its position, and its chunks, which throw when it is damaged. */
 export async function readSnapshot(
   path: string,
   partition: number,
 ): Promise<{ readonly position: Position; readonly chunks: AsyncIterable<Uint8Array> }> {
   const frames = readFrames(path);
   const first = await frames.next();
-  if (first.done === true || first.value.kind === "torn") throw new Error("it has no head");
+  if (first.done === true || first.value.kind === "torn") throw new Error("the head is missing");
   const { position } = takePosition(checkHead(magic, first.value.payload, partition));
   return { position, chunks: chunksOf(frames) };
 }
@@ -69,5 +69,5 @@ async function* chunksOf(frames: ReturnType<typeof readFrames>): AsyncGenerator<
     if (mark === endMark[0]) return;
     yield found.payload.subarray(1);
   }
-  throw new Error("it has no end");
+  throw new Error("the end is missing");
 }

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 
-/** A file that was created or renamed is there after a power cut only when its folder was forced to the disk. */
+/** Syncs a folder, so that files created or renamed in it survive a power failure. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
