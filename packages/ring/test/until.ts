@@ -1,4 +1,4 @@
-/** Waits for a condition that something else brings about; the test's own time limit ends it. */
+/** Polls until the condition holds; the test's own time limit ends it. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
