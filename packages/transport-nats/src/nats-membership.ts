@@ -146,13 +146,19 @@ export class NatsMembership {
         maxAgeMs: Math.max(shortestMaxAgeMs, silenceMs * 10),
         timeoutMs: Math.max(1000, heartbeatMs * 2),
       });
-      // Before the watch: entries arrive oldest first, so that all others have been read when this one is.
+      // Before the watch, so that the first read contains the own record.
       await this.#put(bucket);
+      const ownKey = this.#ownKey;
       const read = (entry: BucketEntry): void => {
         if (generation === this.#generation) this.#read(entry);
       };
       const watch = await bucket.watch(`${this.#options.subjects.cluster}.*`, {
-        snapshot: ({ entries }) => entries.forEach(read),
+        snapshot({ entries }) {
+          // The own record last: it says that all others have been read.
+          const isOwn = ({ key }: BucketEntry): boolean => key === ownKey;
+          for (const entry of entries) if (!isOwn(entry)) read(entry);
+          entries.filter(isOwn).forEach(read);
+        },
         changed: read,
         ended: () => {
           if (generation === this.#generation) this.#reopen(client);
