@@ -117,26 +117,3 @@ export function wasConnectionLost(error: unknown): boolean {
 function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && typeof error.code === "number";
 }
-
-/** Encodes the reason for which one frame of a stream is refused. */
-export function encodeRefusal(error: unknown): Buffer {
-  const { code, message } = isParsecError(error)
-    ? error
-    : new ParsecError("ORIGIN_FAILED", "internal error on the owner (see its log)");
-  return Buffer.from(`${code} ${message.slice(0, maxDetails)}`, "utf8");
-}
-
-/** The error for a refused frame: `OVERLOADED` when the peer is, else `PEER_UNREACHABLE`. */
-export function refusedFrame(peerId: string, body: Buffer): ParsecError {
-  const [code = "", ...words] = body
-    .subarray(0, 4 * maxDetails)
-    .toString("utf8")
-    .split(" ");
-  const message = words.join(" ").slice(0, maxDetails);
-  if (!isErrorCode(code)) {
-    return new ParsecError("PEER_UNREACHABLE", `${peerId} refused a frame for an unknown reason`);
-  }
-  const cause = new ParsecError(code, message);
-  const text = `${peerId} refused a frame: ${code}: ${message}`;
-  return new ParsecError(code === "OVERLOADED" ? code : "PEER_UNREACHABLE", text, { cause });
-}

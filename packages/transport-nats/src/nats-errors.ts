@@ -1,9 +1,5 @@
 import { isParsecError, ParsecError } from "@parsec/core";
-import { isErrorCode } from "@parsec/core/transport";
 import { causedBy, describeError } from "@parsec/nats";
-
-/** How much of a refusal's text is repeated in an error. */
-const maxQuoted = 200;
 
 /** Errors of the NATS client by name, because a connection of the application may come from another copy of it. */
 const reasons: Readonly<Record<string, string>> = {
@@ -53,23 +49,6 @@ export function noMember(peerId: string): ParsecError {
 /** The error when a request or its answer was lost: NATS delivers at most once. */
 export function lost(peerId: string, what: string): ParsecError {
   return new ParsecError("PEER_UNREACHABLE", `${peerId} cannot be asked: ${what} was lost`);
-}
-
-/** The body of a refusal. */
-export function refusalText(error: ParsecError): string {
-  return `${error.code}\n${error.message.slice(0, maxQuoted)}`;
-}
-
-/** Translates the body of a refusal. `OVERLOADED` stays; other codes become `PEER_UNREACHABLE`. */
-export function refusedBy(peerId: string, text: string): ParsecError {
-  const [code = "", message = ""] = text.slice(0, 64 + maxQuoted).split("\n", 2);
-  if (!isErrorCode(code)) {
-    return new ParsecError("PEER_UNREACHABLE", `${peerId} refused with an unknown code`);
-  }
-  const said = `${peerId} refused with ${code}: ${message}`;
-  if (code === "OVERLOADED") return new ParsecError(code, said);
-  const cause = new ParsecError(code, message);
-  return new ParsecError("PEER_UNREACHABLE", said, { cause });
 }
 
 function nameOf(error: unknown): string {

@@ -1,10 +1,14 @@
 import type { Msg } from "@nats-io/transport-node";
 import { isParsecError, ParsecError, type PeerHost } from "@parsec/core";
-import { createFrameServer, type FrameServer, requestKind } from "@parsec/core/transport";
+import {
+  createFrameServer,
+  encodeRefusal,
+  type FrameServer,
+  requestKind,
+} from "@parsec/core/transport";
 import type { NatsUplink } from "@parsec/nats";
 import { MessageSigner, type MessageVerifier } from "./nats-auth.ts";
 import { PartialRequests } from "./nats-body.ts";
-import { refusalText } from "./nats-errors.ts";
 import { AnswerStream } from "./nats-frame-endpoint.ts";
 import type { ResolvedNatsOptions } from "./nats-options.ts";
 import type { Refusals } from "./nats-refusals.ts";
@@ -216,7 +220,7 @@ export class NatsHandler {
       : new ParsecError("INVALID_ARGUMENT", "the request failed unexpectedly", { cause: error });
     if (typed.code !== "CLOSED" && typed.code !== "OVERLOADED") this.#refusals.note(typed.message);
     if (reply === "") return;
-    const body = Buffer.from(refusalText(typed), "utf8");
+    const body = encodeRefusal(typed);
     try {
       sender.sendWhole("refusal", body, { subject: reply, peerId: "the requesting node" });
     } catch {

@@ -1,8 +1,9 @@
 import type { Msg } from "@nats-io/transport-node";
 import type { Clock, ParsecError } from "@parsec/core";
+import { readRefusal } from "@parsec/core/transport";
 import type { NatsUplink } from "@parsec/nats";
 import type { MessageVerifier } from "./nats-auth.ts";
-import { lost, noResponders, notConnected, refusedBy, unreachable } from "./nats-errors.ts";
+import { lost, noResponders, notConnected, unreachable } from "./nats-errors.ts";
 import type { NatsSubjects } from "./nats-subjects.ts";
 import { type Message, readMessage } from "./nats-wire.ts";
 
@@ -138,7 +139,7 @@ export class NatsInbox {
     // From another node with the same name, or a repetition.
     if (entry.responder !== message.session || message.piece < entry.nextPiece) return;
     if (message.kind === "refusal") {
-      this.#fail(entry, refusedBy(exchange.peerId, message.body.toString("utf8")));
+      this.#fail(entry, readRefusal(exchange.peerId, message.body));
       return;
     }
     if (message.piece > entry.nextPiece) {

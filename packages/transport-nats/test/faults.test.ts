@@ -171,7 +171,7 @@ describeOnServers((server) => {
       },
     ],
     ["a malformed refusal", ({ answer }) => answer(Buffer.from("?"), { kind: "refusal" })],
-    ["a refusal", ({ answer }) => answer(Buffer.from("CLOSED\nbye"), { kind: "refusal" })],
+    ["a refusal", ({ answer }) => answer(Buffer.from("CLOSED bye"), { kind: "refusal" })],
   ])("rejects with PEER_UNREACHABLE when the peer answers %s", async (_, respond) => {
     const { ask } = await stage(server.url, respond);
     expect(await ask()).toBe("PEER_UNREACHABLE");
@@ -185,7 +185,7 @@ describeOnServers((server) => {
     ["that nothing was applied", ({ answer, sound }) => answer(sound.subarray(0, 8))],
     ["for another frame", ({ answer, sound }) => answer(Buffer.from(sound).fill(9, 4, 5))],
     ["an empty answer", ({ answer }) => answer(Buffer.alloc(0))],
-    ["with a refusal", ({ answer }) => answer(Buffer.from("CLOSED\nbye"), { kind: "refusal" })],
+    ["with a refusal", ({ answer }) => answer(Buffer.from("CLOSED bye"), { kind: "refusal" })],
   ])("does not count an invalidation as applied when the peer answers %s", async (_, respond) => {
     const { peer } = await stage(server.url, respond);
     const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
@@ -205,7 +205,7 @@ describeOnServers((server) => {
 
   it("keeps OVERLOADED of an owner", async () => {
     const { ask } = await stage(server.url, ({ answer }) => {
-      answer(Buffer.from("OVERLOADED\ntoo much"), { kind: "refusal" });
+      answer(Buffer.from("OVERLOADED too much"), { kind: "refusal" });
     });
     expect(await ask()).toBe("OVERLOADED");
   });

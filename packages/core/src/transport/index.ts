@@ -28,6 +28,8 @@ export { resolveUrlPeers, warnIfUnprotected } from "./picker/url-options.ts";
 
 // The asking side: a peer over frames.
 
+export type { CollectedAnswer, FrameAnswer } from "./link/collected-answer.ts";
+export { collectAnswer } from "./link/collected-answer.ts";
 export type { FrameExchange, OutgoingFrame } from "./link/frame-in-flight.ts";
 export { errorFromOwner } from "./link/owner-error.ts";
 export type {
@@ -42,6 +44,8 @@ export { createPeerLink } from "./link/peer-link.ts";
 
 export type { FrameServer, FrameServerOptions } from "./server/frame-server.ts";
 export { createFrameServer } from "./server/frame-server.ts";
+export type { FrameService, FrameServiceOptions } from "./server/frame-service.ts";
+export { createFrameService } from "./server/frame-service.ts";
 export type { AnswerSink, ServedFrame } from "./server/served-frame.ts";
 
 // Health and authentication, for peers that are asked without frames.
@@ -66,4 +70,5 @@ export { resolveFrameLimits } from "./wire/limits.ts";
 export type { NodeBuffer } from "./wire/node-buffer.ts";
 export type { ProtobufField } from "./wire/protobuf.ts";
 export { malformedMessage, readFields, wireTypes } from "./wire/protobuf.ts";
+export { encodeRefusal, readRefusal } from "./wire/refusal.ts";
 export { readPeerTrace } from "./wire/trace-context.ts";

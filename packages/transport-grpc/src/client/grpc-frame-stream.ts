@@ -1,6 +1,11 @@
 import { ParsecError } from "@parsec/core";
-import { encodeCancellation, type FrameExchange, type OutgoingFrame } from "@parsec/core/transport";
-import { errorFromCall, refusedFrame, unreachable, wasConnectionLost } from "../grpc-errors.ts";
+import {
+  encodeCancellation,
+  type FrameExchange,
+  type OutgoingFrame,
+  readRefusal,
+} from "@parsec/core/transport";
+import { errorFromCall, unreachable, wasConnectionLost } from "../grpc-errors.ts";
 import { type AnswerMessage, decodeAnswerMessage } from "../grpc-wire.ts";
 import type { ExchangeCall, GrpcConnections } from "./grpc-connections.ts";
 
@@ -142,7 +147,7 @@ export class FrameStream {
     if (frame === undefined) return;
     if (kind === "refusal") {
       this.#remove(stream, frameId);
-      frame.fail(refusedFrame(this.#peerId, body));
+      frame.fail(readRefusal(this.#peerId, body));
       return;
     }
     try {

@@ -2,11 +2,12 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
 import {
   type AnswerSink,
+  encodeRefusal,
   type FrameServer,
   requestKind,
   type ServedFrame,
 } from "@parsec/core/transport";
-import { encodeRefusal, statusOf } from "../grpc-errors.ts";
+import { statusOf } from "../grpc-errors.ts";
 import type { StreamSeal } from "../grpc-seal.ts";
 import { encodeAnswerMessage, frameIdOf, maxAnswerMessageBytes } from "../grpc-wire.ts";
 import type { Workload } from "./grpc-workload.ts";
