@@ -25,6 +25,12 @@ const broken = new Map([
     "cache-node-imports-do-not-climb",
     ["apps/cache-node/src/cache/a.ts", "apps/cache-node/src/http/a.ts"],
   ],
+  [
+    "testkit-imports-do-not-climb",
+    ["packages/testkit/src/dns/a.ts", "packages/testkit/src/contracts/a.ts"],
+  ],
+  ["scenarios-imports-do-not-climb", ["scenarios/src/origin/a.ts", "scenarios/src/sites/a.ts"]],
+  ["bench-imports-do-not-climb", ["bench/src/processes/a.ts", "bench/src/suites/a.ts"]],
   ["no-circular", ["packages/core/src/circle/a.ts", "packages/core/src/circle/b.ts"]],
   ["not-resolvable", ["packages/core/src/placement/a.ts", "node_modules/not-installed/index.js"]],
   ["core-imports-only-node", ["packages/core/src/memory/b.ts", "node_modules/other/index.js"]],
