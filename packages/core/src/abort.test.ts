@@ -25,7 +25,7 @@ describe("untilAborted", () => {
     await expect(waiting).rejects.toMatchObject({ code: "ABORTED", cause: "enough" });
   });
 
-  it("rejects at once for a signal that has fired, and swallows what the work brings later", async () => {
+  it("rejects at once for a signal that has fired, and ignores a later failure of the work", async () => {
     const work = Promise.reject(new Error("failed"));
     await expect(untilAborted(work, AbortSignal.abort())).rejects.toMatchObject({
       code: "ABORTED",

@@ -11,8 +11,8 @@ export function abortedError(signal: AbortSignal | undefined): ParsecError {
 }
 
 /**
- * Settles as `work` does, or rejects with `ABORTED` as soon as `signal` fires. The work itself goes on:
- * pass it the signal as well where it can stop.
+ * Settles as `work` does, or rejects with `ABORTED` as soon as `signal` fires. Does not stop the
+ * work: pass the signal to it as well if it can be stopped.
  */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;

@@ -1,5 +1,5 @@
-// What authors of packages on top of Parsec share with it: option checks, aborted calls, a semaphore.
-// Users of a cache need `@parsec/core`, authors of transports `@parsec/core/transport` as well.
+// For packages built on Parsec: option checks, aborted calls, a semaphore. Applications import
+// `@parsec/core`; transports import `@parsec/core/transport` as well.
 
 export { abortedError, untilAborted } from "./abort.ts";
 export type { NumberRange } from "./option-checks.ts";

@@ -21,7 +21,7 @@ describe("resolvePolicy", () => {
     });
   });
 
-  it("takes what it is given, up to each limit", () => {
+  it("accepts values up to each limit", () => {
     const lowest: CachePolicy = {
       maxBytes: 0,
       ttlMs: 0,
@@ -54,7 +54,7 @@ describe("resolvePolicy", () => {
     expect(resolvePolicy(highest)).toMatchObject(highest);
   });
 
-  it("has no hot cache for false, and the default rate for an empty object", () => {
+  it("turns the hot cache off for false, and uses the default rate for an empty object", () => {
     expect(resolvePolicy({ hot: false }).hotFromRatePerMinute).toBe(Number.POSITIVE_INFINITY);
     expect(resolvePolicy({ hot: {} }).hotFromRatePerMinute).toBe(10);
   });
@@ -71,7 +71,7 @@ describe("resolvePolicy", () => {
     ["maxKeyBytes", [0, 65_536], "from 1 to 65535"],
     ["maxValueBytes", [-1, 512 * mebibyte + 1], "from 0 to 536870912"],
   ] as const)(
-    "names %s and its limits when it is out of range or no number",
+    "names %s and its range when it is out of range or not a number",
     (field, outside, limits) => {
       for (const given of [...outside, Number.NaN, "1", null, {}]) {
         expect(() => resolvePolicy({ [field]: given })).toThrow(
@@ -98,7 +98,7 @@ describe("resolvePolicy", () => {
     [{ onPeerFailure: "retry" }, 'onPeerFailure must be "load" or "fail", got "retry"'],
     [null, "options must be an object, got null"],
     ["fast", 'options must be an object, got "fast"'],
-  ])("refuses %j in plain words", (policy, message) => {
+  ])("rejects %j with the rule", (policy, message) => {
     expect(() => resolvePolicy(policy as CachePolicy)).toThrow(
       expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
     );

@@ -1,41 +1,41 @@
 import { ParsecError } from "./errors.ts";
 import { choiceOption, describe, numberOption } from "./option-checks.ts";
 
-/** When a value that another node owns is copied into this node's hot cache. */
+/** Which keys of other nodes are hot: popular enough for a copy in this node's hot cache. */
 export interface HotPolicy {
-  /** Requests per minute, measured by this node or reported by the owner, from which a key is hot. Defaults to 10. */
+  /** A key is hot from this many requests per minute on, as measured by this node or reported by the owner. Defaults to 10; 0 makes every key hot. */
   readonly minRatePerMinute?: number;
 }
 
-/** How one group (or one data source) caches. All nodes should say the same. */
+/** Caching options of one group or data source. Use the same on all nodes. Sizes in bytes, times in milliseconds. */
 export interface CachePolicy {
-  /** Budget for both caches of the group on this node: keys, values and overhead. Defaults to 64 MiB. */
+  /** Budget of the group's main and hot cache together on this node: keys, values and overhead. Defaults to 64 MiB. */
   readonly maxBytes?: number;
-  /** How long a value is fresh. Defaults to Infinity: until it is invalidated or evicted. */
+  /** Time to live: how long a value is fresh. Defaults to Infinity: until it is invalidated or evicted. */
   readonly ttlMs?: number;
-  /** Shortens each ttl by a random part of up to this fraction, so that values fetched together do not expire together. Defaults to 0.1. */
+  /** Shortens each ttl at random by up to this fraction, so that values fetched together do not expire together. From 0 to 1; defaults to 0.1. */
   readonly ttlJitter?: number;
-  /** For so long after its ttl a value is still served, while one fetch renews it. Defaults to 0. */
+  /** Serve stale for this long after expiry while one refresh runs in the background. Defaults to 0. */
   readonly staleWhileRevalidateMs?: number;
-  /** For so long after its ttl a value is served when the origin fails. Defaults to 0. */
+  /** Serve stale for this long after expiry when the origin fails. Defaults to 0. */
   readonly staleIfErrorMs?: number;
-  /** How long "the origin has none" is remembered. Defaults to 0: not at all. */
+  /** How long the absence of a value is cached, after the origin returned undefined. Defaults to 0: not at all. */
   readonly negativeTtlMs?: number;
-  /** The longest a caller waits, fallback included, and an origin may take. Defaults to 10,000. */
+  /** Time limit of a call, fallback owner and local load included, and of one origin fetch. Defaults to 10,000. */
   readonly timeoutMs?: number;
-  /** Copies of popular keys that other nodes own; `false` for none. */
+  /** Keeps copies of popular values that other nodes own; `false` turns the hot cache off. */
   readonly hot?: HotPolicy | false;
-  /** When the owner cannot be reached: `"load"` asks the origin from here, `"fail"` rejects. Defaults to `"load"`. */
+  /** When the owner is unreachable: `"load"` tries the fallback owner, then the origin from this node; `"fail"` rejects with `PEER_UNREACHABLE`. Defaults to `"load"`. */
   readonly onPeerFailure?: "load" | "fail";
-  /** Fetches under way at once in the place of owners out of reach; further ones wait. Defaults to 64. */
+  /** Concurrent origin fetches of this node for keys that other nodes own; further ones wait. Defaults to 64. */
   readonly maxFallbackLoads?: number;
-  /** Longest key in bytes of UTF-8. Defaults to 1,024. */
+  /** Longest key, in bytes of UTF-8; longer ones fail with `KEY_TOO_LARGE`. Defaults to 1,024. */
   readonly maxKeyBytes?: number;
-  /** Largest encoded value, cached or not. Defaults to 16 MiB. What does not fit `maxBytes` is served and not kept. */
+  /** Largest encoded value; larger ones fail with `VALUE_TOO_LARGE`. Defaults to 16 MiB. A value larger than `maxBytes` is served and not cached. */
   readonly maxValueBytes?: number;
 }
 
-/** A {@link CachePolicy} with every field decided. */
+/** A {@link CachePolicy} with defaults filled in. */
 export interface ResolvedPolicy {
   readonly maxBytes: number;
   readonly ttlMs: number;
@@ -55,7 +55,7 @@ export interface ResolvedPolicy {
 const mebibyte = 2 ** 20;
 const aYearMs = 366 * 24 * 3600 * 1000;
 
-/** Checks and completes a policy; throws `INVALID_ARGUMENT` that names the field and its limits. */
+/** Checks a policy and fills in its defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
   if (typeof policy !== "object" || policy === null) {
     throw new ParsecError("INVALID_ARGUMENT", `options must be an object, got ${describe(policy)}`);

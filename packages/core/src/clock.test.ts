@@ -15,7 +15,7 @@ describe("createSystemClock", () => {
     await vi.waitFor(() => expect(clock.now()).toBeGreaterThan(last));
   });
 
-  it("answers the same within one turn, so that many hits cost one look at the time", () => {
+  it("returns the same time within one turn, so that many hits read it once", () => {
     const clock = createSystemClock();
     const first = clock.now();
     const until = performance.now() + 5;
@@ -23,14 +23,14 @@ describe("createSystemClock", () => {
     expect(clock.now()).toBe(first);
   });
 
-  it("runs a task once after its time", async () => {
+  it("runs a task once after its delay", async () => {
     const clock = createSystemClock();
     const task = vi.fn();
     clock.schedule(1, task);
     await vi.waitFor(() => expect(task).toHaveBeenCalledTimes(1));
   });
 
-  it("does not run a cancelled task, and takes a second cancel", async () => {
+  it("does not run a cancelled task, and tolerates a second cancel", async () => {
     const clock = createSystemClock();
     const cancelled = vi.fn();
     const cancel = clock.schedule(1, cancelled);
@@ -42,7 +42,7 @@ describe("createSystemClock", () => {
     expect(cancelled).not.toHaveBeenCalled();
   });
 
-  it("does not take a delay longer than Node's timers for none at all", async () => {
+  it("does not fire at once for a delay longer than Node's timers allow", async () => {
     const clock = createSystemClock();
     const far = vi.fn();
     const cancel = clock.schedule(Number.POSITIVE_INFINITY, far);

@@ -1,17 +1,17 @@
-/** Where time comes from. A test hands in its own; production uses {@link createSystemClock}. */
+/** A source of time and timers. Pass one to tests; without it everything uses the process's monotonic clock. */
 export interface Clock {
-  /** Milliseconds on a clock that never goes backwards; its zero means nothing. */
+  /** Milliseconds on a monotonic clock with an arbitrary zero. */
   now(): number;
   /** Runs `task` once after `delayMs`; the returned function cancels it. Never keeps the process alive. */
   schedule(delayMs: number, task: () => void): () => void;
 }
 
-/** Node clamps longer timers to 1 ms; the longest it takes is about 24.8 days. */
+/** About 24.8 days. Node turns longer timers into timers of 1 ms. */
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * The process's monotonic clock, read at most once per millisecond of waiting:
- * a cache hit should not pay 40 ns for a system call whose answer has not changed.
+ * The process's monotonic clock. Caches its reading for up to a millisecond, because reading the time
+ * costs 40 ns, a good part of a cache hit.
  */
 export function createSystemClock(): Clock {
   let cached = 0;

@@ -16,7 +16,7 @@ describe("ParsecError", () => {
     expect("cause" in new ParsecError("CLOSED", "x")).toBe(false);
   });
 
-  it("is recognised when another copy of the package made it", () => {
+  it("is recognized when another copy of the package created it", () => {
     class OtherCopy extends Error {
       readonly code = "CLOSED";
     }

@@ -1,18 +1,18 @@
 /**
- * Every way Parsec can fail. Match on `code`, never on the message.
+ * The codes of {@link ParsecError}. Match on `code`, never on the message.
  *
- * - `INVALID_ARGUMENT` an option or argument is out of its documented range
+ * - `INVALID_ARGUMENT` an option or argument breaks its documented rule
  * - `DUPLICATE_NAME` a group or data source of that name exists already
- * - `NO_SUCH_GROUP` nobody registered a group or data source of that name here
- * - `INVALID_KEY` the key is no string
- * - `KEY_TOO_LARGE`, `VALUE_TOO_LARGE` the limit of the group was exceeded
- * - `ORIGIN_FAILED` the source's own fetch rejected; `cause` holds what it threw, on the node that ran it
+ * - `NO_SUCH_GROUP` no group or data source of that name is registered
+ * - `INVALID_KEY` the key is not a string
+ * - `KEY_TOO_LARGE`, `VALUE_TOO_LARGE` a key or value exceeds the limit of its group
+ * - `ORIGIN_FAILED` the fetch of the data source failed; `cause` is its error, on the node that ran it
  * - `CODEC_FAILED` the value could not be encoded or decoded
- * - `TIMEOUT` the deadline passed before an answer came
+ * - `TIMEOUT` no answer before the deadline
  * - `ABORTED` the caller's own signal fired
- * - `PEER_UNREACHABLE` the owner could not be asked, or answered what nobody can read
- * - `MALFORMED_FRAME`, `FRAME_TOO_LARGE` bytes from the network break the frame format or its limits
- * - `UNAUTHENTICATED` the other side, a peer or a message server, does not know who asks, or cannot be trusted
+ * - `PEER_UNREACHABLE` a peer could not be reached, or its answer could not be read
+ * - `MALFORMED_FRAME`, `FRAME_TOO_LARGE` bytes from the network violate the frame format or its limits
+ * - `UNAUTHENTICATED` a peer or message server refused this node's credentials, or failed to prove its own
  * - `OVERLOADED` a bounded queue is full
  * - `CLOSED` the cache, registry or transport was closed
  */
@@ -36,7 +36,7 @@ export type ParsecErrorCode =
 
 const brand = Symbol.for("@parsec/error");
 
-/** The one error class of all `@parsec/*` packages. */
+/** The error class of all `@parsec/*` packages. Applications catch it and match on `code`; they need not create any. */
 export class ParsecError extends Error {
   override readonly name: string = "ParsecError";
   readonly code: ParsecErrorCode;
@@ -51,7 +51,7 @@ export class ParsecError extends Error {
   }
 }
 
-/** Recognises a ParsecError even when another copy of this package made it. */
+/** Whether a value is a {@link ParsecError}. Use it instead of `instanceof`, which fails when two copies of the package are loaded. */
 export function isParsecError(value: unknown): value is ParsecError {
   return typeof value === "object" && value !== null && brand in value;
 }

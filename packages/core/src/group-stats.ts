@@ -1,4 +1,4 @@
-/** One of a group's two caches, as it is now. */
+/** Size and counters of one cache of a group, main or hot, on this node. */
 export interface CacheStats {
   /** Charged bytes: keys, values, decoded copies and overhead. */
   readonly bytes: number;
@@ -8,44 +8,47 @@ export interface CacheStats {
 }
 
 /**
- * A group's counters, in the words of Go's groupcache. At rest they balance:
- * `gets = cacheHits + loads`, `cacheHits = main.hits + hot.hits`, and
- * `loadsDeduped = peerLoads + peerErrors + localLoads + localLoadErrs + warmLoads`: a load that goes
- * on with the owner's deputy, and then with a fetch from here, counts once for each of them.
+ * Counters of one group or data source on this node, named as in Go's groupcache. With no load in
+ * progress they balance: `gets = cacheHits + loads`, `cacheHits = main.hits + hot.hits`, and
+ * `loadsDeduped = peerLoads + peerErrors + localLoads + localLoadErrs + warmLoads`. A load that tries the
+ * owner, then the fallback owner, then the origin counts once for each attempt.
  */
 export interface GroupStats {
-  /** Every request, those of peers included. */
+  /** Requests, those of peers included. */
   readonly gets: number;
-  /** Answered from memory, stale answers included. */
+  /** Requests answered from memory, stale answers included. */
   readonly cacheHits: number;
-  /** Answers given within `staleWhileRevalidateMs` or `staleIfErrorMs`. */
+  /** Stale values served within `staleWhileRevalidateMs` or `staleIfErrorMs`. */
   readonly staleHits: number;
-  /** Requests that memory could not answer. */
+  /** Cache misses. */
   readonly loads: number;
-  /** Loads begun, after those for the same key were put together: questions to owners and deputies, fetches, and warm loads. */
+  /** Load attempts after singleflight: lookups at owners and fallback owners, origin fetches, and warm loads. */
   readonly loadsDeduped: number;
-  /** Values that came from their owner, or from its deputy while it was out of reach. */
+  /** Lookups answered by the owner, or by the fallback owner while the owner was unreachable. */
   readonly peerLoads: number;
-  /** Questions to an owner or a deputy that failed. */
+  /** Lookups at an owner or fallback owner that failed. */
   readonly peerErrors: number;
-  /** Fetches from the origin that ended well, "there is none" included. */
+  /** Local origin fetches that succeeded, including those that found no value. */
   readonly localLoads: number;
+  /** Local origin fetches that failed. */
   readonly localLoadErrs: number;
-  /** Values taken from the memory of a key's former owner instead, while this node was new. */
+  /** Values copied from the memory of a key's former owner during warm-up. */
   readonly warmLoads: number;
-  /** Values that nodes which left have handed over. */
+  /** Entries accepted from leaving nodes by hand-over. */
   readonly takenOver: number;
-  /** Requests that came from peers, without their looks into memory only. */
+  /** Lookups received from peers, without those of their warm-up. */
   readonly serverRequests: number;
-  /** Invalidations applied here, this node's own and its peers'. */
+  /** Invalidations applied on this node, its own and those of peers. */
   readonly invalidations: number;
   /** Loads in progress. */
   readonly flights: number;
+  /** Keys that this node owns. */
   readonly main: CacheStats;
+  /** Copies of popular values that other nodes own. */
   readonly hot: CacheStats;
 }
 
-/** The running counters behind {@link GroupStats}; `gets` is their sum and not counted apart. */
+/** The mutable counters behind {@link GroupStats}; `gets` is computed from them. */
 export class GroupCounters {
   staleHits = 0;
   loads = 0;

@@ -28,7 +28,7 @@ const anyString = fc.oneof(
 );
 
 describe("keyToBytes and keyFromBytes", () => {
-  it("give every byte string a key that turns back into these bytes", () => {
+  it("map every byte string to a key and back", () => {
     fc.assert(
       fc.property(anyBytes, (bytes) => {
         expect(Buffer.from(keyToBytes(keyFromBytes(bytes))).equals(bytes)).toBe(true);
@@ -37,7 +37,7 @@ describe("keyToBytes and keyFromBytes", () => {
     );
   });
 
-  it("never give two byte strings the same key", () => {
+  it("never map two byte strings to the same key", () => {
     const bytesByKey = new Map<string, string>();
     for (let first = 0; first < 256; first++) {
       for (let second = 0; second < 256; second++) {
@@ -51,7 +51,7 @@ describe("keyToBytes and keyFromBytes", () => {
     }
   });
 
-  it("are plain UTF-8 for text", () => {
+  it("use UTF-8 for valid text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (text) => {
         expect(Buffer.from(keyToBytes(text)).toString("hex")).toBe(
@@ -82,7 +82,7 @@ describe("keyToBytes and keyFromBytes", () => {
     expect(keyFromBytes(Buffer.from(hex, "hex"))).toBe(key);
   });
 
-  it("agree with Node's strict decoder on which sequences are valid text", () => {
+  it("agree with Node's strict decoder about valid sequences", () => {
     const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     fc.assert(
       fc.property(anyBytes, (bytes) => {
@@ -100,14 +100,14 @@ describe("keyToBytes and keyFromBytes", () => {
     );
   });
 
-  it("reads a view into a larger buffer", () => {
+  it("read a view of a larger buffer", () => {
     const larger = Buffer.from("xx\xff日xx", "latin1");
     expect(keyFromBytes(larger.subarray(2, 3))).toBe("\udcff");
   });
 });
 
 describe("canonicalKey", () => {
-  it("is the key that a peer would read off the wire, and settled after one turn", () => {
+  it("is the key that a peer decodes, and idempotent", () => {
     fc.assert(
       fc.property(anyString, (key) => {
         const canonical = canonicalKey(key);
@@ -118,7 +118,7 @@ describe("canonicalKey", () => {
     );
   });
 
-  it("never joins two keys whose bytes differ, and always two whose bytes are the same", () => {
+  it("is equal for two keys exactly if their bytes are equal", () => {
     fc.assert(
       fc.property(anyString, anyString, (one, other) => {
         const sameBytes = Buffer.from(keyToBytes(one)).equals(keyToBytes(other));
@@ -132,9 +132,9 @@ describe("canonicalKey", () => {
     ["plain", "plain"],
     ["\u{1f600}", "\u{1f600}"],
     ["\udcff", "\udcff"],
-    // Surrogates that spell valid UTF-8 are that text.
+    // Surrogates that form valid UTF-8 become that text.
     ["\udcc3\udca9", "é"],
-    // Those that stand for no byte become the replacement character, as in every encoder.
+    // Other surrogates become the replacement character, as in every encoder.
     ["a\ud83d", "a\ufffd"],
     ["\udc7f", "\ufffd"],
   ])("of %j is %j", (key, canonical) => {

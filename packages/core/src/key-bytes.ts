@@ -1,14 +1,14 @@
 /*
- * Keys are strings in the API and bytes on the wire. Valid UTF-8 is what it seems; any other byte b
- * becomes the lone surrogate U+DC00 + b, which no valid text contains, and turns back into that byte.
- * (The scheme of PEP 383, so that whatever a Go peer calls a key has exactly one name here.)
+ * Keys are strings in the API and bytes on the wire. Valid UTF-8 is decoded as usual; any other byte b
+ * becomes the lone surrogate U+DC00 + b, which no valid text contains, and is encoded as that byte again.
+ * This is the scheme of PEP 383: every key of a Go peer, which may be any bytes, has exactly one string.
  */
 
 const escapeBase = 0xdc00;
 const replacement = "\ufffd";
 const loneSurrogate = /\p{Surrogate}/u;
 
-/** The bytes of a key, as they travel to a peer and as Go's groupcache hashes them. */
+/** The bytes of a key on the wire, as Go's groupcache hashes them. See {@link keyFromBytes}. */
 export function keyToBytes(key: string): Uint8Array {
   if (!loneSurrogate.test(key)) return Buffer.from(key, "utf8");
   const bytes: number[] = [];
@@ -20,7 +20,7 @@ export function keyToBytes(key: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** The key that names these bytes; the inverse of {@link keyToBytes}. */
+/** The key for bytes from the wire; the inverse of {@link keyToBytes}. Bytes that are not valid UTF-8 become lone surrogates. */
 export function keyFromBytes(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = buffer.toString("utf8");
@@ -28,8 +28,8 @@ export function keyFromBytes(bytes: Uint8Array): string {
 }
 
 /**
- * One name per key: a string with lone surrogates that spell valid UTF-8, or stand for no byte,
- * is turned into the key that a peer would read off the wire.
+ * The canonical form of a key: the string that a peer decodes from its bytes. Differs from the key only
+ * for strings with lone surrogates.
  */
 export function canonicalKey(key: string): string {
   return loneSurrogate.test(key) ? keyFromBytes(keyToBytes(key)) : key;

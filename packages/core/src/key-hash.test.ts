@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { hashKey } from "./key-hash.ts";
 
 describe("hashKey", () => {
-  // Nodes place keys by these numbers: another value here is another owner there.
+  // Placement depends on these numbers: a changed value would change owners.
   it.each([
     ["", -1421968373],
     ["a", 444641715],

@@ -21,12 +21,12 @@ function numberOf(given: unknown): number {
 }
 
 describe("numberOption", () => {
-  it("gives the number, or the default where there is none", () => {
+  it("returns the number, or the default when absent", () => {
     expect([1, 5.5, 10, undefined].map(numberOf)).toEqual([1, 5.5, 10, 7]);
   });
 
   it.each([0, 10.1, -1, Number.NaN, Number.POSITIVE_INFINITY, "5", null, {}, [], true, 5n])(
-    "refuses %s with the name and the limits",
+    "rejects %s with the name and the range",
     (given) => {
       expect(() => numberOf(given)).toThrow(
         expect.objectContaining({
@@ -41,7 +41,7 @@ describe("numberOption", () => {
 describe("rangeOption and wholeOption", () => {
   const range = [7, 1, 10] as const;
 
-  it("give the number, or the default where there is none", () => {
+  it("return the number, or the default when absent", () => {
     expect([1, 5.5, undefined].map((given) => rangeOption("size", given, range))).toEqual([
       1, 5.5, 7,
     ]);
@@ -50,7 +50,7 @@ describe("rangeOption and wholeOption", () => {
     ]);
   });
 
-  it("refuse with the name, and the limits or the kind", () => {
+  it("reject with the name and the rule", () => {
     for (const option of [rangeOption, wholeOption]) {
       expect(() => option("size", 11, range)).toThrow("size must be a number from 1 to 10, got 11");
     }
@@ -66,14 +66,14 @@ describe("rangeOption and wholeOption", () => {
 describe("secretsOption", () => {
   const [one, two] = ["one-secret-of-many", "another-secret-of-many"];
 
-  it("gives a list, empty where there is none", () => {
+  it("returns an array, empty when absent", () => {
     expect(secretsOption(undefined)).toEqual([]);
     expect(secretsOption(one)).toEqual([one]);
     expect(secretsOption([one, two])).toEqual([one, two]);
   });
 
   it.each(["", "x".repeat(15), [], [one, "short"], [one, 5], null, 5, { secret: one }])(
-    "refuses %j and does not repeat it",
+    "rejects %j without repeating it",
     (given) => {
       expect(() => secretsOption(given as string)).toThrow(
         expect.objectContaining({
@@ -91,18 +91,18 @@ describe("choiceOption", () => {
   const choiceOf = (given: unknown): string =>
     choiceOption("mode", { given: given as "a" | undefined, choices: ["a", "b"] });
 
-  it("gives the choice, or the first where there is none", () => {
+  it("returns the choice, or the first when absent", () => {
     expect(["a", "b", undefined].map(choiceOf)).toEqual(["a", "b", "a"]);
   });
 
-  it.each(["c", "", null, 1, {}])("refuses %j with the name and the choices", (given) => {
+  it.each(["c", "", null, 1, {}])("rejects %j with the name and the choices", (given) => {
     expect(() => choiceOf(given)).toThrow(ParsecError);
     expect(() => choiceOf(given)).toThrow(/^mode must be "a" or "b", got /);
   });
 });
 
 describe("functionOption", () => {
-  it("takes functions only", () => {
+  it("accepts functions only", () => {
     functionOption("load", () => 1);
     for (const given of [undefined, null, {}, "() => 1"]) {
       expect(() => functionOption("load", given)).toThrow(/^load must be a function, got /);
@@ -111,7 +111,7 @@ describe("functionOption", () => {
 });
 
 describe("signalOption", () => {
-  it("takes signals only", () => {
+  it("accepts signals only", () => {
     signalOption(new AbortController().signal);
     for (const given of [{}, "signal", 5, new AbortController()]) {
       expect(() => signalOption(given)).toThrow(/^signal must be an AbortSignal, got /);

@@ -2,7 +2,7 @@ import { ParsecError } from "./errors.ts";
 
 const shortestSecret = 16;
 
-/** The given number if it lies within the limits, the default if there is none; else `INVALID_ARGUMENT`. */
+/** Checks a numeric option: returns it, or `fallback` when absent. Throws `INVALID_ARGUMENT` when it is outside the range. */
 export function numberOption(
   name: string,
   limits: {
@@ -20,10 +20,10 @@ export function numberOption(
   return given;
 }
 
-/** The default of a number, and its limits. */
+/** Default, minimum and maximum of a numeric option. */
 export type NumberRange = readonly [fallback: number, min: number, max: number];
 
-/** As `numberOption`, for those who have many of them. */
+/** Like {@link numberOption}, with the limits as a tuple. Throws `INVALID_ARGUMENT` when the number is outside the range. */
 export function rangeOption(
   name: string,
   given: number | undefined,
@@ -32,14 +32,14 @@ export function rangeOption(
   return numberOption(name, { given, fallback, min, max });
 }
 
-/** As `rangeOption`, but nothing between two whole numbers. */
+/** Like {@link rangeOption}, for integers. Throws `INVALID_ARGUMENT` for a fraction or a number outside the range. */
 export function wholeOption(name: string, given: number | undefined, range: NumberRange): number {
   const value = rangeOption(name, given, range);
   if (Number.isInteger(value)) return value;
   throw invalidArgument(`${name} must be a whole number, got ${value}`);
 }
 
-/** The given text if it is one of the choices, the first choice if there is none; else `INVALID_ARGUMENT`. */
+/** Checks an option with fixed values: returns it, or the first choice when absent. Throws `INVALID_ARGUMENT` for any other value. */
 export function choiceOption<Choice extends string>(
   name: string,
   limits: { readonly given: Choice | undefined; readonly choices: readonly [Choice, ...Choice[]] },
@@ -53,7 +53,7 @@ export function choiceOption<Choice extends string>(
   return given;
 }
 
-/** Secrets that nodes share: none, one or several. Throws `INVALID_ARGUMENT` when one is too short to be any. */
+/** Checks a `secret` option: returns none, one or several secrets. Throws `INVALID_ARGUMENT` when one is shorter than 16 characters. */
 export function secretsOption(secret: string | readonly string[] | undefined): readonly string[] {
   if (secret === undefined) return [];
   const secrets = typeof secret === "string" ? [secret] : secret;
@@ -67,24 +67,24 @@ export function secretsOption(secret: string | readonly string[] | undefined): r
   return secrets;
 }
 
-/** Throws `INVALID_ARGUMENT` unless the value is a function. */
+/** Throws `INVALID_ARGUMENT` naming the option unless the value is a function. */
 export function functionOption(name: string, given: unknown): void {
   if (typeof given === "function") return;
   throw invalidArgument(`${name} must be a function, got ${describe(given)}`);
 }
 
-/** Throws `INVALID_ARGUMENT` unless the value is an AbortSignal, of whatever realm. */
+/** Throws `INVALID_ARGUMENT` unless the value is an AbortSignal, which may come from another realm. */
 export function signalOption(given: unknown): void {
   if (typeof (given as Partial<AbortSignal>).addEventListener === "function") return;
   throw invalidArgument(`signal must be an AbortSignal, got ${describe(given)}`);
 }
 
-/** An `INVALID_ARGUMENT` error. Begin the message with the option, state the rule, then the value. */
+/** Creates an `INVALID_ARGUMENT` error. Start the message with the option, state the rule, then the value: `ttlMs must be …, got -1`. */
 export function invalidArgument(message: string): ParsecError {
   return new ParsecError("INVALID_ARGUMENT", message);
 }
 
-/** A value as an error message may show it: short, and never an object's inside. */
+/** Formats a value for an error message: strings are cut at 64 characters, and contents of objects never appear. */
 export function describe(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);

@@ -1,167 +1,167 @@
 import type { ParsecError } from "./errors.ts";
 
-// Empty, and merged with the interface of `@types/node` or the DOM: with neither, declarations still compile.
+// Merged with the interface of `@types/node` or the DOM. Lets declarations compile where both are missing.
 declare global {
   interface AbortSignal {}
 }
 
-/** What a call is part of, as the two headers of W3C's trace context say it. Read it by `readPeerTrace`. */
+/** The trace that a call belongs to: the two headers of W3C trace context. Transports parse it with `readPeerTrace`. */
 export interface PeerTrace {
   /** 55 characters: version, trace, the caller's span, flags. */
   readonly traceparent: string;
-  /** At most 512 bytes of what tracing systems add. */
+  /** State of tracing systems, at most 512 bytes. */
   readonly tracestate: string | undefined;
 }
 
-/** One question to the owner of a key. */
+/** One lookup at the owner of a key. */
 export interface PeerLookup {
   /** Name of the group, as registered on every node. */
   readonly group: string;
   readonly key: string;
-  /** The data source's encoded input; absent for plain groups, whose key says all. */
+  /** The encoded input of the data source; undefined for plain groups. */
   readonly input: Uint8Array | undefined;
   /**
-   * The newest invalidation of this key the asker has acknowledged, 0 for none. An owner that
-   * does not know it drops what it holds first, so that a value older than it cannot come back.
+   * The requester's combined fence of the key, 0 for none: the sum of the invalidations it has applied. An
+   * owner that has missed one of them drops its entry first, so that an older value cannot come back.
    */
   readonly fence: number;
-  /** How long the asker will wait, counted from now. */
+  /** Milliseconds that the requester waits, counted from now. */
   readonly timeoutMs: number;
-  /** Asks for what is in memory and nothing else, as a node does that is new and would go to the origin itself. */
+  /** Asks for the entry in memory only; the peer must not load. Used during warm-up. */
   readonly memoryOnly?: boolean;
-  /** Set by what traces the asker. Transports carry it, and leave it out rather than fail for it. */
+  /** Set by tracing on the requester's side. Transports carry it, and omit it where it does not fit. */
   readonly trace?: PeerTrace | undefined;
 }
 
-/** What the owner says. Errors are rejections with a `ParsecError`. */
+/** A successful answer to a lookup. Errors are rejections with a `ParsecError` instead. */
 export interface PeerAnswer {
-  /** The value's bytes, or undefined when the origin has nothing under the key. Read-only: may be a view of a larger buffer. */
+  /** The encoded value, or undefined when the origin has none. Read-only: it may be a view of a larger buffer. */
   readonly value: Uint8Array | undefined;
-  /** How long the asker may keep a copy: 0 not at all, Infinity for ever. */
+  /** Milliseconds for which the requester may cache a copy: 0 for not at all, Infinity without limit. */
   readonly ttlMs: number;
-  /** The owner's newest invalidation of the key, 0 for none. */
+  /** The owner's combined fence of the key, 0 for none. */
   readonly fence: number;
-  /** How often per minute the owner is asked for this key; 0 when it does not say. */
+  /** Requests per minute that the owner measures for this key; 0 when unknown. */
   readonly ratePerMinute: number;
-  /** Only to a lookup that was `memoryOnly`: memory has nothing, which says nothing about the origin. */
+  /** Only in answer to a `memoryOnly` lookup: there is no entry in memory; the origin may have a value. */
   readonly missing?: boolean;
 }
 
-/** What a leaving node knows of a key. */
+/** One entry of a hand-over. */
 export interface PeerEntry {
   readonly key: string;
-  /** Undefined for a remembered "there is none". */
+  /** Undefined for a negative entry. */
   readonly value: Uint8Array | undefined;
-  /** How much longer it is fresh, counted from when the ticket was given; Infinity for ever. */
+  /** Remaining time to live in milliseconds, counted from when the ticket was issued; Infinity for no expiry. */
   readonly ttlMs: number;
   readonly tags: readonly string[];
-  /** What the leaving node stands at for the key; see {@link PeerLookup.fence}. */
+  /** The leaving node's combined fence of the key; see {@link PeerLookup.fence}. */
   readonly fence: number;
 }
 
-/** Part of what a node that leaves hands to the one that will own the keys (ADR 0007). */
+/** Part of a hand-over: entries that a leaving node sends to their next owner (ADR 0007). */
 export interface PeerHandOver {
   readonly group: string;
-  /** What the receiver answered the part before. 0 in the first, which has no entries and only asks for a ticket. */
+  /** The receiver's answer to the previous part. 0 in the first part, which has no entries and requests a ticket. */
   readonly ticket: number;
-  /** Read by the sender after it had the ticket. */
+  /** Read from the sender's memory after the ticket arrived. */
   readonly entries: readonly PeerEntry[];
 }
 
-/** What an invalidation is about: the listed keys, everything that carries a tag, or the whole group. */
+/** What an invalidation drops: the listed keys, all entries with a tag, or the whole group. */
 export type PeerInvalidationTarget =
   | { readonly kind: "keys"; readonly keys: readonly string[] }
   | { readonly kind: "tag"; readonly tag: string }
   | { readonly kind: "all" };
 
-/** Tells a node to drop values. Applying one twice, or late, does no harm. */
+/** An invalidation on its way to a peer. Idempotent: applying it twice, or late, is safe. */
 export interface PeerInvalidation {
   readonly group: string;
   readonly target: PeerInvalidationTarget;
-  /** Random positive integer below 2^53 that names this invalidation. */
+  /** Random positive integer below 2^53 that identifies this invalidation. */
   readonly fence: number;
-  /** Told before, perhaps in vain: who remembers having dropped a key for it keeps what it fetched since. */
+  /** True for a retry. A node that has applied this fence to a key before keeps its newer entry. */
   readonly again?: boolean;
-  /** As in a lookup. */
+  /** See {@link PeerLookup.trace}. */
   readonly trace?: PeerTrace | undefined;
 }
 
-/** Options of every call that waits for a peer. */
+/** Options of every call that waits for a peer. The call rejects with `ABORTED` when the signal fires. */
 export interface PeerCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Another node, as seen from this one. */
+/** Another node of the cluster, implemented by a transport. */
 export interface Peer {
-  /** What placement hashes and every node calls it, such as its URL. */
+  /** The node's id, such as its URL. Placement hashes it, so all nodes must use the same text. */
   readonly id: string;
   /**
-   * Asks the owner. Settles within `lookup.timeoutMs`. Rejects with the owner's own typed error,
-   * or `PEER_UNREACHABLE` (whatever was wrong with the way there), `TIMEOUT`, `ABORTED` or `CLOSED`.
+   * Looks a key up at this peer. Settles within `lookup.timeoutMs`. Rejects with the error that the peer
+   * reports, or with `PEER_UNREACHABLE` (any network failure), `TIMEOUT`, `ABORTED` or `CLOSED`.
    */
   lookup(lookup: PeerLookup, options?: PeerCallOptions): Promise<PeerAnswer>;
-  /** Resolves once the peer has applied the invalidation; rejects like `lookup` otherwise. */
+  /** Resolves once the peer has applied the invalidation. Rejects like `lookup`. */
   invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void>;
   /**
-   * Gives it what it will own once this node has left; it takes what it can use, and an entry beyond
-   * its limits is left out. Resolves with the ticket for the next part, 0 when it wants no more of
-   * the group. Rejects like `lookup`. Absent where the wire has no word for it, as Go's has none.
+   * Hands over entries that this peer will own once this node has left. Entries beyond its limits are
+   * omitted. Resolves with the ticket for the next part, or 0 when the peer accepts no more of the group.
+   * Rejects like `lookup`. Absent where the protocol has no hand-over, such as that of Go's groupcache.
    */
   handOver?(
     part: PeerHandOver,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<number>;
-  /** It gave a sign of life elsewhere: if it is left out, it is asked at once whether it is back. */
+  /** The peer was heard elsewhere: if its circuit breaker is open, ping it now instead of after the backoff. */
   probe?(): void;
 }
 
 /**
- * What a node does for its peers. A transport's server side calls it after it has authenticated the
- * asker and checked its own frame limits. Nothing here ever asks another peer (invariant I6).
+ * The node behind a transport's server side, which calls it after it has authenticated the requester and
+ * checked its frame limits. Never calls another peer (invariant I6).
  */
 export interface PeerHost {
   /**
-   * Answers from memory at once, or by a promise that waits for the origin only. Throws or rejects
-   * with a `ParsecError` (`NO_SUCH_GROUP`, `KEY_TOO_LARGE`, `ORIGIN_FAILED`, `TIMEOUT`, …).
+   * Answers a lookup: synchronously from memory, else by a promise that waits for the origin only. Throws
+   * or rejects with a `ParsecError` (`NO_SUCH_GROUP`, `KEY_TOO_LARGE`, `ORIGIN_FAILED`, `TIMEOUT`, …).
    */
   lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer>;
-  /** Applies it before returning. Throws `NO_SUCH_GROUP` when no such group is registered here. */
+  /** Applies an invalidation before it returns. Throws `NO_SUCH_GROUP` when the group is not registered here. */
   invalidate(invalidation: PeerInvalidation): void;
   /**
-   * Keeps what a leaving peer hands over, as far as nothing speaks against it. Returns the ticket for
-   * the next part, 0 when no more is wanted. Throws `NO_SUCH_GROUP` or `CLOSED`.
+   * Accepts part of a leaving peer's hand-over and stores the entries that are safe to use. Returns the
+   * ticket for the next part, or 0 to accept no more. Throws `NO_SUCH_GROUP` or `CLOSED`.
    */
   takeOver?(part: PeerHandOver): number;
   /**
-   * For transports that notice it: this node was no member for a while and did not know it, so it
-   * may have missed invalidations. Everything is forgotten, and asked of whoever owned it meanwhile.
+   * For transports that detect that this node was not a member for a while without knowing it. It may have
+   * missed invalidations, so it drops its caches and starts a new warm-up.
    */
   rejoined?(): void;
 }
 
-/** Says who owns a key, and reaches the owner. Each transport provides one. */
+/** The members of a cluster and the owner of each key. Each transport provides one, such as `createHttpPeers`. */
 export interface PeerPicker {
   /** This node's own id: one of the members. */
   readonly selfId: string;
   /** The other members. */
   peers(): readonly Peer[];
   /**
-   * The owner of `key`; undefined when that is this node. An owner known to be down rejects its
-   * lookups at once. `without` asks who would own the key if that member were not there.
+   * The owner of `key`; undefined when this node owns it. Lookups at an owner that is down reject at once.
+   * With `without`, the node that would own the key if that member did not exist.
    */
   pick(key: string, without?: string): Peer | undefined;
-  /** Replaces the membership; `ids` lists every node, this one included. */
+  /** Replaces the membership. `ids` must list every node, this one included; throws `INVALID_ARGUMENT` otherwise. */
   updatePeers(ids: readonly string[]): void;
-  /** Connects the node that answers incoming requests. Called once, by the cache that takes the picker. */
+  /** Sets the node that answers incoming requests. Called once, by the registry or cache that gets the picker. */
   attach(host: PeerHost): void;
-  /** Stops accepting, lets requests under way finish or reject, frees sockets. Closing twice is fine. */
+  /** Graceful shutdown: accepts no new requests, lets open ones finish within the transport's limit, frees sockets. Closing twice is fine. */
   close(): Promise<void>;
 }
 
-/** Names the peers that did not take an invalidation, and why. */
+/** A peer that did not acknowledge an invalidation, and the reason. */
 export interface PeerFailure {
   readonly peerId: string;
   readonly error: ParsecError;

@@ -1,24 +1,24 @@
-/** Admits a fixed number of callers at once; the others wait in order (FIFO). */
+/** Semaphore with FIFO waiters: admits a fixed number of holders at once. */
 export interface Semaphore {
-  /** Takes a place if one is free. */
+  /** Acquires a permit if one is free. */
   tryAcquire(): boolean;
-  /** Resolves with a place, which {@link release} gives back. Rejects with the signal's reason when it fires first. */
+  /** Resolves once a permit is acquired; {@link release} returns it. Rejects with the signal's reason when that fires first. */
   acquire(signal: AbortSignal): Promise<void>;
-  /** Gives a place back: to the caller that waits longest, if any waits. */
+  /** Returns a permit: to the longest waiter, if there is one. */
   release(): void;
 }
 
-/** A semaphore with `places` places. */
-export function createSemaphore(places: number): Semaphore {
-  return new FifoSemaphore(places);
+/** Creates a {@link Semaphore} with `permits` permits. */
+export function createSemaphore(permits: number): Semaphore {
+  return new FifoSemaphore(permits);
 }
 
 class FifoSemaphore implements Semaphore {
   #free: number;
   readonly #waiting: Set<() => void> = new Set();
 
-  constructor(places: number) {
-    this.#free = places;
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
   tryAcquire(): boolean {
@@ -31,16 +31,16 @@ class FifoSemaphore implements Semaphore {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.tryAcquire()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const giveUp = (): void => {
+      const onAbort = (): void => {
         this.#waiting.delete(proceed);
         reject(signal.reason);
       };
       const proceed = (): void => {
-        signal.removeEventListener("abort", giveUp);
+        signal.removeEventListener("abort", onAbort);
         resolve();
       };
       this.#waiting.add(proceed);
-      signal.addEventListener("abort", giveUp, { once: true });
+      signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 

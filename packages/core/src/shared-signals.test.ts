@@ -6,7 +6,7 @@ function listenersOf(signal: AbortSignal): number {
   return getEventListeners(signal, "abort").length;
 }
 
-it("listens once for all callers of a signal, and not at all without any", () => {
+it("adds one listener for all callers of a signal, and none without callers", () => {
   const { signal } = new AbortController();
   const shared = new SharedSignals();
   const leaves = Array.from({ length: 100 }, () => () => {});
@@ -18,7 +18,7 @@ it("listens once for all callers of a signal, and not at all without any", () =>
   expect(listenersOf(signal)).toBe(0);
 });
 
-it("tells every caller that is still there, once, in the order they came", () => {
+it("calls every remaining listener once, in order", () => {
   const controller = new AbortController();
   const shared = new SharedSignals();
   const left: number[] = [];
@@ -30,7 +30,7 @@ it("tells every caller that is still there, once, in the order they came", () =>
   expect(listenersOf(controller.signal)).toBe(0);
 });
 
-it("keeps callers of different signals apart", () => {
+it("does not mix up different signals", () => {
   const controllers = [new AbortController(), new AbortController()] as const;
   const shared = new SharedSignals();
   const left: string[] = [];

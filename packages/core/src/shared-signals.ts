@@ -1,35 +1,35 @@
 /**
- * Lets many callers give up by one signal with a single listener on it. From the eleventh listener on
- * Node warns of a leak, and a signal that belongs to a whole request easily has more callers.
+ * Adds one listener to an abort signal for all of its callers. Node warns of a leak from the eleventh
+ * listener on, and the signal of a whole request often has more callers than that.
  */
 export class SharedSignals {
   readonly #callers: WeakMap<AbortSignal, Callers> = new WeakMap();
 
-  /** Calls `leave` when the signal fires, unless it is removed before. */
-  add(signal: AbortSignal, leave: () => void): void {
+  /** Calls `onAbort` when the signal fires, unless it is removed before. */
+  add(signal: AbortSignal, onAbort: () => void): void {
     let callers = this.#callers.get(signal);
     if (callers === undefined) {
       callers = new Callers();
       this.#callers.set(signal, callers);
     }
-    // Not left on for the next caller: a listener keeps a signal with a timer alive.
-    if (callers.leaves.size === 0) signal.addEventListener("abort", callers, { once: true });
-    callers.leaves.add(leave);
+    // The listener is removed with the last caller, because it keeps a signal with a timer alive.
+    if (callers.listeners.size === 0) signal.addEventListener("abort", callers, { once: true });
+    callers.listeners.add(onAbort);
   }
 
-  remove(signal: AbortSignal, leave: () => void): void {
+  remove(signal: AbortSignal, onAbort: () => void): void {
     const callers = this.#callers.get(signal);
-    if (callers === undefined || !callers.leaves.delete(leave)) return;
-    if (callers.leaves.size === 0) signal.removeEventListener("abort", callers);
+    if (callers === undefined || !callers.listeners.delete(onAbort)) return;
+    if (callers.listeners.size === 0) signal.removeEventListener("abort", callers);
   }
 }
 
 class Callers {
-  readonly leaves: Set<() => void> = new Set();
+  readonly listeners: Set<() => void> = new Set();
 
   handleEvent(): void {
-    const leaves = [...this.leaves];
-    this.leaves.clear();
-    for (const leave of leaves) leave();
+    const listeners = [...this.listeners];
+    this.listeners.clear();
+    for (const listener of listeners) listener();
   }
 }

@@ -8,7 +8,7 @@ import { DirectNetwork, type DirectNetworkOptions } from "./direct-peers.ts";
 import { SteppedClock } from "./stepped-clock.ts";
 import { WaitingLoader } from "./waiting-loader.ts";
 
-/** One node: its group `g`, and the loader that waits for the test. */
+/** One node: its group `g`, and a loader that waits for the test. */
 export interface GroupNode {
   readonly cache: GroupCache;
   readonly group: Group;
@@ -19,11 +19,11 @@ export interface GroupCluster {
   readonly network: DirectNetwork;
   readonly clock: SteppedClock;
   node(id: string): GroupNode;
-  /** Puts an empty node in the place of the one that had the id. */
+  /** Replaces the node with this id by an empty one. */
   restart(id: string): GroupNode;
 }
 
-/** Nodes that hold the same group and reach each other directly, on one clock. No jitter. */
+/** Nodes with the same group that call each other directly, on one clock without jitter. */
 export function clusterOf(
   ids: readonly string[],
   options: Omit<GroupOptions, "load"> = {},

@@ -1,4 +1,4 @@
-import { abortedError } from "../src/abort.ts";
+import { untilAborted } from "../src/abort.ts";
 import { ParsecError } from "../src/errors.ts";
 import type {
   Peer,
@@ -16,33 +16,36 @@ export interface Passage {
   readonly message: PeerLookup | PeerInvalidation | PeerHandOver;
 }
 
-/** Whether the ring says who would own a key if one member were not there. */
+/** With `hasFallbackOwners`, `pick` honours `without`. */
 export interface DirectNetworkOptions {
-  readonly hasDeputies?: boolean;
+  readonly hasFallbackOwners?: boolean;
 }
 
 /**
- * Nodes of one process that call each other directly. The owner of `x:…` is the node x, of any other
- * key, or while x is not there, the first member. (`@parsec/testkit`, which has a real transport, stands on this package.)
+ * Nodes of one process that call each other directly. The owner of `x:…` is the node x; the first member owns
+ * other keys, and those of x while x is not a member. (`@parsec/testkit` has a full transport, but depends on this package.)
  */
 export class DirectNetwork {
-  readonly asked: (Passage & { readonly message: PeerLookup })[] = [];
-  readonly told: (Passage & { readonly message: PeerInvalidation })[] = [];
-  readonly given: (Passage & { readonly message: PeerHandOver })[] = [];
+  readonly lookups: (Passage & { readonly message: PeerLookup })[] = [];
+  readonly invalidations: (Passage & { readonly message: PeerInvalidation })[] = [];
+  readonly handOvers: (Passage & { readonly message: PeerHandOver })[] = [];
   readonly probed: { readonly from: string; readonly to: string }[] = [];
-  /** Nodes that nobody reaches. */
+  /** Unreachable nodes. */
   readonly down: Set<string> = new Set();
-  /** What happens to a message on its way; a promise delays it, a rejection loses it. */
+  /** Called for each message on its way: a promise delays it, a rejection loses it. */
   onTheWay: (passage: Passage) => Promise<void> | void = () => {};
-  /** The same for what comes back. */
+  /** Called for each answer, like `onTheWay`. */
   onTheWayBack: (passage: Passage) => Promise<void> | void = () => {};
   readonly #members: string[];
   readonly #hosts: Map<string, PeerHost> = new Map();
-  readonly #hasDeputies: boolean;
+  readonly #hasFallbackOwners: boolean;
 
-  constructor(members: readonly string[], { hasDeputies = false }: DirectNetworkOptions = {}) {
+  constructor(
+    members: readonly string[],
+    { hasFallbackOwners: hasDeputies = false }: DirectNetworkOptions = {},
+  ) {
     this.#members = [...members];
-    this.#hasDeputies = hasDeputies;
+    this.#hasFallbackOwners = hasDeputies;
   }
 
   picker(selfId: string): PeerPicker {
@@ -53,7 +56,7 @@ export class DirectNetwork {
       peers: () => members.filter((id) => id !== selfId).map(peerOf),
       pick: (key, without) => {
         const [named] = key.split(":", 1) as [string];
-        const isThere = (id: string): boolean => !this.#hasDeputies || id !== without;
+        const isThere = (id: string): boolean => !this.#hasFallbackOwners || id !== without;
         const present = members.filter(isThere);
         const owner = present.includes(named) ? named : (present[0] ?? selfId);
         return owner === selfId ? undefined : peerOf(owner);
@@ -66,7 +69,7 @@ export class DirectNetwork {
     };
   }
 
-  /** What peers call on the node. */
+  /** The server side of the node. */
   host(id: string): PeerHost {
     const host = this.#hosts.get(id);
     if (host === undefined || this.down.has(id)) {
@@ -80,19 +83,19 @@ export class DirectNetwork {
       id: to,
       lookup: (message, options) => {
         const passage = { from, to, message };
-        this.asked.push(passage);
+        this.lookups.push(passage);
         const answer = this.#pass(passage, (host) => host.lookup(message, options));
         return untilAborted(answer, options?.signal);
       },
       invalidate: (message, { signal }) => {
         const passage = { from, to, message };
-        this.told.push(passage);
+        this.invalidations.push(passage);
         const applied = this.#pass(passage, (host) => host.invalidate(message));
         return untilAborted(applied, signal);
       },
       handOver: (message, { signal }) => {
         const passage = { from, to, message };
-        this.given.push(passage);
+        this.handOvers.push(passage);
         const taken = this.#pass(passage, (host) => host.takeOver?.(message) ?? 0);
         return untilAborted(taken, signal);
       },
@@ -106,13 +109,4 @@ export class DirectNetwork {
     await this.onTheWayBack(passage);
     return result;
   }
-}
-
-function untilAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return result;
-  if (signal.aborted) return Promise.reject(abortedError(signal));
-  return new Promise<T>((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(abortedError(signal)), { once: true });
-    result.then(resolve, reject);
-  });
 }

@@ -1,4 +1,4 @@
-/** The part of npm `hashring` that the ring is compared with; the package has no types of its own. */
+/** Types for the part of npm `hashring` that tests compare with; the package has none. */
 declare module "hashring" {
   export default class HashRing {
     constructor(

@@ -10,17 +10,17 @@ import type { ServedFrame } from "../src/transport/server/served-frame.ts";
 import { encodeCancellation } from "../src/transport/wire/invalidations.ts";
 import { resolveFrameLimits } from "../src/transport/wire/limits.ts";
 
-/** A transport within one process: frames reach a `FrameServer`, its answers come back, both in later turns. */
+/** A transport within one process: delivers frames to a `FrameServer` and its answers back, both in later turns. */
 export class LoopbackChannel implements FrameChannel {
   readonly server: FrameServer;
   readonly sent: OutgoingFrame[] = [];
   readonly forgotten: (readonly number[])[] = [];
-  /** How many pieces each response came in, in the order of their ends. */
+  /** Number of pieces of each response, in the order of their ends. */
   readonly pieceCounts: number[] = [];
   cancelled = 0;
-  /** While set, frames are lost in silence. */
+  /** While set, frames are lost without an error. */
   deaf = false;
-  /** While set, exchanges fail with it. */
+  /** While set, exchanges fail with this error. */
   broken: ParsecError | undefined = undefined;
 
   constructor(host: PeerHost) {
@@ -71,7 +71,7 @@ export class LoopbackChannel implements FrameChannel {
     };
   }
 
-  forget(frameId: number, indexes: readonly number[]): void {
+  cancelLookups(frameId: number, indexes: readonly number[]): void {
     this.forgotten.push(indexes);
     const bytes = encodeCancellation({ frameId, sender: 1, indexes });
     setImmediate(() => this.server.cancellation(bytes));

@@ -4,7 +4,7 @@ import { createGroupCache, type Group, type GroupOptions } from "../src/registry
 import { SteppedClock } from "./stepped-clock.ts";
 import { WaitingLoader } from "./waiting-loader.ts";
 
-/** One group of one node, on a clock that the test moves. No jitter unless `random` says so. */
+/** One group of one node, on a clock that the test moves. Without jitter unless `random` is set. */
 export function newGroup(
   options: GroupOptions,
   random: () => number = () => 0,
@@ -27,7 +27,7 @@ export function text(value: Uint8Array | undefined): string | undefined {
   return value === undefined ? undefined : Buffer.from(value).toString();
 }
 
-/** At rest every request is a hit or a load, and every load that was begun has ended in one way. */
+/** With no load in flight every request is a hit or a load, and every load has one outcome. */
 export function expectBalance(stats: GroupStats): void {
   expect(stats.flights).toBe(0);
   expect(stats.gets).toBe(stats.cacheHits + stats.loads);

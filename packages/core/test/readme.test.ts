@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 
 const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
 
-it("names every option, counter and error code that there is", async () => {
+it("names every option, counter and error code", async () => {
   const namesIn = async (file: string, pattern: RegExp): Promise<string[]> => {
     const source = await readFile(new URL(`../src/${file}`, import.meta.url), "utf8");
     return [...source.matchAll(pattern)].map(([, name]) => name as string);

@@ -5,7 +5,7 @@ export interface User {
   readonly roles: readonly string[];
 }
 
-/** Users by id, each a reader unless `fetch` says otherwise. */
+/** A data source of users by id, each a reader unless `fetch` is set. */
 export function usersSource(
   fetch: DataSource<{ id: string }, User>["fetch"] = ({ id }) =>
     Promise.resolve({ id, roles: ["reader"] }),
@@ -13,14 +13,14 @@ export function usersSource(
   return { name: "users", cacheKey: ({ id }) => id, fetch };
 }
 
-/** A source of whatever data, named `s`, whose inputs are their own keys. */
+/** A data source of any data, named `s`, whose inputs are their own keys. */
 export function sourceOf<Data>(
   fetch: (input: string) => Promise<Data | undefined>,
 ): DataSource<string, Data> {
   return { name: "s", cacheKey: (input) => input, fetch };
 }
 
-/** What JSON cannot write. */
+/** Data that JSON cannot encode. */
 export function holdingItself(): { self?: unknown } {
   const value: { self?: unknown } = {};
   value.self = value;

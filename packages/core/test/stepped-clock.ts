@@ -5,7 +5,7 @@ interface Timer {
   readonly task: () => void;
 }
 
-/** A clock that moves only when told to. (`@parsec/testkit`, which has a fuller one, depends on this package.) */
+/** A clock that the test moves. (`@parsec/testkit` has a fuller one, but depends on this package.) */
 export class SteppedClock implements Clock {
   #now = 1000;
   readonly #timers: Set<Timer> = new Set();
@@ -24,7 +24,7 @@ export class SteppedClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Runs what falls due within `byMs`, in order, with promises and immediates settling in between. */
+  /** Runs the timers due within `byMs` in order, and lets promises and immediates settle in between. */
   async advance(byMs: number): Promise<void> {
     const target = this.#now + byMs;
     await settled();
@@ -42,7 +42,7 @@ export class SteppedClock implements Clock {
   }
 }
 
-/** Resolves when everything that needs no time has happened. */
+/** Resolves when all pending promises and immediates have settled. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -6,7 +6,7 @@ export interface WaitingCall<Input, Data> extends Deferred<Data> {
   readonly signal: AbortSignal;
 }
 
-/** An origin whose every call waits until the test settles it. */
+/** An origin whose calls wait until the test settles them. */
 export class WaitingLoader<Input, Data> {
   readonly calls: WaitingCall<Input, Data>[] = [];
 

@@ -196,7 +196,7 @@ describe("nodes listed by SRV records", () => {
     await discovery.ready();
     await until(() => warnings.length > 0);
     expect(seen).toEqual([["http://node-1:80", "http://node-4:80"]]);
-    expect(warnings).toEqual([expect.stringMatching(/lists "node-2", which is no host/)]);
+    expect(warnings).toEqual([expect.stringMatching(/lists "node-2", which is not a valid host/)]);
   });
 
   it("fail as a whole when the address of one cannot be asked for", async () => {
@@ -278,8 +278,8 @@ describe("an answer that lists nobody", () => {
     await refresh();
     expect(seen).toEqual([urls(1, 2)]);
     expect(warnings).toEqual([
-      `DNS: ${name} lists no nodes; no others are known yet`,
-      `DNS: ${name} is in order again`,
+      `DNS: ${name} lists no nodes; no other nodes are known yet`,
+      `DNS: ${name} recovered`,
     ]);
   });
 
@@ -294,7 +294,7 @@ describe("an answer that lists nobody", () => {
     for (let round = 0; round < 5; round++) await refresh();
     expect(seen).toEqual([urls(1, 2)]);
     expect(discovery.stats()).toMatchObject({ members: urls(1, 2), emptyAnswers: 5, failures: 0 });
-    expect(warnings).toEqual([`DNS: ${name} lists no nodes; the 2 nodes known are kept`]);
+    expect(warnings).toEqual([`DNS: ${name} lists no nodes; keeping the 2 known nodes`]);
   });
 });
 
@@ -323,14 +323,14 @@ describe("DNS that fails", () => {
       expect(seen).toEqual([urls(1, 2)]);
       expect(discovery.stats()).toMatchObject({ members: urls(1, 2), answers: 1, failures: 6 });
       expect(new Set(warnings.map((text) => text.replace(/: \w+;|: no answer.*?;/, "")))).toEqual(
-        new Set([`DNS: ${name} cannot be looked up the 2 nodes known are kept`]),
+        new Set([`DNS: lookup of ${name} failed keeping the 2 known nodes`]),
       );
 
       dns.misbehave("none");
       dns.set(name, { addresses: addresses(1, 2, 3) });
       await refresh(30_000);
       expect(seen).toEqual([urls(1, 2), urls(1, 2, 3)]);
-      expect(warnings.at(-1)).toBe(`DNS: ${name} is in order again`);
+      expect(warnings.at(-1)).toBe(`DNS: ${name} recovered`);
       expect(clock.nextTimerAt()).toBe(clock.now() + refreshMs);
     },
   );
@@ -343,9 +343,9 @@ describe("DNS that fails", () => {
     clock.advance(60_000);
     await rounds(1);
     expect(warnings).toEqual([
-      `DNS: ${name} cannot be looked up: no answer within 2000 ms; no others are known yet`,
+      `DNS: lookup of ${name} failed: no answer within 2000 ms; no other nodes are known yet`,
     ]);
-    expect(discovery.stats().trouble).toBe(warnings[0]?.slice("DNS: ".length));
+    expect(discovery.stats().problem).toBe(warnings[0]?.slice("DNS: ".length));
     expect(dns.questions).toHaveLength(1);
   });
 
@@ -383,7 +383,7 @@ describe("DNS that fails", () => {
     await gone.close();
     const { rounds, discovery } = follow({ servers: [gone.address] });
     await rounds(1);
-    expect(discovery.stats().trouble).toMatch(/ECONNREFUSED/);
+    expect(discovery.stats().problem).toMatch(/ECONNREFUSED/);
   });
 
   it("lists more nodes than may be", async () => {
@@ -394,7 +394,7 @@ describe("DNS that fails", () => {
     await refresh();
     expect(seen).toEqual([urls(1, 2)]);
     expect(discovery.stats()).toMatchObject({ failures: 1, members: urls(1, 2) });
-    expect(discovery.stats().trouble).toMatch(/more than 2 nodes \(maxPeers\)/);
+    expect(discovery.stats().problem).toMatch(/more than 2 nodes \(maxPeers\)/);
   });
 });
 
@@ -406,11 +406,11 @@ it("says when DNS goes on without this node, as where it is called by another na
   expect(warnings).toEqual([]);
   await refresh();
   expect(warnings).toEqual([
-    `DNS: ${name} does not list this node as ${self}: is that how others reach it?`,
+    `DNS: ${name} does not list this node: check that others can reach it as ${self}`,
   ]);
   dns.set(name, { addresses: addresses(1, 2, 3) });
   await refresh();
-  expect(warnings.at(-1)).toBe(`DNS: ${name} is in order again`);
+  expect(warnings.at(-1)).toBe(`DNS: ${name} recovered`);
 });
 
 it("waits up to a tenth more or less, so that nodes do not all ask at once", async () => {
@@ -454,10 +454,10 @@ describe("closing", () => {
 });
 
 it.each([
-  ["http://localhost:8080", /must be called by its own, such as http:\/\/10\.0\.0\.7:8080/],
+  ["http://localhost:8080", /must contain this node's address, such as http:\/\/10\.0\.0\.7:8080/],
   ["http://10.0.0.1:8080/", /host and port/],
-  ["fd00::1", /write IPv6 in brackets/],
-  ["http://[FD00::0:1]:80", /others find by DNS as "http:\/\/\[fd00::1\]:80"/],
+  ["fd00::1", /with IPv6 addresses in brackets/],
+  ["http://[FD00::0:1]:80", /as other nodes derive it from DNS, "http:\/\/\[fd00::1\]:80"/],
 ])("a node called %s is refused", (selfId, message) => {
   const discovery = createDnsDiscovery({ name, servers: [dns.address] });
   const node = { selfId, onPeers() {}, onWarning() {} };

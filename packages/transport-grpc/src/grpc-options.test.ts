@@ -76,7 +76,7 @@ describe("the options", () => {
   });
 
   it.each([
-    ["null", null, /the options must be an object, got null/],
+    ["null", null, /^options must be an object, got null/],
     ["a short secret", { secret: "short" }, /secret must have at least 16 characters/],
     ["an empty list of secrets", { secret: [] }, /secret must be a string or a non-empty array/],
     ["a short secret in the list", { secret: ["long enough, this one", "short"] }, /secret must/],

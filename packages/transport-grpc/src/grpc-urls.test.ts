@@ -39,20 +39,30 @@ describe("the list of nodes", () => {
   });
 
   it.each([
-    ["a self that is not listed", "node-1:1", ["node-2:1"], /"node-1:1" is not among peerUrls/],
-    ["an empty list", "node-1:1", [], /is not among peerUrls.*nothing/],
-    ["a node listed twice", "node-1:1", ["node-1:1", "node-1:1"], /lists "node-1:1" twice/],
+    [
+      "a self that is not listed",
+      "node-1:1",
+      ["node-2:1"],
+      /peerUrls must list every node.*selfUrl is "node-1:1"/,
+    ],
+    ["an empty list", "node-1:1", [], /peerUrls must list every node.*got nothing/],
+    [
+      "a node listed twice",
+      "node-1:1",
+      ["node-1:1", "node-1:1"],
+      /must not contain duplicates, got "node-1:1" twice/,
+    ],
     [
       "a node listed under two spellings",
       "node-1:1",
       ["node-1:1", "grpc://NODE-1:1"],
-      /lists one node as "node-1:1" and as "grpc:\/\/NODE-1:1"/,
+      /must list each node once, got "node-1:1" and "grpc:\/\/NODE-1:1"/,
     ],
     [
       "a self in another spelling",
       "grpc://node-1:1",
       ["node-1:1"],
-      /selfUrl is spelled "grpc:\/\/node-1:1" but peerUrls has "node-1:1"/,
+      /selfUrl must be spelled as in peerUrls, "node-1:1".*got "grpc:\/\/node-1:1"/,
     ],
     ["a string as the list", "node-1:1", "node-1:1", /peerUrls must be an array/],
     ["a number", 7, ["node-1:1"], /selfUrl must be an address, got 7/],

@@ -159,7 +159,7 @@ describe("a stream message that", () => {
     });
     await expect(call).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
-      message: expect.stringContaining("asked itself"),
+      message: expect.stringContaining("comes from this node itself"),
     });
     expect(host.lookups).toEqual([]);
   });

@@ -22,13 +22,18 @@ describe("the list of nodes", () => {
   });
 
   it.each([
-    ["selfUrl is not listed", "http://c:8080", urls, /not among peerUrls.*http:\/\/a:8080/],
-    ["nothing is listed", "http://a:8080", [], /not among peerUrls.*nothing/],
+    [
+      "selfUrl is not listed",
+      "http://c:8080",
+      urls,
+      /peerUrls must list every node.*http:\/\/a:8080/,
+    ],
+    ["nothing is listed", "http://a:8080", [], /peerUrls must list every node.*got nothing/],
     [
       "the case differs",
       "http://A:8080",
       urls,
-      /spelled "http:\/\/A:8080" but .*"http:\/\/a:8080"/,
+      /spelled as in peerUrls, "http:\/\/a:8080".*got "http:\/\/A:8080"/,
     ],
     ["the scheme's case differs", "HTTP://a:8080", urls, /spelled/],
     ["the default port is spelled out", "http://a:80", ["http://a"], /spelled/],

@@ -240,7 +240,7 @@ describe("a frame", () => {
     const call = other.peers()[0]?.invalidate(invalidation, { timeoutMs: 1000 });
     await expect(call).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
-      message: expect.stringContaining("asked itself"),
+      message: expect.stringContaining("comes from this node itself"),
     });
     expect(served.host.invalidations).toEqual([]);
   });

@@ -57,7 +57,7 @@ it("is not harmed by a callback that throws", () => {
 });
 
 const wrong: [string, object | null, string][] = [
-  ["no options", null, "the options must be an object"],
+  ["no options", null, "options must be an object"],
   ["no cluster", { nodeId: "a" }, "cluster must be a string"],
   ["no node id", { cluster: "c" }, "nodeId must be a string"],
   ["insecure false", { ...least, insecure: false }, "insecure must be true or left out"],

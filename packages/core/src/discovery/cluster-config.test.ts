@@ -4,13 +4,13 @@ import { clusterConfigFromEnv } from "./cluster-config.ts";
 const byAddress = { PARSEC_SELF_URL: "http://10.0.0.1:8080", PARSEC_PEER_DNS: "parsec-peers" };
 
 describe("clusterConfigFromEnv", () => {
-  it("is one node on port 8080 when nothing is set", () => {
+  it("defaults to one node on port 8080", () => {
     const alone = { selfUrl: "http://localhost:8080", peerUrls: ["http://localhost:8080"] };
     expect(clusterConfigFromEnv({})).toEqual(alone);
     expect(clusterConfigFromEnv({ PARSEC_SELF_URL: " ", PARSEC_PEER_URLS: " , " })).toEqual(alone);
   });
 
-  it("reads the two variables, with spaces and empty items left out", () => {
+  it("reads the two variables and ignores spaces and empty items", () => {
     const env = {
       PARSEC_SELF_URL: " http://10.0.0.1:8080 ",
       PARSEC_PEER_URLS: "http://10.0.0.1:8080, http://10.0.0.2:8080,,https://cache.example:443,",
@@ -21,7 +21,7 @@ describe("clusterConfigFromEnv", () => {
     });
   });
 
-  it("takes the addresses of the gRPC transport as well", () => {
+  it("accepts addresses of the gRPC transport", () => {
     const env = {
       PARSEC_SELF_URL: "grpc://10.0.0.1:50051",
       PARSEC_PEER_URLS: "grpc://10.0.0.1:50051,grpcs://10.0.0.2:50051/",
@@ -32,7 +32,7 @@ describe("clusterConfigFromEnv", () => {
     });
   });
 
-  it("leaves a URL as it is spelled, but for a slash at the end: nodes are named by it", () => {
+  it("keeps the spelling of a URL except for a trailing slash, because it is the node id", () => {
     const env = { PARSEC_SELF_URL: "http://Node-1:80/", PARSEC_PEER_URLS: "http://Node-1:80/" };
     expect(clusterConfigFromEnv(env)).toEqual({
       selfUrl: "http://Node-1:80",
@@ -69,30 +69,33 @@ describe("clusterConfigFromEnv", () => {
   });
 
   it.each([
-    [{ PARSEC_SELF_URL: "10.0.0.1:8080" }, /^PARSEC_SELF_URL has "10\.0\.0\.1:8080"/],
+    [
+      { PARSEC_SELF_URL: "10.0.0.1:8080" },
+      /^PARSEC_SELF_URL: "10\.0\.0\.1:8080" is not a valid URL/,
+    ],
     [
       { PARSEC_SELF_URL: "ftp://10.0.0.1" },
-      /^PARSEC_SELF_URL has .*only http:, https:, grpc: and grpcs:/,
+      /^PARSEC_SELF_URL must have the scheme http:, https:, grpc: or grpcs:/,
     ],
     [
       { PARSEC_PEER_URLS: "http://a:1,nonsense" },
-      /^PARSEC_PEER_URLS has "nonsense", which is no URL/,
+      /^PARSEC_PEER_URLS: "nonsense" is not a valid URL/,
     ],
-    [{ PARSEC_PEER_URLS: "http://a:1 http://b:1" }, /^PARSEC_PEER_URLS has .*no URL/],
-    [{ PARSEC_PEER_DNS: "parsec-peers" }, /^PARSEC_SELF_URL: .*must be called by its own/],
+    [{ PARSEC_PEER_URLS: "http://a:1 http://b:1" }, /^PARSEC_PEER_URLS: .*not a valid URL/],
+    [{ PARSEC_PEER_DNS: "parsec-peers" }, /^PARSEC_SELF_URL: .*must contain this node's address/],
     [
       { ...byAddress, PARSEC_PEER_DNS: "dns+http://parsec-peers:8080" },
       /^PARSEC_PEER_DNS must be a DNS name .*without scheme and port/,
     ],
     [
       { ...byAddress, PARSEC_PEER_URLS: "http://10.0.0.1:8080" },
-      /^PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude each other/,
+      /^set either PARSEC_PEER_URLS or PARSEC_PEER_DNS, not both/,
     ],
     [{ ...byAddress, PARSEC_PEER_DNS_SERVERS: "dns.example" }, /^PARSEC_PEER_DNS_SERVERS must be/],
     [{ ...byAddress, PARSEC_PEER_DNS_REFRESH_MS: "5s" }, /^PARSEC_PEER_DNS_REFRESH_MS must be/],
     [
       { PARSEC_PEER_URLS: "unix:/tmp/socket" },
-      /^PARSEC_PEER_URLS has .*only http:, https:, grpc: and grpcs:/,
+      /^PARSEC_PEER_URLS must have the scheme http:, https:, grpc: or grpcs:/,
     ],
   ])("refuses %j and names the variable", (env, message) => {
     expect(() => clusterConfigFromEnv(env)).toThrow(

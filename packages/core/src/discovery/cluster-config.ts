@@ -6,20 +6,20 @@ import { checkedNodeId } from "./node-id.ts";
 
 const schemes: readonly string[] = ["http:", "https:", "grpc:", "grpcs:"];
 
-/** This node and all nodes, as URLs. */
+/** This node's URL and how to find the other nodes, for the options of a transport. */
 export interface ClusterConfig {
   readonly selfUrl: string;
-  /** Every node, this one included; this one alone while `discovery` has not found the others. */
+  /** Every node, this one included. Only this node where `discovery` finds the others. */
   readonly peerUrls: readonly string[];
-  /** There when `PARSEC_PEER_DNS` is set. Starts when it is given to a transport. */
+  /** Present when `PARSEC_PEER_DNS` is set. A transport starts it. */
   readonly discovery?: DnsDiscovery;
 }
 
 /**
- * Reads `PARSEC_SELF_URL` (default `http://localhost:8080`) and how to know the others: `PARSEC_PEER_URLS`
- * (comma-separated, this node included; default: this node alone), or `PARSEC_PEER_DNS`, a name to look up
- * (`srv:` before it asks for SRV records), with `PARSEC_PEER_DNS_SERVERS` and `PARSEC_PEER_DNS_REFRESH_MS`
- * if need be. Throws `INVALID_ARGUMENT` that names the variable.
+ * Reads the cluster from environment variables: `PARSEC_SELF_URL` (default `http://localhost:8080`), and
+ * either `PARSEC_PEER_URLS` (comma-separated, this node included; default: this node alone) or
+ * `PARSEC_PEER_DNS`, a DNS name (with the prefix `srv:` for SRV records), optionally with
+ * `PARSEC_PEER_DNS_SERVERS` and `PARSEC_PEER_DNS_REFRESH_MS`. Throws `INVALID_ARGUMENT` naming the variable.
  */
 export function clusterConfigFromEnv(
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -32,7 +32,7 @@ export function clusterConfigFromEnv(
   const dnsName = env.PARSEC_PEER_DNS?.trim() ?? "";
   if (dnsName !== "") {
     if (urls.length > 0)
-      throw invalidArgument("PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude each other");
+      throw invalidArgument("set either PARSEC_PEER_URLS or PARSEC_PEER_DNS, not both");
     return { selfUrl, peerUrls: [selfUrl], discovery: discoveryOf(dnsName, { env, selfUrl }) };
   }
   if (urls.length === 0) return { selfUrl, peerUrls: [selfUrl] };
@@ -68,7 +68,7 @@ const variables: { readonly [field in keyof DnsDiscoveryOptions]?: string } = {
   refreshMs: "PARSEC_PEER_DNS_REFRESH_MS",
 };
 
-/** Says which variable a refusal is about: that of the option it begins with, or else the given one. */
+/** Names the variable in an `INVALID_ARGUMENT`: that of the option the message begins with, else the given one. */
 function naming<Made>(variable: string, make: () => Made): Made {
   try {
     return make();
@@ -90,11 +90,11 @@ function checkedUrl(variable: string, text: string): string {
   try {
     url = new URL(text);
   } catch {
-    throw invalidArgument(`${variable} has ${describe(text)}, which is no URL`);
+    throw invalidArgument(`${variable}: ${describe(text)} is not a valid URL`);
   }
   if (!schemes.includes(url.protocol)) {
     throw invalidArgument(
-      `${variable} has ${describe(text)}; only http:, https:, grpc: and grpcs: are possible`,
+      `${variable} must have the scheme http:, https:, grpc: or grpcs:, got ${describe(text)}`,
     );
   }
   return text.endsWith("/") ? text.slice(0, -1) : text;

@@ -4,7 +4,7 @@ import { resolveDnsOptions } from "./dns-discovery-options.ts";
 const name = "parsec-peers";
 
 describe("resolveDnsOptions", () => {
-  it("needs a name, and completes the rest", () => {
+  it("requires a name and fills in the other defaults", () => {
     expect(resolveDnsOptions({ name })).toMatchObject({
       name,
       record: "address",
@@ -17,17 +17,17 @@ describe("resolveDnsOptions", () => {
     });
   });
 
-  it("asks for SRV records under names that begin with _, unless told otherwise", () => {
+  it("looks up SRV records for names that begin with _ by default", () => {
     expect(resolveDnsOptions({ name: "_http._tcp.x" }).record).toBe("srv");
     expect(resolveDnsOptions({ name: "_http._tcp.x", record: "address" }).record).toBe("address");
     expect(resolveDnsOptions({ name, record: "srv" }).record).toBe("srv");
   });
 
-  it("backs off to no less than the refresh", () => {
+  it("backs off to at least the refresh interval", () => {
     expect(resolveDnsOptions({ name, refreshMs: 60_000 }).maxBackoffMs).toBe(60_000);
   });
 
-  it("completes no names for servers that were given, unless told by what", async () => {
+  it("uses no search domains with explicit servers unless they are given", async () => {
     const servers = ["127.0.0.1:53", "::1", "[::1]:8600", "10.0.0.2"];
     const none = resolveDnsOptions({ name, servers });
     expect(none.servers).toEqual(servers);
@@ -37,7 +37,7 @@ describe("resolveDnsOptions", () => {
   });
 
   it.each([
-    [undefined, /^the options must be an object/],
+    [undefined, /^options must be an object/],
     [{}, /^name must be a DNS name .*got undefined/],
     [{ name: "" }, /^name must be/],
     [{ name: "http://parsec-peers:8080" }, /^name must be .*without scheme and port/],
@@ -69,7 +69,7 @@ describe("resolveDnsOptions", () => {
     );
   });
 
-  it("takes a server of IPv6 without a port, which is not to be mistaken for one", () => {
+  it("accepts an IPv6 server without a port, whose last group is not a port", () => {
     expect(resolveDnsOptions({ name, servers: ["fd00::2:53"] }).servers).toEqual(["fd00::2:53"]);
   });
 });

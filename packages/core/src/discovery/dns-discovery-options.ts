@@ -4,48 +4,50 @@ import { describe, invalidArgument, rangeOption, wholeOption } from "../option-c
 import { type DnsSearch, systemSearch } from "./dns-search.ts";
 import { isHostName } from "./node-id.ts";
 
-/** Options of `createDnsDiscovery`. The same on every node. */
+/** Options of `createDnsDiscovery`. Use the same on every node. Times in milliseconds. */
 export interface DnsDiscoveryOptions {
-  /** What to look up, such as a headless service. A dot at its end says that it is complete. */
+  /** DNS name that lists all nodes, such as a headless service. A trailing dot marks it as fully qualified. */
   readonly name: string;
   /**
-   * `"address"`: A records, or AAAA where this node's own address is IPv6; all nodes have the port of this
-   * one. `"srv"`: SRV records with a port each; priority and weight mean nothing here. Defaults to `"srv"`
-   * for names that begin with `_`, such as `_http._tcp.parsec`, else to `"address"`.
+   * `"address"`: A records, or AAAA when this node's own address is IPv6; all nodes use the same port.
+   * `"srv"`: SRV records with a port each; priority and weight are ignored. Defaults to `"srv"` for names
+   * that begin with `_`, such as `_http._tcp.parsec`, else to `"address"`.
    */
   readonly record?: "address" | "srv";
-  /** DNS servers to ask, as `address` or `address:port`. Defaults to those of the system. */
+  /** DNS servers, each `address` or `address:port`. Defaults to those of the system. */
   readonly servers?: readonly string[];
-  /** Domains that may complete the name, tried before the name alone. Defaults to what `/etc/resolv.conf` says, none with `servers`. */
+  /** Search domains, tried before the name alone. Defaults to those of `/etc/resolv.conf`, or none with `servers`. */
   readonly searchDomains?: readonly string[];
-  /** How often DNS is asked. Defaults to 5,000; each time up to a tenth more or less. */
+  /** Interval between lookups, with a jitter of ±10 %. Defaults to 5,000. */
   readonly refreshMs?: number;
-  /** How long an answer may take. Defaults to 3,000. */
+  /** Time limit of one lookup. Defaults to 3,000. */
   readonly timeoutMs?: number;
-  /** While DNS fails it is asked ever less often, down to this. Defaults to 30,000, at least `refreshMs`. */
+  /** Longest interval between lookups while DNS fails (exponential backoff). Defaults to 30,000, at least `refreshMs`. */
   readonly maxBackoffMs?: number;
-  /** A node that this many answers in a row do not list is dropped. Defaults to 2; 1 drops it at once. */
+  /** Consecutive answers without a node before the node is dropped. Defaults to 2; 1 drops it at once. */
   readonly forgetAfter?: number;
-  /** An answer that lists more nodes is refused. Defaults to 1,000. */
+  /** Most nodes in an answer; a longer answer counts as a failure. Defaults to 1,000. */
   readonly maxPeers?: number;
+  /** For tests; defaults to the process's monotonic clock. */
   readonly clock?: Clock;
+  /** Numbers from 0 up to 1, for jitter. For tests; defaults to `Math.random`. */
   readonly random?: () => number;
 }
 
-/** Every option with its value. */
+/** {@link DnsDiscoveryOptions} with defaults filled in. */
 export interface ResolvedDnsOptions
   extends Required<Omit<DnsDiscoveryOptions, "servers" | "searchDomains">> {
   readonly servers: readonly string[] | undefined;
-  /** Asked each time, because the machine's own answer may change. */
+  /** Called for each lookup, because the system's search domains may change. */
   readonly search: () => Promise<DnsSearch>;
 }
 
 const hourMs = 3_600_000;
 
-/** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and what it may be. */
+/** Checks the options and fills in defaults. Throws `INVALID_ARGUMENT` naming the field and its rule. */
 export function resolveDnsOptions(options: DnsDiscoveryOptions): ResolvedDnsOptions {
   if (typeof options !== "object" || options === null) {
-    throw invalidArgument(`the options must be an object, got ${describe(options)}`);
+    throw invalidArgument(`options must be an object, got ${describe(options)}`);
   }
   const name = checkName(options.name);
   const refreshMs = rangeOption("refreshMs", options.refreshMs, [5000, 10, 24 * hourMs]);
@@ -90,7 +92,7 @@ function resolveSearch(options: DnsDiscoveryOptions): () => Promise<DnsSearch> {
   const valid = Array.isArray(domains) && domains.every(isDnsName);
   if (!valid) {
     throw invalidArgument(
-      'searchDomains must be an array of DNS names such as "svc.cluster.local"',
+      `searchDomains must be an array of DNS names such as "svc.cluster.local", got ${describe(searchDomains)}`,
     );
   }
   const search = { domains, ndots: Number.POSITIVE_INFINITY };
@@ -100,7 +102,9 @@ function resolveSearch(options: DnsDiscoveryOptions): () => Promise<DnsSearch> {
 function checkServers(servers: unknown): readonly string[] | undefined {
   if (servers === undefined) return undefined;
   if (!Array.isArray(servers) || servers.length === 0) {
-    throw invalidArgument("servers must be an array of addresses, with at least one");
+    throw invalidArgument(
+      `servers must be a non-empty array of addresses, got ${describe(servers)}`,
+    );
   }
   for (const server of servers) {
     if (isServer(server)) continue;

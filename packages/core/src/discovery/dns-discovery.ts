@@ -12,64 +12,64 @@ import { ListedNodes } from "./listed-nodes.ts";
 import { checkedNodeId, type NodeIdFormat } from "./node-id.ts";
 import type { DiscoveringNode, PeerDiscovery } from "./peer-discovery.ts";
 
-/** What a DNS discovery has seen. */
+/** State and counters of a {@link DnsDiscovery}. */
 export interface DnsDiscoveryStats {
-  /** The nodes that count at the moment, this one included; empty before the first answer that lists any. */
+  /** The present members, this node included; empty before the first answer that lists any. */
   readonly members: readonly string[];
-  /** Whether the last answer that listed any node listed this one, too. */
+  /** Whether the last non-empty answer listed this node. */
   readonly selfListed: boolean;
-  /** Answers, those that listed nobody included. */
+  /** Answers, empty ones included. */
   readonly answers: number;
-  /** Answers that listed nobody. They leave the members as they are. */
+  /** Answers that listed no nodes. They do not change the members. */
   readonly emptyAnswers: number;
-  /** Times that DNS could not be asked, or answered what is of no use. They leave the members as they are. */
+  /** Lookups that failed, timed out or returned an invalid answer. They do not change the members. */
   readonly failures: number;
-  /** How long ago the last answer came; undefined before the first. */
+  /** Milliseconds since the last answer; undefined before the first. */
   readonly sinceAnswerMs: number | undefined;
-  /** What is wrong at the moment; undefined when nothing is. */
-  readonly trouble: string | undefined;
+  /** The present problem, as last passed to `onWarning`; undefined when there is none. */
+  readonly problem: string | undefined;
 }
 
-/** Finds the nodes of a cluster by a name in DNS, and follows it. */
+/** Membership from a DNS name. Pass it to a transport as `discovery`. */
 export interface DnsDiscovery extends PeerDiscovery {
-  /** Resolves once DNS has answered, be it that it lists nobody yet. Rejects with `ABORTED` or `CLOSED`; failures are waited out. */
+  /** Resolves after the first answer, even an empty one; waits while lookups fail. Rejects with `ABORTED` or `CLOSED`. */
   ready(options?: PeerCallOptions): Promise<void>;
   stats(): DnsDiscoveryStats;
 }
 
 /**
- * Finds peers by DNS, such as the pods behind a headless service of Kubernetes. Give it to one transport
- * as `discovery`; the others are spelled as the id of that node is. See ADR 0012 for what it does when
- * DNS fails. Throws `INVALID_ARGUMENT` naming the option that is wrong.
+ * Finds the nodes of a cluster by DNS, such as the pods behind a headless service of Kubernetes. Pass it to
+ * one transport as `discovery`. Ids of other nodes have the form of this node's id, with another host. While
+ * DNS fails, the known nodes stay members (ADR 0012). Throws `INVALID_ARGUMENT` naming the option.
  */
 export function createDnsDiscovery(options: DnsDiscoveryOptions): DnsDiscovery {
-  const looking = new DnsLookout(resolveDnsOptions(options));
+  const watcher = new DnsWatcher(resolveDnsOptions(options));
   return {
-    start: (node) => looking.start(node),
-    ready: (waiting) => looking.ready(waiting?.signal),
-    stats: () => looking.stats(),
-    close: () => looking.close(),
+    start: (node) => watcher.start(node),
+    ready: (waiting) => watcher.ready(waiting?.signal),
+    stats: () => watcher.stats(),
+    close: () => watcher.close(),
   };
 }
 
 const firstRetryMs = 250;
-/** Answers without this node before somebody is told: right after a start it is not listed yet. */
-const patientAnswers = 3;
+/** Consecutive answers without this node before a warning: right after a start it is not listed yet. */
+const answersBeforeWarning = 3;
 
-/** The node whose peers are looked for, and how they are called. */
-interface LookedFor {
+/** The node whose peers are looked up, and the form of their ids. */
+interface WatchedNode {
   readonly self: DiscoveringNode;
-  readonly spelling: NodeIdFormat;
+  readonly idFormat: NodeIdFormat;
 }
 
-class DnsLookout {
+class DnsWatcher {
   readonly #options: ResolvedDnsOptions;
   readonly #nodes: ListedNodes;
   readonly #first = new FirstAnswer();
-  #node: LookedFor | undefined;
+  #node: WatchedNode | undefined;
   #query: DnsQuery | undefined;
   #cancelTimer: (() => void) | undefined;
-  /** The complete name under which nodes were found; asked alone from then on. */
+  /** The fully qualified name that listed nodes; the only one looked up from then on. */
   #foundName: string | undefined;
   #closed = false;
   #answers = 0;
@@ -79,7 +79,7 @@ class DnsLookout {
   #answersWithoutSelf = 0;
   #selfListed = false;
   #answeredAt: number | undefined;
-  #trouble: string | undefined;
+  #problem: string | undefined;
 
   constructor(options: ResolvedDnsOptions) {
     this.#options = options;
@@ -87,10 +87,10 @@ class DnsLookout {
   }
 
   start(self: DiscoveringNode): void {
-    if (this.#closed) throw new ParsecError("CLOSED", "the discovery was closed");
+    if (this.#closed) throw new ParsecError("CLOSED", "the DNS discovery was closed");
     if (this.#node !== undefined)
-      throw invalidArgument("a discovery serves one node; make another");
-    this.#node = { self, spelling: checkedNodeId(self.selfId, this.#options.record) };
+      throw invalidArgument("discovery must not be shared: create one for each node");
+    this.#node = { self, idFormat: checkedNodeId(self.selfId, this.#options.record) };
     void this.#refresh(this.#node);
   }
 
@@ -107,7 +107,7 @@ class DnsLookout {
       emptyAnswers: this.#emptyAnswers,
       failures: this.#failures,
       sinceAnswerMs: this.#answeredAt === undefined ? undefined : clock.now() - this.#answeredAt,
-      trouble: this.#trouble,
+      problem: this.#problem,
     };
   }
 
@@ -116,35 +116,35 @@ class DnsLookout {
     this.#closed = true;
     this.#cancelTimer?.();
     this.#query?.cancel();
-    this.#first.close(new ParsecError("CLOSED", "the discovery was closed"));
+    this.#first.close(new ParsecError("CLOSED", "the DNS discovery was closed"));
   }
 
-  /** Asks once, and sees to it that it is asked again: one question at a time. */
-  async #refresh(node: LookedFor): Promise<void> {
+  /** Runs one lookup and schedules the next. */
+  async #refresh(node: WatchedNode): Promise<void> {
     const { clock, random, refreshMs, maxBackoffMs } = this.#options;
-    let trouble: string | undefined;
+    let problem: string | undefined;
     let delayMs = refreshMs;
     try {
-      const answer = await this.#ask(node.spelling);
+      const answer = await this.#lookUp(node.idFormat);
       if (this.#closed) return;
-      trouble = this.#take(answer, node);
+      problem = this.#applyAnswer(answer, node);
       this.#failuresInARow = 0;
     } catch (error) {
       if (this.#closed) return;
       this.#failures++;
-      // A node that knows nobody yet has reason to hurry.
+      // Before the first answer, retry sooner.
       const [firstMs, longestMs] =
         this.#answers === 0 ? [firstRetryMs, refreshMs] : [refreshMs, maxBackoffMs];
       delayMs = Math.min(longestMs, firstMs * 2 ** Math.min(this.#failuresInARow++, 16));
-      trouble = `${this.#shownName()} cannot be looked up: ${reasonOf(error)}; ${this.#kept()}`;
+      problem = `lookup of ${this.#shownName()} failed: ${reasonOf(error)}; ${this.#keptNodes()}`;
     }
     this.#cancelTimer = clock.schedule(delayMs * (0.9 + 0.2 * random()), () => {
       void this.#refresh(node);
     });
-    this.#tell(trouble, node.self);
+    this.#report(problem, node.self);
   }
 
-  async #ask({ family }: NodeIdFormat): Promise<DnsAnswer> {
+  async #lookUp({ family }: NodeIdFormat): Promise<DnsAnswer> {
     const { clock, servers, search, timeoutMs, maxPeers, record, name } = this.#options;
     const query = new DnsQuery({ servers, search, timeoutMs, maxEntries: maxPeers });
     this.#query = query;
@@ -155,7 +155,7 @@ class DnsLookout {
     });
     try {
       const known = this.#foundName === undefined ? name : `${this.#foundName}.`;
-      return await query.ask({ name: known, record, family });
+      return await query.run({ name: known, record, family });
     } catch (error) {
       throw late ? new Error(`no answer within ${timeoutMs} ms`, { cause: error }) : error;
     } finally {
@@ -164,14 +164,17 @@ class DnsLookout {
     }
   }
 
-  /** Returns what is wrong with the answer, if anything. Throws when it is of no use. */
-  #take({ name, entries }: DnsAnswer, { self, spelling }: LookedFor): string | undefined {
+  /** Updates the members. Returns the problem with the answer, if any. Throws when the answer is unusable. */
+  #applyAnswer(
+    { name, entries }: DnsAnswer,
+    { self, idFormat: spelling }: WatchedNode,
+  ): string | undefined {
     const { maxPeers } = this.#options;
     const ids = new Set<string>();
-    let unusable: string | undefined;
+    let invalidHost: string | undefined;
     for (const { host, port } of entries) {
       const id = port === 0 ? undefined : spelling.idOf(host, port);
-      if (id === undefined) unusable ??= host;
+      if (id === undefined) invalidHost ??= host;
       else ids.add(id);
     }
     if (ids.size > maxPeers) throw new Error(`more than ${maxPeers} nodes (maxPeers)`);
@@ -183,33 +186,34 @@ class DnsLookout {
       this.#selfListed = ids.has(self.selfId);
       this.#answersWithoutSelf = this.#selfListed ? 0 : this.#answersWithoutSelf + 1;
       ids.add(self.selfId);
-      if (this.#nodes.hear(ids)) self.onPeers(this.#nodes.ids());
+      if (this.#nodes.apply(ids)) self.onPeers(this.#nodes.ids());
     }
     this.#first.arrive();
-    if (unusable !== undefined) return `${name} lists ${describe(unusable)}, which is no host`;
-    if (ids.size === 0) return `${name} lists no nodes; ${this.#kept()}`;
-    if (this.#answersWithoutSelf < patientAnswers) return undefined;
-    return `${name} does not list this node as ${self.selfId}: is that how others reach it?`;
+    if (invalidHost !== undefined)
+      return `${name} lists ${describe(invalidHost)}, which is not a valid host`;
+    if (ids.size === 0) return `${name} lists no nodes; ${this.#keptNodes()}`;
+    if (this.#answersWithoutSelf < answersBeforeWarning) return undefined;
+    return `${name} does not list this node: check that others can reach it as ${self.selfId}`;
   }
 
-  #tell(trouble: string | undefined, self: DiscoveringNode): void {
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    self.onWarning(`DNS: ${trouble ?? `${this.#shownName()} is in order again`}`);
+  #report(problem: string | undefined, self: DiscoveringNode): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    self.onWarning(`DNS: ${problem ?? `${this.#shownName()} recovered`}`);
   }
 
   #shownName(): string {
     return this.#foundName ?? this.#options.name;
   }
 
-  #kept(): string {
+  #keptNodes(): string {
     const count = this.#nodes.ids().length;
-    if (count === 0) return "no others are known yet";
-    return count === 1 ? "the one node known is kept" : `the ${count} nodes known are kept`;
+    if (count === 0) return "no other nodes are known yet";
+    return count === 1 ? "keeping the 1 known node" : `keeping the ${count} known nodes`;
   }
 }
 
-/** Node's own messages repeat the kind of question and the name; the code says enough. */
+/** The error code if there is one: Node's messages repeat the record type and the name. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   return String(code ?? message);

@@ -7,9 +7,9 @@ export interface DnsEntry {
   readonly port: number | undefined;
 }
 
-/** What a name stands for; no entries when DNS says that there are none. */
+/** The records of a name; no entries when DNS answers that there are none. */
 export interface DnsAnswer {
-  /** The complete name that answered. */
+  /** The fully qualified name that was found. */
   readonly name: string;
   readonly entries: readonly DnsEntry[];
 }
@@ -17,14 +17,14 @@ export interface DnsAnswer {
 export interface DnsQuestion {
   readonly name: string;
   readonly record: "address" | "srv";
-  /** Addresses of this family are wanted; undefined: names will do. */
+  /** Address family to resolve to; undefined to keep the host names of SRV targets. */
   readonly family: 4 | 6 | undefined;
 }
 
-/** Targets of one SRV answer that are looked up at the same time. */
+/** Concurrent address lookups for the targets of one SRV answer. */
 const concurrentTargets = 16;
 
-/** One round of questions to DNS servers, with a resolver of its own, so that nothing is remembered. */
+/** One lookup of a name, with a resolver of its own, so that no state is kept between lookups. */
 export class DnsQuery {
   readonly #resolver: Resolver;
   readonly #search: () => Promise<DnsSearch>;
@@ -37,43 +37,43 @@ export class DnsQuery {
     readonly timeoutMs: number;
     readonly maxEntries: number;
   }) {
-    // Each question is sent a second time when the first was lost; the caller's own time limit goes above it.
+    // One retransmission of each lost packet. The caller limits the whole lookup.
     this.#resolver = new Resolver({ timeout: Math.ceil(options.timeoutMs / 3), tries: 2 });
     if (options.servers !== undefined) this.#resolver.setServers(options.servers);
     this.#search = options.search;
     this.#maxEntries = options.maxEntries;
   }
 
-  /** Asks. Rejects with what Node's resolver rejects with, other than that there is nothing. */
-  async ask(question: DnsQuestion): Promise<DnsAnswer> {
+  /** Runs the lookup. Rejects with the error of Node's resolver, except for a name without records. */
+  async run(question: DnsQuestion): Promise<DnsAnswer> {
     const names = completeNames(question.name, await this.#search());
     let answer: DnsAnswer | undefined;
     for (const name of names) {
       const found = await this.#entriesOf(name, question);
-      // A name that exists is the one, though it may have nothing at the moment.
+      // The first name that exists is the right one, even if it has no records at present.
       if (found !== undefined) return { name, entries: found };
       answer ??= { name, entries: [] };
     }
     return answer ?? { name: question.name, entries: [] };
   }
 
-  /** Makes what is under way reject. */
+  /** Cancels a lookup in progress, which rejects. */
   cancel(): void {
     this.#cancelled = true;
     this.#resolver.cancel();
   }
 
-  /** Undefined when there is no such name. */
+  /** Undefined when the name does not exist. */
   async #entriesOf(
     name: string,
     { record, family }: DnsQuestion,
   ): Promise<readonly DnsEntry[] | undefined> {
     if (record === "address") {
-      const addresses = await this.#unlessNone(() => this.#addresses(name, family ?? 4));
+      const addresses = await this.#resolveOrNone(() => this.#addresses(name, family ?? 4));
       return addresses?.map((host) => ({ host, port: undefined }));
     }
-    const records = await this.#unlessNone(() => this.#resolver.resolveSrv(name));
-    // The target "." says that there is decidedly no such service (RFC 2782).
+    const records = await this.#resolveOrNone(() => this.#resolver.resolveSrv(name));
+    // The target "." means that the service is not available here (RFC 2782).
     const targets = records?.filter(({ name: target }) => target !== "" && target !== ".");
     const entries = targets?.map(({ name: host, port }) => ({ host, port }));
     return entries === undefined || family === undefined
@@ -82,7 +82,7 @@ export class DnsQuery {
   }
 
   async #addressesOf(targets: readonly DnsEntry[], family: 4 | 6): Promise<readonly DnsEntry[]> {
-    // Each costs a question.
+    // Each target costs a lookup.
     if (targets.length > this.#maxEntries) {
       throw new Error(`more than ${this.#maxEntries} nodes (maxPeers)`);
     }
@@ -90,7 +90,7 @@ export class DnsQuery {
     const addresses = new Map<string, readonly string[]>();
     for (let first = 0; first < hosts.length; first += concurrentTargets) {
       const some = hosts.slice(first, first + concurrentTargets).map(async (host) => {
-        const found = await this.#unlessNone(() => this.#addresses(host, family));
+        const found = await this.#resolveOrNone(() => this.#addresses(host, family));
         addresses.set(host, found ?? []);
       });
       await Promise.all(some);
@@ -104,8 +104,8 @@ export class DnsQuery {
     return family === 4 ? this.#resolver.resolve4(name) : this.#resolver.resolve6(name);
   }
 
-  /** Tells "no such name" (undefined) and "nothing of that kind" (empty) from failures. */
-  async #unlessNone<Found>(
+  /** Returns undefined when the name does not exist, and an empty list when it has no records of the type. */
+  async #resolveOrNone<Found>(
     ask: () => Promise<readonly Found[]>,
   ): Promise<readonly Found[] | undefined> {
     if (this.#cancelled) throw new Error("cancelled");

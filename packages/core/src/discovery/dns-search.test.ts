@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { completeNames, parseResolvConf, systemSearch } from "./dns-search.ts";
 
 describe("parseResolvConf", () => {
-  it("reads what Kubernetes writes", () => {
+  it("parses the file that Kubernetes writes", () => {
     const text =
       "search shop.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
     expect(parseResolvConf(text)).toEqual({
@@ -24,7 +24,7 @@ describe("parseResolvConf", () => {
     expect(parseResolvConf(text)).toEqual({ domains, ndots });
   });
 
-  it("finds the machine's own, or none", async () => {
+  it("reads the file of this machine, if there is one", async () => {
     const { domains, ndots } = await systemSearch();
     expect(Array.isArray(domains)).toBe(true);
     expect(ndots).toBeLessThanOrEqual(15);
@@ -42,11 +42,11 @@ describe("completeNames", () => {
     expect(completeNames("x.y.z", search)).toEqual(["x.y.z", "x.y.z.a.example", "x.y.z.b.example"]);
   });
 
-  it("takes a name with a dot at its end for complete", () => {
+  it("treats a name with a trailing dot as fully qualified", () => {
     expect(completeNames("x.", search)).toEqual(["x"]);
   });
 
-  it("leaves out what would be too long", () => {
+  it("omits names that would be too long", () => {
     const long = `${"x".repeat(60)}.`.repeat(4).slice(0, -1);
     expect(completeNames(long, search)).toEqual([
       `${long}`,

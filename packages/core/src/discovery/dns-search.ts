@@ -1,28 +1,28 @@
 import { readFile } from "node:fs/promises";
 
-/** How names that are not complete are completed, as `/etc/resolv.conf` says. */
+/** How relative names are completed: the `search` and `ndots` settings of `resolv.conf`. */
 export interface DnsSearch {
-  /** Tried one after the other. */
+  /** Tried in this order. */
   readonly domains: readonly string[];
-  /** A name with as many dots is tried as it is before any domain. */
+  /** A name with at least this many dots is tried as it is before any domain. */
   readonly ndots: number;
 }
 
 const longestName = 253;
 const mostDots = 15;
 
-/** What this machine says. It is not there on Windows, nor in some containers: then every name is complete. */
+/** The settings of this machine. Without `/etc/resolv.conf`, as on Windows, every name is fully qualified. */
 export async function systemSearch(): Promise<DnsSearch> {
   return parseResolvConf(await readFile("/etc/resolv.conf", "utf8").catch(() => ""));
 }
 
-/** Reads the text of a `resolv.conf`; what it does not know it leaves out. */
+/** Parses the text of a `resolv.conf`, ignoring unknown settings. */
 export function parseResolvConf(text: string): DnsSearch {
   let domains: readonly string[] = [];
   let ndots = 1;
   for (const line of text.split("\n")) {
     const [keyword, ...values] = line.trim().split(/\s+/);
-    // The last of several counts. "search ." means none.
+    // The last line wins. "search ." means no domains.
     if (keyword === "search" || keyword === "domain") {
       domains = values.map((value) => value.replace(/\.$/, "")).filter((value) => value !== "");
     } else if (keyword === "options") {
@@ -36,8 +36,8 @@ export function parseResolvConf(text: string): DnsSearch {
 }
 
 /**
- * The complete names that a name may stand for, in the order in which they are to be asked. Node's
- * `dns.resolve4` and its like, unlike `dns.lookup`, take every name for complete.
+ * The fully qualified names to look up for a name, in order. Needed because `dns.resolve4` and the other
+ * resolver functions of Node, unlike `dns.lookup`, do not apply search domains.
  */
 export function completeNames(name: string, search: DnsSearch): readonly string[] {
   if (name.endsWith(".")) return [name.slice(0, -1)];

@@ -3,7 +3,7 @@ import type { ParsecError } from "../errors.ts";
 
 const longestTimerMs = 2 ** 31 - 1;
 
-/** An event that happens once, such as the first answer of a discovery, and those who wait for it. */
+/** The first answer of a discovery, which any number of callers can wait for. */
 export class FirstAnswer {
   readonly #promise: Promise<void>;
   #resolve!: () => void;
@@ -15,25 +15,25 @@ export class FirstAnswer {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Nobody may be waiting when it is closed, which must not end the process.
+    // Closing without waiters must not end the process with an unhandled rejection.
     this.#promise.catch(() => {});
   }
 
-  /** The event has happened. */
+  /** Resolves all waiters, present and future ones. */
   arrive(): void {
     this.#resolve();
   }
 
-  /** Waiters, now and later, reject with `error`. */
+  /** Rejects all waiters, present and future ones, with `error`. */
   close(error: ParsecError): void {
     this.#closed = error;
     this.#reject(error);
   }
 
-  /** Resolves when the event has happened. Rejects with the error it was closed with, or `ABORTED` when `signal` fires. */
+  /** Resolves after the first answer. Rejects with the error of `close`, or `ABORTED` when `signal` fires. */
   async wait(signal: AbortSignal | undefined): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed;
-    // The timers of a discovery do not keep a process alive; a caller that waits for it does.
+    // The timers of a discovery do not keep the process alive; a waiting caller must.
     const alive = setInterval(() => {}, longestTimerMs);
     try {
       await untilAborted(this.#promise, signal);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { discoveryOption, FollowedPeers } from "./followed-peers.ts";
 import type { DiscoveringNode, PeerDiscovery } from "./peer-discovery.ts";
 
-/** A discovery of a user's own, told by the test what it finds. */
+/** A custom discovery whose results the test sets. */
 function follow(closing: () => void = () => {}) {
   let node: DiscoveringNode | undefined;
   let closed = 0;
@@ -20,7 +20,7 @@ function follow(closing: () => void = () => {}) {
   const picker = {
     selfId: "self",
     updatePeers(ids: readonly string[]) {
-      if (ids.includes("bad")) throw new Error("bad is no node");
+      if (ids.includes("bad")) throw new Error("bad is not a node");
       memberships.push(ids);
     },
   };
@@ -29,8 +29,8 @@ function follow(closing: () => void = () => {}) {
   return { followed, memberships, warnings, find: node as DiscoveringNode, closed: () => closed };
 }
 
-describe("peers that a discovery finds", () => {
-  it("are taken with this node among them, each once", () => {
+describe("FollowedPeers", () => {
+  it("applies the peers found, with this node added and duplicates removed", () => {
     const { find, memberships } = follow();
     expect(find.selfId).toBe("self");
     find.onPeers(["a", "b", "a"]);
@@ -41,20 +41,20 @@ describe("peers that a discovery finds", () => {
     ]);
   });
 
-  it("leave the membership as it is when they are of no use", () => {
+  it("keeps the membership and warns when the peer list is invalid", () => {
     const { find, memberships, warnings } = follow();
     find.onPeers(["bad"]);
     find.onWarning("look out");
     expect(memberships).toEqual([]);
     expect(warnings).toEqual([
-      "discovery returned an invalid peer list: bad is no node",
+      "discovery returned an invalid peer list: bad is not a node",
       "look out",
     ]);
   });
 
-  it("count no more once a membership was given by hand, which ends the discovery", () => {
+  it("closes the discovery when updatePeers is called, and ignores its later results", () => {
     const { find, followed, memberships, warnings, closed } = follow();
-    expect(() => followed.updatePeers(["bad"])).toThrow("bad is no node");
+    expect(() => followed.updatePeers(["bad"])).toThrow("bad is not a node");
     expect(closed()).toBe(0);
     followed.updatePeers(["self", "x"]);
     expect(closed()).toBe(1);
@@ -64,7 +64,7 @@ describe("peers that a discovery finds", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("are told of a discovery that cannot be closed", async () => {
+  it("warns when the discovery fails to close", async () => {
     const { followed, warnings } = follow(() => {
       throw new Error("stuck");
     });
@@ -72,7 +72,7 @@ describe("peers that a discovery finds", () => {
     expect(warnings).toEqual(["discovery failed to close: stuck"]);
   });
 
-  it("need no discovery", async () => {
+  it("works without a discovery", async () => {
     const memberships: (readonly string[])[] = [];
     const picker = {
       selfId: "self",
@@ -85,7 +85,7 @@ describe("peers that a discovery finds", () => {
   });
 });
 
-it.each([[null], ["dns"], [{}], [{ start() {} }]])("%j is no discovery", (given) => {
+it.each([[null], ["dns"], [{}], [{ start() {} }]])("discoveryOption rejects %j", (given) => {
   expect(() => discoveryOption(given as unknown as PeerDiscovery)).toThrow(
     expect.objectContaining({
       code: "INVALID_ARGUMENT",

@@ -2,14 +2,14 @@ import { describe, invalidArgument } from "../option-checks.ts";
 import type { PeerPicker } from "../peer.ts";
 import type { PeerDiscovery } from "./peer-discovery.ts";
 
-/** Members that a discovery finds, until `updatePeers` is called by hand. */
+/** Applies the members that a discovery finds to a picker, until the application calls `updatePeers`. */
 export class FollowedPeers {
   readonly #picker: Pick<PeerPicker, "selfId" | "updatePeers">;
   readonly #discovery: PeerDiscovery | undefined;
   readonly #onWarning: (message: string) => void;
-  #followed = true;
+  #active = true;
 
-  /** Starts the discovery, if there is one. Throws its `INVALID_ARGUMENT` when it cannot work for this node. */
+  /** Starts the discovery, if there is one. Throws `INVALID_ARGUMENT` when it does not work with this node's id. */
   constructor(
     picker: Pick<PeerPicker, "selfId" | "updatePeers">,
     options: {
@@ -22,22 +22,22 @@ export class FollowedPeers {
     this.#onWarning = options.onWarning;
     this.#discovery?.start({
       selfId: picker.selfId,
-      onPeers: (ids) => this.#take(ids),
+      onPeers: (ids) => this.#applyPeers(ids),
       onWarning: (message) => {
-        if (this.#followed) this.#onWarning(message);
+        if (this.#active) this.#onWarning(message);
       },
     });
   }
 
-  /** Replaces the membership, and takes it out of the discovery's hands for good. */
+  /** Replaces the membership and closes the discovery. */
   updatePeers(ids: readonly string[]): void {
     this.#picker.updatePeers(ids);
     void this.close();
   }
 
-  /** Ends the discovery; the membership stays as it is. */
+  /** Closes the discovery; the membership stays as it is. */
   async close(): Promise<void> {
-    this.#followed = false;
+    this.#active = false;
     try {
       await this.#discovery?.close();
     } catch (error) {
@@ -45,8 +45,8 @@ export class FollowedPeers {
     }
   }
 
-  #take(ids: readonly string[]): void {
-    if (!this.#followed) return;
+  #applyPeers(ids: readonly string[]): void {
+    if (!this.#active) return;
     try {
       this.#picker.updatePeers([...new Set([this.#picker.selfId, ...ids])]);
     } catch (error) {
@@ -55,7 +55,7 @@ export class FollowedPeers {
   }
 }
 
-/** Throws `INVALID_ARGUMENT` unless the option is absent or can be started and closed. */
+/** Checks a transport's `discovery` option. Throws `INVALID_ARGUMENT` unless it is absent or has `start` and `close`. */
 export function discoveryOption(given: PeerDiscovery | undefined): PeerDiscovery | undefined {
   if (given === undefined) return undefined;
   const { start, close } = (given ?? {}) as Partial<Record<keyof PeerDiscovery, unknown>>;

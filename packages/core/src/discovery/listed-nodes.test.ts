@@ -3,20 +3,20 @@ import { ListedNodes } from "./listed-nodes.ts";
 
 const set = (...ids: string[]): Set<string> => new Set(ids);
 
-it("says of each answer whether it changed anything, and sorts", () => {
+it("returns whether an answer changed the members, which are sorted", () => {
   const nodes = new ListedNodes(1);
-  expect(nodes.hear(set("b", "a"))).toBe(true);
-  expect(nodes.hear(set("a", "b"))).toBe(false);
+  expect(nodes.apply(set("b", "a"))).toBe(true);
+  expect(nodes.apply(set("a", "b"))).toBe(false);
   expect(nodes.ids()).toEqual(["a", "b"]);
-  expect(nodes.hear(set("a"))).toBe(true);
+  expect(nodes.apply(set("a"))).toBe(true);
   expect(nodes.ids()).toEqual(["a"]);
 });
 
-it("drops a node that several answers in a row are without, counting anew when one has it", () => {
+it("drops a node after several consecutive answers without it", () => {
   const nodes = new ListedNodes(3);
-  nodes.hear(set("a", "b"));
+  nodes.apply(set("a", "b"));
   const answers = [set("a"), set("a"), set("a", "b"), set("a"), set("a"), set("a")];
-  expect(answers.map((answer) => nodes.hear(answer))).toEqual([
+  expect(answers.map((answer) => nodes.apply(answer))).toEqual([
     false,
     false,
     false,
@@ -27,9 +27,9 @@ it("drops a node that several answers in a row are without, counting anew when o
   expect(nodes.ids()).toEqual(["a"]);
 });
 
-it("drops one and takes another by the same answer", () => {
+it("drops one node and adds another in the same answer", () => {
   const nodes = new ListedNodes(1);
-  nodes.hear(set("a", "b", "c"));
-  expect(nodes.hear(set("a", "d"))).toBe(true);
+  nodes.apply(set("a", "b", "c"));
+  expect(nodes.apply(set("a", "d"))).toBe(true);
   expect(nodes.ids()).toEqual(["a", "d"]);
 });

@@ -1,17 +1,17 @@
-/** The node whose peers are looked for, as the transport shows it to a discovery. */
+/** The node that a {@link PeerDiscovery} finds peers for. The transport passes it to `start`. */
 export interface DiscoveringNode {
-  /** What all nodes call this one, such as its URL. Others are to be spelled alike. */
+  /** This node's id, such as its URL. Ids of other nodes must have the same form. */
   readonly selfId: string;
-  /** Takes all nodes found, whenever they are others than before. This node counts as one of them, listed or not. */
+  /** Call it with the ids of all nodes found, whenever they change. This node is always a member, listed or not. */
   onPeers(ids: readonly string[]): void;
-  /** Takes what an operator should know. */
+  /** Call it with problems that an operator should know of. */
   onWarning(message: string): void;
 }
 
-/** Finds the nodes of a cluster while it runs: `createDnsDiscovery`, or something of your own. Serves one node. */
+/** Finds the nodes of a cluster while it runs: `createDnsDiscovery`, or your own. One discovery serves one node. */
 export interface PeerDiscovery {
-  /** Begins to look. Called once, by the transport. Throws `INVALID_ARGUMENT` when it cannot work for this node. */
+  /** Starts the discovery. Called once, by the transport. Throws `INVALID_ARGUMENT` when it does not work with this node's id. */
   start(node: DiscoveringNode): void;
-  /** Ends it; nothing is announced any more. Closing twice is fine. */
+  /** Stops the discovery: no further calls of `onPeers` or `onWarning`. Closing twice is fine. */
   close(): void | Promise<void>;
 }

@@ -9,9 +9,9 @@ function entryOf(key: string, over: Partial<PeerEntry> = {}): PeerEntry {
   return { key, value: Buffer.from("given"), ttlMs: 1000, tags: [], fence: 0, ...over };
 }
 
-/** Node b, to which something is handed over. */
+/** Node b, which accepts a hand-over. */
 function receiver(options: Omit<GroupOptions, "load"> = {}) {
-  const cluster: GroupCluster = clusterOf(["a", "b"], options, { hasDeputies: true });
+  const cluster: GroupCluster = clusterOf(["a", "b"], options, { hasFallbackOwners: true });
   const { group, cache, loader } = cluster.node("b");
   const host = cluster.network.host("b");
   const take = (ticket: number, ...entries: PeerEntry[]): number =>
@@ -20,8 +20,8 @@ function receiver(options: Omit<GroupOptions, "load"> = {}) {
   return { cluster, clock: cluster.clock, host, group, cache, loader, take, peek };
 }
 
-describe("a node to which a leaving one hands over", () => {
-  it("gives a ticket for each part, and keeps what comes with it as its own", () => {
+describe("a node that accepts a hand-over", () => {
+  it("issues a ticket for each part and stores the entries that come with it", () => {
     const { take, peek, group } = receiver();
     const first = take(0);
     const second = take(first, entryOf("a:1"), entryOf("a:2", { value: undefined }));
@@ -33,7 +33,7 @@ describe("a node to which a leaving one hands over", () => {
     expectBalance(group.stats());
   });
 
-  it("keeps nothing that comes twice, with no ticket, or with one it never gave", () => {
+  it("rejects entries without a ticket, with an unknown ticket, or with a used one", () => {
     const { take, peek, group } = receiver();
     const ticket = take(0);
     take(ticket);
@@ -44,7 +44,7 @@ describe("a node to which a leaving one hands over", () => {
     expect(group.stats().takenOver).toBe(0);
   });
 
-  it("I7 counts the time to live from when it gave the ticket, however long that took to come back", async () => {
+  it("I7 counts the time to live from when it issued the ticket", async () => {
     const { take, peek, clock } = receiver();
     const ticket = take(0);
     await clock.advance(600);
@@ -56,7 +56,7 @@ describe("a node to which a leaving one hands over", () => {
     expect(peek("a:k")).toBeUndefined();
   });
 
-  it("keeps what it has itself", async () => {
+  it("keeps its own entries", async () => {
     const { take, peek, group, loader } = receiver();
     const own = group.get("b:k");
     await settled();
@@ -67,7 +67,7 @@ describe("a node to which a leaving one hands over", () => {
     expect(group.stats().takenOver).toBe(0);
   });
 
-  it("I2 keeps nothing with another history than its own, and otherwise goes on from there", async () => {
+  it("I2 rejects entries with other fences than its own, and adopts fences of unknown keys", async () => {
     const { cluster, take, peek, host } = receiver();
     host.invalidate({ group: "g", target: { kind: "keys", keys: ["a:k", "a:same"] }, fence: 7 });
     take(
@@ -77,13 +77,13 @@ describe("a node to which a leaving one hands over", () => {
       entryOf("a:new", { fence: 9 }),
     );
     expect([peek("a:k"), peek("a:same"), peek("a:new")]).toEqual([undefined, "given", "given"]);
-    // Who asks with that history is answered from memory.
+    // A lookup with these fences is answered from memory.
     const lookup = { group: "g", key: "a:new", input: undefined, fence: 9, timeoutMs: 1000 };
     expect(await host.lookup(lookup)).toMatchObject({ fence: 9 });
     expect(cluster.node("b").loader.calls).toHaveLength(0);
   });
 
-  it("I2 keeps nothing whose tag was invalidated, before the ticket or since", async () => {
+  it("I2 rejects entries whose tag was invalidated before or after the ticket", async () => {
     const { take, peek, host, clock } = receiver({ timeoutMs: 1000 });
     const sweep = (tag: string): void =>
       host.invalidate({ group: "g", target: { kind: "tag", tag }, fence: 7 });
@@ -100,14 +100,14 @@ describe("a node to which a leaving one hands over", () => {
     expect(peek("a:k")).toBeUndefined();
   });
 
-  it("drops it by its tags afterwards", async () => {
+  it("drops the accepted entries by their tags", async () => {
     const { take, peek, host } = receiver({ tags: () => [] });
     take(take(0), entryOf("a:red", { tags: ["red"] }), entryOf("a:blue", { tags: ["blue"] }));
     host.invalidate({ group: "g", target: { kind: "tag", tag: "red" }, fence: 7 });
     expect([peek("a:red"), peek("a:blue")]).toEqual([undefined, "given"]);
   });
 
-  it("trusts no ticket from before it was cut off", () => {
+  it("rejects tickets from before a network partition", () => {
     const { take, peek, host } = receiver();
     const ticket = take(0);
     host.rejoined?.();
@@ -115,7 +115,7 @@ describe("a node to which a leaving one hands over", () => {
     expect(peek("a:k")).toBeUndefined();
   });
 
-  it("I9 leaves out what is beyond its limits, and I3 keeps within its budget", () => {
+  it("I9 rejects entries beyond its limits, and I3 stays within its budget", () => {
     const { take, peek, group } = receiver({ maxKeyBytes: 5, maxValueBytes: 100, maxBytes: 1000 });
     take(
       take(0),
@@ -134,7 +134,7 @@ describe("a node to which a leaving one hands over", () => {
     expect(group.stats().takenOver).toBe(31);
   });
 
-  it("forgets the oldest tickets when too many are out", () => {
+  it("drops the oldest tickets when there are too many", () => {
     const { take, peek } = receiver();
     const old = take(0);
     const recent = Array.from({ length: 64 }, () => take(0));
@@ -144,7 +144,7 @@ describe("a node to which a leaving one hands over", () => {
     expect(peek("a:recent")).toBe("given");
   });
 
-  it("says so when it has no such group, or is closing itself", async () => {
+  it("fails for an unknown group and while it is closing", async () => {
     const { cache, host, take } = receiver();
     expect(() => host.takeOver?.({ group: "h", ticket: 0, entries: [] })).toThrow(
       expect.objectContaining({ code: "NO_SUCH_GROUP" }),

@@ -3,42 +3,42 @@ import { newFence } from "../invalidation/fences.ts";
 import type { PeerEntry, PeerHandOver } from "../peer.ts";
 import type { GroupContext } from "./group-context.ts";
 
-/** Leaving peers, and parts of theirs under way, that are told apart at once. */
-const keptTickets = 64;
+/** Hand-over tickets that are valid at once; the oldest expires first. */
+const maxTickets = 64;
 
 /**
- * What one group gives away when its node leaves, and takes from nodes that leave (ADR 0007). Whoever
- * leaves has a ticket before it reads what it gives: so the receiver knows a time at which each entry
- * was still there, however long the message was under way, and counts its time to live from then.
+ * Hand-over of one group's entries: those given when this node leaves, and those accepted from leaving
+ * nodes (ADR 0007). A leaving node gets a ticket before it reads the entries of a part. The receiver knows
+ * when it issued the ticket and counts the time to live from there, however long the message travels.
  */
 export class EntryExchange<Input, T> {
   readonly #group: GroupContext<Input, T>;
-  /** When each ticket was given. It is good for one part. */
+  /** When each ticket was issued. A ticket is valid for one part. */
   readonly #tickets: Map<number, number> = new Map();
 
   constructor(group: GroupContext<Input, T>) {
     this.#group = group;
   }
 
-  /** What is fresh under a key, to be given to a node whose ticket came at `ticketAt`. */
+  /** The fresh entry of a key, for a receiver whose ticket arrived at `ticketAt`; undefined when there is none. */
   entry(key: string, ticketAt: number): PeerEntry | undefined {
     const { memory } = this.#group;
-    const copy = memory.copyToGive(key);
+    const copy = memory.copyForTransfer(key);
     if (copy === undefined) return undefined;
     const { value, freshUntil, tags } = copy;
     return { key, value, ttlMs: freshUntil - ticketAt, tags, fence: memory.fences.get(key) };
   }
 
-  /** Keeps what may be kept, and returns the ticket for the next part. */
+  /** Stores the entries of a part as far as that is safe. Returns the ticket for the next part. */
   take({ ticket, entries }: PeerHandOver): number {
     const ticketAt = this.#tickets.get(ticket);
     this.#tickets.delete(ticket);
-    // A part that comes twice, or whose ticket is from before a restart or a cut, is not to be trusted.
-    if (ticketAt !== undefined) for (const entry of entries) this.#takeOne(entry, ticketAt);
+    // Without a valid ticket (a repeated part, or one from before a restart or a network partition) the age of the entries is unknown.
+    if (ticketAt !== undefined) for (const entry of entries) this.#storeEntry(entry, ticketAt);
     return this.#newTicket();
   }
 
-  /** Makes all tickets worthless, because what is known here is no measure any more. */
+  /** Invalidates all tickets, because this node may have missed invalidations since it issued them. */
   forget(): void {
     this.#tickets.clear();
   }
@@ -48,19 +48,19 @@ export class EntryExchange<Input, T> {
     const ticket = newFence(random);
     this.#tickets.set(ticket, clock.now());
     const [oldest] = this.#tickets.keys();
-    if (this.#tickets.size > keptTickets) this.#tickets.delete(oldest as number);
+    if (this.#tickets.size > maxTickets) this.#tickets.delete(oldest as number);
     return ticket;
   }
 
-  #takeOne(entry: PeerEntry, ticketAt: number): void {
+  #storeEntry(entry: PeerEntry, ticketAt: number): void {
     const { counters, memory, node, sweeps } = this.#group;
     const { key, value, tags, fence } = entry;
     const freshUntil = ticketAt + entry.ttlMs;
     const isFresh = freshUntil > node.clock.now();
     if (!isFresh || memory.has(key) || !this.#fits(entry)) return;
-    // With any other history than ours it may be older than an invalidation that was applied here.
-    const standing = memory.fences.get(key);
-    if (standing !== 0 && standing !== fence) return;
+    // With other fences than ours the entry may be older than an invalidation applied here.
+    const ownFence = memory.fences.get(key);
+    if (ownFence !== 0 && ownFence !== fence) return;
     if (sweeps.mayConcern(tags, ticketAt)) return;
     memory.fences.adopt(key, fence);
     memory.store(key, { value, freshUntil, hot: false, tags });

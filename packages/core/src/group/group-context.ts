@@ -10,18 +10,18 @@ import type { SharedSignals } from "../shared-signals.ts";
 import type { GroupLimits } from "./group-limits.ts";
 import type { Origin } from "./origin.ts";
 
-/** What a node brings to each of its groups. */
+/** Dependencies that all groups of a node share. */
 export interface NodeContext {
   readonly picker: PeerPicker;
   readonly clock: Clock;
   readonly random: () => number;
   readonly warmUp: WarmUp;
   readonly missed: MissedInvalidations;
-  /** The callers' signals. */
+  /** Listeners on the abort signals of callers. */
   readonly signals: SharedSignals;
 }
 
-/** What the parts of one group share. */
+/** Dependencies that the parts of one group share. */
 export interface GroupContext<Input, T> {
   readonly name: string;
   readonly policy: ResolvedPolicy;

@@ -8,7 +8,7 @@ import type { Peer, PeerAnswer, PeerPicker } from "../peer.ts";
 import { createGroupCache } from "../registry/group-cache.ts";
 
 describe("an owner that fails", () => {
-  /** A node whose only peer, which owns every key, answers as told. */
+  /** A node whose only peer owns every key and answers as the test says. */
   function askerOf(
     answer: Peer["lookup"],
     options: { onPeerFailure?: "load" | "fail"; maxValueBytes?: number } = {},
@@ -47,7 +47,7 @@ describe("an owner that fails", () => {
   ];
 
   it.each(reported)(
-    "I5 with %s is believed: same error for all, no load from here",
+    "I5 with %s rejects all callers with its error, without a local load",
     async (code) => {
       const error = new ParsecError(code, "said the owner");
       const { group, loads } = askerOf(() => Promise.reject(error));
@@ -73,7 +73,7 @@ describe("an owner that fails", () => {
     ],
   ];
 
-  it.each(unreachable)("I5 with %s is replaced by one load from here", async (_, answer) => {
+  it.each(unreachable)("I5 with %s is replaced by one local load", async (_, answer) => {
     const { group, loads } = askerOf(answer);
     const values = await Promise.all([group.get("k"), group.get("k"), group.get("k")]);
     expect(values.map(text)).toEqual(["from here", "from here", "from here"]);
@@ -83,7 +83,7 @@ describe("an owner that fails", () => {
   });
 
   it.each(unreachable)(
-    "I5 with %s rejects with PEER_UNREACHABLE when told to fail",
+    "I5 with %s rejects with PEER_UNREACHABLE when onPeerFailure is fail",
     async (_, answer) => {
       const { group, loads } = askerOf(answer, { onPeerFailure: "fail" });
       const results = await Promise.allSettled([group.get("k"), group.get("k")]);
@@ -91,12 +91,12 @@ describe("an owner that fails", () => {
         expect(result).toMatchObject({ reason: { code: "PEER_UNREACHABLE" } });
       expect(loads).toEqual([]);
       expectBalance(group.stats());
-      // Nothing is left behind: the next caller asks again.
+      // The next caller starts another lookup.
       await expect(group.get("k")).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
     },
   );
 
-  it("I8 is not left waiting for by an answer that comes without a promise", async () => {
+  it("I8 by returning an answer instead of a promise is tolerated", async () => {
     const answer = { value: Buffer.from("v"), ttlMs: 1000, fence: 0, ratePerMinute: 0 };
     const { group } = askerOf(() => answer as unknown as Promise<PeerAnswer>);
     expect(text(await group.get("k"))).toBe("v");
@@ -104,7 +104,7 @@ describe("an owner that fails", () => {
   });
 
   it.each([Number.NaN, -1, undefined])(
-    "I9 is not trusted with a time to live of %s",
+    "I9 with a time to live of %s gets its value served and not cached",
     async (ttl) => {
       const ttlMs = ttl as number;
       const answer = { value: Buffer.from("v"), ttlMs, fence: 0, ratePerMinute: 1000 };
@@ -114,7 +114,7 @@ describe("an owner that fails", () => {
     },
   );
 
-  it("I9 by a value larger than the limit: VALUE_TOO_LARGE, nothing kept", async () => {
+  it("I9 with a value beyond the limit rejects with VALUE_TOO_LARGE and caches nothing", async () => {
     const answer = { value: Buffer.alloc(11), ttlMs: 1000, fence: 0, ratePerMinute: 1000 };
     const { group } = askerOf(() => Promise.resolve(answer), { maxValueBytes: 10 });
     await expect(group.get("k")).rejects.toMatchObject({ code: "VALUE_TOO_LARGE" });
@@ -122,7 +122,7 @@ describe("an owner that fails", () => {
     expectBalance(group.stats());
   });
 
-  it("I5 an origin error reaches every waiter on every node, and costs one fetch", async () => {
+  it("I5 with an origin error rejects every waiter on every node after one fetch", async () => {
     const { node } = clusterOf(["a", "b", "c"]);
     const everyone = ["a", "b", "c"].flatMap((id) => [
       node(id).group.get("a:k"),
@@ -140,7 +140,7 @@ describe("an owner that fails", () => {
     for (const id of ["a", "b", "c"]) expectBalance(node(id).group.stats());
   });
 
-  it("I5 what is loaded in the owner's place is kept in the hot cache at most, and there in any case", async () => {
+  it("I5 is replaced by a local load whose value goes to the hot cache, whatever its rate", async () => {
     for (const hot of [{}, false] as const) {
       const { node, network } = clusterOf(["a", "b"], { hot });
       network.down.add("a");
@@ -152,7 +152,7 @@ describe("an owner that fails", () => {
     }
   });
 
-  it("I5 an origin that fails from here as well has failed", async () => {
+  it("I5 is replaced by a local load whose error rejects the caller", async () => {
     const { node, network } = clusterOf(["a", "b"]);
     network.down.add("a");
     const outcome = Promise.allSettled([node("b").group.get("a:k"), node("b").group.get("a:k")]);
@@ -164,7 +164,7 @@ describe("an owner that fails", () => {
     expectBalance(node("b").group.stats());
   });
 
-  it("I8 asking and loading in its place take no longer than timeoutMs together", async () => {
+  it("I8 is replaced within timeoutMs for lookup and load together", async () => {
     const { node, network, clock } = clusterOf(["a", "b"], { timeoutMs: 1000 });
     const lost = deferred<void>();
     network.onTheWay = () => lost.promise;
@@ -177,13 +177,13 @@ describe("an owner that fails", () => {
     expect(node("b").group.stats().flights).toBe(2);
     await clock.advance(1);
     expect(await outcome).toMatchObject({ code: "TIMEOUT" });
-    // Nobody else waits for the load, so it is told to stop.
+    // The load has no other waiters, so its signal fires.
     expect(node("b").loader.last.signal.aborted).toBe(true);
     expectBalance(node("b").group.stats());
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("I8 is not replaced when no time is left", async () => {
+  it("I8 is not replaced after the deadline", async () => {
     const { node, network, clock } = clusterOf(["a", "b"], { timeoutMs: 1000 });
     const lost = deferred<void>();
     network.onTheWay = () => lost.promise;
@@ -196,7 +196,7 @@ describe("an owner that fails", () => {
     expect(node("b").loader.calls).toHaveLength(0);
   });
 
-  it("I4 the load in its place ends when the last caller has left", async () => {
+  it("I4 is replaced by a load that is cancelled when the last caller has aborted", async () => {
     const { node, network } = clusterOf(["a", "b"]);
     network.down.add("a");
     const leaver = new AbortController();

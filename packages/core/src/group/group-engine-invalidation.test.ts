@@ -8,7 +8,7 @@ import { ParsecError } from "../errors.ts";
 
 const everythingIsHot = { hot: { minRatePerMinute: 0 } };
 
-/** Gets a key on a node; should its owner have to load it, that gives `value`. */
+/** Gets a key on a node. If its owner has to load it, the origin returns `value`. */
 async function got(
   cluster: GroupCluster,
   id: string,
@@ -33,20 +33,20 @@ function loadsOf(cluster: GroupCluster, id: string): number {
 const ids = ["a", "b", "c"];
 
 describe("invalidate", () => {
-  it("I2 drops the entry and all copies, at the owner first, and says who has applied it", async () => {
+  it("I2 drops the entry and all copies, at the owner first, and lists the nodes that applied it", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     for (const id of ids) await got(cluster, id, "a:k", "old");
     expect(peeks(cluster, ids, "a:k")).toEqual(["old", "old", "old"]);
     const result = await cluster.node("b").group.invalidate("a:k");
     expect(result).toEqual({ acknowledged: ["b", "a", "c"], failed: [] });
-    expect(cluster.network.told.map(({ to }) => to)).toEqual(["a", "c"]);
+    expect(cluster.network.invalidations.map(({ to }) => to)).toEqual(["a", "c"]);
     expect(peeks(cluster, ids, "a:k")).toEqual([undefined, undefined, undefined]);
     for (const id of ids) expect(await got(cluster, id, "a:k", "new")).toBe("new");
     expect(loadsOf(cluster, "a")).toBe(2);
     expect(ids.map((id) => cluster.node(id).group.stats().invalidations)).toEqual([1, 1, 1]);
   });
 
-  it("I2 waits for the owner before it drops anything else", async () => {
+  it("I2 waits for the owner before it drops copies", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     for (const id of ids) await got(cluster, id, "a:k", "old");
     const owner = deferred<void>();
@@ -59,7 +59,7 @@ describe("invalidate", () => {
     expect(peeks(cluster, ids, "a:k")).toEqual([undefined, undefined, undefined]);
   });
 
-  it("I2 answers those who wait for an owner's load, and stores its value on no node", async () => {
+  it("I2 settles the waiters of an owner's load and caches its value on no node", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     const before = ids.map((id) => cluster.node(id).group.get("a:k"));
     await settled();
@@ -75,7 +75,7 @@ describe("invalidate", () => {
     expect(peeks(cluster, ids, "a:k")).toEqual(["new", "new", "new"]);
   });
 
-  it("I2 keeps an answer out that was on its way meanwhile", async () => {
+  it("I2 does not cache an answer that was on its way meanwhile", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     await got(cluster, "a", "a:k", "old");
     const arrival = deferred<void>();
@@ -89,7 +89,7 @@ describe("invalidate", () => {
     expect(cluster.node("b").group.peek("a:k")).toBeUndefined();
   });
 
-  it("names the nodes that could not be told, and why", async () => {
+  it("lists the nodes that failed, with the reason", async () => {
     const cluster = clusterOf(ids);
     cluster.network.down.add("c");
     const { acknowledged, failed } = await cluster.node("b").group.invalidate("a:k");
@@ -98,7 +98,7 @@ describe("invalidate", () => {
     expect(failed[0]?.error).toBeInstanceOf(ParsecError);
   });
 
-  it("names a node without the group", async () => {
+  it("lists a node without the group as failed", async () => {
     const cluster = clusterOf(["a", "b"]);
     const lonely = cluster.node("b").cache.group("only on b", { load: () => "v" });
     const { acknowledged, failed } = await lonely.invalidate("b:k");
@@ -106,7 +106,7 @@ describe("invalidate", () => {
     expect(failed).toMatchObject([{ peerId: "a", error: { code: "NO_SUCH_GROUP" } }]);
   });
 
-  it("I2 reaches an owner that missed it with the next question of a node that did not", async () => {
+  it("I2 reaches an owner that missed it with the next lookup of a node that applied it", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     await got(cluster, "a", "a:k", "old");
     cluster.network.down.add("a");
@@ -114,15 +114,15 @@ describe("invalidate", () => {
     expect(failed.map(({ peerId }) => peerId)).toEqual(["a"]);
     cluster.network.down.delete("a");
     expect(text(cluster.node("a").group.peek("a:k"))).toBe("old");
-    // c has applied it too; either of them brings it to the owner.
+    // c has applied it too; the lookup of either carries it to the owner.
     expect(await got(cluster, "c", "a:k", "new")).toBe("new");
     expect(peeks(cluster, ids, "a:k")).toEqual(["new", undefined, "new"]);
-    // And that once: b carries the same fence, which the owner knows by now.
+    // Only once: the lookup of b carries the same fence, which the owner knows by now.
     expect(await got(cluster, "b", "a:k", "newer")).toBe("new");
     expect(loadsOf(cluster, "a")).toBe(2);
   });
 
-  it("I2 reaches an owner that missed two, whatever it heard before", async () => {
+  it("I2 reaches an owner that missed two invalidations", async () => {
     const cluster = clusterOf(ids);
     await cluster.node("b").group.invalidate("a:k");
     await got(cluster, "a", "a:k", "old");
@@ -135,7 +135,7 @@ describe("invalidate", () => {
     }
   });
 
-  it("I2 takes an owner's load for old that began before the fence came with a question", async () => {
+  it("I2 detaches an owner's load that started before the fence arrived with a lookup", async () => {
     const cluster = clusterOf(["a", "b"]);
     const before = cluster.node("a").group.get("a:k");
     cluster.network.down.add("a");
@@ -151,11 +151,11 @@ describe("invalidate", () => {
     expect(text(cluster.node("a").group.peek("a:k"))).toBe("new");
   });
 
-  it("I2 gives no time to live to an answer that an invalidation has overtaken", async () => {
+  it("I2 sets the time to live of an overtaken answer to 0", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     const before = cluster.node("b").group.get("a:k");
     await settled();
-    // The asker cannot be told; the owner has been.
+    // The requester is unreachable; the owner has applied it.
     cluster.network.down.add("b");
     const { acknowledged } = await cluster.node("c").group.invalidate("a:k");
     expect(acknowledged).toEqual(["c", "a"]);
@@ -164,7 +164,7 @@ describe("invalidate", () => {
     expect(cluster.node("b").group.peek("a:k")).toBeUndefined();
   });
 
-  it("I2 lets an asker stand where the owner stands that had to merge their fences", async () => {
+  it("I2 lets a requester adopt the merged fence of the owner", async () => {
     const cluster = clusterOf(["a", "b"]);
     cluster.network.host("a").invalidate({
       group: "g",
@@ -175,14 +175,14 @@ describe("invalidate", () => {
     await cluster.node("b").group.invalidate("a:k");
     cluster.network.down.delete("a");
     for (let request = 0; request < 3; request++) await got(cluster, "b", "a:k", "v");
-    const [first, second, third] = cluster.network.asked.map(({ message }) => message.fence);
+    const [first, second, third] = cluster.network.lookups.map(({ message }) => message.fence);
     expect(first).toBeGreaterThan(0);
     expect(second).not.toBe(first);
     expect(third).toBe(second);
     expect(loadsOf(cluster, "a")).toBe(1);
   });
 
-  it("I1 costs one fetch, not one for each node that carries the fence", async () => {
+  it("I1 costs one fetch, not one for each node whose lookup carries the fence", async () => {
     const cluster = clusterOf(ids);
     for (let round = 1; round <= 5; round++) {
       const [invalidator] = [ids[round % 3] as string];
@@ -195,7 +195,7 @@ describe("invalidate", () => {
     }
   });
 
-  it("does no harm twice, late, or for a key that nobody has", async () => {
+  it("is safe when applied twice, late, or for an unknown key", async () => {
     const cluster = clusterOf(["a", "b"]);
     const message = { group: "g", target: { kind: "keys", keys: ["a:k"] }, fence: 77 } as const;
     const host = cluster.network.host("a");
@@ -206,7 +206,7 @@ describe("invalidate", () => {
     expect(loadsOf(cluster, "a")).toBe(2);
   });
 
-  it("I4 is given up with the caller's signal", async () => {
+  it("I4 rejects when the caller's signal fires", async () => {
     const cluster = clusterOf(ids);
     cluster.network.onTheWay = () => new Promise(() => {});
     const leaver = new AbortController();
@@ -220,7 +220,7 @@ describe("invalidate", () => {
 describe("invalidateTag and invalidateAll", () => {
   const tags = (key: string): string[] => [key.slice(2)];
 
-  it("I2 drop what is concerned on every node, copies under way included", async () => {
+  it("I2 drop the entries on every node, copies on their way included", async () => {
     const cluster = clusterOf(ids, { ...everythingIsHot, tags });
     for (const key of ["a:red", "b:red", "a:blue"]) {
       for (const id of ids) await got(cluster, id, key, "old");
@@ -241,13 +241,13 @@ describe("invalidateTag and invalidateAll", () => {
     expect(peeks(cluster, ids, "a:blue")).toEqual([undefined, undefined, undefined]);
   });
 
-  it("I2 remove a copy that was made of an owner's old value before the owner was told", async () => {
+  it("I2 remove a copy of an owner's old value that was made before the owner applied it", async () => {
     const cluster = clusterOf(["a", "b"], everythingIsHot);
     await got(cluster, "a", "a:k", "old");
     let copied: Promise<unknown> | undefined;
     cluster.network.onTheWay = async ({ message }) => {
       if ("key" in message || copied !== undefined) return;
-      // b has emptied itself; before a hears of it, b asks a again.
+      // b has cleared its memory and looks the key up at a, which has not applied it yet.
       copied = cluster.node("b").group.get("a:k");
       await copied;
       expect(text(cluster.node("b").group.peek("a:k"))).toBe("old");
@@ -256,7 +256,7 @@ describe("invalidateTag and invalidateAll", () => {
     expect(peeks(cluster, ["a", "b"], "a:k")).toEqual([undefined, undefined]);
   });
 
-  it("name the nodes that could not be told", async () => {
+  it("list the nodes that failed", async () => {
     const cluster = clusterOf(ids);
     cluster.network.down.add("c");
     for (const result of [
@@ -268,14 +268,14 @@ describe("invalidateTag and invalidateAll", () => {
   });
 });
 
-describe("a node that could not be told", () => {
+describe("a node that missed an invalidation", () => {
   const back = async (cluster: GroupCluster, id: string): Promise<void> => {
     cluster.network.down.delete(id);
     await cluster.clock.advance(200);
     expect(cluster.clock.pendingCount).toBe(0);
   };
 
-  it("is told when it is back, and what was fetched since stays", async () => {
+  it("applies it when it is back, and keeps values fetched since", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     for (const id of ids) await got(cluster, id, "a:k", "old");
     cluster.network.down.add("c");
@@ -287,7 +287,7 @@ describe("a node that could not be told", () => {
     expect(await got(cluster, "c", "a:k", "newer")).toBe("new");
   });
 
-  it("is told of tags as well, and so is whoever it has handed the old value on to", async () => {
+  it("applies it for tags as well, and so do nodes that copied its old value", async () => {
     const cluster = clusterOf(ids, { ...everythingIsHot, tags: () => ["red"] });
     for (const id of ids) await got(cluster, id, "a:k", "old");
     cluster.network.onTheWay = ({ to, message }) => {
@@ -302,7 +302,7 @@ describe("a node that could not be told", () => {
     expect(await got(cluster, "c", "a:k", "new")).toBe("new");
   });
 
-  it("drops what it has although it was told before, unless that was said to be possible", async () => {
+  it("drops its entry for a repeated fence, except in a retry", async () => {
     const cluster = clusterOf(ids);
     const message = { group: "g", target: { kind: "keys", keys: ["a:k"] }, fence: 77 } as const;
     const host = cluster.network.host("a");
@@ -316,7 +316,7 @@ describe("a node that could not be told", () => {
 });
 
 describe("the counters", () => {
-  it("I8 balance on every node at rest, whatever the network does", async () => {
+  it("I8 balance on every node with no load in flight, whatever the network does", async () => {
     const anyNode = fc.constantFrom(...ids);
     const anyKey = fc.constantFrom("a:1", "a:2", "b:1", "c:1", "");
     const step = fc.oneof(
@@ -368,7 +368,7 @@ describe("the counters", () => {
               maxFallbackLoads: 1,
               hot: { minRatePerMinute: 2 },
             },
-            { hasDeputies },
+            { hasFallbackOwners: hasDeputies },
           );
           const { network, clock } = cluster;
           const answers: Promise<unknown>[] = [];
@@ -399,7 +399,7 @@ describe("the counters", () => {
             if (answer instanceof Error) expect(answer).toBeInstanceOf(ParsecError);
           }
           for (const id of ids) expectBalance(cluster.node(id).group.stats());
-          // What was invalidated while a node was down, it is told once it is up.
+          // A node that was down gets its missed invalidations once it is up.
           network.down.clear();
           await clock.advance(10_000);
           expect(clock.pendingCount).toBe(0);

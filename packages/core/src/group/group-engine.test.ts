@@ -6,7 +6,7 @@ import { settled } from "../../test/stepped-clock.ts";
 import type { PeerAnswer } from "../peer.ts";
 
 describe("a key that another node owns", () => {
-  it("I1 is loaded once, by its owner, however many ask on however many nodes", async () => {
+  it("I1 is loaded once by its owner for all callers on all nodes", async () => {
     const { node, network } = clusterOf(["a", "b", "c"]);
     const [a, b, c] = [node("a"), node("b"), node("c")];
     const everyone = [a, b, c].flatMap(({ group }) =>
@@ -16,19 +16,19 @@ describe("a key that another node owns", () => {
     expect([a, b, c].map(({ loader }) => loader.calls.length)).toEqual([1, 0, 0]);
     a.loader.last.resolve("v");
     expect(new Set((await Promise.all(everyone)).map(text))).toEqual(new Set(["v"]));
-    expect(network.asked).toHaveLength(2);
+    expect(network.lookups).toHaveLength(2);
     expect(a.group.stats()).toMatchObject({ gets: 102, serverRequests: 2, localLoads: 1 });
     expect(b.group.stats()).toMatchObject({ gets: 100, loads: 100, loadsDeduped: 1, peerLoads: 1 });
     for (const { group } of [a, b, c]) expectBalance(group.stats());
   });
 
-  it("is asked for with all that the owner needs", async () => {
+  it("is looked up with everything that the owner needs", async () => {
     const { node, network } = clusterOf(["a", "b"], { timeoutMs: 700 });
     const value = node("b").group.get("a:k");
     await settled();
     node("a").loader.last.resolve("v");
     await value;
-    expect(network.asked).toEqual([
+    expect(network.lookups).toEqual([
       {
         from: "b",
         to: "a",
@@ -37,7 +37,7 @@ describe("a key that another node owns", () => {
     ]);
   });
 
-  it("is answered from the owner's memory at once, by a copy", async () => {
+  it("is answered at once from the owner's memory, as a copy", async () => {
     const { node, network } = clusterOf(["a", "b"]);
     const loaded = node("a").group.get("a:k");
     node("a").loader.last.resolve("v");
@@ -52,7 +52,7 @@ describe("a key that another node owns", () => {
     expect(node("a").group.stats()).toMatchObject({ serverRequests: 2, cacheHits: 3 });
   });
 
-  it("I4 is loaded no longer than its asker waits, with TIMEOUT for that asker alone", async () => {
+  it("I4 is loaded no longer than its requester waits, with TIMEOUT for that requester alone", async () => {
     const { node, network, clock } = clusterOf(["a", "b"], { timeoutMs: 5_000 });
     const { loader, group } = node("a");
     const lookup = { group: "g", key: "a:k", input: undefined, fence: 0, timeoutMs: 200 };
@@ -76,7 +76,7 @@ describe("a key that another node owns", () => {
     expectBalance(group.stats());
   });
 
-  it("gives a value that is the caller's own", async () => {
+  it("returns bytes that belong to the caller", async () => {
     const { node } = clusterOf(["a", "b"], { hot: { minRatePerMinute: 0 } });
     const together = [
       node("b").group.get("a:k"),
@@ -90,7 +90,7 @@ describe("a key that another node owns", () => {
     expect(text(node("b").group.peek("a:k"))).toBe("v");
   });
 
-  it("may be the empty one: asked of its owner each time, kept by nobody", async () => {
+  it("may be empty: it is loaded by its owner on each call and cached on no node", async () => {
     const { node, network } = clusterOf(["a", "b"], { hot: { minRatePerMinute: 0 } });
     const both = [node("b").group.get(""), node("b").group.get("")];
     await settled();
@@ -99,7 +99,7 @@ describe("a key that another node owns", () => {
       call.resolve(`call ${index}`);
     });
     expect((await Promise.all(both)).map(text)).toEqual(["call 0", "call 1"]);
-    expect(network.asked).toHaveLength(2);
+    expect(network.lookups).toHaveLength(2);
     expect(node("b").group.stats().hot.items).toBe(0);
     expect(node("a").group.stats().main.items).toBe(0);
   });
@@ -110,11 +110,11 @@ describe("a key that another node owns", () => {
     const value = node("b").group.get("a:k");
     node("b").loader.last.resolve("v");
     expect(text(await value)).toBe("v");
-    expect(network.asked).toEqual([]);
+    expect(network.lookups).toEqual([]);
     expect(node("b").group.stats().main.items).toBe(1);
   });
 
-  it("I1 is not renewed by a node that was its owner once", async () => {
+  it("I1 is not refreshed by a former owner", async () => {
     const { node, clock } = clusterOf(["a", "b"], { ttlMs: 1000, staleWhileRevalidateMs: 5000 });
     const [a, b] = [node("a"), node("b")];
     b.cache.updatePeers(["b"]);
@@ -130,7 +130,7 @@ describe("a key that another node owns", () => {
     expect((await Promise.all(both)).map(text)).toEqual(["fetched by a", "fetched by a"]);
   });
 
-  it("I4 is given up when the last who waits has left, on the owner's side too", async () => {
+  it("I4 is cancelled when its last waiter aborts, on the owner as well", async () => {
     const { node } = clusterOf(["a", "b"]);
     const leavers = [new AbortController(), new AbortController()];
     const left = Promise.allSettled(
@@ -147,7 +147,7 @@ describe("a key that another node owns", () => {
     for (const id of ["a", "b"]) expectBalance(node(id).group.stats());
   });
 
-  it("I4 goes on for the owner's own callers when the asker has left", async () => {
+  it("I4 continues for the owner's own callers when the requester has aborted", async () => {
     const { node } = clusterOf(["a", "b"]);
     const leaver = new AbortController();
     const left = node("b").group.get("a:k", { signal: leaver.signal });
@@ -160,7 +160,7 @@ describe("a key that another node owns", () => {
     expect(node("a").loader.calls).toHaveLength(1);
   });
 
-  it("I8 is CLOSED for those who wait when their node closes; the late answer is dropped", async () => {
+  it("I8 rejects waiters with CLOSED when their node closes, and drops the late answer", async () => {
     const { node } = clusterOf(["a", "b"], { hot: { minRatePerMinute: 0 } });
     const waiting = node("b")
       .group.get("a:k")
@@ -185,10 +185,10 @@ describe("the hot cache", () => {
     await value;
   }
 
-  it("takes a key once this node has asked for it often enough within a minute", async () => {
+  it("stores a key once this node has requested it often enough within a minute", async () => {
     const cluster = clusterOf(["a", "b"], { hot: { minRatePerMinute: 4 } });
     for (let request = 1; request <= 6; request++) await answered(cluster, "b", "a:k");
-    expect(cluster.network.asked).toHaveLength(4);
+    expect(cluster.network.lookups).toHaveLength(4);
     expect(cluster.node("b").group.stats()).toMatchObject({
       peerLoads: 4,
       hot: { items: 1, hits: 2 },
@@ -197,34 +197,34 @@ describe("the hot cache", () => {
     expect(text(cluster.node("b").group.peek("a:k"))).toBe("v");
   });
 
-  it("takes no key that is asked for seldom", async () => {
+  it("does not store a key that is requested seldom", async () => {
     const cluster = clusterOf(["a", "b"], { hot: { minRatePerMinute: 4 } });
     for (let request = 1; request <= 8; request++) {
       await answered(cluster, "b", "a:k");
       await cluster.clock.advance(25_000);
     }
-    expect(cluster.network.asked).toHaveLength(8);
+    expect(cluster.network.lookups).toHaveLength(8);
     expect(cluster.node("b").group.stats().hot.items).toBe(0);
   });
 
-  it("takes a key at the first request when its owner says how popular it is", async () => {
+  it("stores a key at the first request when its owner reports a high rate", async () => {
     const cluster = clusterOf(["a", "b", "c"], { hot: { minRatePerMinute: 4 } });
     for (let request = 1; request <= 3; request++) await answered(cluster, "c", "a:k");
     await answered(cluster, "b", "a:k");
     expect(cluster.node("b").group.stats().hot.items).toBe(1);
   });
 
-  it("takes everything at a rate of 0, and nothing when there is none", async () => {
+  it("stores every key at a rate of 0, and none with hot: false", async () => {
     const all = clusterOf(["a", "b"], { hot: { minRatePerMinute: 0 } });
     await answered(all, "b", "a:k");
     expect(all.node("b").group.stats().hot.items).toBe(1);
     const none = clusterOf(["a", "b"], { hot: false });
     for (let request = 1; request <= 50; request++) await answered(none, "b", "a:k");
     expect(none.node("b").group.stats().hot.items).toBe(0);
-    expect(none.network.asked).toHaveLength(50);
+    expect(none.network.lookups).toHaveLength(50);
   });
 
-  it("I7 keeps a copy as long as the owner keeps its entry, not a moment longer", async () => {
+  it("I7 keeps a copy exactly as long as the owner keeps its entry", async () => {
     const cluster = clusterOf(["a", "b"], { hot: { minRatePerMinute: 0 }, ttlMs: 1000 });
     await answered(cluster, "a", "a:k");
     await cluster.clock.advance(400);
@@ -236,7 +236,7 @@ describe("the hot cache", () => {
     expect(cluster.node("a").group.peek("a:k")).toBeUndefined();
   });
 
-  it("I7 counts the time that the answer travels", async () => {
+  it("I7 subtracts the travel time of the answer", async () => {
     const { node, network, clock } = clusterOf(["a", "b"], {
       hot: { minRatePerMinute: 0 },
       ttlMs: 1000,
@@ -256,7 +256,7 @@ describe("the hot cache", () => {
     expect(node("b").group.peek("a:k")).toBeUndefined();
   });
 
-  it("I7 keeps nothing of an answer that travelled longer than its time to live", async () => {
+  it("I7 does not store an answer that travelled longer than its time to live", async () => {
     const { node, network, clock } = clusterOf(["a", "b"], {
       hot: { minRatePerMinute: 0 },
       ttlMs: 1000,
@@ -272,7 +272,7 @@ describe("the hot cache", () => {
     expect(node("b").group.stats().hot.items).toBe(0);
   });
 
-  it("I7 keeps no copy of what the owner serves past its time, nor serves its own copies so", async () => {
+  it("I7 neither copies stale values of the owner nor serves stale copies", async () => {
     const policy = {
       hot: { minRatePerMinute: 0 },
       ttlMs: 1000,
@@ -294,7 +294,7 @@ describe("the hot cache", () => {
     expect(text(node("b").group.peek("a:k"))).toBe("new");
   });
 
-  it("I7 remembers with the owner that there is none", async () => {
+  it("I7 stores a negative entry as long as the owner does", async () => {
     const { node, clock, network } = clusterOf(["a", "b"], {
       hot: { minRatePerMinute: 0 },
       negativeTtlMs: 1000,
@@ -305,7 +305,7 @@ describe("the hot cache", () => {
     expect(await none).toBeUndefined();
     await clock.advance(999);
     expect(await node("b").group.get("a:k")).toBeUndefined();
-    expect(network.asked).toHaveLength(1);
+    expect(network.lookups).toHaveLength(1);
     await clock.advance(1);
     const some = node("b").group.get("a:k");
     await settled();
@@ -314,18 +314,18 @@ describe("the hot cache", () => {
   });
 });
 
-describe("what a peer asks", () => {
+describe("a peer's lookup", () => {
   const lookup = { group: "g", input: undefined, fence: 0, timeoutMs: 1000 };
 
-  it("I6 is never forwarded: a node that does not own the key asks the origin itself", async () => {
+  it("I6 is never forwarded: a node that does not own the key uses the origin", async () => {
     const { node, network } = clusterOf(["a", "b", "c"]);
     const answer = network.host("b").lookup({ ...lookup, key: "a:k" });
     node("b").loader.last.resolve("v");
     expect(text((await answer).value)).toBe("v");
-    expect(network.asked).toEqual([]);
+    expect(network.lookups).toEqual([]);
   });
 
-  it("I6 does not wait for a question this node has under way", async () => {
+  it("I6 does not wait for a lookup that this node has in flight", async () => {
     const { node, network } = clusterOf(["a", "b"]);
     network.onTheWay = () => new Promise(() => {});
     const hanging = node("b")
@@ -340,7 +340,7 @@ describe("what a peer asks", () => {
     expect(await hanging).toMatchObject({ code: "CLOSED" });
   });
 
-  it("I6 two nodes that take each other for the owner do not wait for each other", async () => {
+  it("I6 does not deadlock two nodes that consider each other the owner", async () => {
     const { node } = clusterOf(["a", "b"]);
     node("a").cache.updatePeers(["b", "a"]);
     node("b").cache.updatePeers(["a", "b"]);
@@ -351,7 +351,7 @@ describe("what a peer asks", () => {
     expect((await Promise.all(both)).map(text)).toEqual(["from b", "from a"]);
   });
 
-  it("I9 is refused when its key is too large", async () => {
+  it("I9 is rejected when its key is too large", async () => {
     const { network, node } = clusterOf(["a", "b"], { maxKeyBytes: 10 });
     expect(() => network.host("a").lookup({ ...lookup, key: "x".repeat(11) })).toThrow(
       expect.objectContaining({ code: "KEY_TOO_LARGE" }),
@@ -359,7 +359,7 @@ describe("what a peer asks", () => {
     expect(node("a").group.stats().serverRequests).toBe(0);
   });
 
-  it("I4 may be left by the asker before it waits", async () => {
+  it("I4 may be aborted before it waits", async () => {
     const { network, node } = clusterOf(["a", "b"]);
     const answer = network
       .host("a")
@@ -368,7 +368,7 @@ describe("what a peer asks", () => {
     expect(node("a").loader.last.signal.aborted).toBe(true);
   });
 
-  it("I8 is CLOSED once the node is", async () => {
+  it("I8 is rejected with CLOSED once the node is closed", async () => {
     const { network, node } = clusterOf(["a", "b"]);
     const host = network.host("a");
     await node("a").cache.close();

@@ -31,8 +31,8 @@ import { RequestRate } from "./request-rate.ts";
 import type { Flight, WaitLimit } from "./singleflight.ts";
 
 /**
- * One group on one node: memory, then the flight, then the owner or the origin, and back. Two kinds
- * of flights, so that a peer's request waits for the origin only (invariant I6).
+ * One group on one node: memory, then singleflight, then the owner or the origin. Lookups at owners and
+ * origin loads have flights of their own, so that a peer's request waits for the origin only (invariant I6).
  */
 export class GroupEngine<Input, T> {
   readonly name: string;
@@ -40,8 +40,8 @@ export class GroupEngine<Input, T> {
   readonly #memory: GroupMemory<T>;
   readonly #counters: GroupCounters = new GroupCounters();
   readonly #rate: RequestRate;
-  readonly #fetches: OriginLoads<Input, T>;
-  readonly #questions: OwnerLookups<Input, T>;
+  readonly #originLoads: OriginLoads<Input, T>;
+  readonly #ownerLookups: OwnerLookups<Input, T>;
   readonly #exchange: EntryExchange<Input, T>;
   #closed = false;
 
@@ -71,22 +71,22 @@ export class GroupEngine<Input, T> {
       sweeps: new RecentSweeps(node.clock, policy.timeoutMs),
     };
     this.#exchange = new EntryExchange(this.#group);
-    this.#fetches = new OriginLoads(this.#group);
-    this.#questions = new OwnerLookups(this.#group, {
-      fetches: this.#fetches,
+    this.#originLoads = new OriginLoads(this.#group);
+    this.#ownerLookups = new OwnerLookups(this.#group, {
+      originLoads: this.#originLoads,
       rate: this.#rate,
     });
   }
 
-  /** Memory, else the one load for the key. Rejects with a `ParsecError`; never throws. */
+  /** Answers from memory, else joins or starts the load of the key. Rejects with a `ParsecError`; never throws. */
   get(key: string, input: Input, signal?: AbortSignal): Promise<T | undefined> {
-    // A caller without a signal who hits must not pay for any of the other cases.
+    // A hit without a signal is the fastest path: no other check may come first.
     if (signal === undefined) return this.#memory.hit(key) ?? this.#miss(key, input, undefined);
     if (signal?.aborted) return Promise.reject(abortedError(signal));
     return this.#memory.hit(key) ?? this.#miss(key, input, signal ?? undefined);
   }
 
-  /** What is fresh in memory; asks nobody. */
+  /** The fresh value in memory, without a load. */
   peek(key: string): T | undefined {
     const value = this.#memory.peek(key);
     if (value !== undefined || typeof key !== "string") return value;
@@ -94,34 +94,34 @@ export class GroupEngine<Input, T> {
     return canonical === key ? undefined : this.#memory.peek(canonical);
   }
 
-  /** Answers a peer: from memory at once, else by a flight that asks the origin and no other peer. */
+  /** Answers a peer's lookup from memory, else by an origin load. Never asks another peer. */
   answer(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer> {
     this.#refuseIfClosed();
     this.#group.limits.checkKey(lookup.key);
     const { key, fence, memoryOnly } = lookup;
     if (memoryOnly) return this.#answerFromMemory(key, fence);
-    const standing = this.#catchUp(key, fence);
+    const combinedFence = this.#catchUp(key, fence);
     this.#counters.serverRequests++;
     const copy = key === "" ? undefined : this.#memory.copyForPeer(key);
     const ratePerMinute = this.#countRequest(key);
     if (copy !== undefined) {
-      if (copy.remainingMs <= 0) this.#fetches.refresh(key, () => lookup.input);
+      if (copy.remainingMs <= 0) this.#originLoads.refresh(key, () => lookup.input);
       const ttlMs = Math.max(0, copy.remainingMs);
-      return { value: copy.value, ttlMs, fence: standing, ratePerMinute };
+      return { value: copy.value, ttlMs, fence: combinedFence, ratePerMinute };
     }
     this.#counters.loads++;
     const { clock } = this.#group.node;
-    const flight = this.#fetches.join(key, () => lookup.input);
+    const flight = this.#originLoads.join(key, () => lookup.input);
     return flight.wait(options?.signal, this.#limitOf(lookup)).then((loaded) => ({
       value: loaded.bytes,
-      // What an invalidation overtook may be answered, but not kept by anyone.
+      // A value that an invalidation overtook may be returned, but not cached.
       ttlMs: flight.detached ? 0 : Math.max(0, loaded.freshUntil - clock.now()),
-      fence: standing,
+      fence: combinedFence,
       ratePerMinute,
     }));
   }
 
-  /** Applies what a peer (or this node) invalidates. */
+  /** Applies an invalidation on this node. */
   apply(invalidation: PeerInvalidation): void {
     this.#counters.invalidations++;
     const { target, fence, again } = invalidation;
@@ -135,14 +135,14 @@ export class GroupEngine<Input, T> {
       return;
     }
     this.#group.sweeps.note(target);
-    // Nobody knows yet which tags a value in flight will carry, so all flights are fenced off.
-    this.#fetches.detachAll();
-    this.#questions.detachAll();
+    // The tags of a value in flight are unknown, so all flights are detached.
+    this.#originLoads.detachAll();
+    this.#ownerLookups.detachAll();
     if (target.kind === "tag") this.#memory.dropTagged(target.tag);
     else this.#memory.clear();
   }
 
-  /** Invalidates on every node; see {@link invalidateEverywhere} for what has been reached when it resolves. */
+  /** Invalidates on every node (see {@link invalidateEverywhere}) and queues retries for those that failed. */
   async invalidate(
     target: PeerInvalidationTarget,
     options?: PeerCallOptions,
@@ -159,7 +159,7 @@ export class GroupEngine<Input, T> {
     return result;
   }
 
-  /** Applies an invalidation on every node, the first time or once more. */
+  /** Applies an invalidation on every node: a new one or a repetition. */
   spread(invalidation: PeerInvalidation, options?: PeerCallOptions): Promise<InvalidationResult> {
     const { node, policy } = this.#group;
     return invalidateEverywhere(invalidation, {
@@ -187,11 +187,11 @@ export class GroupEngine<Input, T> {
     return this.#exchange.take(part);
   }
 
-  /** Drops everything, such as when invalidations may have been missed. */
+  /** Drops everything, for a node that may have missed invalidations. */
   forget(): void {
     this.#exchange.forget();
-    this.#fetches.detachAll();
-    this.#questions.detachAll();
+    this.#originLoads.detachAll();
+    this.#ownerLookups.detachAll();
     this.#memory.clear();
   }
 
@@ -201,7 +201,7 @@ export class GroupEngine<Input, T> {
       ...this.#counters,
       cacheHits,
       gets: cacheHits + this.#counters.loads,
-      flights: this.#fetches.size + this.#questions.size,
+      flights: this.#originLoads.size + this.#ownerLookups.size,
       ...this.#memory.stats(),
     };
   }
@@ -211,8 +211,8 @@ export class GroupEngine<Input, T> {
     if (this.#closed) return;
     this.#closed = true;
     const error = new ParsecError("CLOSED", `the group ${this.name} was closed`);
-    this.#questions.close(error);
-    this.#fetches.close(error);
+    this.#ownerLookups.close(error);
+    this.#originLoads.close(error);
     this.#memory.clear();
   }
 
@@ -227,49 +227,49 @@ export class GroupEngine<Input, T> {
 
       const owned = key === "" && !origin.emptyKeyHasOwner;
       const owner = owned ? undefined : node.picker.pick(key);
-      // A node that was the owner once leaves renewing what it has to the one that is (I1).
+      // Only the owner refreshes stale values, not a former owner (I1).
       const stale = owner === undefined ? this.#memory.staleHit(key) : undefined;
       if (stale !== undefined) {
-        this.#fetches.refresh(key, () => origin.encodeInput(input));
+        this.#originLoads.refresh(key, () => origin.encodeInput(input));
         return stale;
       }
       this.#counters.loads++;
       const flight =
         owner === undefined
-          ? this.#fetches.join(key, () => origin.encodeInput(input))
-          : this.#ask(owner, { key, input, canLeave: signal !== undefined });
+          ? this.#originLoads.join(key, () => origin.encodeInput(input))
+          : this.#lookUpOwner(owner, { key, input, canAbort: signal !== undefined });
       return flight.wait(signal).then((loaded) => loaded.open(origin));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** The question under way for a key, or a new one. */
-  #ask(
+  /** The lookup in flight for a key, or a new one. */
+  #lookUpOwner(
     owner: Peer,
-    request: { readonly key: string; readonly input: Input; readonly canLeave: boolean },
+    request: { readonly key: string; readonly input: Input; readonly canAbort: boolean },
   ): Flight<LoadedValue<T>> {
-    const { key, canLeave } = request;
+    const { key, canAbort: canLeave } = request;
     return (
-      this.#questions.get(key) ??
-      this.#questions.start(owner, {
+      this.#ownerLookups.get(key) ??
+      this.#ownerLookups.start(owner, {
         key,
         input: this.#group.origin.encodeInput(request.input),
-        canLeave,
+        canAbort: canLeave,
       })
     );
   }
 
   /**
-   * For the node that owns the key now, which goes on from where this one stands. Owners hear of an
-   * invalidation first: one that this node does not know yet is on its way here, or owed to it.
+   * Answers the present owner of a key during its warm-up. Owners apply an invalidation first: one that this
+   * node has not applied yet is on its way here, or in a retry queue.
    */
-  #answerFromMemory(key: string, askersFence: number): PeerAnswer {
+  #answerFromMemory(key: string, requestedFence: number): PeerAnswer {
     const { fences } = this.#memory;
-    // Whoever asks like this has just come: it need not wait until it is found to be back.
+    // Its request shows that the owner is up, so probe it now instead of after the backoff.
     this.#group.node.picker.pick(key)?.probe?.();
     const fence = fences.get(key);
-    const copy = fences.knows(key, askersFence) ? this.#memory.copyToGive(key) : undefined;
+    const copy = fences.knows(key, requestedFence) ? this.#memory.copyForTransfer(key) : undefined;
     if (copy === undefined) {
       return { value: undefined, ttlMs: 0, fence, ratePerMinute: 0, missing: true };
     }
@@ -279,8 +279,8 @@ export class GroupEngine<Input, T> {
   }
 
   /**
-   * Drops the key if the asker has acknowledged an invalidation that never came here. Returns what
-   * the asker should stand at: its own number unless ours had to be merged with it.
+   * Drops the key if the requester has applied an invalidation that did not arrive here. Returns the
+   * combined fence that the requester should adopt: its own, unless ours had to be merged with it.
    */
   #catchUp(key: string, fence: number): number {
     const { fences } = this.#memory;
@@ -292,11 +292,11 @@ export class GroupEngine<Input, T> {
 
   #dropKey(key: string): void {
     this.#memory.drop(key);
-    this.#fetches.detach(key);
-    this.#questions.detach(key);
+    this.#originLoads.detach(key);
+    this.#ownerLookups.detach(key);
   }
 
-  /** A load goes on only for those who still wait (I4): an asker that waits less than the load may take leaves in time. */
+  /** The time limit of a requester that waits for less time than a load may take (I4). */
   #limitOf({ timeoutMs }: PeerLookup): WaitLimit | undefined {
     const { limits, node, policy } = this.#group;
     if (!(timeoutMs < policy.timeoutMs)) return undefined;
@@ -311,10 +311,7 @@ export class GroupEngine<Input, T> {
   #checkedTarget(target: PeerInvalidationTarget): PeerInvalidationTarget {
     if (target.kind === "tag" && (typeof target.tag !== "string" || target.tag === absentTag)) {
       const given = describe(target.tag);
-      throw new ParsecError(
-        "INVALID_ARGUMENT",
-        `a tag must be text of one character or more, got ${given}`,
-      );
+      throw new ParsecError("INVALID_ARGUMENT", `tag must be a non-empty string, got ${given}`);
     }
     if (target.kind !== "keys") return target;
     for (const key of target.keys) this.#group.limits.checkKey(key);

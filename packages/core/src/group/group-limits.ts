@@ -3,7 +3,7 @@ import { isParsecError, ParsecError, type ParsecErrorCode } from "../errors.ts";
 import { keyToBytes } from "../key-bytes.ts";
 import { describe } from "../option-checks.ts";
 
-/** What a group refuses, in words that name the group and the limit. */
+/** Checks keys and values against the limits of a group, with errors that name both. */
 export class GroupLimits {
   readonly #name: string;
   readonly #policy: ResolvedPolicy;
@@ -18,7 +18,7 @@ export class GroupLimits {
     if (typeof key !== "string") {
       throw new ParsecError(
         "INVALID_KEY",
-        `a key of ${this.#name} must be a string, got ${describe(key)}`,
+        `${this.#name}: key must be a string, got ${describe(key)}`,
       );
     }
     const { maxKeyBytes } = this.#policy;
@@ -27,7 +27,7 @@ export class GroupLimits {
     if (key.length > maxKeyBytes || keyToBytes(key).length > maxKeyBytes) {
       throw new ParsecError(
         "KEY_TOO_LARGE",
-        `a key of ${this.#name} is larger than maxKeyBytes (${maxKeyBytes})`,
+        `${this.#name}: key must have at most ${maxKeyBytes} bytes (maxKeyBytes)`,
       );
     }
   }
@@ -38,20 +38,20 @@ export class GroupLimits {
     if (value !== undefined && value.length > maxValueBytes) {
       throw new ParsecError(
         "VALUE_TOO_LARGE",
-        `a value of ${this.#name} has ${value.length} bytes, more than maxValueBytes (${maxValueBytes})`,
+        `${this.#name}: value must have at most ${maxValueBytes} bytes (maxValueBytes), got ${value.length}`,
       );
     }
   }
 
-  /** The error of a wait that took too long: as long as a load may take, unless it was for less. */
+  /** The error of a wait that timed out, by default after the policy's `timeoutMs`. */
   timeout(timeoutMs: number = this.#policy.timeoutMs): ParsecError {
     return new ParsecError(
       "TIMEOUT",
-      `${this.#name} gave no answer within timeoutMs (${timeoutMs})`,
+      `${this.#name}: no answer within ${timeoutMs} ms (timeoutMs)`,
     );
   }
 
-  /** Whatever was thrown, typed: with its own code if it has one. */
+  /** Wraps an error as a `ParsecError` with the given code; returns a `ParsecError` as it is. */
   typed(error: unknown, code: ParsecErrorCode): ParsecError {
     if (isParsecError(error)) return error;
     const detail = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import { freezeDeep } from "../memory/frozen-value.ts";
 import type { Decoder } from "../memory/group-memory.ts";
 
-/** What a flight brings to all who waited for it: decoded once, if one decoded value may serve them all. */
+/** The result of a flight for all of its waiters, decoded once where one decoded value can be shared. */
 export class LoadedValue<T> {
   readonly bytes: Uint8Array | undefined;
   readonly freshUntil: number;
@@ -13,7 +13,7 @@ export class LoadedValue<T> {
     this.freshUntil = freshUntil;
   }
 
-  /** Throws `CODEC_FAILED`. */
+  /** The decoded value; undefined when the origin has none. Throws `CODEC_FAILED`. */
   open(decoder: Decoder<T>): T | undefined {
     if (this.bytes === undefined) return undefined;
     if (this.#decoded) return this.#value;

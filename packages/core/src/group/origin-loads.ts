@@ -1,6 +1,7 @@
 import { ParsecError } from "../errors.ts";
+import { describe } from "../option-checks.ts";
 import type { Peer } from "../peer.ts";
-import { askFormerOwner, type FormerValue } from "../rebalance/warm-up.ts";
+import { type FormerValue, lookUpFormerOwner } from "../rebalance/warm-up.ts";
 import { createSemaphore, type Semaphore } from "../semaphore.ts";
 import type { GroupContext } from "./group-context.ts";
 import { LoadedValue } from "./loaded-value.ts";
@@ -8,6 +9,7 @@ import { type LoadContext, originFailed, type TaggedEntry } from "./origin.ts";
 import { RefreshBackoff } from "./refresh-backoff.ts";
 import { type Flight, Singleflight } from "./singleflight.ts";
 
+/** The context of a load, which creates the signal on first use. */
 class FlightContext implements LoadContext {
   readonly input: Uint8Array | undefined;
   readonly #flight: { readonly signal: AbortSignal };
@@ -23,20 +25,20 @@ class FlightContext implements LoadContext {
 }
 
 /**
- * The loads of one group that end at the origin: one in flight per key. They wait for no peer, but
- * for a short look into the memory of a key's former owner while this node is new.
+ * The origin loads of one group, one in flight per key. They wait for no peer, except for a short lookup
+ * in the memory of a key's former owner during warm-up.
  */
 export class OriginLoads<Input, T> {
   readonly #group: GroupContext<Input, T>;
   readonly #flights: Singleflight<LoadedValue<T>>;
-  /** For what other nodes own, so that the end of one is not felt at the origin all at once. */
-  readonly #foreign: Semaphore;
-  readonly #pauses: RefreshBackoff;
+  /** Limits loads of keys that other nodes own, so that the loss of an owner does not flood the origin. */
+  readonly #fallbackLoads: Semaphore;
+  readonly #backoff: RefreshBackoff;
 
   constructor(group: GroupContext<Input, T>) {
     this.#group = group;
-    this.#foreign = createSemaphore(group.policy.maxFallbackLoads);
-    this.#pauses = new RefreshBackoff(group.node.clock, group.policy.staleWhileRevalidateMs);
+    this.#fallbackLoads = createSemaphore(group.policy.maxFallbackLoads);
+    this.#backoff = new RefreshBackoff(group.node.clock, group.policy.staleWhileRevalidateMs);
     this.#flights = new Singleflight(group.node.signals, (flight) => this.#countFailure(flight));
   }
 
@@ -44,15 +46,15 @@ export class OriginLoads<Input, T> {
     return this.#flights.size;
   }
 
-  /** The fetch under way for a key, or a new one. */
+  /** The load in flight for a key, or a new one. */
   join(key: string, input: () => Uint8Array | undefined): Flight<LoadedValue<T>> {
     return this.#flights.get(key) ?? this.#start(key, input());
   }
 
-  /** Renews a stale value while it is being served. Only owners have stale values. */
+  /** Refreshes a stale value in the background, unless a refresh is in flight or has just failed. For owners only. */
   refresh(key: string, input: () => Uint8Array | undefined): void {
-    if (this.#flights.get(key) !== undefined || !this.#pauses.isOver(key)) return;
-    this.#start(key, input()).keep();
+    if (this.#flights.get(key) !== undefined || !this.#backoff.isOver(key)) return;
+    this.#start(key, input()).runToEnd();
   }
 
   detach(key: string): void {
@@ -64,23 +66,23 @@ export class OriginLoads<Input, T> {
   }
 
   close(error: ParsecError): void {
-    this.#flights.cutAllShort(error);
+    this.#flights.cancelAll(error);
   }
 
   #start(key: string, input: Uint8Array | undefined): Flight<LoadedValue<T>> {
     const { limits, node, policy } = this.#group;
-    const flight = key === "" ? this.#flights.startAlone() : this.#flights.start(key);
-    // Until the origin is asked there is no fetch to count.
-    flight.counted = true;
+    const flight = key === "" ? this.#flights.startUnshared() : this.#flights.start(key);
+    // Nothing to count before the origin fetch starts.
+    flight.failureCounted = true;
     flight.onSettled = node.clock.schedule(policy.timeoutMs, () => {
       if (this.#serveStale(flight)) flight.abort(limits.timeout());
-      else this.#flights.cutShort(flight, limits.timeout());
+      else this.#flights.cancel(flight, limits.timeout());
     });
-    if (!this.#owns(key)) this.#loadInTurn(flight, input);
+    if (!this.#owns(key)) this.#loadAsFallback(flight, input);
     else {
       const former = key === "" ? undefined : node.warmUp.formerOwner(key);
       if (former === undefined) this.#load(flight, input);
-      else void this.#loadWarm(flight, { input, former });
+      else void this.#loadFromFormerOwner(flight, { input, formerOwner: former });
     }
     return flight;
   }
@@ -94,11 +96,11 @@ export class OriginLoads<Input, T> {
   #load(flight: Flight<LoadedValue<T>>, input: Uint8Array | undefined): void {
     const { counters, limits, origin } = this.#group;
     counters.loadsDeduped++;
-    flight.counted = false;
+    flight.failureCounted = false;
     origin
       .load(flight.key, new FlightContext(flight, input))
       .then((bytes) => {
-        if (!flight.settled) this.#takeValue(flight, { bytes, input });
+        if (!flight.settled) this.#storeValue(flight, { bytes, input });
       })
       .catch((error: unknown) => {
         if (flight.settled || this.#serveStale(flight)) return;
@@ -108,36 +110,36 @@ export class OriginLoads<Input, T> {
       });
   }
 
-  /** Loads what another node owns once there is a place for it. */
-  #loadInTurn(flight: Flight<LoadedValue<T>>, input: Uint8Array | undefined): void {
-    const gate = this.#foreign;
+  /** Loads a key that another node owns, as soon as the semaphore admits it. */
+  #loadAsFallback(flight: Flight<LoadedValue<T>>, input: Uint8Array | undefined): void {
+    const semaphore = this.#fallbackLoads;
     const begin = (): void => {
       if (flight.settled) {
-        gate.release();
+        semaphore.release();
         return;
       }
       const cancelTimer = flight.onSettled;
       flight.onSettled = () => {
         cancelTimer?.();
-        gate.release();
+        semaphore.release();
       };
       this.#load(flight, input);
     };
-    if (gate.tryAcquire()) begin();
+    if (semaphore.tryAcquire()) begin();
     else {
-      gate.acquire(flight.signal).then(begin, () => {
-        // Its time is over, or everybody left: whoever ended the flight has told its waiters.
+      semaphore.acquire(flight.signal).then(begin, () => {
+        // The flight timed out or has no waiters left; it is settled already.
       });
     }
   }
 
-  async #loadWarm(
+  async #loadFromFormerOwner(
     flight: Flight<LoadedValue<T>>,
-    from: { readonly input: Uint8Array | undefined; readonly former: Peer },
+    from: { readonly input: Uint8Array | undefined; readonly formerOwner: Peer },
   ): Promise<void> {
     const { name, memory, node, policy } = this.#group;
     const { key } = flight;
-    const found = await askFormerOwner(from.former, {
+    const found = await lookUpFormerOwner(from.formerOwner, {
       group: name,
       key,
       fence: memory.fences.get(key),
@@ -145,13 +147,13 @@ export class OriginLoads<Input, T> {
       clock: node.clock,
     });
     if (flight.settled) return;
-    if (found === undefined || !this.#takeWarm(flight, found, from.input)) {
+    if (found === undefined || !this.#useFormerValue(flight, found, from.input)) {
       this.#load(flight, from.input);
     }
   }
 
-  /** Ends the flight with what a former owner had, unless something speaks against it. */
-  #takeWarm(
+  /** Settles the flight with a former owner's value. Returns false when the value must not be used. */
+  #useFormerValue(
     flight: Flight<LoadedValue<T>>,
     found: FormerValue,
     input: Uint8Array | undefined,
@@ -167,19 +169,19 @@ export class OriginLoads<Input, T> {
       return false;
     }
     if (flight.settled) return true;
-    // What an invalidation overtook on the way is fetched anew.
-    if (flight.detached || sweeps.mayConcern(tags, found.askedAt)) return false;
+    // An invalidation overtook the value: fetch it from the origin.
+    if (flight.detached || sweeps.mayConcern(tags, found.requestedAt)) return false;
     this.#flights.end(flight);
     counters.loadsDeduped++;
     counters.warmLoads++;
-    // Not detached, so the other was asked with what this node stands at, and knew it.
+    // Not detached, so the request carried this node's present fence, and the former owner knew it.
     memory.fences.adopt(key, found.fence);
     memory.store(key, { value, freshUntil, hot: false, tags });
     flight.resolve(new LoadedValue(value, freshUntil));
     return true;
   }
 
-  #takeValue(
+  #storeValue(
     flight: Flight<LoadedValue<T>>,
     got: { readonly bytes: Uint8Array | undefined; readonly input: Uint8Array | undefined },
   ): void {
@@ -188,31 +190,31 @@ export class OriginLoads<Input, T> {
     const { key } = flight;
     limits.checkValue(bytes);
     const freshUntil = node.clock.now() + this.#lifetimeMs(bytes);
-    // In the place of an owner out of reach it is kept whatever the hot policy says: for as long as
-    // the owner is away this node is asked in its stead.
+    // As fallback owner this node caches the value whatever the hot policy says: it receives all lookups
+    // of the key while the owner is down.
     const hot = node.picker.pick(key) !== undefined;
     const tags = this.tagsOf({ key, input, value: bytes });
     this.#flights.end(flight);
-    this.#pauses.succeeded(key);
+    this.#backoff.succeeded(key);
     counters.localLoads++;
     if (!flight.detached) {
       if (freshUntil > node.clock.now()) {
         memory.store(key, { value: bytes, freshUntil, hot, tags });
       } else {
-        // What was there before is out of date, and must not be served as stale any more.
+        // The previous value is outdated and must not be served as stale.
         memory.drop(key);
       }
     }
     flight.resolve(new LoadedValue(bytes, freshUntil));
   }
 
-  /** Ends a failed fetch with the old value if `staleIfErrorMs` allows it. */
+  /** Settles a failed load with the stale value, within `staleIfErrorMs`. */
   #serveStale(flight: Flight<LoadedValue<T>>): boolean {
     if (flight.detached) return false;
     const { memory, node } = this.#group;
     const copy = memory.copyOnError(flight.key);
     if (copy === undefined) return false;
-    this.#pauses.failed(flight.key);
+    this.#backoff.failed(flight.key);
     this.#flights.end(flight);
     this.#countFailure(flight);
     flight.resolve(new LoadedValue(copy.value, node.clock.now()));
@@ -220,7 +222,7 @@ export class OriginLoads<Input, T> {
   }
 
   #countFailure(flight: Flight<LoadedValue<T>>): void {
-    if (!flight.counted) this.#group.counters.localLoadErrs++;
+    if (!flight.failureCounted) this.#group.counters.localLoadErrs++;
   }
 
   #lifetimeMs(bytes: Uint8Array | undefined): number {
@@ -230,7 +232,7 @@ export class OriginLoads<Input, T> {
     return ttlMs === Number.POSITIVE_INFINITY ? ttlMs : ttlMs * (1 - ttlJitter * node.random());
   }
 
-  /** Whatever the user's function does, what is stored has tags that can be counted and found. */
+  /** The tags of an entry. Throws `ORIGIN_FAILED` unless the user's function returns an array of strings. */
   tagsOf(entry: TaggedEntry): readonly string[] {
     const { name, origin } = this.#group;
     let tags: unknown;
@@ -240,6 +242,9 @@ export class OriginLoads<Input, T> {
       throw originFailed(name, error);
     }
     if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
-    throw new ParsecError("ORIGIN_FAILED", `tags of ${name} must return an array of text`);
+    throw new ParsecError(
+      "ORIGIN_FAILED",
+      `${name}: tags must return an array of strings, got ${describe(tags)}`,
+    );
   }
 }

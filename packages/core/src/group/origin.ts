@@ -1,24 +1,25 @@
 import { ParsecError } from "../errors.ts";
 import type { Decoder } from "../memory/group-memory.ts";
 
-/** What a load gets beside its key. The signal is made when it is first read, because most loads never do. */
+/** The context of a load. The signal is created on first use, because most loads never read it. */
 export interface LoadContext {
   readonly input: Uint8Array | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What a group asks of its origin. */
+/** The origin behind a group: loads, encodes and tags its values. */
 export interface Origin<Input, T> extends Decoder<T> {
-  /** Whether `""`, which is never cached, is asked of its owner all the same (a group) or not (a data source). */
+  /** Whether loads of `""`, which is never cached, go to an owner (groups) or run locally (data sources). */
   readonly emptyKeyHasOwner: boolean;
-  /** What travels to the owner beside the key; undefined for plain groups. */
+  /** Encodes the input that a lookup carries to the owner; undefined for plain groups. */
   encodeInput(input: Input): Uint8Array | undefined;
-  /** Fetches the value of a key. Rejects with a `ParsecError`, `ORIGIN_FAILED` for whatever the user's code threw. */
+  /** Fetches the value of a key. Rejects with a `ParsecError`; errors of the user's code become `ORIGIN_FAILED`. */
   load(key: string, context: LoadContext): Promise<Uint8Array | undefined>;
-  /** Labels by which the entry may be invalidated. Throws `ORIGIN_FAILED`. */
+  /** Tags by which the entry can be invalidated. Throws `ORIGIN_FAILED`. */
   tags(entry: TaggedEntry): readonly string[];
 }
 
+/** An entry whose tags are computed. */
 export interface TaggedEntry {
   readonly key: string;
   readonly input: Uint8Array | undefined;
@@ -26,8 +27,8 @@ export interface TaggedEntry {
 }
 
 /**
- * What a source's own code threw, typed. Always `ORIGIN_FAILED`, even when it is a ParsecError of
- * another cache that the source stands on: to us, that one's peers are the origin's affair.
+ * Wraps an error of the user's code as `ORIGIN_FAILED`, even a ParsecError of another cache that the data
+ * source uses: an unreachable peer of that cache is a failed origin here.
  */
 export function originFailed(name: string, error: unknown): ParsecError {
   const detail = error instanceof Error ? error.message : String(error);

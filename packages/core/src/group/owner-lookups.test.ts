@@ -8,15 +8,15 @@ import type { GroupOptions } from "../registry/group-cache.ts";
 
 const ids = ["a", "b", "c", "d"];
 
-/** The owner of `a:…` is out of reach; its deputy is b. */
+/** The owner of `a:…` is unreachable; its fallback owner is b. */
 function withoutOwner(options: Omit<GroupOptions, "load"> = {}): GroupCluster {
-  const cluster = clusterOf(ids, options, { hasDeputies: true });
+  const cluster = clusterOf(ids, options, { hasFallbackOwners: true });
   cluster.network.down.add("a");
   return cluster;
 }
 
 function askedOf(cluster: GroupCluster): string[] {
-  return cluster.network.asked.map(({ from, to }) => `${from} asks ${to}`);
+  return cluster.network.lookups.map(({ from, to }) => `${from} asks ${to}`);
 }
 
 function expectAllBalanced(cluster: GroupCluster): void {
@@ -24,8 +24,8 @@ function expectAllBalanced(cluster: GroupCluster): void {
   expect(cluster.clock.pendingCount).toBe(0);
 }
 
-describe("the deputy of an owner out of reach", () => {
-  it("is the same for all, so that the origin is asked once", async () => {
+describe("the fallback owner of an unreachable owner", () => {
+  it("is the same for all nodes, so that the origin gets one fetch", async () => {
     const cluster = withoutOwner();
     const all = ["b", "c", "d", "c"].map((id) => cluster.node(id).group.get("a:k"));
     await settled();
@@ -38,7 +38,7 @@ describe("the deputy of an owner out of reach", () => {
     expectAllBalanced(cluster);
   });
 
-  it("answers from memory afterwards, with a hot cache or without", async () => {
+  it("answers from memory afterwards, with and without a hot cache", async () => {
     for (const hot of [{}, false] as const) {
       const cluster = withoutOwner({ hot });
       const first = cluster.node("c").group.get("a:k");
@@ -53,7 +53,7 @@ describe("the deputy of an owner out of reach", () => {
     }
   });
 
-  it("does not fetch for itself what it fetched for others while it still waited for the owner", async () => {
+  it("does not fetch again for its own lookup what it has fetched for peers meanwhile", async () => {
     const cluster = withoutOwner();
     const ownerLost = deferred<void>();
     cluster.network.onTheWay = ({ from }) => (from === "b" ? ownerLost.promise : undefined);
@@ -68,7 +68,7 @@ describe("the deputy of an owner out of reach", () => {
     expectAllBalanced(cluster);
   });
 
-  it("I6 is not asked by anybody but callers' own nodes, and asks nobody itself", async () => {
+  it("I6 gets lookups from the callers' own nodes only, and forwards none", async () => {
     const cluster = withoutOwner();
     const got = cluster.node("c").group.get("a:k");
     await settled();
@@ -78,7 +78,7 @@ describe("the deputy of an owner out of reach", () => {
     expect(askedOf(cluster)).toHaveLength(2);
   });
 
-  it("is replaced by a fetch from here when it is out of reach too", async () => {
+  it("is replaced by a local load when it is unreachable as well", async () => {
     const cluster = withoutOwner();
     cluster.network.down.add("b");
     const got = cluster.node("c").group.get("a:k");
@@ -94,7 +94,7 @@ describe("the deputy of an owner out of reach", () => {
     expectAllBalanced(cluster);
   });
 
-  it("I5 is believed when it says that the origin has failed", async () => {
+  it("I5 passes on an error of the origin", async () => {
     const cluster = withoutOwner();
     const got = cluster.node("c").group.get("a:k");
     await settled();
@@ -104,12 +104,12 @@ describe("the deputy of an owner out of reach", () => {
     expectAllBalanced(cluster);
   });
 
-  it('is not asked with onPeerFailure "fail", nor when the owner has said something', async () => {
+  it('gets no lookup with onPeerFailure "fail", nor when the owner has answered', async () => {
     const strict = withoutOwner({ onPeerFailure: "fail" });
     await expect(strict.node("c").group.get("a:k")).rejects.toMatchObject({
       code: "PEER_UNREACHABLE",
     });
-    const cluster = clusterOf(ids, {}, { hasDeputies: true });
+    const cluster = clusterOf(ids, {}, { hasFallbackOwners: true });
     const got = cluster.node("c").group.get("a:k");
     await settled();
     cluster.node("a").loader.last.reject(new Error("no"));
@@ -120,7 +120,7 @@ describe("the deputy of an owner out of reach", () => {
     }
   });
 
-  it("I8 has the time that is left, and the caller waits no longer", async () => {
+  it("I8 gets the remaining time, and the caller waits no longer", async () => {
     const cluster = withoutOwner({ timeoutMs: 1000 });
     const ownerLost = deferred<void>();
     cluster.network.onTheWay = ({ to }) => (to === "a" ? ownerLost.promise : new Promise(() => {}));
@@ -131,7 +131,7 @@ describe("the deputy of an owner out of reach", () => {
     await cluster.clock.advance(400);
     ownerLost.reject(new ParsecError("PEER_UNREACHABLE", "no way"));
     await settled();
-    expect(cluster.network.asked.at(-1)?.message.timeoutMs).toBe(600);
+    expect(cluster.network.lookups.at(-1)?.message.timeoutMs).toBe(600);
     await cluster.clock.advance(599);
     expect(cluster.node("c").group.stats().flights).toBe(1);
     await cluster.clock.advance(1);
@@ -139,7 +139,7 @@ describe("the deputy of an owner out of reach", () => {
     expectAllBalanced(cluster);
   });
 
-  it("I4 is told when the last caller has left", async () => {
+  it("I4 gets the abort when the last caller has aborted", async () => {
     const cluster = withoutOwner();
     const leaver = new AbortController();
     const got = cluster.node("c").group.get("a:k", { signal: leaver.signal });
@@ -152,7 +152,7 @@ describe("the deputy of an owner out of reach", () => {
     expectBalance(cluster.node("c").group.stats());
   });
 
-  it("I2 learns what it missed from who asks it", async () => {
+  it("I2 applies missed fences from the lookups it gets", async () => {
     const cluster = withoutOwner();
     const first = cluster.node("b").group.get("a:k");
     await settled();
@@ -170,7 +170,7 @@ describe("the deputy of an owner out of reach", () => {
     expect(cluster.node("b").loader.calls).toHaveLength(2);
   });
 
-  it("I2 is not copied from while a tag is being invalidated, because it may have a copy itself", async () => {
+  it("I2 is not copied from while a tag is being invalidated, because its value may be a copy", async () => {
     for (const [tag, kept] of [
       ["red", 0],
       ["blue", 1],
@@ -189,8 +189,8 @@ describe("the deputy of an owner out of reach", () => {
     }
   });
 
-  it("I9 that answers as if asked for its memory alone has not answered", async () => {
-    const cluster = clusterOf(ids, {}, { hasDeputies: true });
+  it("I9 that answers `missing` to an ordinary lookup counts as unreachable", async () => {
+    const cluster = clusterOf(ids, {}, { hasFallbackOwners: true });
     const host = cluster.network.host("a");
     const { lookup } = host;
     host.lookup = (question, options) => ({
@@ -209,7 +209,7 @@ describe("the deputy of an owner out of reach", () => {
     expect(cluster.node("c").group.stats()).toMatchObject({ peerErrors: 1, peerLoads: 1 });
   });
 
-  it("has no part in what is never kept", async () => {
+  it("gets no lookup of the empty key", async () => {
     const cluster = withoutOwner();
     const got = cluster.node("c").group.get("");
     await settled();
@@ -222,12 +222,12 @@ describe("the deputy of an owner out of reach", () => {
 describe("maxFallbackLoads", () => {
   const keys = ["a:1", "a:2", "a:3", "a:4", "a:5"];
 
-  it("bounds the fetches in the place of owners, a deputy's too, and the rest come in turn", async () => {
+  it("limits concurrent loads of keys of other nodes, those as fallback owner included; the others wait", async () => {
     const cluster = withoutOwner({ maxFallbackLoads: 2 });
     const { loader } = cluster.node("b");
-    const asker = cluster.node("c").group;
+    const requester = cluster.node("c").group;
     const all = Promise.allSettled([
-      ...keys.map((key) => asker.get(key)),
+      ...keys.map((key) => requester.get(key)),
       ...keys.map((key) => cluster.node("b").group.get(key)),
     ]);
     await settled();
@@ -250,7 +250,7 @@ describe("maxFallbackLoads", () => {
     expectAllBalanced(cluster);
   });
 
-  it("does not hold back what a node owns itself", async () => {
+  it("does not limit loads of keys that this node owns", async () => {
     const cluster = withoutOwner({ maxFallbackLoads: 1 });
     const { group, loader } = cluster.node("b");
     const all = ["a:1", "a:2", "b:1", "b:2"].map((key) => group.get(key));
@@ -262,7 +262,7 @@ describe("maxFallbackLoads", () => {
     expect((await Promise.all(all)).map(text)).toEqual(["v", "v", "v", "v"]);
   });
 
-  it("I8 gives a place back when its load hangs, and drops who waited too long for one", async () => {
+  it("I8 releases its permit when a load times out, and rejects waiters that time out", async () => {
     const cluster = withoutOwner({ maxFallbackLoads: 1, timeoutMs: 1000 });
     const { group, loader } = cluster.node("b");
     const hangs = group.get("a:1").catch((error: unknown) => error);
@@ -280,7 +280,7 @@ describe("maxFallbackLoads", () => {
     expectAllBalanced(cluster);
   });
 
-  it("I4 forgets who left while they waited", async () => {
+  it("I4 removes waiters that abort", async () => {
     const cluster = withoutOwner({ maxFallbackLoads: 1 });
     const { group, loader } = cluster.node("b");
     const leaver = new AbortController();

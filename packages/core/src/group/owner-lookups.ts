@@ -7,18 +7,19 @@ import type { OriginLoads } from "./origin-loads.ts";
 import type { RequestRate } from "./request-rate.ts";
 import { type Flight, Singleflight } from "./singleflight.ts";
 
-/** What a caller of this node wants to know, and whom it is being asked of. */
+/** One lookup in flight, first at the owner, then at the fallback owner. */
 class OwnerLookup<T> {
   readonly flight: Flight<LoadedValue<T>>;
   readonly input: Uint8Array | undefined;
   readonly localRate: number;
-  /** When its time is over, whoever is asked until then. */
+  /** For all attempts together. */
   readonly deadline: number;
-  /** Whether somebody may give up, so that asking needs a signal. */
-  canLeave: boolean;
+  /** Whether a caller may abort, so that the request needs a signal. */
+  canAbort: boolean;
   isToFallbackOwner = false;
-  /** As they were when it was asked. */
+  /** When the present attempt was sent. */
   startedAt = 0;
+  /** The combined fence that the present attempt carries. */
   fence = 0;
 
   constructor(
@@ -27,36 +28,36 @@ class OwnerLookup<T> {
       readonly input: Uint8Array | undefined;
       readonly localRate: number;
       readonly deadline: number;
-      readonly canLeave: boolean;
+      readonly canAbort: boolean;
     },
   ) {
     this.flight = flight;
     this.input = parts.input;
     this.localRate = parts.localRate;
     this.deadline = parts.deadline;
-    this.canLeave = parts.canLeave;
+    this.canAbort = parts.canAbort;
   }
 }
 
 /**
- * The questions of one group to the owners of keys, one in flight per key: what this node's own
- * callers wait for when somebody else owns what they want.
+ * The lookups of one group at the owners of keys, one in flight per key. Joined by this node's own callers
+ * only, never by peers.
  */
 export class OwnerLookups<Input, T> {
   readonly #group: GroupContext<Input, T>;
-  readonly #fetches: OriginLoads<Input, T>;
+  readonly #originLoads: OriginLoads<Input, T>;
   readonly #rate: RequestRate;
   readonly #flights: Singleflight<LoadedValue<T>>;
 
   constructor(
     group: GroupContext<Input, T>,
-    parts: { readonly fetches: OriginLoads<Input, T>; readonly rate: RequestRate },
+    parts: { readonly originLoads: OriginLoads<Input, T>; readonly rate: RequestRate },
   ) {
     this.#group = group;
-    this.#fetches = parts.fetches;
+    this.#originLoads = parts.originLoads;
     this.#rate = parts.rate;
     this.#flights = new Singleflight(group.node.signals, (flight) => {
-      if (!flight.counted) group.counters.peerErrors++;
+      if (!flight.failureCounted) group.counters.peerErrors++;
     });
   }
 
@@ -77,71 +78,74 @@ export class OwnerLookups<Input, T> {
   }
 
   close(error: ParsecError): void {
-    this.#flights.cutAllShort(error);
+    this.#flights.cancelAll(error);
   }
 
-  /** Asks the owner. `canLeave` says whether the caller may give up. */
+  /** Starts a lookup at the owner. `canAbort` says whether the caller has a signal. */
   start(
     owner: Peer,
     request: {
       readonly key: string;
       readonly input: Uint8Array | undefined;
-      readonly canLeave: boolean;
+      readonly canAbort: boolean;
     },
   ): Flight<LoadedValue<T>> {
-    const { key, input, canLeave } = request;
+    const { key, input, canAbort: canLeave } = request;
     const { node, policy } = this.#group;
-    const flight = key === "" ? this.#flights.startAlone() : this.#flights.start(key);
+    const flight = key === "" ? this.#flights.startUnshared() : this.#flights.start(key);
     const counted = policy.hotFromRatePerMinute < Number.POSITIVE_INFINITY;
     const localRate = counted ? this.#rate.count(hashKey(key)) : 0;
     const deadline = node.clock.now() + policy.timeoutMs;
-    node.missed.seeMembers();
-    this.#ask(owner, new OwnerLookup(flight, { input, localRate, deadline, canLeave }));
+    node.missed.refreshMembers();
+    this.#request(
+      owner,
+      new OwnerLookup(flight, { input, localRate, deadline, canAbort: canLeave }),
+    );
     return flight;
   }
 
-  /** Asks a node, and counts the question and its end. */
-  #ask(peer: Peer, question: OwnerLookup<T>): void {
-    const { flight, input, canLeave } = question;
+  /** Sends the lookup to a node, and counts the attempt and its outcome. */
+  #request(peer: Peer, lookup: OwnerLookup<T>): void {
+    const { flight, input, canAbort: canLeave } = lookup;
     const { counters, limits, memory, name, node } = this.#group;
     const { key } = flight;
-    question.startedAt = node.clock.now();
-    question.fence = memory.fences.get(key);
-    const { fence } = question;
-    const timeoutMs = question.deadline - question.startedAt;
+    lookup.startedAt = node.clock.now();
+    lookup.fence = memory.fences.get(key);
+    const { fence } = lookup;
+    const timeoutMs = lookup.deadline - lookup.startedAt;
     counters.loadsDeduped++;
-    flight.counted = false;
+    flight.failureCounted = false;
     lookUp(peer, {
       lookup: { group: name, key, input, fence, timeoutMs },
       options: canLeave ? { signal: flight.signal } : undefined,
     }).then(
       (answer) => {
         if (flight.settled) return;
-        // It was not asked for its memory alone: this is no "there is none".
-        if (answer.missing) this.#takeFailure(question, peer, unanswered(peer));
-        else this.#takeAnswer(question, answer);
+        // Valid only for a memoryOnly lookup: it does not mean that the origin has no value.
+        if (answer.missing) this.#handleFailure(lookup, peer, unexpectedMissing(peer));
+        else this.#handleAnswer(lookup, answer);
       },
       (reason: unknown) => {
         if (flight.settled) return;
-        this.#takeFailure(question, peer, limits.typed(reason, "PEER_UNREACHABLE"));
+        this.#handleFailure(lookup, peer, limits.typed(reason, "PEER_UNREACHABLE"));
       },
     );
   }
 
-  #takeAnswer(question: OwnerLookup<T>, answer: PeerAnswer): void {
-    const { flight, fence } = question;
+  #handleAnswer(lookup: OwnerLookup<T>, answer: PeerAnswer): void {
+    const { flight, fence } = lookup;
     const { counters, limits, memory } = this.#group;
     const { value } = answer;
     counters.peerLoads++;
     this.#flights.end(flight);
     try {
       limits.checkValue(value);
-      // Counted from the question: only that is surely no later than the owner's own count (I7).
-      const freshUntil = question.startedAt + answer.ttlMs;
+      // Counted from the request, which is certainly not later than the owner's reading of its clock (I7).
+      const freshUntil = lookup.startedAt + answer.ttlMs;
       if (!flight.detached) {
-        // Not detached, so what we stand at is still what the owner was asked with.
+        // Not detached, so this node's fence is still the one that the request carried.
         if (fence !== 0) memory.fences.adopt(flight.key, answer.fence);
-        this.#keepIfHot(question, { answer, freshUntil });
+        this.#keepIfHot(lookup, { answer, freshUntil });
       }
       flight.resolve(new LoadedValue(value, freshUntil));
     } catch (error) {
@@ -150,33 +154,34 @@ export class OwnerLookups<Input, T> {
   }
 
   #keepIfHot(
-    question: OwnerLookup<T>,
+    lookup: OwnerLookup<T>,
     got: { readonly answer: PeerAnswer; readonly freshUntil: number },
   ): void {
     const { memory, node, policy, sweeps } = this.#group;
     const { answer, freshUntil } = got;
-    const { key } = question.flight;
-    const rate = Math.max(question.localRate, answer.ratePerMinute);
-    // Asked in this way round, a time to live that is no number keeps nothing either.
+    const { key } = lookup.flight;
+    const rate = Math.max(lookup.localRate, answer.ratePerMinute);
+    // Written so that NaN counts as expired.
     const isFresh = freshUntil > node.clock.now();
     if (!isFresh || rate < policy.hotFromRatePerMinute) return;
     const { value } = answer;
-    const tags = this.#fetches.tagsOf({ key, input: question.input, value });
-    // What a deputy has may be no more than a copy.
-    if (question.isToFallbackOwner && sweeps.mayConcern(tags, question.startedAt)) return;
+    const tags = this.#originLoads.tagsOf({ key, input: lookup.input, value });
+    // The fallback owner may have answered from a copy.
+    if (lookup.isToFallbackOwner && sweeps.mayConcern(tags, lookup.startedAt)) return;
     memory.store(key, { value, freshUntil, hot: true, tags });
   }
 
   /**
-   * Only a node out of reach may be replaced (invariant I5), within the caller's time: an owner by
-   * its deputy, the member that would own the key without it, the same for every asker, so that the
-   * origin is still asked once; a deputy, or an owner whose deputy this node is, by a fetch from here.
+   * Failover, for unreachable nodes only (invariant I5) and within the caller's deadline: from the owner to
+   * the fallback owner, the member that would own the key without the owner. It is the same for every
+   * requester, so the origin still serves one fetch. If the fallback owner is unreachable, or is this node,
+   * this node loads the value itself.
    */
-  #takeFailure(question: OwnerLookup<T>, peer: Peer, error: ParsecError): void {
-    const { flight, deadline } = question;
+  #handleFailure(lookup: OwnerLookup<T>, peer: Peer, error: ParsecError): void {
+    const { flight, deadline } = lookup;
     const { counters, limits, node, policy } = this.#group;
     counters.peerErrors++;
-    flight.counted = true;
+    flight.failureCounted = true;
     const remainingMs = deadline - node.clock.now();
     const mayLoad = error.code === "PEER_UNREACHABLE" && policy.onPeerFailure === "load";
     if (!mayLoad || remainingMs <= 0) {
@@ -184,32 +189,32 @@ export class OwnerLookups<Input, T> {
       flight.reject(mayLoad ? limits.timeout() : error);
       return;
     }
-    // From here on it is this node that watches the time.
+    // From here on this node enforces the deadline, not the transport.
     flight.onSettled ??= node.clock.schedule(remainingMs, () => {
-      this.#flights.cutShort(flight, limits.timeout());
+      this.#flights.cancel(flight, limits.timeout());
     });
     const { key } = flight;
-    const isFinal = question.isToFallbackOwner || key === "";
-    const deputy = isFinal ? undefined : node.picker.pick(key, peer.id);
-    if (deputy === undefined || deputy.id === peer.id) {
-      this.#loadHere(question);
+    const isFinal = lookup.isToFallbackOwner || key === "";
+    const fallbackOwner = isFinal ? undefined : node.picker.pick(key, peer.id);
+    if (fallbackOwner === undefined || fallbackOwner.id === peer.id) {
+      this.#loadLocally(lookup);
       return;
     }
-    question.isToFallbackOwner = true;
-    question.canLeave = true;
-    this.#ask(deputy, question);
+    lookup.isToFallbackOwner = true;
+    lookup.canAbort = true;
+    this.#request(fallbackOwner, lookup);
   }
 
-  #loadHere({ flight, input }: OwnerLookup<T>): void {
+  #loadLocally({ flight, input }: OwnerLookup<T>): void {
     const { limits, memory } = this.#group;
-    // Others knew sooner that the owner is gone, and had this node fetch in its stead.
-    const copy = memory.copyToGive(flight.key);
+    // Other nodes may have found the owner down earlier, and had this node load the value.
+    const copy = memory.copyForTransfer(flight.key);
     if (copy !== undefined) {
       this.#flights.end(flight);
       flight.resolve(new LoadedValue(copy.value, copy.freshUntil));
       return;
     }
-    this.#fetches
+    this.#originLoads
       .join(flight.key, () => input)
       .wait(flight.signal)
       .then(
@@ -227,20 +232,20 @@ export class OwnerLookups<Input, T> {
   }
 }
 
-function unanswered(peer: Peer): ParsecError {
+function unexpectedMissing(peer: Peer): ParsecError {
   return new ParsecError(
     "PEER_UNREACHABLE",
-    `${peer.id} answered as if asked for its memory alone`,
+    `${peer.id} sent an invalid answer: the lookup was not memoryOnly`,
   );
 }
 
-/** A transport that throws instead of rejecting, or answers without a promise, must not leave the flight behind. */
+/** Tolerates a transport that throws, or returns an answer instead of a promise: the flight must always settle. */
 function lookUp(
   peer: Peer,
-  question: { readonly lookup: PeerLookup; readonly options: PeerCallOptions | undefined },
+  request: { readonly lookup: PeerLookup; readonly options: PeerCallOptions | undefined },
 ): Promise<PeerAnswer> {
   try {
-    return Promise.resolve(peer.lookup(question.lookup, question.options));
+    return Promise.resolve(peer.lookup(request.lookup, request.options));
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,23 +1,23 @@
 import type { Clock } from "../clock.ts";
 
-const longestPauseMs = 1_000;
-/** Keys remembered; the oldest are forgotten first, which costs their origin one question more. */
-const keptKeys = 4_096;
+const maxBackoffMs = 1_000;
+/** The oldest keys are dropped first, which costs one origin fetch more. */
+const maxKeys = 4_096;
 
 /**
- * Holds back renewing what an origin has just failed to renew. The stale value is served meanwhile, so
- * nobody waits; without a pause an origin in trouble would be asked anew by every reader.
+ * Backoff per key after a failed background refresh. The stale value is served meanwhile; without backoff
+ * every reader would start another fetch from a failing origin.
  */
 export class RefreshBackoff {
   readonly #clock: Clock;
-  readonly #pauseMs: number;
-  /** When each key may be tried again, oldest first. */
+  readonly #backoffMs: number;
+  /** When each key may be refreshed again, oldest first. */
   readonly #endsAt: Map<string, number> = new Map();
 
-  /** A tenth of the time for which stale values are served, and a second at most. */
+  /** The backoff is a tenth of `staleWhileRevalidateMs`, at most a second. */
   constructor(clock: Clock, staleWhileRevalidateMs: number) {
     this.#clock = clock;
-    this.#pauseMs = Math.min(longestPauseMs, staleWhileRevalidateMs / 10);
+    this.#backoffMs = Math.min(maxBackoffMs, staleWhileRevalidateMs / 10);
   }
 
   isOver(key: string): boolean {
@@ -28,8 +28,8 @@ export class RefreshBackoff {
 
   failed(key: string): void {
     this.#endsAt.delete(key);
-    this.#endsAt.set(key, this.#clock.now() + this.#pauseMs);
-    if (this.#endsAt.size <= keptKeys) return;
+    this.#endsAt.set(key, this.#clock.now() + this.#backoffMs);
+    if (this.#endsAt.size <= maxKeys) return;
     const [oldest] = this.#endsAt.keys();
     this.#endsAt.delete(oldest as string);
   }

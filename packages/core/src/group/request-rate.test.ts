@@ -11,7 +11,7 @@ describe("RequestRate", () => {
     expect(rate.count(hashKey("other"))).toBe(1);
   });
 
-  it("counts what came in the running half minute and the one before", async () => {
+  it("counts requests of the current and the previous half minute", async () => {
     const clock = new SteppedClock();
     const rate = new RequestRate(clock);
     const hash = hashKey("k");
@@ -27,7 +27,7 @@ describe("RequestRate", () => {
     expect(rate.count(hash)).toBe(2);
   });
 
-  it("forgets everything after a minute without a request", async () => {
+  it("starts at 0 after a minute without a request", async () => {
     const clock = new SteppedClock();
     const rate = new RequestRate(clock);
     const hash = hashKey("k");
@@ -38,7 +38,7 @@ describe("RequestRate", () => {
     expect(rate.count(hash)).toBe(1);
   });
 
-  it("keeps its half minutes in step with time, not with the requests that end them", async () => {
+  it("ends half minutes at fixed times, not at the requests that follow them", async () => {
     const clock = new SteppedClock();
     const rate = new RequestRate(clock);
     const hash = hashKey("k");
@@ -51,7 +51,7 @@ describe("RequestRate", () => {
     expect(rate.count(hash)).toBe(2);
   });
 
-  it("takes a steady stream for its rate per minute, within the half minute it measures by", async () => {
+  it("estimates the rate of a steady stream within half a minute", async () => {
     const clock = new SteppedClock();
     const rate = new RequestRate(clock);
     const hash = hashKey("k");
@@ -66,7 +66,7 @@ describe("RequestRate", () => {
     }
   });
 
-  it("never takes a key for colder than it is, and hardly ever for much hotter", () => {
+  it("never underestimates a rate and seldom overestimates it by much", () => {
     const rate = new RequestRate(new SteppedClock());
     for (let index = 0; index < 2000; index++) rate.count(hashKey(`noise ${index}`));
     let tooHot = 0;
@@ -82,7 +82,7 @@ describe("RequestRate", () => {
     expect(tooHot).toBeLessThan(50);
   });
 
-  it("takes hashes of both signs", () => {
+  it("accepts negative hashes", () => {
     const rate = new RequestRate(new SteppedClock());
     for (const hash of [-1, -(2 ** 31), 2 ** 31 - 1, 0]) {
       const before = rate.count(hash);

@@ -4,9 +4,9 @@ const cells = 4096;
 const periodMs = 30_000;
 
 /**
- * How often keys were asked for in the last minute or so, in fixed memory: two rows of counters
- * (a count-min sketch), one pair for the running half minute and one for the one before. Collisions
- * can only make a key look hotter than it is.
+ * Estimates the request rate of keys over the last minute in fixed memory: a count-min sketch with two
+ * rows of counters for the current half minute and two for the previous one. Collisions can only
+ * overestimate a rate.
  */
 export class RequestRate {
   readonly #clock: Clock;
@@ -19,7 +19,7 @@ export class RequestRate {
     this.#periodStart = clock.now();
   }
 
-  /** Counts one request of the key with this hash and returns its requests per minute, by measurement so far. */
+  /** Counts one request of the key with this hash. Returns the key's requests per minute. */
   count(hash: number): number {
     const age = this.#clock.now() - this.#periodStart;
     if (age >= periodMs) this.#turn(age);

@@ -7,15 +7,15 @@ import { type Flight, Singleflight } from "./singleflight.ts";
 
 const failure = new ParsecError("ORIGIN_FAILED", "no");
 
-function newFlights(): { flights: Singleflight<string>; cutShort: Flight<string>[] } {
-  const cutShort: Flight<string>[] = [];
+function newFlights(): { flights: Singleflight<string>; cancelled: Flight<string>[] } {
+  const cancelled: Flight<string>[] = [];
   return {
-    flights: new Singleflight(new SharedSignals(), (flight) => cutShort.push(flight)),
-    cutShort,
+    flights: new Singleflight(new SharedSignals(), (flight) => cancelled.push(flight)),
+    cancelled,
   };
 }
 
-/** What a promise has come to by now. */
+/** The present state of a promise. */
 function outcome<T>(promise: Promise<T>): () => unknown {
   let seen: unknown = "pending";
   promise.then(
@@ -30,7 +30,7 @@ function outcome<T>(promise: Promise<T>): () => unknown {
 }
 
 describe("Flight", () => {
-  it("brings one value to all who wait, with and without a signal", async () => {
+  it("resolves all waiters with one value, with and without a signal", async () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
     const waiting = [flight.wait(undefined), flight.wait(new AbortController().signal)];
@@ -40,7 +40,7 @@ describe("Flight", () => {
     expect(flight.settled).toBe(true);
   });
 
-  it("I5 brings the same error, not a copy, to all who wait", async () => {
+  it("I5 rejects all waiters with the same error instance", async () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
     const waiting = [flight.wait(undefined), flight.wait(new AbortController().signal)];
@@ -48,8 +48,8 @@ describe("Flight", () => {
     for (const promise of waiting) await expect(promise).rejects.toBe(failure);
   });
 
-  it("I4 lets a caller leave alone", async () => {
-    const { flights, cutShort } = newFlights();
+  it("I4 rejects an aborted caller alone", async () => {
+    const { flights, cancelled } = newFlights();
     const flight = flights.start("k");
     const leaver = new AbortController();
     const left = outcome(flight.wait(leaver.signal));
@@ -61,13 +61,13 @@ describe("Flight", () => {
     expect(left()).toMatchObject({ code: "ABORTED", cause: reason });
     expect(flight.settled).toBe(false);
     expect(flight.signal.aborted).toBe(false);
-    expect(cutShort).toEqual([]);
+    expect(cancelled).toEqual([]);
     flight.resolve("v");
     expect(await Promise.all([other, stayer])).toEqual(["v", "v"]);
   });
 
-  it("I4 is aborted when the last of its waiters has left, and off the table at once", async () => {
-    const { flights, cutShort } = newFlights();
+  it("I4 is cancelled when its last waiter has aborted, and leaves the table at once", async () => {
+    const { flights, cancelled } = newFlights();
     const flight = flights.start("k");
     const { signal } = flight;
     const leavers = [new AbortController(), new AbortController()];
@@ -79,12 +79,12 @@ describe("Flight", () => {
     expect(signal.reason).toMatchObject({ code: "ABORTED" });
     expect(flights.get("k")).toBeUndefined();
     expect(flights.size).toBe(0);
-    expect(cutShort).toEqual([flight]);
+    expect(cancelled).toEqual([flight]);
     await settled();
     for (const seen of left) expect(seen()).toMatchObject({ code: "ABORTED" });
   });
 
-  it("I4 is not aborted while someone waits who cannot leave", () => {
+  it("I4 is not cancelled while a waiter without a signal remains", () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
     const leaver = new AbortController();
@@ -94,10 +94,10 @@ describe("Flight", () => {
     expect(flight.settled).toBe(false);
   });
 
-  it("I4 is not aborted when it is kept, although nobody waits", () => {
+  it("I4 is not cancelled after runToEnd, even without waiters", () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
-    flight.keep();
+    flight.runToEnd();
     const leaver = new AbortController();
     outcome(flight.wait(leaver.signal));
     leaver.abort();
@@ -105,7 +105,7 @@ describe("Flight", () => {
     expect(flights.get("k")).toBe(flight);
   });
 
-  it("I4 lets a caller leave whose signal fired before it began to wait", async () => {
+  it("I4 rejects a caller whose signal fired before it waited", async () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
     const left = outcome(flight.wait(AbortSignal.abort("early")));
@@ -115,7 +115,7 @@ describe("Flight", () => {
     expect(flights.size).toBe(0);
   });
 
-  it("gives a load that looks late a signal that has fired already", () => {
+  it("passes a load that reads its signal late a signal that has fired", () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
     const leaver = new AbortController();
@@ -125,19 +125,19 @@ describe("Flight", () => {
     expect(flight.signal.reason).toMatchObject({ code: "ABORTED" });
   });
 
-  it("settles once: what its load brings after it ended changes nothing", async () => {
+  it("settles once and ignores a later result of its load", async () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
     const seen = outcome(flight.wait(undefined));
-    flights.cutShort(flight, failure);
+    flights.cancel(flight, failure);
     flight.resolve("late");
     flight.reject(new ParsecError("TIMEOUT", "later still"));
     await settled();
     expect(seen()).toBe(failure);
   });
 
-  it("does not hear an abort after it ended", async () => {
-    const { flights, cutShort } = newFlights();
+  it("ignores an abort after it has settled", async () => {
+    const { flights, cancelled } = newFlights();
     const flight = flights.start("k");
     const leaver = new AbortController();
     const waiting = flight.wait(leaver.signal);
@@ -146,10 +146,10 @@ describe("Flight", () => {
     await waiting;
     leaver.abort();
     expect(flight.signal.aborted).toBe(false);
-    expect(cutShort).toEqual([]);
+    expect(cancelled).toEqual([]);
   });
 
-  it("takes its listeners off the callers' signals when it ends", async () => {
+  it("removes its listeners from the callers' signals when it settles", async () => {
     const { flights } = newFlights();
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, "addEventListener");
@@ -168,7 +168,7 @@ describe("Flight", () => {
     );
   });
 
-  it("tells once that it has settled, such as to stop its timer", () => {
+  it("calls onSettled once", () => {
     const { flights } = newFlights();
     const stopped = [vi.fn(), vi.fn(), vi.fn()] as const;
     const [one, two, three] = stopped.map((onSettled, index) => {
@@ -178,14 +178,14 @@ describe("Flight", () => {
     }) as [Flight<string>, Flight<string>, Flight<string>];
     one.resolve("v");
     two.reject(failure);
-    flights.cutShort(three, failure);
+    flights.cancel(three, failure);
     for (const onSettled of stopped) expect(onSettled).toHaveBeenCalledTimes(1);
   });
 
-  it("I8 never ends the process by a rejection that nobody waits for", async () => {
+  it("I8 never causes an unhandled rejection", async () => {
     const { flights } = newFlights();
     flights.start("k").reject(failure);
-    flights.cutShort(flights.start("other"), failure);
+    flights.cancel(flights.start("other"), failure);
     const leaver = new AbortController();
     const left = flights
       .start("third")
@@ -197,7 +197,7 @@ describe("Flight", () => {
   });
 });
 
-describe("Flights", () => {
+describe("Singleflight", () => {
   it("shares the flight of a key until it ends", () => {
     const { flights } = newFlights();
     const flight = flights.start("k");
@@ -207,7 +207,7 @@ describe("Flights", () => {
     expect(flights.get("k")).toBeUndefined();
   });
 
-  it("I2 fences a flight off: nobody joins it, its waiters are answered", async () => {
+  it("I2 detaches a flight, which no caller joins and whose waiters are settled", async () => {
     const { flights } = newFlights();
     const old = flights.start("k");
     const waiting = old.wait(undefined);
@@ -221,12 +221,12 @@ describe("Flights", () => {
     flights.end(old);
     old.resolve("old");
     expect(await waiting).toBe("old");
-    // The end of the old flight leaves the new one on the table.
+    // The end of the detached flight does not remove the new one.
     expect(flights.get("k")).toBe(fresh);
     expect(flights.size).toBe(1);
   });
 
-  it("I2 fences off all flights at once", () => {
+  it("I2 detaches all flights at once", () => {
     const { flights } = newFlights();
     const all = ["a", "b", "c"].map((key) => flights.start(key));
     flights.detachAll();
@@ -237,9 +237,9 @@ describe("Flights", () => {
     expect(flights.size).toBe(3);
   });
 
-  it("keeps a flight for itself that is started alone", () => {
+  it("does not share a flight from startUnshared", () => {
     const { flights } = newFlights();
-    const alone = flights.startAlone();
+    const alone = flights.startUnshared();
     expect(alone.detached).toBe(true);
     expect(flights.get("")).toBeUndefined();
     expect(flights.size).toBe(1);
@@ -247,24 +247,24 @@ describe("Flights", () => {
     expect(flights.size).toBe(0);
   });
 
-  it("ends every flight, detached and alone too, when it is cut short", async () => {
-    const { flights, cutShort } = newFlights();
-    const all = [flights.start("a"), flights.start("b"), flights.startAlone()];
+  it("cancels every flight, detached and unshared ones included", async () => {
+    const { flights, cancelled } = newFlights();
+    const all = [flights.start("a"), flights.start("b"), flights.startUnshared()];
     flights.detach("b");
     const seen = all.map((flight) => outcome(flight.wait(undefined)));
     const closed = new ParsecError("CLOSED", "closed");
-    flights.cutAllShort(closed);
+    flights.cancelAll(closed);
     await settled();
     for (const look of seen) expect(look()).toBe(closed);
     for (const flight of all) expect(flight.signal.reason).toBe(closed);
-    expect(new Set(cutShort)).toEqual(new Set(all));
+    expect(new Set(cancelled)).toEqual(new Set(all));
     expect(flights.size).toBe(0);
   });
 
-  it("I8 holds exactly the flights that are under way, whatever happens to them", () => {
+  it("I8 contains exactly the flights in progress after any operations", () => {
     const anyKey = fc.nat(200).map((index) => `key ${index}`);
     const step = fc.record({
-      kind: fc.constantFrom("start", "start", "end", "detach", "cutShort", "detachAll"),
+      kind: fc.constantFrom("start", "start", "end", "detach", "cancel", "detachAll"),
       key: anyKey,
     });
     fc.assert(
@@ -279,8 +279,8 @@ describe("Flights", () => {
           } else if (kind === "end" && flight !== undefined) {
             flights.end(flight);
             joinable.delete(key);
-          } else if (kind === "cutShort" && flight !== undefined) {
-            flights.cutShort(flight, failure);
+          } else if (kind === "cancel" && flight !== undefined) {
+            flights.cancel(flight, failure);
             joinable.delete(key);
           } else if (kind === "detach") {
             flights.detach(key);
@@ -299,14 +299,14 @@ describe("Flights", () => {
           expect(flights.size).toBe(joinable.size + detached.size);
         }
         for (const [key, flight] of joinable) expect(flights.get(key)).toBe(flight);
-        flights.cutAllShort(failure);
+        flights.cancelAll(failure);
         expect(flights.size).toBe(0);
       }),
       { numRuns: 200 },
     );
   });
 
-  it("finds each of thousands of flights", () => {
+  it("finds each of thousands of flights by key", () => {
     const { flights } = newFlights();
     const all = Array.from({ length: 5000 }, (_, index) => flights.start(`key ${index}`));
     expect(flights.size).toBe(5000);

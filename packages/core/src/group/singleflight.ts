@@ -4,14 +4,14 @@ import { ParsecError } from "../errors.ts";
 import { hashKey } from "../key-hash.ts";
 import type { SharedSignals } from "../shared-signals.ts";
 
-/** Where a flight belongs. */
-interface FlightHome<T> {
+/** The table that a flight belongs to. */
+interface FlightOwner<T> {
   readonly signals: SharedSignals;
-  /** The last who waited has left. */
+  /** The last waiter has aborted. */
   abandoned(flight: Flight<T>): void;
 }
 
-/** How long one caller waits at most, where that is less than the load may take. */
+/** A time limit of one caller that is shorter than that of the load. */
 export interface WaitLimit {
   readonly clock: Clock;
   readonly timeoutMs: number;
@@ -19,45 +19,45 @@ export interface WaitLimit {
 }
 
 /**
- * One load in progress, shared by everyone who asks for its key meanwhile (singleflight). The load
- * belongs to all of its waiters: one of them giving up concerns nobody else, and the load is
- * aborted when the last has left (invariant I4).
+ * One load in progress, shared by all callers that request its key meanwhile (singleflight). An abort
+ * rejects that caller alone; the load is cancelled when its last waiter has aborted (invariant I4).
  */
 export class Flight<T> {
   readonly key: string;
-  /** For the table: the key's hash and the next flight of the same bucket. */
+  /** Hash of the key, for the flight table. */
   readonly hash: number;
+  /** Next flight of the same bucket of the flight table. */
   nextInBucket: Flight<T> | undefined = undefined;
   readonly promise: Promise<T>;
-  /** Set by an invalidation: the flight still answers its waiters, but its value may not be stored. */
+  /** Set by an invalidation: the flight still settles its waiters, but its value must not be cached. */
   detached = false;
-  /** True once it has ended, in whatever way; what its load brings afterwards is dropped. */
+  /** True once resolved or rejected; a later result of the load is dropped. */
   settled = false;
-  /** Set once its failure is in the counters, for a flight that goes on after that. */
-  counted = false;
-  /** Called once when the flight ends, such as to stop its timer. */
+  /** Set when the counters include its failure already, for a flight that continues with another attempt. */
+  failureCounted = false;
+  /** Called once when the flight settles, such as to cancel its timer. */
   onSettled: (() => void) | undefined = undefined;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
-  #leaving = 0;
-  #staying = false;
+  #abortableWaiters = 0;
+  #mustFinish = false;
   #controller: AbortController | undefined;
   #abortReason: ParsecError | undefined;
-  readonly #home: FlightHome<T>;
+  readonly #owner: FlightOwner<T>;
 
-  constructor(key: string, home: FlightHome<T>) {
+  constructor(key: string, owner: FlightOwner<T>) {
     this.key = key;
     this.hash = hashKey(key);
-    this.#home = home;
+    this.#owner = owner;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever waits sees the rejection; a flight all of whose waiters left must not end the process.
+    // Waiters see the rejection. Without waiters it must not end the process as unhandled.
     this.promise.catch(ignore);
   }
 
-  /** Fires when nobody waits any more, or the load has taken too long. Made on first use: it is not free. */
+  /** Fires when no waiters are left or the load timed out. Created on first use, because a controller is not free. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -67,50 +67,51 @@ export class Flight<T> {
   }
 
   /**
-   * Waits for the flight. `signal` lets this caller, and no other, give up with `ABORTED`; `limit` ends
-   * this caller's wait with its own error.
+   * Waits for the flight. `signal` rejects this caller, and no other, with `ABORTED`; `limit` rejects it with
+   * an error of its own.
    */
   wait(signal: AbortSignal | undefined, limit?: WaitLimit): Promise<T> {
     if (signal === undefined && limit === undefined) {
-      this.#staying = true;
+      this.#mustFinish = true;
       return this.promise;
     }
-    this.#leaving++;
+    this.#abortableWaiters++;
     return new Promise<T>((resolve, reject) => {
-      const { signals } = this.#home;
-      const leave = (error: ParsecError): void => {
-        stay();
+      const { signals } = this.#owner;
+      const stopWaiting = (error: ParsecError): void => {
+        stopListening();
         reject(error);
-        this.#leaving--;
-        if (this.#leaving === 0 && !this.#staying && !this.settled) this.#home.abandoned(this);
+        this.#abortableWaiters--;
+        if (this.#abortableWaiters === 0 && !this.#mustFinish && !this.settled)
+          this.#owner.abandoned(this);
       };
-      const abort = (): void => leave(abortedError(signal));
-      const cancelTimer = limit?.clock.schedule(limit.timeoutMs, () => leave(limit.error()));
-      const stay = (): void => {
+      const onAbort = (): void => stopWaiting(abortedError(signal));
+      const cancelTimer = limit?.clock.schedule(limit.timeoutMs, () => stopWaiting(limit.error()));
+      const stopListening = (): void => {
         cancelTimer?.();
-        if (signal !== undefined) signals.remove(signal, abort);
+        if (signal !== undefined) signals.remove(signal, onAbort);
       };
       if (signal !== undefined) {
-        // The load that this call began may have aborted its own caller: no event would follow.
-        if (signal.aborted) return abort();
-        signals.add(signal, abort);
+        // The load that this call started may have fired the caller's signal already: no event would follow.
+        if (signal.aborted) return onAbort();
+        signals.add(signal, onAbort);
       }
       this.promise.then(
         (value) => {
-          stay();
+          stopListening();
           resolve(value);
         },
         (error: unknown) => {
-          stay();
+          stopListening();
           reject(error);
         },
       );
     });
   }
 
-  /** A refresh in the background: runs to its end although nobody waits. */
-  keep(): void {
-    this.#staying = true;
+  /** For a background refresh: the load continues without waiters. */
+  runToEnd(): void {
+    this.#mustFinish = true;
   }
 
   resolve(value: T): void {
@@ -125,29 +126,29 @@ export class Flight<T> {
     this.#reject(error);
   }
 
-  /** Tells the load to stop; its waiters are told by {@link reject}. */
+  /** Fires the signal of the load. Waiters are settled by {@link reject}. */
   abort(reason: ParsecError): void {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
   }
 }
 
-/** The flights of a group that others may join, by key. */
-export class Singleflight<T> implements FlightHome<T> {
+/** The flights of one group by key, which later callers join. */
+export class Singleflight<T> implements FlightOwner<T> {
   readonly signals: SharedSignals;
   readonly #byKey: FlightTable<T> = new FlightTable();
-  /** Those an invalidation took off the table: nobody joins them, but closing must still end them. */
+  /** Flights that an invalidation removed from the table: no caller joins them, but closing must settle them. */
   readonly #detached: Set<Flight<T>> = new Set();
-  readonly #onCutShort: (flight: Flight<T>) => void;
+  readonly #onCancel: (flight: Flight<T>) => void;
 
-  /** `onCutShort` hears of each flight that ends before its load does. */
-  constructor(signals: SharedSignals, onCutShort: (flight: Flight<T>) => void) {
+  /** `onCancel` is called for each flight that is cancelled before its load ends. */
+  constructor(signals: SharedSignals, onCancel: (flight: Flight<T>) => void) {
     this.signals = signals;
-    this.#onCutShort = onCutShort;
+    this.#onCancel = onCancel;
   }
 
   abandoned(flight: Flight<T>): void {
-    this.cutShort(flight, new ParsecError("ABORTED", "load cancelled: no waiters left"));
+    this.cancel(flight, new ParsecError("ABORTED", "load cancelled: no waiters left"));
   }
 
   get size(): number {
@@ -164,21 +165,21 @@ export class Singleflight<T> implements FlightHome<T> {
     return flight;
   }
 
-  /** A flight that is shared with nobody, because its key says "do not cache". */
-  startAlone(): Flight<T> {
+  /** A flight that no other caller joins, for the empty key, which means "do not cache". */
+  startUnshared(): Flight<T> {
     const flight = new Flight<T>("", this);
     flight.detached = true;
     this.#detached.add(flight);
     return flight;
   }
 
-  /** Takes the flight off the table, so that the next caller starts another. */
+  /** Removes the flight from the table, so that the next caller starts another. */
   end(flight: Flight<T>): void {
     if (flight.detached) this.#detached.delete(flight);
     else this.#byKey.remove(flight);
   }
 
-  /** Fences off the flight of a key: from now on nobody joins it, and its value is not stored. */
+  /** Detaches the flight of an invalidated key: no caller joins it any more, and its value is not cached. */
   detach(key: string): void {
     const flight = this.#byKey.get(key);
     if (flight === undefined) return;
@@ -191,24 +192,24 @@ export class Singleflight<T> implements FlightHome<T> {
     for (const flight of this.#byKey.all()) this.detach(flight.key);
   }
 
-  /** Ends a flight although its load has not: tells the waiters, then the load. */
-  cutShort(flight: Flight<T>, error: ParsecError): void {
+  /** Ends a flight before its load does: rejects its waiters, then fires the signal of the load. */
+  cancel(flight: Flight<T>, error: ParsecError): void {
     this.end(flight);
-    this.#onCutShort(flight);
+    this.#onCancel(flight);
     flight.reject(error);
     flight.abort(error);
   }
 
-  /** Ends every flight with an error, for closing. */
-  cutAllShort(error: ParsecError): void {
-    for (const flight of [...this.#byKey.all(), ...this.#detached]) this.cutShort(flight, error);
+  /** Cancels every flight, for closing. */
+  cancelAll(error: ParsecError): void {
+    for (const flight of [...this.#byKey.all(), ...this.#detached]) this.cancel(flight, error);
   }
 }
 
 /**
- * A hash table of flights. Not a Map: one that is filled and emptied all the time makes a new backing
- * table every few keys, each kept alive by its promoted predecessor, and the young generation grows
- * to its limit on a node that does nothing but load.
+ * A hash table of flights. Not a Map: a Map that is filled and emptied continuously allocates a new backing
+ * table every few keys, each kept alive by its promoted predecessor, so that under constant loads the
+ * young generation grows to its limit.
  */
 class FlightTable<T> {
   #buckets: (Flight<T> | undefined)[] = new Array(64).fill(undefined);
@@ -227,7 +228,7 @@ class FlightTable<T> {
     this.size++;
   }
 
-  /** Nothing happens when it is not there, such as because another has its key by now. */
+  /** Does nothing when the flight is not in the table, such as when another flight has its key. */
   remove(flight: Flight<T>): void {
     const bucket = flight.hash & (this.#buckets.length - 1);
     let before: Flight<T> | undefined;

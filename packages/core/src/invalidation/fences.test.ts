@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { FenceTable, newFence } from "./fences.ts";
 
 const largestFence = Number.MAX_SAFE_INTEGER;
-/** As they are made, random and large, so that none is by chance the sum of others. */
+/** Random and large like real fences, so that none is the sum of others by chance. */
 const anyFence = fc.noBias(fc.integer({ min: 2 ** 40, max: largestFence - 1 }));
 
 function tableWith(fences: readonly number[], key = "k"): FenceTable {
@@ -13,21 +13,21 @@ function tableWith(fences: readonly number[], key = "k"): FenceTable {
 }
 
 describe("FenceTable", () => {
-  it("I2 stands at nothing for a key that was never invalidated", () => {
+  it("I2 has the combined fence 0 for a key that was never invalidated", () => {
     const table = tableWith([7], "other");
     expect(table.get("k")).toBe(0);
     expect(table.knows("k", 0)).toBe(true);
     expect(table.knows("k", 7)).toBe(false);
   });
 
-  it("I2 stands at the fence itself after one invalidation", () => {
+  it("I2 has the fence itself as combined fence after one invalidation", () => {
     const table = tableWith([7]);
     expect(table.get("k")).toBe(7);
     expect(table.knows("k", 7)).toBe(true);
     expect(table.knows("k", 8)).toBe(false);
   });
 
-  it("remembers the newest invalidations by themselves, and not what it took over", () => {
+  it("has the newest fences separately, but not an adopted one", () => {
     const table = tableWith([1, 2, 3, 4, 5, 6, 7]);
     expect([1, 2, 3, 4, 5, 6, 7, 8].filter((fence) => table.has("k", fence))).toEqual([
       2, 3, 4, 5, 6, 7,
@@ -37,7 +37,7 @@ describe("FenceTable", () => {
     expect([2, 7, 9].filter((fence) => table.has("k", fence))).toEqual([]);
   });
 
-  it("I2 stands at one number for the same invalidations in any order", () => {
+  it("I2 has one combined fence for the same invalidations in any order", () => {
     const twoOrders = fc
       .uniqueArray(anyFence, { minLength: 1, maxLength: 12 })
       .chain((made) =>
@@ -51,7 +51,7 @@ describe("FenceTable", () => {
     );
   });
 
-  it("I2 stands somewhere else after each further invalidation, and never at nothing", () => {
+  it("I2 changes the combined fence with each invalidation, and never to 0", () => {
     const nearTheEnds = fc.oneof(
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: largestFence - 9, max: largestFence - 1 }),
@@ -72,7 +72,7 @@ describe("FenceTable", () => {
     );
   });
 
-  it("I2 is not changed by duplicates of what came lately, however late they are", () => {
+  it("I2 ignores duplicates of the newest fences", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(anyFence, { minLength: 1, maxLength: 6 }),
@@ -87,7 +87,7 @@ describe("FenceTable", () => {
     );
   });
 
-  it("I2 knows whatever a node stands at that has some of its newest fences, and nothing else", () => {
+  it("I2 knows the combined fence of any subset of its newest fences, and no other", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(anyFence, { minLength: 1, maxLength: 6 }),
@@ -103,17 +103,17 @@ describe("FenceTable", () => {
     );
   });
 
-  it("I2 knows the sum of what is older, with and without what is newer", () => {
+  it("I2 knows the sum of the older fences, with and without newer ones", () => {
     const fences = Array.from({ length: 20 }, (_, index) => 3 ** index);
     const table = tableWith(fences);
     for (let count = 14; count <= 20; count++) {
       expect(table.knows("k", tableWith(fences.slice(0, count)).get("k"))).toBe(true);
     }
-    // A node that missed an old one has not applied what this one has.
+    // Without one of the older fences the sum is unknown.
     expect(tableWith(fences.slice(1)).knows("k", table.get("k"))).toBe(false);
   });
 
-  it("I2 stands where the owner stands after adopting it", () => {
+  it("I2 has the owner's combined fence after adopting it", () => {
     const table = tableWith([10]);
     table.adopt("k", 999);
     expect(table.get("k")).toBe(999);
@@ -125,7 +125,7 @@ describe("FenceTable", () => {
     expect(table.knows("k", 999)).toBe(true);
   });
 
-  it("keeps keys apart", () => {
+  it("does not mix up keys", () => {
     const table = new FenceTable();
     table.add("a", 1);
     table.add("b", 2);
@@ -133,7 +133,7 @@ describe("FenceTable", () => {
     expect([table.get("a"), table.get("b"), table.get("c")]).toEqual([5, 2, 0]);
   });
 
-  it("remembers at least the last N keys and forgets those before the last 2 N", () => {
+  it("keeps at least the last N keys and at most the last 2 N", () => {
     const size = 50;
     const table = new FenceTable(size);
     for (let index = 0; index < 1000; index++) {
@@ -148,14 +148,14 @@ describe("FenceTable", () => {
     }
   });
 
-  it("keeps a key that is invalidated again and again, with a few fences only", () => {
+  it("keeps a key that is invalidated repeatedly, with a few fences only", () => {
     const table = new FenceTable(4);
     for (let round = 1; round <= 100; round++) {
       table.add("busy", round * 1000);
       table.add(`other ${round}`, 1);
       expect(table.knows("busy", round * 1000)).toBe(true);
     }
-    // The first one was forgotten long ago: it would be taken for a new one.
+    // The first fence was dropped long ago, so it counts as a new one.
     expect(table.knows("busy", 1000)).toBe(false);
   });
 });

@@ -1,24 +1,24 @@
-/** Fences are integers from 1 up to here; 0 means "none". */
+/** Fences are integers from 1 to this limit; 0 means "none". */
 const fenceLimit = Number.MAX_SAFE_INTEGER;
-/** So many of the newest fences of a key are kept apart: what may still be on its way to some node. */
-const keptApart = 6;
+/** The newest fences of a key, kept separately because they may still be on their way to some node. */
+const maxSeparateFences = 6;
 
 interface KeyFences {
-  /** What this node stands at: the sum of everything it has applied. */
-  standing: number;
-  /** The part of it that is older than `recent`. */
+  /** The combined fence: the sum of all fences applied to the key. */
+  combined: number;
+  /** The sum of the fences that are older than `recent`. */
   older: number;
   /** The newest fences, oldest first. */
   recent: number[];
 }
 
 /**
- * The invalidations this node has applied, per key, so that every later question about the key can
- * carry them to a node that may have missed one (ADR 0004). They are summed: two nodes that have
- * applied the same ones stand at the same number, in whatever order they came.
+ * The fences of the invalidations that this node has applied, per key. Every later lookup of the key
+ * carries their sum, the combined fence, to a node that may have missed one (ADR 0004). Two nodes that
+ * applied the same invalidations have the same combined fence, in whatever order they arrived.
  */
 export class FenceTable {
-  // Two generations instead of a queue: deleting the oldest key of a large Map is a scan.
+  // Two generations instead of a queue, because deleting the oldest key of a large Map scans it.
   #recent: Map<string, KeyFences> = new Map();
   #older: Map<string, KeyFences> = new Map();
   readonly #generationSize: number;
@@ -28,21 +28,21 @@ export class FenceTable {
     this.#generationSize = generationSize;
   }
 
-  /** What a lookup of the key must carry, 0 for nothing. */
+  /** The combined fence that a lookup of the key carries; 0 for none. */
   get(key: string): number {
     if (this.#recent.size === 0) return 0;
-    return this.#find(key)?.standing ?? 0;
+    return this.#find(key)?.combined ?? 0;
   }
 
   /**
-   * Whether this node has applied all that an asker stands at: some of the newest fences, with or
-   * without the older ones. One still waits for the rest, the other has forgotten what was before.
+   * Whether this node has applied everything in a requester's combined fence: any subset of the newest
+   * fences, with or without the older ones. The requester may still wait for some, or have dropped the old ones.
    */
   knows(key: string, fence: number): boolean {
     if (fence === 0) return true;
     const fences = this.#find(key);
     if (fences === undefined) return false;
-    if (fence === fences.standing) return true;
+    if (fence === fences.combined) return true;
     const { older, recent } = fences;
     for (let some = 0; some < 1 << recent.length; some++) {
       let total = 0;
@@ -54,27 +54,27 @@ export class FenceTable {
     return false;
   }
 
-  /** Whether this very invalidation has been applied, as far as is remembered. */
+  /** Whether the invalidation with this fence is among the newest ones applied to the key. */
   has(key: string, fence: number): boolean {
     return this.#find(key)?.recent.includes(fence) === true;
   }
 
-  /** Takes note of an invalidation, or of what an asker stands at, that has been applied here. */
+  /** Adds the fence of an invalidation applied here, or the combined fence of a requester. */
   add(key: string, fence: number): void {
     const fences = this.#entry(key);
     if (fences.recent.includes(fence)) return;
-    fences.standing = sum(fences.standing, fence);
+    fences.combined = sum(fences.combined, fence);
     fences.recent.push(fence);
-    if (fences.recent.length > keptApart) {
+    if (fences.recent.length > maxSeparateFences) {
       fences.older = sum(fences.older, fences.recent.shift() as number);
     }
   }
 
-  /** Takes over what an owner stands at, which covers what it was asked with. */
+  /** Replaces the combined fence by an owner's, which includes the one that the lookup carried. */
   adopt(key: string, fence: number): void {
     if (fence === 0 || fence === this.get(key)) return;
     const fences = this.#entry(key);
-    fences.standing = fence;
+    fences.combined = fence;
     fences.older = fence;
     fences.recent = [];
   }
@@ -84,7 +84,7 @@ export class FenceTable {
   }
 
   #entry(key: string): KeyFences {
-    const entry = this.#find(key) ?? { standing: 0, older: 0, recent: [] };
+    const entry = this.#find(key) ?? { combined: 0, older: 0, recent: [] };
     if (this.#recent.size >= this.#generationSize && !this.#recent.has(key)) {
       this.#older = this.#recent;
       this.#recent = new Map();
@@ -94,12 +94,12 @@ export class FenceTable {
   }
 }
 
-/** A fence for a new invalidation. */
+/** A random fence for a new invalidation. */
 export function newFence(random: () => number): number {
   return 1 + Math.floor(random() * (fenceLimit - 1));
 }
 
-/** Addition around a ring of `fenceLimit` numbers, exact in doubles; 0 is neutral and never the sum of others. */
+/** Addition modulo `fenceLimit`, exact in doubles. 0 is neutral and never the sum of two fences. */
 function sum(a: number, b: number): number {
   if (a === 0) return b;
   if (b === 0) return a;

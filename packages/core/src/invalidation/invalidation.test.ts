@@ -6,7 +6,7 @@ import type { Peer, PeerInvalidation, PeerInvalidationTarget, PeerPicker } from 
 import { SharedSignals } from "../shared-signals.ts";
 import { invalidateEverywhere } from "./invalidation.ts";
 
-/** Members whose answers the test decides; the first letter of a key names its owner. */
+/** Members whose answers the test controls; the first letter of a key is its owner. */
 class Members {
   readonly order: string[] = [];
   readonly received: PeerInvalidation[] = [];
@@ -65,7 +65,7 @@ function keysOf(...keys: string[]): PeerInvalidationTarget {
 }
 
 describe("invalidateEverywhere", () => {
-  it("tells a key's owner, then this node, then the others, each once", async () => {
+  it("notifies the owner of a key, then this node, then the others, each once", async () => {
     const members = new Members(["a", "b", "c"]);
     const result = await members.invalidate(keysOf("b:k"));
     expect(members.order).toEqual(["b", "self", "a", "c"]);
@@ -81,7 +81,7 @@ describe("invalidateEverywhere", () => {
     expect(members.order).toEqual(["self", "a", "b"]);
   });
 
-  it("tells all owners of several keys before anybody else", async () => {
+  it("notifies all owners of several keys before other members", async () => {
     const members = new Members(["a", "b", "c"]);
     await members.invalidate(keysOf("c:1", "b:2", "c:3", "mine"));
     expect(members.order.slice(0, 2).sort()).toEqual(["b", "c"]);
@@ -89,7 +89,7 @@ describe("invalidateEverywhere", () => {
     expect([...members.order].sort()).toEqual([...new Set(members.order)].sort());
   });
 
-  it("I2 waits for the owner before it goes on, even if that fails in the end", async () => {
+  it("I2 waits for the owner before it continues, even if the owner fails", async () => {
     const members = new Members(["a", "b"]);
     const owner = deferred<void>();
     members.answer = (id) => (id === "a" ? owner.promise : Promise.resolve());
@@ -103,7 +103,7 @@ describe("invalidateEverywhere", () => {
     });
   });
 
-  it("tells members that join while it waits", async () => {
+  it("notifies members that join meanwhile", async () => {
     const members = new Members(["a"]);
     const first = deferred<void>();
     members.answer = (id) => (id === "a" ? first.promise : Promise.resolve());
@@ -114,7 +114,7 @@ describe("invalidateEverywhere", () => {
     expect((await done).acknowledged).toEqual(["self", "a", "d"]);
   });
 
-  it("tells everybody twice where there is no one owner", async () => {
+  it("notifies all members twice for tags and groups", async () => {
     for (const target of [{ kind: "all" }, { kind: "tag", tag: "t" }] as const) {
       const members = new Members(["a", "b"]);
       const result = await members.invalidate(target);
@@ -123,7 +123,7 @@ describe("invalidateEverywhere", () => {
     }
   });
 
-  it("does not wait a second time for whom it could not tell the first time", async () => {
+  it("skips members in the second round that failed in the first", async () => {
     const members = new Members(["a", "b"]);
     const error = new ParsecError("PEER_UNREACHABLE", "down");
     members.answer = (id) => (id === "a" ? Promise.reject(error) : Promise.resolve());
@@ -132,10 +132,10 @@ describe("invalidateEverywhere", () => {
     expect(result).toEqual({ acknowledged: ["self", "b"], failed: [{ peerId: "a", error }] });
   });
 
-  it("names one that fails in the second round", async () => {
+  it("lists a member that fails in the second round", async () => {
     const members = new Members(["a", "b"]);
     members.answer = (id) =>
-      id === "a" && members.order.filter((told) => told === "a").length === 2
+      id === "a" && members.order.filter((notified) => notified === "a").length === 2
         ? Promise.reject(new ParsecError("PEER_UNREACHABLE", "down"))
         : Promise.resolve();
     const { acknowledged, failed } = await members.invalidate({ kind: "all" });
@@ -144,10 +144,7 @@ describe("invalidateEverywhere", () => {
   });
 
   it.each<[string, () => Promise<void>]>([
-    [
-      "rejects with an error that no transport may give",
-      () => Promise.reject(new TypeError("bug")),
-    ],
+    ["rejects with an untyped error", () => Promise.reject(new TypeError("bug"))],
     [
       "throws",
       () => {
@@ -163,7 +160,7 @@ describe("invalidateEverywhere", () => {
     ]);
   });
 
-  it("I4 rejects when the caller's signal has fired: before anything, or between two steps", async () => {
+  it("I4 rejects when the caller's signal has fired, before the start or between two steps", async () => {
     const members = new Members(["a", "b"]);
     await expect(members.invalidate(keysOf("a:k"), AbortSignal.abort())).rejects.toMatchObject({
       code: "ABORTED",

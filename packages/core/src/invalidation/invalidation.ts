@@ -4,11 +4,11 @@ import { isParsecError, ParsecError } from "../errors.ts";
 import type { Peer, PeerFailure, PeerInvalidation, PeerPicker } from "../peer.ts";
 import type { SharedSignals } from "../shared-signals.ts";
 
-/** Who can no longer serve what was invalidated, and who did not say so. */
+/** Outcome of an invalidation: which nodes applied it, and which failed to. */
 export interface InvalidationResult {
-  /** Ids of the nodes that applied it, this one first. */
+  /** Ids of the nodes that applied it, this node first. None of them serves a value fetched before the call. */
   readonly acknowledged: readonly string[];
-  /** Members that could not be told; empty when the old value is gone everywhere. */
+  /** Members that did not acknowledge, with the reason. They may serve the old value until a background retry succeeds. */
   readonly failed: readonly PeerFailure[];
 }
 
@@ -21,54 +21,54 @@ interface InvalidationContext {
 /**
  * Applies an invalidation on every member (ADR 0004).
  *
- * One key: the owner first, so that whoever asks it afterwards gets the new value; then this node
- * and all others, who drop copies they may have fetched meanwhile. Tags and whole groups have no
- * one owner, so everybody is told twice: after the first round no owner has the old value, and the
- * second removes copies made during the first. They leave no fences: while `failed` is not empty,
- * a node named there may hand its old value on.
+ * Keys: the owner first, so that later lookups there return the new value; then this node and all others,
+ * which drop copies they may have fetched meanwhile. Tags and whole groups have many owners, so all members
+ * are notified twice: after the first round no owner has the old value, and the second round removes copies
+ * made during the first. They leave no fences: while `failed` is not empty, a node listed there may pass
+ * its old value on.
  */
 export async function invalidateEverywhere(
   invalidation: PeerInvalidation,
-  on: InvalidationContext & {
+  context: InvalidationContext & {
     readonly signals: SharedSignals;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<InvalidationResult> {
-  const { signal, signals } = on;
-  if (signal === undefined) return await spread(invalidation, on);
+  const { signal, signals } = context;
+  if (signal === undefined) return await spread(invalidation, context);
   if (signal.aborted) throw abortedError(signal);
-  // Each peer listens, and there may be more of them than a signal is expected to have listeners.
-  const ending = new AbortController();
-  setMaxListeners(0, ending.signal);
-  const leave = (): void => ending.abort(signal.reason);
-  signals.add(signal, leave);
+  // Each peer adds a listener, and there may be more peers than Node's limit for its leak warning.
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  const onAbort = (): void => controller.abort(signal.reason);
+  signals.add(signal, onAbort);
   try {
-    return await spread(invalidation, { ...on, signal: ending.signal });
+    return await spread(invalidation, { ...context, signal: controller.signal });
   } finally {
-    signals.remove(signal, leave);
+    signals.remove(signal, onAbort);
   }
 }
 
 async function spread(
   invalidation: PeerInvalidation,
-  on: InvalidationContext & { readonly signal?: AbortSignal | undefined },
+  context: InvalidationContext & { readonly signal?: AbortSignal | undefined },
 ): Promise<InvalidationResult> {
-  const { picker, apply, timeoutMs, signal } = on;
-  const told = new Map<string, ParsecError | undefined>();
-  const tell = async (peer: Peer): Promise<void> => {
-    told.set(peer.id, undefined);
+  const { picker, apply, timeoutMs, signal } = context;
+  const outcomes = new Map<string, ParsecError | undefined>();
+  const notify = async (peer: Peer): Promise<void> => {
+    outcomes.set(peer.id, undefined);
     try {
       await peer.invalidate(invalidation, { timeoutMs, signal });
     } catch (error) {
-      told.set(peer.id, asPeerError(error));
+      outcomes.set(peer.id, asPeerError(error));
     }
   };
-  const tellOthers = async (): Promise<void> => {
-    // Members may join while we wait; nobody may be left out.
+  const notifyOthers = async (): Promise<void> => {
+    // Members may join meanwhile; they must be notified as well.
     for (;;) {
-      const others = picker.peers().filter((peer) => !told.has(peer.id));
+      const others = picker.peers().filter((peer) => !outcomes.has(peer.id));
       if (others.length === 0) return;
-      await Promise.all(others.map(tell));
+      await Promise.all(others.map(notify));
       if (signal?.aborted) throw abortedError(signal);
     }
   };
@@ -76,22 +76,22 @@ async function spread(
   const { target } = invalidation;
   if (target.kind === "keys") {
     const owners = new Set(target.keys.map((key) => picker.pick(key)));
-    await Promise.all([...owners].map((owner) => owner && tell(owner)));
+    await Promise.all([...owners].map((owner) => owner && notify(owner)));
     apply();
-    await tellOthers();
+    await notifyOthers();
   } else {
     apply();
-    await tellOthers();
-    const silent = [...told].filter(([, error]) => error !== undefined);
-    told.clear();
-    for (const [id, error] of silent) told.set(id, error);
+    await notifyOthers();
+    const failedPeers = [...outcomes].filter(([, error]) => error !== undefined);
+    outcomes.clear();
+    for (const [id, error] of failedPeers) outcomes.set(id, error);
     apply();
-    await tellOthers();
+    await notifyOthers();
   }
 
   const failed: PeerFailure[] = [];
   const acknowledged = [picker.selfId];
-  for (const [peerId, error] of told) {
+  for (const [peerId, error] of outcomes) {
     if (error === undefined) acknowledged.push(peerId);
     else failed.push({ peerId, error });
   }
@@ -101,5 +101,7 @@ async function spread(
 function asPeerError(error: unknown): ParsecError {
   return isParsecError(error)
     ? error
-    : new ParsecError("PEER_UNREACHABLE", "the peer could not be told", { cause: error });
+    : new ParsecError("PEER_UNREACHABLE", "the peer did not apply the invalidation", {
+        cause: error,
+      });
 }

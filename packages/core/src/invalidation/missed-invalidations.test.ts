@@ -12,16 +12,19 @@ function invalidation(over: Partial<PeerInvalidation> = {}): PeerInvalidation {
 }
 
 function failed(...ids: string[]): PeerFailure[] {
-  return ids.map((peerId) => ({ peerId, error: new ParsecError("PEER_UNREACHABLE", "no way") }));
+  return ids.map((peerId) => ({
+    peerId,
+    error: new ParsecError("PEER_UNREACHABLE", "unreachable"),
+  }));
 }
 
-/** Members that take what they are told unless the test says otherwise. */
+/** Members that apply invalidations unless the test makes them fail. */
 class Cluster {
   readonly clock = new SteppedClock();
-  /** What each member was told, by fence. */
-  readonly told: { readonly to: string; readonly fence: number; readonly what: string }[] = [];
+  /** The invalidations sent to members. */
+  readonly sent: { readonly to: string; readonly fence: number; readonly what: string }[] = [];
   readonly repeated: PeerInvalidation[] = [];
-  /** Who fails to take an invalidation, and how. */
+  /** Members that fail to apply invalidations, with the error code. */
   readonly failing: Map<string, ParsecErrorCode> = new Map();
   repeat: () => Promise<PeerFailure[]> = () => Promise.resolve([]);
   ids: string[];
@@ -39,8 +42,8 @@ class Cluster {
     });
   }
 
-  fencesToldTo(id: string): number[] {
-    return this.told.filter(({ to }) => to === id).map(({ fence }) => fence);
+  fencesSentTo(id: string): number[] {
+    return this.sent.filter(({ to }) => to === id).map(({ fence }) => fence);
   }
 
   #picker(): PeerPicker {
@@ -62,7 +65,7 @@ class Cluster {
         expect(again).toBe(true);
         expect(timeoutMs).toBeGreaterThan(0);
         expect(signal?.aborted).toBe(false);
-        this.told.push({ to: id, fence, what: target.kind });
+        this.sent.push({ to: id, fence, what: target.kind });
         const code = this.failing.get(id);
         if (code !== undefined) throw new ParsecError(code, "not now");
       },
@@ -86,15 +89,15 @@ afterEach(() => {
 });
 
 describe("a peer that missed an invalidation", () => {
-  it("is told again until it takes it, less and less often, and then no more", async () => {
-    const { clock, failing, missed, told } = clusterOf("a", "b");
+  it("gets it again with exponential backoff until it applies it", async () => {
+    const { clock, failing, missed, sent } = clusterOf("a", "b");
     failing.set("a", "PEER_UNREACHABLE");
     missed.add(invalidation(), failed("a"));
     const at: number[] = [];
     for (let second = 0; second < 300; second++) {
-      const before = told.length;
+      const before = sent.length;
       await clock.advance(100);
-      if (told.length > before) at.push((second + 1) * 100);
+      if (sent.length > before) at.push((second + 1) * 100);
     }
     expect(at.slice(0, 6)).toEqual([100, 300, 700, 1500, 3100, 6300]);
     expect(at.slice(6).map((time, index) => time - (at[index + 5] as number))).toEqual([
@@ -103,10 +106,10 @@ describe("a peer that missed an invalidation", () => {
     failing.clear();
     await clock.advance(5000);
     expect(clock.pendingCount).toBe(0);
-    expect(new Set(told.map(({ to }) => to))).toEqual(new Set(["a"]));
+    expect(new Set(sent.map(({ to }) => to))).toEqual(new Set(["a"]));
   });
 
-  it("is told everything in the order in which it was missed, from where it failed last", async () => {
+  it("gets all missed ones in order, from the last failure on", async () => {
     const cluster = clusterOf("a");
     const { clock, failing, missed } = cluster;
     const all = [invalidation(), invalidation(), invalidation()];
@@ -114,39 +117,39 @@ describe("a peer that missed an invalidation", () => {
     failing.set("a", "TIMEOUT");
     for (const one of all) missed.add(one, failed("a"));
     await clock.advance(100);
-    expect(cluster.fencesToldTo("a")).toEqual(fences.slice(0, 1));
+    expect(cluster.fencesSentTo("a")).toEqual(fences.slice(0, 1));
     failing.clear();
     await clock.advance(200);
-    expect(cluster.fencesToldTo("a")).toEqual([fences[0], ...fences]);
+    expect(cluster.fencesSentTo("a")).toEqual([fences[0], ...fences]);
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("learns what comes up while it is being told", async () => {
+  it("gets one that is added during a delivery", async () => {
     const cluster = clusterOf("a");
     const { clock, missed } = cluster;
     const [first, second] = [invalidation(), invalidation()];
     missed.add(first, failed("a"));
-    const telling = clock.advance(100);
+    const delivery = clock.advance(100);
     missed.add(second, failed("a"));
-    await telling;
-    expect(cluster.fencesToldTo("a")).toEqual([first.fence, second.fence]);
+    await delivery;
+    expect(cluster.fencesSentTo("a")).toEqual([first.fence, second.fence]);
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("is told to drop whole groups when it missed too many", async () => {
-    const { clock, missed, told } = clusterOf("a");
+  it("gets invalidations of whole groups when it missed too many", async () => {
+    const { clock, missed, sent } = clusterOf("a");
     for (let index = 0; index < 1024; index++) {
       missed.add(invalidation({ group: index % 2 === 0 ? "g" : "h" }), failed("a"));
     }
     const last = invalidation();
     missed.add(last, failed("a"));
     await clock.advance(100);
-    expect(told.map(({ what }) => what)).toEqual(["all", "all"]);
-    expect(told[0]?.fence).toBe(last.fence);
+    expect(sent.map(({ what }) => what)).toEqual(["all", "all"]);
+    expect(sent[0]?.fence).toBe(last.fence);
   });
 
-  it("is not told again what it has no use for", async () => {
-    const { clock, failing, missed, told } = clusterOf("a", "b");
+  it("gets no retry after a non-retryable error", async () => {
+    const { clock, failing, missed, sent } = clusterOf("a", "b");
     const noGroup = new ParsecError("NO_SUCH_GROUP", "no such group");
     missed.add(invalidation(), [{ peerId: "a", error: noGroup }]);
     expect(clock.pendingCount).toBe(0);
@@ -154,11 +157,11 @@ describe("a peer that missed an invalidation", () => {
     missed.add(invalidation(), failed("b"));
     missed.add(invalidation(), failed("b"));
     await clock.advance(100);
-    expect(told).toHaveLength(2);
+    expect(sent).toHaveLength(2);
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("has everybody told once more when it has learned, because it may have handed the old value on", async () => {
+  it("causes a repetition on all members once it has applied it", async () => {
     const { clock, missed, repeated } = clusterOf("a", "b");
     const [first, second] = [invalidation(), invalidation()];
     missed.add(first, failed("a"));
@@ -170,7 +173,7 @@ describe("a peer that missed an invalidation", () => {
     ]);
   });
 
-  it("ends there: who misses the repetition is told, and nobody else for that", async () => {
+  it("gets a missed repetition again, without another repetition on all members", async () => {
     const cluster = clusterOf("a", "b");
     const { clock, missed, repeated } = cluster;
     cluster.repeat = () => Promise.resolve(failed("b"));
@@ -178,34 +181,34 @@ describe("a peer that missed an invalidation", () => {
     await clock.advance(100);
     expect(repeated).toHaveLength(1);
     await clock.advance(1000);
-    expect(cluster.fencesToldTo("b")).toHaveLength(1);
+    expect(cluster.fencesSentTo("b")).toHaveLength(1);
     expect(repeated).toHaveLength(1);
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("I8 survives a repetition that fails altogether", async () => {
+  it("I8 survives a repetition that fails on all members", async () => {
     const cluster = clusterOf("a");
     const { clock, missed, repeated } = cluster;
-    cluster.repeat = () => Promise.reject(new ParsecError("NO_SUCH_GROUP", "it is gone"));
+    cluster.repeat = () => Promise.reject(new ParsecError("NO_SUCH_GROUP", "no such group"));
     missed.add(invalidation(), failed("a"));
     await clock.advance(100);
     expect(repeated).toHaveLength(1);
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("is told nothing any more by a node that was closed", async () => {
-    const { clock, missed, told } = clusterOf("a");
+  it("gets nothing from a node that was closed", async () => {
+    const { clock, missed, sent } = clusterOf("a");
     missed.add(invalidation(), failed("a"));
     missed.close();
     expect(clock.pendingCount).toBe(0);
     missed.add(invalidation(), failed("a"));
     await clock.advance(10_000);
-    expect(told).toEqual([]);
+    expect(sent).toEqual([]);
   });
 });
 
-describe("a node that was no member for a while", () => {
-  it("is told what it missed once it is one again", async () => {
+describe("a former member", () => {
+  it("gets the invalidations it missed when it joins again", async () => {
     const cluster = clusterOf("a", "b");
     const { clock, missed } = cluster;
     missed.add(invalidation(), []);
@@ -213,16 +216,16 @@ describe("a node that was no member for a while", () => {
     const meanwhile = [invalidation(), invalidation()];
     for (const one of meanwhile) missed.add(one, []);
     await clock.advance(60_000);
-    expect(cluster.told).toEqual([]);
+    expect(cluster.sent).toEqual([]);
     cluster.ids = ["b", "a"];
     missed.add(invalidation(), []);
     await clock.advance(5000);
-    expect(cluster.fencesToldTo("a")).toEqual(meanwhile.map(({ fence }) => fence));
-    expect(cluster.fencesToldTo("b")).toEqual([]);
+    expect(cluster.fencesSentTo("a")).toEqual(meanwhile.map(({ fence }) => fence));
+    expect(cluster.fencesSentTo("b")).toEqual([]);
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("is forgotten when many others have left since", async () => {
+  it("is dropped after many other members have left", async () => {
     const cluster = clusterOf("a");
     const { clock, missed } = cluster;
     missed.add(invalidation(), []);
@@ -233,7 +236,7 @@ describe("a node that was no member for a while", () => {
     expect(clock.pendingCount).toBe(64);
     cluster.ids = ["a", "n0"];
     await clock.advance(5000);
-    expect(cluster.fencesToldTo("a")).toEqual([]);
-    expect(cluster.fencesToldTo("n0")).toHaveLength(64);
+    expect(cluster.fencesSentTo("a")).toEqual([]);
+    expect(cluster.fencesSentTo("n0")).toHaveLength(64);
   });
 });

@@ -4,18 +4,18 @@ import { isParsecError, type ParsecErrorCode } from "../errors.ts";
 import type { Peer, PeerCallOptions, PeerFailure, PeerInvalidation, PeerPicker } from "../peer.ts";
 import type { InvalidationResult } from "./invalidation.ts";
 
-const firstRetryMs = 100;
-const longestRetryMs = 5_000;
+const minBackoffMs = 100;
+const maxBackoffMs = 5_000;
 const timeoutMs = 5_000;
-/** Kept for one peer; beyond it the peer is told to drop whole groups, which says more in one word. */
-const keptPerPeer = 1_024;
-/** Members of old that may come back, such as under an address that is used again. */
-const keptFormerMembers = 64;
-/** Who was a member for less may not be noticed. */
-const membersSeenMs = 1_000;
+/** A longer queue is replaced by one invalidation of "everything" for each group. */
+const maxPendingPerPeer = 1_024;
+/** Former members that get a queue, because they may return, such as under an address that is used again. */
+const maxFormerMembers = 64;
+/** A peer that was a member for a shorter time may go unnoticed. */
+const memberCheckMs = 1_000;
 
-/** What will not go better the next time. A peer without the group has nothing of it to forget. */
-const hopeless: ReadonlySet<ParsecErrorCode> = new Set([
+/** Errors that a retry cannot cure. A peer without the group has nothing of it to drop. */
+const nonRetryable: ReadonlySet<ParsecErrorCode> = new Set([
   "NO_SUCH_GROUP",
   "INVALID_ARGUMENT",
   "INVALID_KEY",
@@ -24,45 +24,52 @@ const hopeless: ReadonlySet<ParsecErrorCode> = new Set([
   "FRAME_TOO_LARGE",
 ]);
 
-/** Tells everybody once more what a peer has learned late, or never: it may have handed the old value on. */
+/**
+ * Invalidates on every member once more after a peer applied an invalidation late, or left without having
+ * applied it: until then it may have passed the old value on.
+ */
 export type RepeatInvalidation = (
   invalidation: PeerInvalidation,
   options: PeerCallOptions,
 ) => Promise<InvalidationResult>;
 
-interface Owed {
+interface PendingInvalidation {
   readonly invalidation: PeerInvalidation;
   /**
-   * When everybody has to be told once more, because the peer may have handed the old value on: once it
-   * has learned, and should it leave without. `never` for what is a repetition itself.
+   * When all members are notified once more: after the peer has applied it, or also when the peer leaves
+   * without. `never` for a repetition.
    */
-  readonly repeat: "never" | "learned" | "learned or gone";
+  readonly repeat: "never" | "delivered" | "delivered or gone";
 }
 
-/** From the least to the most. */
-const repeats: readonly Owed["repeat"][] = ["never", "learned", "learned or gone"];
+/** In ascending order. */
+const repeats: readonly PendingInvalidation["repeat"][] = [
+  "never",
+  "delivered",
+  "delivered or gone",
+];
 
-/** What one peer has yet to be told, oldest first. */
-interface Debt {
-  owed: Owed[];
-  delayMs: number;
+/** The invalidations that one peer has not applied yet, oldest first. */
+interface RetryQueue {
+  pending: PendingInvalidation[];
+  backoffMs: number;
   cancelTimer: (() => void) | undefined;
 }
 
 /**
- * Invalidations that did not reach a peer, told again until they do: a peer that was away learns what
- * it missed when it returns. One that was no member meanwhile is owed them as well, should it become
- * a member again. One that restarted has little to forget, and applying them does no harm.
+ * Retries invalidations that did not reach a peer, with one retry queue per peer, until the peer applies
+ * them or this node closes. Former members have a queue as well, for the case that they join again. A peer
+ * that restarted meanwhile applies them without harm.
  */
 export class MissedInvalidations {
   readonly #picker: PeerPicker;
   readonly #clock: Clock;
   readonly #repeat: RepeatInvalidation;
-  readonly #debts: Map<string, Debt> = new Map();
-  /** Every member seen, those that are none any more before the others. */
+  readonly #queues: Map<string, RetryQueue> = new Map();
+  /** Every member seen, former members before present ones. */
   readonly #known: Set<string> = new Set();
   readonly #closing: AbortController = new AbortController();
-  #sawMembersAt = Number.NEGATIVE_INFINITY;
+  #membersRecordedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: {
     readonly picker: PeerPicker;
@@ -72,21 +79,21 @@ export class MissedInvalidations {
     this.#picker = parts.picker;
     this.#clock = parts.clock;
     this.#repeat = parts.repeat;
-    // Each peer that is being told listens.
+    // Each delivery in progress adds a listener.
     setMaxListeners(0, this.#closing.signal);
-    this.seeMembers();
+    this.refreshMembers();
   }
 
-  /** Remembers who is a member now. To be called now and then; costs next to nothing if that was a moment ago. */
-  seeMembers(): void {
+  /** Records the present members unless that was done less than a second ago. Cheap enough for every lookup. */
+  refreshMembers(): void {
     const now = this.#clock.now();
-    if (now < this.#sawMembersAt + membersSeenMs) return;
-    this.#sawMembersAt = now;
-    this.noteMembers();
+    if (now < this.#membersRecordedAt + memberCheckMs) return;
+    this.#membersRecordedAt = now;
+    this.recordMembers();
   }
 
-  /** Remembers who is a member now, and returns how many they are. */
-  noteMembers(): number {
+  /** Records the present members and returns their number. */
+  recordMembers(): number {
     const members = this.#picker.peers();
     for (const { id } of members) {
       this.#known.delete(id);
@@ -95,113 +102,115 @@ export class MissedInvalidations {
     return members.length;
   }
 
-  /** Takes note of who did not acknowledge an invalidation, and of who is no member and was not told. */
+  /** Queues an invalidation for the members that failed to acknowledge it, and for all former members. */
   add(invalidation: PeerInvalidation, failed: readonly PeerFailure[]): void {
-    this.#note({ invalidation, repeat: "learned or gone" }, failed);
-    for (const id of this.#formerMembers()) this.#owe(id, { invalidation, repeat: "learned" });
+    this.#enqueueFailed({ invalidation, repeat: "delivered or gone" }, failed);
+    for (const id of this.#formerMembers()) {
+      this.#enqueue(id, { invalidation, repeat: "delivered" });
+    }
   }
 
   close(): void {
     this.#closing.abort();
-    for (const debt of this.#debts.values()) debt.cancelTimer?.();
-    this.#debts.clear();
+    for (const queue of this.#queues.values()) queue.cancelTimer?.();
+    this.#queues.clear();
   }
 
-  #note(owed: Owed, failed: readonly PeerFailure[]): void {
+  #enqueueFailed(entry: PendingInvalidation, failed: readonly PeerFailure[]): void {
     for (const { peerId, error } of failed) {
-      if (!hopeless.has(error.code)) this.#owe(peerId, owed);
+      if (!nonRetryable.has(error.code)) this.#enqueue(peerId, entry);
     }
   }
 
   #formerMembers(): string[] {
-    const memberCount = this.noteMembers();
+    const memberCount = this.recordMembers();
     const former = [...this.#known].slice(0, this.#known.size - memberCount);
-    const tooMany = Math.max(0, former.length - keptFormerMembers);
+    const tooMany = Math.max(0, former.length - maxFormerMembers);
     for (const id of former.splice(0, tooMany)) {
       this.#known.delete(id);
-      this.#forgive(id);
+      this.#drop(id);
     }
     return former;
   }
 
-  #forgive(peerId: string): void {
-    this.#debts.get(peerId)?.cancelTimer?.();
-    this.#debts.delete(peerId);
+  #drop(peerId: string): void {
+    this.#queues.get(peerId)?.cancelTimer?.();
+    this.#queues.delete(peerId);
   }
 
-  #owe(peerId: string, owed: Owed): void {
+  #enqueue(peerId: string, entry: PendingInvalidation): void {
     if (this.#closing.signal.aborted) return;
-    let debt = this.#debts.get(peerId);
-    if (debt === undefined) {
-      debt = { owed: [], delayMs: firstRetryMs, cancelTimer: undefined };
-      this.#debts.set(peerId, debt);
-      this.#schedule(peerId, debt);
+    let queue = this.#queues.get(peerId);
+    if (queue === undefined) {
+      queue = { pending: [], backoffMs: minBackoffMs, cancelTimer: undefined };
+      this.#queues.set(peerId, queue);
+      this.#schedule(peerId, queue);
     }
-    if (debt.owed.some(({ invalidation }) => invalidation === owed.invalidation)) return;
-    debt.owed.push(owed);
-    if (debt.owed.length > keptPerPeer) debt.owed = summed(debt.owed);
+    if (queue.pending.some(({ invalidation }) => invalidation === entry.invalidation)) return;
+    queue.pending.push(entry);
+    if (queue.pending.length > maxPendingPerPeer) queue.pending = collapsed(queue.pending);
   }
 
-  #schedule(peerId: string, debt: Debt): void {
-    debt.cancelTimer = this.#clock.schedule(debt.delayMs, () => {
-      debt.cancelTimer = undefined;
-      debt.delayMs = Math.min(debt.delayMs * 2, longestRetryMs);
-      void this.#settle(peerId, debt);
+  #schedule(peerId: string, queue: RetryQueue): void {
+    queue.cancelTimer = this.#clock.schedule(queue.backoffMs, () => {
+      queue.cancelTimer = undefined;
+      queue.backoffMs = Math.min(queue.backoffMs * 2, maxBackoffMs);
+      void this.#retry(peerId, queue);
     });
   }
 
-  async #settle(peerId: string, debt: Debt): Promise<void> {
+  async #retry(peerId: string, queue: RetryQueue): Promise<void> {
     const peer = this.#picker.peers().find(({ id }) => id === peerId);
-    const learned = peer === undefined ? leftBehind(debt) : await this.#tell(peer, debt);
-    if (this.#debts.get(peerId) === debt) {
-      if (debt.owed.length === 0) this.#forgive(peerId);
-      else this.#schedule(peerId, debt);
+    const toRepeat = peer === undefined ? undelivered(queue) : await this.#deliver(peer, queue);
+    if (this.#queues.get(peerId) === queue) {
+      if (queue.pending.length === 0) this.#drop(peerId);
+      else this.#schedule(peerId, queue);
     }
-    for (const invalidation of learned) await this.#tellAgain(invalidation);
+    for (const invalidation of toRepeat) await this.#repeatEverywhere(invalidation);
   }
 
-  /** Tells a peer what it is owed until it fails to take something. Returns what others have to be told again. */
-  async #tell(peer: Peer, debt: Debt): Promise<PeerInvalidation[]> {
+  /** Sends the queue to its peer until one fails. Returns the invalidations to repeat on all members. */
+  async #deliver(peer: Peer, queue: RetryQueue): Promise<PeerInvalidation[]> {
     const { signal } = this.#closing;
-    const learned: PeerInvalidation[] = [];
-    for (let oldest = debt.owed[0]; oldest !== undefined; oldest = debt.owed[0]) {
+    const delivered: PeerInvalidation[] = [];
+    for (let oldest = queue.pending[0]; oldest !== undefined; oldest = queue.pending[0]) {
       const { invalidation, repeat } = oldest;
       try {
         await peer.invalidate({ ...invalidation, again: true }, { timeoutMs, signal });
-        if (repeat !== "never") learned.push(invalidation);
+        if (repeat !== "never") delivered.push(invalidation);
       } catch (error) {
-        if (!isParsecError(error) || !hopeless.has(error.code)) break;
+        if (!isParsecError(error) || !nonRetryable.has(error.code)) break;
       }
-      // By identity: the list may have been summed up meanwhile.
-      debt.owed = debt.owed.filter((one) => one !== oldest);
+      // By identity: the queue may have been collapsed meanwhile.
+      queue.pending = queue.pending.filter((entry) => entry !== oldest);
     }
-    return learned;
+    return delivered;
   }
 
-  async #tellAgain(invalidation: PeerInvalidation): Promise<void> {
+  async #repeatEverywhere(invalidation: PeerInvalidation): Promise<void> {
     const { signal } = this.#closing;
     try {
       const { failed } = await this.#repeat({ ...invalidation, again: true }, { signal });
-      this.#note({ invalidation, repeat: "never" }, failed);
+      this.#enqueueFailed({ invalidation, repeat: "never" }, failed);
     } catch {
       // This node is closing, or the group is gone.
     }
   }
 }
 
-/** What others have to be told again because a peer has left without having learned it. */
-function leftBehind(debt: Debt): PeerInvalidation[] {
-  const unlearned = debt.owed.filter(({ repeat }) => repeat === "learned or gone");
-  debt.owed = debt.owed.map((one) =>
-    unlearned.includes(one) ? { ...one, repeat: "learned" } : one,
+/** The invalidations to repeat on all members because the peer left without having applied them. */
+function undelivered(queue: RetryQueue): PeerInvalidation[] {
+  const missed = queue.pending.filter(({ repeat }) => repeat === "delivered or gone");
+  queue.pending = queue.pending.map((entry) =>
+    missed.includes(entry) ? { ...entry, repeat: "delivered" } : entry,
   );
-  return unlearned.map(({ invalidation }) => invalidation);
+  return missed.map(({ invalidation }) => invalidation);
 }
 
-/** One "everything" for each group, under its newest fence. */
-function summed(all: readonly Owed[]): Owed[] {
-  const byGroup = new Map<string, Owed>();
-  for (const { invalidation, repeat } of all) {
+/** One invalidation of "everything" for each group, with the group's newest fence. */
+function collapsed(pending: readonly PendingInvalidation[]): PendingInvalidation[] {
+  const byGroup = new Map<string, PendingInvalidation>();
+  for (const { invalidation, repeat } of pending) {
     const { group, fence } = invalidation;
     const before = byGroup.get(group)?.repeat ?? "never";
     byGroup.set(group, {

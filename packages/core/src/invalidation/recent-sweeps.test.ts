@@ -3,13 +3,13 @@ import { SteppedClock } from "../../test/stepped-clock.ts";
 import { RecentSweeps } from "./recent-sweeps.ts";
 import { absentTag } from "./tag-index.ts";
 
-/** An invalidation is twice round the cluster after 200 ms here. */
+/** Both rounds of a sweep take at most 200 ms here. */
 function setUp(): { clock: SteppedClock; sweeps: RecentSweeps } {
   const clock = new SteppedClock();
   return { clock, sweeps: new RecentSweeps(clock, 100) };
 }
 
-it("concerns what carries a tag that was invalidated, before or after it was read", async () => {
+it("mayConcern is true for entries with an invalidated tag, whether read before or after", async () => {
   const { clock, sweeps } = setUp();
   sweeps.note({ kind: "tag", tag: "red" });
   await clock.advance(50);
@@ -21,14 +21,14 @@ it("concerns what carries a tag that was invalidated, before or after it was rea
   expect(sweeps.mayConcern([], readAt)).toBe(false);
 });
 
-it("concerns the absence of a value with every tag", () => {
+it("mayConcern is true for negative entries after the invalidation of any tag", () => {
   const { clock, sweeps } = setUp();
   expect(sweeps.mayConcern([absentTag], clock.now())).toBe(false);
   sweeps.note({ kind: "tag", tag: "red" });
   expect(sweeps.mayConcern([absentTag], clock.now())).toBe(true);
 });
 
-it("concerns everything after the whole group was invalidated, and nothing for keys", () => {
+it("mayConcern is true for all entries after invalidateAll, and for none after keys", () => {
   const { clock, sweeps } = setUp();
   sweeps.note({ kind: "keys", keys: ["k"] });
   expect(sweeps.mayConcern([], clock.now())).toBe(false);
@@ -36,7 +36,7 @@ it("concerns everything after the whole group was invalidated, and nothing for k
   expect(sweeps.mayConcern([], clock.now())).toBe(true);
 });
 
-it("is over when the invalidation has been everywhere twice", async () => {
+it("mayConcern is false once both rounds are complete", async () => {
   const { clock, sweeps } = setUp();
   sweeps.note({ kind: "tag", tag: "red" });
   sweeps.note({ kind: "all" });
@@ -46,7 +46,7 @@ it("is over when the invalidation has been everywhere twice", async () => {
   expect(sweeps.mayConcern(["red"], clock.now())).toBe(false);
 });
 
-it("knows what was swept around a time of reading that is long past, and distrusts an older one", async () => {
+it("mayConcern remembers sweeps around the time of reading, and is true for older entries", async () => {
   const { clock, sweeps } = setUp();
   sweeps.note({ kind: "tag", tag: "red" });
   await clock.advance(100);
@@ -59,7 +59,7 @@ it("knows what was swept around a time of reading that is long past, and distrus
   expect(sweeps.mayConcern(["green"], readAt)).toBe(true);
 });
 
-it("takes everything for swept when there are too many tags to remember", async () => {
+it("mayConcern is true for all entries when too many tags were invalidated", async () => {
   const { clock, sweeps } = setUp();
   for (let index = 0; index < 20_000; index++) {
     sweeps.note({ kind: "tag", tag: `tag ${index}` });

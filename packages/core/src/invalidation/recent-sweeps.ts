@@ -2,30 +2,30 @@ import type { Clock } from "../clock.ts";
 import type { PeerInvalidationTarget } from "../peer.ts";
 import { absentTag } from "./tag-index.ts";
 
-/** With more than so many tags to remember, all are taken for swept. */
-const keptTags = 10_000;
+/** Beyond this number of tags, the whole group counts as swept. */
+const maxTags = 10_000;
 
 /**
- * Which tags were invalidated here lately. Such invalidations, and those of the whole group, leave no
- * fences: while one is on its way round the cluster, a node that has applied it must not take the
- * old value back out of the memory of one that has not (invariant I2). Answers of owners need no such
- * care, because all owners have applied it before the second round removes the copies.
+ * The recent sweeps of a group: invalidations of a tag or of everything. They leave no fences, so while one
+ * spreads through the cluster, a node that has applied it must not take the old value back from the memory
+ * of a node that has not (invariant I2). Answers of owners need no such check, because all owners have
+ * applied a sweep before its second round removes the copies.
  */
 export class RecentSweeps {
   readonly #clock: Clock;
-  /** By then an invalidation has been round the cluster twice, or somebody was named as not reached. */
+  /** After this time both rounds of a sweep are complete, or the nodes that failed are listed in its result. */
   readonly #windowMs: number;
-  /** When each tag was last invalidated, the latest at the end. */
+  /** When each tag was last invalidated, oldest first. */
   readonly #tags: Map<string, number> = new Map();
   #allAt = Number.NEGATIVE_INFINITY;
 
-  /** `timeoutMs` is how long an invalidation waits for a peer, in each of its rounds. */
+  /** `timeoutMs` is the time limit of an invalidation in each of its two rounds. */
   constructor(clock: Clock, timeoutMs: number) {
     this.#clock = clock;
     this.#windowMs = 2 * timeoutMs;
   }
 
-  /** Takes note of an invalidation that has been applied here. */
+  /** Records an invalidation applied here. */
   note(target: PeerInvalidationTarget): void {
     const now = this.#clock.now();
     if (target.kind === "all") this.#allAt = now;
@@ -38,12 +38,12 @@ export class RecentSweeps {
       this.#tags.delete(tag);
       this.#tags.set(tag, now);
     }
-    if (this.#tags.size <= keptTags) return;
+    if (this.#tags.size <= maxTags) return;
     this.#tags.clear();
     this.#allAt = now;
   }
 
-  /** Whether what a peer read out of its memory after `from` may be older than an invalidation applied here. */
+  /** Whether an entry with these tags, read from a peer's memory after `from`, may be older than a sweep applied here. */
   mayConcern(tags: readonly string[], from: number): boolean {
     if (from < this.#clock.now() - this.#windowMs) return true;
     const since = from - this.#windowMs;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { TagIndex } from "./tag-index.ts";
 
 describe("TagIndex", () => {
-  it("finds what carries a tag, as a plain map of sets would", () => {
+  it("finds entries by tag like a plain map of sets", () => {
     const anyKey = fc.constantFrom("a", "b", "c", "日");
     const anyTag = fc.constantFrom("", "team:1", "team:2", "日");
     const step = fc.record({ key: anyKey, tags: fc.option(fc.array(anyTag), { nil: undefined }) });
@@ -31,7 +31,7 @@ describe("TagIndex", () => {
     );
   });
 
-  it("hands out a list that stays while the index changes", () => {
+  it("returns a list that later changes do not affect", () => {
     const index = new TagIndex();
     index.add("a", ["t"]);
     index.add("b", ["t"]);

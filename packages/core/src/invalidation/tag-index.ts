@@ -1,15 +1,15 @@
 /**
- * Carried by "the origin has none" in groups with tags: nobody can know which tags the missing value
- * would have, so every tag's invalidation takes these along.
+ * The tag of negative entries in groups with tags. The tags of a value that does not exist are unknown, so
+ * the invalidation of any tag drops negative entries as well.
  */
 export const absentTag = "";
 
-/** Which of the entries in memory carry which tag. */
+/** Index of the entries in memory by their tags. */
 export class TagIndex {
   readonly #keysByTag: Map<string, Set<string>> = new Map();
   readonly #tagsByKey: Map<string, readonly string[]> = new Map();
 
-  /** Bytes of heap that an entry's tags take here, by estimate: they count towards the budget. */
+  /** Estimated heap bytes of an entry's tags in this index, which count towards the budget. */
   static cost(key: string, tags: readonly string[]): number {
     let bytes = 128 + key.length;
     for (const tag of tags) bytes += 96 + tag.length;
@@ -34,7 +34,7 @@ export class TagIndex {
     this.#tagsByKey.delete(key);
   }
 
-  /** The tags an entry carries. */
+  /** The tags of an entry. */
   of(key: string): readonly string[] {
     return this.#tagsByKey.get(key) ?? [];
   }

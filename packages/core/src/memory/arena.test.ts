@@ -4,7 +4,7 @@ import { Arena, arenaFootprint } from "./arena.ts";
 
 const kibibyte = 1024;
 
-/** A record filled to the last byte of its footprint, so that any overlap shows in its content. */
+/** A record that fills its footprint, so that any overlap changes its content. */
 interface Record {
   readonly reference: number;
   readonly bytes: number;
@@ -34,7 +34,7 @@ describe("arenaFootprint", () => {
     expect(footprints).toEqual([16, 16, 16, 32, 256, 288, 288, 320, 576, 4608, 8192, 8192]);
   });
 
-  it("charges a record above 8 KiB its bytes and the buffer it gets for itself", () => {
+  it("charges a record above 8 KiB its bytes and the overhead of its own buffer", () => {
     expect(arenaFootprint(8193)).toBe(8193 + 384);
     expect(arenaFootprint(5_000_000)).toBe(5_000_000 + 384);
   });
@@ -86,14 +86,14 @@ describe("Arena", () => {
     );
   });
 
-  it("uses a freed block again before it takes fresh memory", () => {
+  it("reuses a freed block before it uses new memory", () => {
     const arena = new Arena();
     const references = Array.from({ length: 3 }, () => arena.allocate(100));
     arena.free(references[1] as number);
     expect(arena.allocate(112)).toBe(references[1]);
   });
 
-  it("gives a page whose records are all freed to another size", () => {
+  it("reuses a page without live records for another size class", () => {
     const arena = new Arena();
     const small = Array.from({ length: 4096 }, () => arena.allocate(16));
     const pages = new Set(small.map((reference) => arena.buffer(reference)));
@@ -122,7 +122,7 @@ describe("Arena", () => {
     expect(pages.size * 64 * kibibyte).toBeLessThan(1.3 * 2 ** 20);
   });
 
-  it("lets go of an own buffer when its record is freed, and uses the reference again", () => {
+  it("releases the buffer of a large record when it is freed, and reuses the reference", () => {
     const arena = new Arena();
     const reference = arena.allocate(20_000);
     expect(arena.buffer(reference).length).toBe(20_000);

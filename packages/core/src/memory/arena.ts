@@ -1,23 +1,23 @@
 /*
- * Memory for small records, outside the JavaScript heap, taken and given back without garbage.
+ * A slab allocator for small records outside the JavaScript heap, which allocates and frees without garbage.
  *
- * A cache that keeps values as heap objects grows to two or three times its budget under churn,
- * because the old generation is collected late. Here a page of 64 KiB is cut into blocks of one
- * size; a freed block is used again at once, and a page whose blocks are all free may serve another
- * size. Records above 8 KiB get a buffer of their own.
+ * A cache that keeps values as heap objects grows to two or three times its budget under churn, because
+ * the old generation is collected late. Here a page of 64 KiB is divided into blocks of one size class. A
+ * freed block is reused at once, and a page without live blocks can serve another size class. Records above
+ * 8 KiB get a buffer of their own.
  */
 
-/** Blocks are counted in units of 16 bytes, so that a reference fits a 31-bit integer up to 32 GiB. */
+/** Block addresses count units of 16 bytes, so that a 31-bit reference covers 32 GiB. */
 const unitBytes = 16;
 const pageBytes = 64 * 1024;
 const unitsPerPage = pageBytes / unitBytes;
 const pageShift = Math.log2(unitsPerPage);
 const unitMask = unitsPerPage - 1;
 const largestBlockBytes = 8 * 1024;
-/** What an own buffer costs beside its bytes: the view, the backing store and their bookkeeping. */
+/** Overhead of a buffer of its own: the view, the backing store and their bookkeeping. */
 const ownBufferOverheadBytes = 384;
 
-/** Steps of 16 bytes up to 256, then eight steps to each doubling: at most 1/8 is lost to rounding. */
+/** Steps of 16 bytes up to 256, then eight steps per doubling: rounding wastes at most 1/8. */
 const blockSizes: readonly number[] = makeBlockSizes();
 const classOfUnits: Uint8Array = mapUnitsToClass();
 
@@ -55,7 +55,7 @@ class Page {
   live = 0;
   /** Unit of the first freed block, -1 for none; a freed block holds the unit of the next in its first bytes. */
   freeUnit = -1;
-  /** First unit never handed out since the page was given to its size. */
+  /** First unit that was never allocated since the page got its size class. */
   freshUnit = 0;
   previous: Page | undefined = undefined;
   next: Page | undefined = undefined;
@@ -66,15 +66,16 @@ class Page {
   }
 }
 
+/** Allocates blocks for records and identifies them by integer references. */
 export class Arena {
   readonly #pages: Page[] = [];
   readonly #emptyPages: Page[] = [];
-  /** For each size, the pages that have a free block. */
+  /** For each size class, the pages with a free block. */
   readonly #partial: (Page | undefined)[] = blockSizes.map(() => undefined);
   readonly #own: (Buffer | undefined)[] = [];
   readonly #freeOwn: number[] = [];
 
-  /** Takes memory for a record; the reference stays good until it is freed. */
+  /** Allocates memory for a record. The reference is valid until it is freed. */
   allocate(bytes: number): number {
     if (bytes > largestBlockBytes) return this.#allocateOwn(bytes);
     const sizeClass = classOfUnits[Math.ceil(bytes / unitBytes)] as number;
@@ -88,7 +89,7 @@ export class Arena {
     return (page.index << pageShift) | unit;
   }
 
-  /** Gives a record's memory back. Views of it must not be used any more. */
+  /** Frees a record. Views of it must not be used any more. */
   free(reference: number): void {
     if (reference < 0) {
       this.#own[-reference - 1] = undefined;

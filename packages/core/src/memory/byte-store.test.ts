@@ -10,7 +10,7 @@ interface ModelEntry {
   charge: number;
 }
 
-/** The store as its contract reads, with two Maps whose order is the order of use. */
+/** A model of the store: two Maps whose order is the order of use. */
 class ModelStore {
   readonly #maxBytes: number;
   readonly main: Map<string, ModelEntry> = new Map();
@@ -110,7 +110,7 @@ const keys = [
   ...Array.from({ length: 20 }, (_, index) => `key ${index}`),
 ];
 
-/** An entry as text, so that all of them are compared at once. */
+/** An entry as text, for comparing all entries at once. */
 function entryText(
   key: string,
   entry: { hot: boolean; freshUntil: number; value: Uint8Array | undefined },
@@ -145,7 +145,7 @@ const anyStep = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("put" as const),
       key: fc.constantFrom(...keys),
-      // Lengths around the block sizes, and some that alone exceed the budget.
+      // Lengths around the block sizes, and some that exceed the budget alone.
       value: fc.option(
         fc.oneof(
           { weight: 8, arbitrary: fc.uint8Array({ maxLength: 100 }) },
@@ -185,7 +185,7 @@ function put(store: ByteStore, key: string, value: Uint8Array | undefined, hot =
 }
 
 describe("ByteStore", () => {
-  it("I3 holds what two plain LRU lists under one budget would hold, after every step", () => {
+  it("I3 contains the same entries as two plain LRU lists with one budget, after every step", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 5000 }),
@@ -252,7 +252,7 @@ describe("ByteStore", () => {
     expect(store.hot).toMatchObject({ items: 1, bytes: entryCharge(6) });
   });
 
-  it("I3 takes an entry that fills the budget exactly, and refuses one that is larger by a block", () => {
+  it("I3 accepts an entry that fills the budget exactly, and rejects one that is larger by a block", () => {
     const { store } = storeOf(entryCharge(256));
     expect(put(store, "k", Buffer.alloc(255))).toBeGreaterThanOrEqual(0);
     expect(store.bytes).toBe(entryCharge(256));
@@ -290,7 +290,7 @@ describe("ByteStore", () => {
     expect(store.find("b")).toBeGreaterThanOrEqual(0);
   });
 
-  it("keeps apart keys whose hashes are the same", () => {
+  it("distinguishes keys with the same hash", () => {
     const [one, other] = ["user:162789", "user:379192"];
     expect(hashKey(one)).toBe(hashKey(other));
     const { store } = storeOf(10_000);
@@ -304,7 +304,7 @@ describe("ByteStore", () => {
     expect(store.value(store.find(other))?.toString()).toBe("2");
   });
 
-  it("tells an empty value from a negative entry", () => {
+  it("distinguishes an empty value from a negative entry", () => {
     const { store } = storeOf(1000);
     const empty = put(store, "empty", new Uint8Array());
     const negative = put(store, "negative", undefined);
@@ -312,7 +312,7 @@ describe("ByteStore", () => {
     expect(store.value(negative)).toBeUndefined();
   });
 
-  it("keeps a copy: later changes of the given bytes do not show", () => {
+  it("stores a copy, which later changes of the given bytes do not affect", () => {
     const { store } = storeOf(1000);
     const given = Buffer.from("before");
     const slot = put(store, "k", given);
@@ -348,7 +348,7 @@ describe("ByteStore", () => {
     expect(store.value(store.find("k"))?.toString()).toBe("v");
   });
 
-  it("reports a watched entry once, however it goes", () => {
+  it("reports a watched entry once, whether deleted, replaced or evicted", () => {
     const { store, reported } = storeOf(3 * entryCharge(101));
     const watched = (key: string): void => {
       expect(store.watch(put(store, key, Buffer.alloc(100)), 0)).toBe(true);
@@ -366,7 +366,7 @@ describe("ByteStore", () => {
     expect(reported).toEqual(["replaced", "deleted", "evicted", "cleared"]);
   });
 
-  it("I3 changes nothing when what is kept beside an entry would not fit", () => {
+  it("I3 changes nothing when the extra bytes of an entry exceed the budget", () => {
     const { store, reported } = storeOf(1000);
     const other = put(store, "other", Buffer.alloc(10));
     const slot = put(store, "k", Buffer.alloc(10));

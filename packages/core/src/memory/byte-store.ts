@@ -3,18 +3,18 @@ import { Arena, arenaFootprint } from "./arena.ts";
 import { hotList, type ListName, LruLists, mainList } from "./lru-lists.ts";
 
 /*
- * The cache's memory: keys and values lie in an arena, everything else in typed arrays, so that an
- * entry costs what it is charged and an evicted one leaves nothing for the garbage collector.
- * Two recency lists, main and hot, share one budget and one index.
+ * The storage of a cache: keys and values lie in an arena, everything else in typed arrays, so that an
+ * entry costs what it is charged and an evicted entry leaves no garbage. Two LRU lists, main and hot, share
+ * one budget and one index.
  */
 
 /**
- * Bytes an entry costs beside its record: 40 in the typed arrays, up to 8 in the index, and its part
- * of what is not quite full. Checked against the growth of a process in `bench/`.
+ * Overhead of an entry beside its record: 40 bytes in the typed arrays, up to 8 in the index, and a share
+ * of partly filled pages. Checked against the growth of a process in `bench/`.
  */
 export const entryOverheadBytes = 64;
 
-/** Slots come in chunks, so that growing copies nothing and leaves no garbage. */
+/** Slots are allocated in chunks, so that growing copies nothing and leaves no garbage. */
 const chunkShift = 12;
 const chunkSlots = 1 << chunkShift;
 const chunkMask = chunkSlots - 1;
@@ -24,21 +24,21 @@ const fieldShift = 3;
 const hashField = 0;
 const referenceField = 1;
 const keyField = 2; // key length in characters, shifted left by three, and the flags below
-const valueField = 3; // value length, -1 for "the origin has none"
+const valueField = 3; // value length, -1 for a negative entry
 const chainField = 4; // next slot of the same bucket, or the next free slot
 const chargeField = 5;
 const freshUntilField = 3; // counted in floats
 
 const hotFlag = 1;
 const wideFlag = 2; // the key has characters above U+00FF and is kept in two bytes each
-const watchedFlag = 4; // the owner wants to hear of its removal
+const watchedFlag = 4; // onRemove is called for it
 const flagBits = 3;
 
 /** The charge of an entry is kept in 32 bits. */
 const largestCharge = 2 ** 31 - 1;
 
 const none = -1;
-/** Slots 0 and 1 are the sentinels of the recency lists. */
+/** Slots 0 and 1 are the sentinels of the LRU lists. */
 const firstSlot = 2;
 
 class Chunk {
@@ -46,7 +46,7 @@ class Chunk {
   readonly floats: Float64Array = new Float64Array(this.integers.buffer);
 }
 
-/** One of the two lists, in figures. Hits are counted by whoever hits. */
+/** Size and counters of one of the two lists. The caller counts hits. */
 export class ListTotals {
   readonly list: ListName;
   bytes = 0;
@@ -59,25 +59,28 @@ export class ListTotals {
   }
 }
 
+/** Options of {@link ByteStore}. */
 export interface ByteStoreOptions {
   readonly maxBytes: number;
-  /** Called with the key of a watched entry that goes, for whatever reason. */
+  /** Called with the key of a watched entry when it is removed, evicted or replaced. */
   readonly onRemove: (key: string) => void;
 }
 
+/** Metadata of an entry to store. */
 export interface PutOptions {
-  /** On the caller's clock; Infinity for ever. */
+  /** On the caller's clock; Infinity for no expiry. */
   readonly freshUntil: number;
-  /** A copy of what another node owns. */
+  /** A copy of a value that another node owns. */
   readonly hot: boolean;
 }
 
+/** Entries within a budget of bytes, evicted by LRU. Knows no expiry: the caller compares `freshUntil`. */
 export class ByteStore {
   readonly #maxBytes: number;
   readonly #onRemove: (key: string) => void;
   readonly #arena: Arena = new Arena();
-  /** For a reader that knows the entry's list already and saves looking it up, on the fastest path. */
-  readonly links: LruLists = new LruLists();
+  /** Public for the fastest path: a reader that knows the entry's list saves looking it up. */
+  readonly lruLists: LruLists = new LruLists();
   readonly #chunks: Chunk[] = [];
   readonly main: ListTotals = new ListTotals(mainList);
   readonly hot: ListTotals = new ListTotals(hotList);
@@ -98,7 +101,7 @@ export class ByteStore {
     return this.main.items + this.hot.items;
   }
 
-  /** The slot of a key, -1 when there is none. A slot is good until the next change of the store. */
+  /** The slot of a key, -1 when there is none. A slot is valid until the next change of the store. */
   find(key: string): number {
     const hash = hashKey(key);
     let slot = this.#buckets[hash & (this.#buckets.length - 1)] as number;
@@ -113,7 +116,7 @@ export class ByteStore {
 
   /** Marks the entry as the most recently used of its list. */
   touch(slot: number): void {
-    this.links.touch(slot, this.totalsOf(slot).list);
+    this.lruLists.touch(slot, this.totalsOf(slot).list);
   }
 
   freshUntil(slot: number): number {
@@ -125,12 +128,12 @@ export class ByteStore {
     return (this.#get(slot, keyField) & hotFlag) !== 0;
   }
 
-  /** The figures of the list the entry is in. */
+  /** The totals of the entry's list. */
   totalsOf(slot: number): ListTotals {
     return this.isHot(slot) ? this.hot : this.main;
   }
 
-  /** The key of a slot, as a string of its own that holds on to nothing larger. */
+  /** The key of a slot, as a new string that retains no other memory. */
   key(slot: number): string {
     const keyAndFlags = this.#get(slot, keyField);
     const reference = this.#get(slot, referenceField);
@@ -140,7 +143,7 @@ export class ByteStore {
     return this.#arena.buffer(reference).toString(encoding, start, end);
   }
 
-  /** The value's bytes as a view that is good until the next change of the store; undefined for a negative entry. */
+  /** The value as a view that is valid until the next change of the store; undefined for a negative entry. */
   value(slot: number): Buffer | undefined {
     const length = this.#get(slot, valueField);
     if (length < 0) return undefined;
@@ -150,9 +153,9 @@ export class ByteStore {
   }
 
   /**
-   * Stores a value, undefined for "there is none", replacing what the key had. Evicts as needed:
-   * from the hot list when it exceeds 1/8 of the main one, else from the main list. Returns the slot,
-   * or -1 when the entry alone exceeds the budget (and then the key is not there any more).
+   * Stores a value, or undefined for a negative entry, and replaces the key's previous entry. Evicts as
+   * needed: from the hot list while it exceeds 1/8 of the main list, else from the main list. Returns the
+   * slot, or -1 when the entry alone exceeds the budget; the previous entry is gone then as well.
    */
   put(key: string, value: Uint8Array | undefined, options: PutOptions): number {
     this.delete(key);
@@ -182,15 +185,15 @@ export class ByteStore {
     const totals = options.hot ? this.hot : this.main;
     totals.bytes += charge;
     totals.items++;
-    this.links.add(slot, totals.list);
+    this.lruLists.add(slot, totals.list);
     if (this.items > this.#buckets.length) this.#growBuckets();
     else this.#chain(slot, hash);
     return slot;
   }
 
   /**
-   * Charges what the owner keeps beside the entry and has its removal reported. Returns false,
-   * with nothing changed, when that would not fit the budget. May evict other entries.
+   * Charges `extraBytes` that the caller keeps for the entry, and has `onRemove` called for it. Returns
+   * false, with nothing changed, when that would exceed the budget. May evict other entries.
    */
   watch(slot: number, extraBytes: number): boolean {
     const charge = this.#get(slot, chargeField) + extraBytes;
@@ -202,11 +205,11 @@ export class ByteStore {
     return true;
   }
 
-  /** The keys of the main list, the most recently used first. */
+  /** The keys of the main list, most recently used first. */
   mainKeys(): string[] {
     const keys: string[] = [];
-    let slot = this.links.older(mainList);
-    for (; slot !== mainList; slot = this.links.older(slot)) keys.push(this.key(slot));
+    let slot = this.lruLists.older(mainList);
+    for (; slot !== mainList; slot = this.lruLists.older(slot)) keys.push(this.key(slot));
     return keys;
   }
 
@@ -218,30 +221,30 @@ export class ByteStore {
   }
 
   clear(): void {
-    while (this.main.items > 0) this.#remove(this.links.oldest(mainList));
-    while (this.hot.items > 0) this.#remove(this.links.oldest(hotList));
+    while (this.main.items > 0) this.#remove(this.lruLists.oldest(mainList));
+    while (this.hot.items > 0) this.#remove(this.lruLists.oldest(hotList));
   }
 
   /** Evicts the least recently used entry other than `spared`. */
-  #evict(spared: number): void {
+  #evict(excluded: number): void {
     const preferred = this.hot.bytes > this.main.bytes / 8 ? this.hot : this.main;
     const other = preferred === this.hot ? this.main : this.hot;
-    const victim = this.#oldestBut(spared, preferred.list);
+    const victim = this.#oldestExcept(excluded, preferred.list);
     const totals = victim === preferred.list ? other : preferred;
     totals.evictions++;
-    this.#remove(victim === preferred.list ? this.#oldestBut(spared, other.list) : victim);
+    this.#remove(victim === preferred.list ? this.#oldestExcept(excluded, other.list) : victim);
   }
 
-  #oldestBut(spared: number, list: ListName): number {
-    const oldest = this.links.oldest(list);
-    return oldest === spared ? this.links.newer(oldest) : oldest;
+  #oldestExcept(excluded: number, list: ListName): number {
+    const oldest = this.lruLists.oldest(list);
+    return oldest === excluded ? this.lruLists.newer(oldest) : oldest;
   }
 
   #remove(slot: number): void {
     const keyAndFlags = this.#get(slot, keyField);
     const key = keyAndFlags & watchedFlag ? this.key(slot) : undefined;
     const totals = keyAndFlags & hotFlag ? this.hot : this.main;
-    this.links.remove(slot);
+    this.lruLists.remove(slot);
     totals.bytes -= this.#get(slot, chargeField);
     totals.items--;
     this.#unchain(slot);
@@ -284,7 +287,7 @@ export class ByteStore {
   #growBuckets(): void {
     this.#buckets = new Int32Array(this.#buckets.length * 2).fill(none);
     for (const list of [mainList, hotList] as const) {
-      for (let slot = this.links.oldest(list); slot !== list; slot = this.links.newer(slot)) {
+      for (let slot = this.lruLists.oldest(list); slot !== list; slot = this.lruLists.newer(slot)) {
         this.#chain(slot, this.#get(slot, hashField));
       }
     }
@@ -315,7 +318,7 @@ export class ByteStore {
   }
 }
 
-/** What an entry whose key and value take `recordBytes` is charged. */
+/** The charge of an entry whose key and value take `recordBytes`. */
 export function entryCharge(recordBytes: number): number {
   return arenaFootprint(recordBytes) + entryOverheadBytes;
 }

@@ -14,7 +14,7 @@ function nested(depth: number): unknown {
 }
 
 describe("freezeDeep", () => {
-  it("freezes whatever JSON can say, to the bottom, and changes none of it", () => {
+  it("deeply freezes any JSON data without changing them", () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 5 }), (text) => {
         const value: unknown = JSON.parse(text);
@@ -37,7 +37,7 @@ describe("freezeDeep", () => {
     }).toThrow(TypeError);
   });
 
-  it("takes objects without a prototype, and a field named __proto__, for plain data", () => {
+  it("treats objects without a prototype and a field named __proto__ as plain data", () => {
     const bare: Record<string, unknown> = Object.assign(Object.create(null), { inner: { a: 1 } });
     expect(freezeDeep(bare)).toBeGreaterThan(0);
     expect(isDeepFrozen(bare)).toBe(true);
@@ -59,21 +59,21 @@ describe("freezeDeep", () => {
     ["an instance of a class", new (class Point {})()],
     ["an array of a class of its own", new (class List extends Array {})()],
   ])(
-    "says -1 for %s, alone or inside plain data, because freezing does not protect it",
+    "returns -1 for %s, alone or inside plain data, because freezing does not protect it",
     (_, value) => {
       expect(freezeDeep(value)).toBe(-1);
       expect(freezeDeep({ fine: [1, { value }] })).toBe(-1);
     },
   );
 
-  it("leaves data alone that it cannot protect, for the one caller that gets them", () => {
+  it("does not freeze data that it cannot protect", () => {
     const value = { fine: { a: 1 }, when: new Date(0) };
     expect(freezeDeep(value)).toBe(-1);
     value.fine.a = 2;
     expect(value.fine.a).toBe(2);
   });
 
-  it("estimates primitives, strings by length, and objects with what they hold", () => {
+  it("estimates the size of primitives, strings and objects with their contents", () => {
     expect(freezeDeep(null)).toBe(0);
     expect(freezeDeep(1)).toBe(16);
     expect(freezeDeep(true)).toBe(16);
@@ -95,7 +95,7 @@ describe("freezeDeep", () => {
     expect(frozen).toBe(200_000);
   });
 
-  it("I8 ends on data that contain themselves", () => {
+  it("I8 terminates for cyclic data", () => {
     const value: { self?: unknown; list: unknown[] } = { list: [] };
     value.self = value;
     value.list.push(value, value.list);
@@ -104,7 +104,7 @@ describe("freezeDeep", () => {
     expect(Object.isFrozen(value.list)).toBe(true);
   });
 
-  it("I8 visits what is reached by many ways once", () => {
+  it("I8 visits an object that is referenced many times once", () => {
     let value: unknown = {};
     for (let level = 0; level < 64; level++) value = [value, value];
     expect(freezeDeep(value)).toBe(64 * (56 + 16) + 56);

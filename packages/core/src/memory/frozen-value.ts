@@ -1,6 +1,6 @@
 /*
- * A decoded value is handed to every caller, so none may change it. Plain data can be frozen; what
- * cannot (bytes, dates, maps, instances of classes) is decoded anew for each caller instead.
+ * One decoded value is returned to all callers, so no caller may change it. Plain data can be frozen; other
+ * values (bytes, dates, maps, instances of classes) are decoded again for each caller.
  */
 
 const wordBytes = 8;
@@ -9,13 +9,13 @@ const objectBytes = 56;
 const stringHeaderBytes = 16;
 
 /**
- * Freezes plain data to the bottom and estimates the heap it takes, in bytes. Returns -1, having
- * frozen nothing, when it holds anything that freezing does not protect.
+ * Freezes plain data deeply and returns an estimate of its heap size in bytes. Returns -1 and freezes
+ * nothing when the data contain a value that freezing does not protect.
  */
 export function freezeDeep(value: unknown): number {
   if (typeof value !== "object" || value === null) return primitiveBytes(value);
-  // Walked while it grows, instead of by recursion: what a codec returns may be nested deeper than
-  // the stack, or contain itself.
+  // Iterated while it grows instead of recursively: the data of a codec may be nested deeper than the
+  // stack, or be cyclic.
   const objects = new Set([value]);
   let bytes = 0;
   for (const object of objects) {

@@ -39,7 +39,7 @@ function newMemory(policy: CachePolicy = {}, decoder: Decoder<Data> = json) {
 const alice = { name: "alice", list: [1, 2] };
 
 describe("GroupMemory", () => {
-  it("gives every reader the same frozen data and the same promise, decoded once", async () => {
+  it("decodes once and returns the same frozen data and promise to every reader", async () => {
     const decode = vi.fn(json.decode);
     const { memory, store } = newMemory({}, { decode, shared: true });
     store("k", alice);
@@ -52,7 +52,7 @@ describe("GroupMemory", () => {
     expect(decode).toHaveBeenCalledTimes(1);
   });
 
-  it("decodes anew for each reader when the decoder says so", async () => {
+  it("decodes for each reader when the decoder is not shared", async () => {
     const { memory, store } = newMemory({}, copies);
     store("k", alice);
     const one = await memory.hit("k");
@@ -61,7 +61,7 @@ describe("GroupMemory", () => {
     expect(memory.peek("k")).toEqual(alice);
   });
 
-  it("decodes anew for each reader what freezing does not protect", () => {
+  it("decodes data that freezing does not protect for each reader", () => {
     const { memory, store } = newMemory(
       {},
       { decode: () => new Map() as unknown as Data, shared: true },
@@ -70,7 +70,7 @@ describe("GroupMemory", () => {
     expect(memory.peek("k")).not.toBe(memory.peek("k"));
   });
 
-  it("remembers that there is none, apart from knowing nothing", async () => {
+  it("distinguishes a negative entry from a miss", async () => {
     const { memory, store } = newMemory();
     store("none", undefined);
     expect(memory.hit("unknown")).toBeUndefined();
@@ -80,7 +80,7 @@ describe("GroupMemory", () => {
     expect(memory.hits).toBe(3);
   });
 
-  it("gives nothing once the time is up, to the millisecond", async () => {
+  it("returns nothing from the millisecond of expiry on", async () => {
     const { memory, clock, store } = newMemory();
     store("k", alice, { ttlMs: 100 });
     store("read", alice, { ttlMs: 100 });
@@ -98,7 +98,7 @@ describe("GroupMemory", () => {
     }
   });
 
-  it("forgets the decoded data with the entry: dropped, replaced, cleared or evicted", () => {
+  it("drops decoded data with their entry: dropped, replaced, cleared or evicted", () => {
     const { memory, store } = newMemory({ maxBytes: 2000 });
     const later = { name: "later", list: [] };
     store("k", alice);
@@ -118,7 +118,7 @@ describe("GroupMemory", () => {
     expect(memory.stats().main.evictions).toBeGreaterThan(0);
   });
 
-  it("counts a hit in the cache that had the entry", () => {
+  it("counts a hit in the cache that has the entry", () => {
     const { memory, store } = newMemory();
     store("main", alice);
     store("hot", alice, { hot: true });
@@ -133,7 +133,7 @@ describe("GroupMemory", () => {
     expect(memory.hits).toBe(6);
   });
 
-  it("I3 charges the decoded data it keeps, and gives the charge back with the entry", () => {
+  it("I3 charges decoded data, and removes the charge with the entry", () => {
     const { memory, store } = newMemory();
     store("k", alice);
     const undecoded = memory.stats().main.bytes;
@@ -146,7 +146,7 @@ describe("GroupMemory", () => {
     expect(memory.stats().main).toMatchObject({ bytes: 0, items: 0 });
   });
 
-  it("I3 decodes at each read what would not fit beside its bytes", () => {
+  it("I3 decodes at each read when the decoded data exceed the budget", () => {
     const decode = vi.fn(json.decode);
     const { memory, store } = newMemory({ maxBytes: 200 }, { decode, shared: true });
     store("k", alice);
@@ -156,7 +156,7 @@ describe("GroupMemory", () => {
     expect(memory.stats().main.bytes).toBeLessThanOrEqual(200);
   });
 
-  it("I3 stays within the budget whatever is stored, read and dropped", () => {
+  it("I3 stays within the budget for any sequence of operations", () => {
     const step = fc.record({
       kind: fc.constantFrom("store", "store", "hit", "peek", "drop", "tag", "copy"),
       key: fc.nat(12).map((index) => `key ${index}`),
@@ -190,8 +190,8 @@ describe("GroupMemory", () => {
     );
   });
 
-  describe("what is stale", () => {
-    it("is served within staleWhileRevalidateMs, frozen and decoded once", async () => {
+  describe("a stale value", () => {
+    it("is served frozen and decoded once within staleWhileRevalidateMs", async () => {
       const decode = vi.fn(json.decode);
       const policy = { staleWhileRevalidateMs: 50 };
       const { memory, clock, counters, store } = newMemory(policy, { decode, shared: true });
@@ -216,7 +216,7 @@ describe("GroupMemory", () => {
       expect(memory.copyForPeer("k")?.remainingMs).toBe(-20);
     });
 
-    it("is given on an error within staleIfErrorMs", async () => {
+    it("is served on an error within staleIfErrorMs", async () => {
       const { memory, clock, counters, store } = newMemory({ staleIfErrorMs: 50 });
       store("k", alice, { ttlMs: 100 });
       await clock.advance(149);
@@ -227,7 +227,7 @@ describe("GroupMemory", () => {
       expect(memory.copyOnError("k")).toBeUndefined();
     });
 
-    it("is never a `there is none`", async () => {
+    it("is never a negative entry", async () => {
       const { memory, clock, store } = newMemory({
         staleWhileRevalidateMs: 50,
         staleIfErrorMs: 50,
@@ -238,7 +238,7 @@ describe("GroupMemory", () => {
       expect(memory.copyOnError("k")).toBeUndefined();
     });
 
-    it("I7 is never a copy of what another node owns", async () => {
+    it("I7 is never a copy of another node's value", async () => {
       const { memory, clock, store } = newMemory({
         staleWhileRevalidateMs: 50,
         staleIfErrorMs: 50,
@@ -251,7 +251,7 @@ describe("GroupMemory", () => {
     });
   });
 
-  it("gives a peer a private copy of the bytes", () => {
+  it("returns a copy of the bytes for a peer", () => {
     const { memory, store } = newMemory();
     store("k", alice);
     memory.copyForPeer("k")?.value?.fill(0);
@@ -260,7 +260,7 @@ describe("GroupMemory", () => {
   });
 
   describe("tags", () => {
-    it("drop what carries them, and nothing else", () => {
+    it("drop their entries and no others", () => {
       const { memory, store } = newMemory();
       store("both", alice, { tags: ["a", "b"] });
       store("a", alice, { tags: ["a"] });
@@ -271,7 +271,7 @@ describe("GroupMemory", () => {
       expect(left).toEqual(["b", "plain"]);
     });
 
-    it("are those of the value that is there now", () => {
+    it("are those of the present value", () => {
       const { memory, store } = newMemory();
       store("k", alice, { tags: ["old"] });
       store("k", alice, { tags: ["new"] });
@@ -281,7 +281,7 @@ describe("GroupMemory", () => {
       expect(memory.peek("k")).toBeUndefined();
     });
 
-    it("are dropped with data that were decoded", () => {
+    it("drop decoded entries as well", () => {
       const { memory, store } = newMemory();
       store("k", alice, { tags: ["a"] });
       memory.peek("k");
@@ -290,7 +290,7 @@ describe("GroupMemory", () => {
       expect(memory.stats().main).toMatchObject({ bytes: 0, items: 0 });
     });
 
-    it("keep an entry out of memory that has no room for them", () => {
+    it("exclude an entry from memory that has no room for them", () => {
       const { memory, store } = newMemory({ maxBytes: 400 });
       store("k", alice, { tags: ["a".repeat(1000)] });
       expect(memory.peek("k")).toBeUndefined();
@@ -299,7 +299,7 @@ describe("GroupMemory", () => {
   });
 
   describe("a codec that misbehaves", () => {
-    it("I8 rejects readers by its error and leaves the entry to the others", async () => {
+    it("I8 rejects readers with its error and keeps the entry", async () => {
       let broken = true;
       const decode = (bytes: Uint8Array): Data => {
         if (broken) throw new Error("cannot read this");
@@ -313,7 +313,7 @@ describe("GroupMemory", () => {
       expect(await memory.hit("k")).toEqual(alice);
     });
 
-    it("I8 may empty the memory while it decodes: its reader has the data, the memory is whole", async () => {
+    it("I8 may clear the memory while it decodes: its reader gets the data, and the memory stays consistent", async () => {
       const emptying: Decoder<Data> = {
         decode: (bytes) => {
           const data = json.decode(bytes);
@@ -334,33 +334,33 @@ describe("GroupMemory", () => {
     });
   });
 
-  it("gives away what is fresh, with its tags and its end, and counts no use of it", async () => {
+  it("copies fresh entries for transfer with tags and expiry, without counting a use", async () => {
     const { memory, clock, store } = newMemory();
     store("own", alice, { ttlMs: 100, tags: ["t"] });
     store("copy", alice, { hot: true });
     store("none", undefined, { ttlMs: 100 });
     const value = Buffer.from(JSON.stringify(alice));
     const freshUntil = clock.now() + 100;
-    expect(memory.copyToGive("own")).toEqual({ value, freshUntil, tags: ["t"] });
-    expect(memory.copyToGive("copy")).toMatchObject({
+    expect(memory.copyForTransfer("own")).toEqual({ value, freshUntil, tags: ["t"] });
+    expect(memory.copyForTransfer("copy")).toMatchObject({
       value,
       freshUntil: Number.POSITIVE_INFINITY,
     });
-    expect(memory.copyToGive("none")).toEqual({ value: undefined, freshUntil, tags: [] });
-    expect(memory.copyToGive("nobody's")).toBeUndefined();
-    expect([memory.has("own"), memory.has("nobody's")]).toEqual([true, false]);
+    expect(memory.copyForTransfer("none")).toEqual({ value: undefined, freshUntil, tags: [] });
+    expect(memory.copyForTransfer("unknown")).toBeUndefined();
+    expect([memory.has("own"), memory.has("unknown")]).toEqual([true, false]);
     await clock.advance(100);
-    expect(memory.copyToGive("own")).toBeUndefined();
+    expect(memory.copyForTransfer("own")).toBeUndefined();
     expect(memory.has("own")).toBe(false);
     expect(memory.hits).toBe(0);
   });
 
-  it("lists what it owns, what was used last first", () => {
+  it("lists its own keys, most recently used first", () => {
     const { memory, store } = newMemory();
     for (const key of ["a", "b", "c"]) store(key, alice);
     store("copy", alice, { hot: true });
     memory.peek("a");
-    memory.copyToGive("b");
+    memory.copyForTransfer("b");
     expect(memory.ownedKeys()).toEqual(["a", "c", "b"]);
     memory.clear();
     expect(memory.ownedKeys()).toEqual([]);

@@ -7,15 +7,15 @@ import { ByteStore, type ListTotals } from "./byte-store.ts";
 import { freezeDeep } from "./frozen-value.ts";
 import type { LruLists } from "./lru-lists.ts";
 
-/** Makes what callers get out of what is stored. */
+/** Decodes stored bytes for callers. */
 export interface Decoder<T> {
   /** Throws a `ParsecError` of code `CODEC_FAILED`. */
   decode(bytes: Uint8Array): T;
-  /** Whether one decoded value may serve many callers, if it can be frozen. */
+  /** Whether callers may share one decoded value, if it can be frozen. */
   readonly shared: boolean;
 }
 
-/** A decoded, frozen value kept beside an entry that was read more than once, with the promise that is handed out. */
+/** The decoded, frozen value of an entry that was read, with a settled promise for hits. */
 class Memo<T> {
   readonly value: T;
   readonly promise: Promise<T>;
@@ -32,32 +32,32 @@ class Memo<T> {
   }
 }
 
-/** Heap a memo takes beside its value and the text of its key: map slot, object, promise, string header. */
+/** Heap of a memo without its value and key: map slot, object, promise, string header. */
 const memoOverheadBytes = 224;
 
 /**
- * What lies on the heap is charged half as much again: the collector comes round late, and until
- * then evicted copies are there as well.
+ * Heap bytes are charged one and a half times, because evicted memos stay until the garbage collector
+ * runs.
  */
 const heapChargeFactor = 1.5;
 
-/** Copied out of memory, so that it stays good whatever the memory does next. */
+/** A copy of an entry that later changes of the memory do not affect. */
 export interface StoredCopy {
   readonly value: Uint8Array | undefined;
-  /** How much longer it is fresh; 0 or less when it is stale. */
+  /** Remaining time to live; 0 or less when stale. */
   readonly remainingMs: number;
 }
 
-/** A copy for a node that takes this one's place. */
-export interface GivenCopy {
+/** A copy of an entry for its next owner. */
+export interface TransferCopy {
   readonly value: Uint8Array | undefined;
   readonly freshUntil: number;
   readonly tags: readonly string[];
 }
 
 /**
- * What one node remembers of one group: entries as bytes, decoded copies of those read again, tags
- * and fences. Knows nothing of loading.
+ * The memory of one group on one node: entries as bytes, decoded copies of entries that were read, tags and
+ * fences. Never loads.
  */
 export class GroupMemory<T> {
   readonly fences: FenceTable = new FenceTable();
@@ -66,7 +66,7 @@ export class GroupMemory<T> {
   readonly #decoder: Decoder<T>;
   readonly #counters: GroupCounters;
   readonly #store: ByteStore;
-  readonly #links: LruLists;
+  readonly #lruLists: LruLists;
   readonly #memos: Map<string, Memo<T>> = new Map();
   readonly #tags: TagIndex = new TagIndex();
   readonly #absent: Promise<undefined> = Promise.resolve(undefined);
@@ -88,19 +88,19 @@ export class GroupMemory<T> {
         this.#tags.remove(key);
       },
     });
-    this.#links = this.#store.links;
+    this.#lruLists = this.#store.lruLists;
   }
 
   get hits(): number {
     return this.#store.main.hits + this.#store.hot.hits;
   }
 
-  /** A fresh answer, counted as a hit, or undefined. This is the path that must be fast. */
+  /** The fresh value, counted as a hit, or undefined. The hot path. */
   hit(key: string): Promise<T | undefined> | undefined {
     const memo = this.#memos.get(key);
     if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
       memo.totals.hits++;
-      this.#links.touch(memo.slot, memo.totals.list);
+      this.#lruLists.touch(memo.slot, memo.totals.list);
       return memo.promise;
     }
     const slot = this.#findFresh(key);
@@ -109,12 +109,12 @@ export class GroupMemory<T> {
     return this.#open(key, slot);
   }
 
-  /** Like {@link hit} without waiting, for callers that only want what is in memory. */
+  /** Like {@link hit}, but synchronous. */
   peek(key: string): T | undefined {
     const memo = this.#memos.get(key);
     if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
       memo.totals.hits++;
-      this.#links.touch(memo.slot, memo.totals.list);
+      this.#lruLists.touch(memo.slot, memo.totals.list);
       return memo.value;
     }
     const slot = this.#findFresh(key);
@@ -124,7 +124,7 @@ export class GroupMemory<T> {
     return bytes === undefined ? undefined : this.#decodeAndKeep(key, { slot, bytes });
   }
 
-  /** A value past its ttl but within `staleWhileRevalidateMs`, counted as a stale hit, or undefined. */
+  /** The value expired for less than `staleWhileRevalidateMs`, counted as a stale hit, or undefined. */
   staleHit(key: string): Promise<T | undefined> | undefined {
     const slot = this.#findStale(key, this.#policy.staleWhileRevalidateMs);
     if (slot < 0) return undefined;
@@ -134,7 +134,7 @@ export class GroupMemory<T> {
     return this.#memos.get(key)?.promise ?? this.#open(key, slot);
   }
 
-  /** The bytes for a peer, counted as a hit: fresh, or stale within `staleWhileRevalidateMs`. */
+  /** The encoded value for a peer, counted as a hit: fresh, or stale within `staleWhileRevalidateMs`. */
   copyForPeer(key: string): StoredCopy | undefined {
     let slot = this.#findFresh(key);
     if (slot < 0) {
@@ -146,7 +146,7 @@ export class GroupMemory<T> {
     return this.#copy(slot);
   }
 
-  /** What may be served because the origin failed: within `staleIfErrorMs`, counted as a stale answer. */
+  /** The stale value to serve because the origin failed, within `staleIfErrorMs`. Counted as a stale hit. */
   copyOnError(key: string): StoredCopy | undefined {
     const window = Math.max(this.#policy.staleIfErrorMs, this.#policy.staleWhileRevalidateMs);
     const slot = this.#findStale(key, window);
@@ -155,18 +155,18 @@ export class GroupMemory<T> {
     return this.#copy(slot);
   }
 
-  /** Whether there is a fresh entry. Counts nothing. */
+  /** Whether there is a fresh entry. Not counted. */
   has(key: string): boolean {
     return this.#findFresh(key) >= 0;
   }
 
-  /** The keys this node owns, the most recently used first, as they are now. */
+  /** A snapshot of the keys in the main cache, most recently used first. */
   ownedKeys(): string[] {
     return this.#store.mainKeys();
   }
 
-  /** A fresh entry for another node to own. It says nothing about use here, so it counts nothing. */
-  copyToGive(key: string): GivenCopy | undefined {
+  /** The fresh entry for another owner. Neither counted nor marked as used. */
+  copyForTransfer(key: string): TransferCopy | undefined {
     const slot = this.#findFresh(key);
     if (slot < 0) return undefined;
     const value = this.#store.value(slot);
@@ -177,7 +177,7 @@ export class GroupMemory<T> {
     };
   }
 
-  /** Keeps a value; `hot` when another node owns the key. Entries larger than the budget are not kept. */
+  /** Caches a value; `hot` when another node owns the key. Entries larger than the budget are not cached. */
   store(
     key: string,
     entry: {
@@ -189,7 +189,7 @@ export class GroupMemory<T> {
   ): void {
     const slot = this.#store.put(key, entry.value, entry);
     if (slot < 0 || entry.tags.length === 0) return;
-    // An entry that could not be found by its tags must not stay.
+    // An entry that its tags cannot invalidate must not stay.
     if (this.#store.watch(slot, TagIndex.cost(key, entry.tags))) this.#tags.add(key, entry.tags);
     else this.#store.delete(key);
   }
@@ -227,13 +227,13 @@ export class GroupMemory<T> {
   }
 
   #findFresh(key: string): number {
-    // Callers in plain JavaScript may ask for anything; the engine says what is wrong with it.
+    // Callers in plain JavaScript may pass anything; the engine rejects it with a typed error.
     if (typeof key !== "string") return -1;
     const slot = this.#store.find(key);
     return slot >= 0 && this.#store.freshUntil(slot) > this.#clock.now() ? slot : -1;
   }
 
-  /** An owned value (never a copy, invariant I7, nor a "there is none") past its ttl by less than `windowMs`. */
+  /** An owned value (not a copy, invariant I7, nor a negative entry) expired for less than `windowMs`. */
   #findStale(key: string, windowMs: number): number {
     const slot = this.#store.find(key);
     if (slot < 0) return -1;
@@ -267,10 +267,10 @@ export class GroupMemory<T> {
 
   #decodeAndKeep(key: string, entry: { readonly slot: number; readonly bytes: Buffer }): T {
     const totals = this.#store.totalsOf(entry.slot);
-    this.#links.touch(entry.slot, totals.list);
+    this.#lruLists.touch(entry.slot, totals.list);
     const value = this.#decoder.decode(entry.bytes);
     if (!this.#decoder.shared) return value;
-    // A codec is the user's code: had it dropped the entry, the slot would be another's by now.
+    // A codec is the user's code. If it dropped the entry, another one may have the slot now.
     if (this.#store.find(key) !== entry.slot) return value;
     const heapBytes = freezeDeep(value);
     if (heapBytes < 0) return value;

@@ -2,21 +2,21 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hotList, type ListName, LruLists, mainList } from "./lru-lists.ts";
 
-/** Slots of a list, least recent first. */
+/** Slots of a list, least recently used first. */
 function order(links: LruLists, list: ListName): number[] {
   const slots: number[] = [];
   for (let slot = links.oldest(list); slot !== list; slot = links.newer(slot)) slots.push(slot);
   return slots;
 }
 
-describe("RecencyLinks", () => {
+describe("LruLists", () => {
   it("starts with two empty lists", () => {
     const links = new LruLists();
     expect(links.oldest(mainList)).toBe(mainList);
     expect(links.oldest(hotList)).toBe(hotList);
   });
 
-  it("keeps both lists in the order a plain array would", () => {
+  it("keeps both lists in the order of a plain array", () => {
     const step = fc.record({
       slot: fc.integer({ min: 2, max: 40 }),
       list: fc.constantFrom<ListName>(mainList, hotList),

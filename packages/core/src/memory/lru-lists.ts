@@ -1,18 +1,19 @@
 /*
- * Doubly linked lists of slots in one typed array: slot s has its more recent neighbour at 2s and its
- * less recent one at 2s + 1. Each list is a ring through a sentinel slot, so that moving an entry
- * to the front is eight writes without a branch. This happens on every cache hit.
+ * LRU lists: doubly linked lists of slots in one typed array, with the more recent neighbour of slot s at
+ * 2s and the less recent one at 2s + 1. Each list is a ring through a sentinel slot, so that moving an entry
+ * to the front takes eight writes without a branch. Every cache hit does that.
  */
 
-/** The ring of a list starts and ends here; these slots hold no entries. */
+/** The sentinel slots, which name the lists and hold no entries. */
 export const mainList = 0;
 export const hotList = 1;
 export type ListName = typeof mainList | typeof hotList;
 
+/** The order of use of the main and the hot list. */
 export class LruLists {
   #links: Int32Array = Int32Array.of(mainList, mainList, hotList, hotList, 0, 0, 0, 0);
 
-  /** Puts a slot that is in no list at the recent end. */
+  /** Inserts a slot as the most recently used of a list. The slot must not be in a list. */
   add(slot: number, list: ListName): void {
     while (slot * 2 >= this.#links.length) this.#grow();
     const links = this.#links;
@@ -31,7 +32,7 @@ export class LruLists {
     links[older * 2] = newer;
   }
 
-  /** Moves a slot of this list to its recent end. */
+  /** Marks a slot of the list as the most recently used. */
   touch(slot: number, list: ListName): void {
     const links = this.#links;
     const front = links[list * 2 + 1] as number;

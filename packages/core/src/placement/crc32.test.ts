@@ -15,7 +15,7 @@ describe("crc32", () => {
     expect(crc32(Buffer.from(text, "utf8"))).toBe(checksum);
   });
 
-  it("takes all byte values, and views into larger buffers", () => {
+  it("accepts all byte values and views of larger buffers", () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
     expect(crc32(bytes)).toBe(0x29058c73);
     const larger = Buffer.from("xx123456789xx");
@@ -23,7 +23,7 @@ describe("crc32", () => {
     expect(crc32(Uint8Array.of(0xff, 0xfe))).toBe(0x88f83096);
   });
 
-  // Node has had its own since 20.15 and 22.2.
+  // Node has crc32 since 20.15 and 22.2.
   it.skipIf(zlib.crc32 === undefined)("agrees with zlib on any bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {

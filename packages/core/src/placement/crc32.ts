@@ -10,7 +10,7 @@ function makeTable(): Uint32Array {
   return entries;
 }
 
-/** CRC-32 with the IEEE polynomial, as Go's `hash/crc32`; three times faster than zlib's for a key. */
+/** CRC-32 with the IEEE polynomial, like Go's `hash/crc32`. For short keys three times as fast as zlib's. */
 export function crc32(bytes: Uint8Array): number {
   let value = 0xffffffff;
   for (let index = 0; index < bytes.length; index++) {

@@ -7,7 +7,7 @@ const keys = Array.from({ length: 500 }, (_, index) => `user:${index}`);
 describe.each(["slots", "groupcache"] as const)("a placement by %s without a member", (name) => {
   const placement = createPlacement(name, ids);
 
-  it("is that of the others, and moves the keys of nobody else", () => {
+  it("is the placement of the other members, and moves no keys of others", () => {
     for (const gone of ids) {
       const others = createPlacement(
         name,
@@ -21,7 +21,7 @@ describe.each(["slots", "groupcache"] as const)("a placement by %s without a mem
     }
   });
 
-  it("is the whole one when that member is none, or the only one", () => {
+  it("ignores an unknown member and the only member", () => {
     const alone = createPlacement(name, ["http://a"]);
     for (const key of keys) {
       expect(placement.ownerOf(key, "http://d")).toBe(placement.ownerOf(key));

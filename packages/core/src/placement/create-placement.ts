@@ -2,11 +2,11 @@ import { createGroupcachePlacement } from "./groupcache-placement.ts";
 import type { Placement, PlacementName } from "./placement.ts";
 import { createSlotPlacement } from "./slot-placement.ts";
 
-/** Places keys over the nodes named by `ids`, which must not be empty. */
+/** Creates the placement of this name for the nodes in `ids`, which must not be empty. Immutable: create another when members change. */
 export function createPlacement(name: PlacementName, ids: readonly string[]): Placement {
   const placementOf = name === "groupcache" ? createGroupcachePlacement : createSlotPlacement;
   const whole = placementOf(ids);
-  /** Placements with one node left out, made when first asked for. */
+  /** Placements without one of the nodes, created on first use. */
   const reduced = new Map<string, Placement>();
   return {
     ownerOf(key, without) {

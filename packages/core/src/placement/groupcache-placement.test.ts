@@ -7,7 +7,7 @@ import { createGroupcachePlacement } from "./groupcache-placement.ts";
 const tens = [1, 2, 3].map((host) => `http://10.0.0.${host}:8080`);
 const parsecs = [1, 2, 3].map((host) => `http://parsec-${host}:8080`);
 
-/** The ring point by point, worked out on its own. */
+/** The ring point by point, computed independently. */
 function ringOf(ids: readonly string[]): { point: number; id: string }[] {
   const ring = ids.flatMap((id) =>
     Array.from({ length: 50 }, (_, index) => ({ point: crc32(Buffer.from(`${index}${id}`)), id })),
@@ -50,7 +50,7 @@ describe("createGroupcachePlacement", () => {
     expect(createGroupcachePlacement(parsecs).ownerOf(key)).toBe(`http://parsec-${host}:8080`);
   });
 
-  it("has the points that Go has", () => {
+  it("has the same points as Go", () => {
     const pointOf = (index: number): number => crc32(Buffer.from(`${index}http://10.0.0.1:8080`));
     expect([0, 1, 49].map(pointOf)).toEqual([0x7c959a77, 0xe34f19e9, 0x52592f76]);
     expect(new Set(ringOf(tens).map(({ point }) => point)).size).toBe(150);
@@ -73,7 +73,7 @@ describe("createGroupcachePlacement", () => {
     });
   });
 
-  it("finds for any key the first point at or after its hash, around the end to the start", () => {
+  it("assigns a key to the first point at or after its hash, with wrap-around", () => {
     const ids = [...tens, ...parsecs];
     const placement = createGroupcachePlacement(ids);
     const ring = ringOf(ids);
@@ -85,7 +85,7 @@ describe("createGroupcachePlacement", () => {
     }
   });
 
-  it("gives a point that two nodes have to the one listed last, as Go does", () => {
+  it("assigns a point that two nodes share to the node listed last, as Go does", () => {
     // crc32 is affine: two ids of one length that collide at one point collide at all fifty.
     const [one, other] = ["n1klyx37644", "n2hxmx74196"] as const;
     expect(new Set(ringOf([one, other]).map(({ point }) => point)).size).toBe(50);
@@ -95,11 +95,11 @@ describe("createGroupcachePlacement", () => {
     }
   });
 
-  it("gives one node everything", () => {
+  it("assigns all keys to a single node", () => {
     expect(createGroupcachePlacement(["only"]).ownerOf("any")).toBe("only");
   });
 
-  it("is what createPlacement makes for groupcache", () => {
+  it("is created by createPlacement for groupcache", () => {
     expect(createPlacement("groupcache", tens).ownerOf("user:12345")).toBe("http://10.0.0.3:8080");
   });
 });

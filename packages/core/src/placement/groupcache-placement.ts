@@ -3,13 +3,13 @@ import { crc32 } from "./crc32.ts";
 import type { Placement } from "./placement.ts";
 import { ownerAt } from "./ring-points.ts";
 
-/** Points per node, as golang/groupcache's HTTPPool has it by default. */
+/** Points per node: the default of golang/groupcache's HTTPPool. */
 const pointsPerNode = 50;
 
 /**
- * golang/groupcache's ring: node n has points crc32("0" + n) … crc32("49" + n), and a key belongs
- * to the first point at or after its own crc32, around the end to the start. When points collide
- * the node listed last has it, as in Go, so list the nodes in the order the Go side does.
+ * The hash ring of golang/groupcache: node n has the points crc32("0" + n) … crc32("49" + n), and a key
+ * belongs to the first point at or after its own crc32, with wrap-around. As in Go, the node listed last
+ * gets a point that two nodes share, so list the nodes in the same order as the Go nodes do.
  */
 export function createGroupcachePlacement(ids: readonly string[]): Placement {
   const ownerByPoint = new Map<number, string>();

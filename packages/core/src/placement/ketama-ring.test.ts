@@ -3,7 +3,7 @@ import HashRing from "hashring";
 import { describe, expect, it } from "vitest";
 import { createKetamaRing } from "./ketama-ring.ts";
 
-// hashring's own cache fails for names that every object has, such as "toString": slots have none of them.
+// The cache of hashring fails for names such as "toString", which every object has and no slot.
 const text = fc.string({ unit: "binary" }).filter((name) => !(name in {}));
 
 function hashringOf(nodes: readonly string[]): (key: string) => string {
@@ -14,7 +14,7 @@ function hashringOf(nodes: readonly string[]): (key: string) => string {
 const keys = Array.from({ length: 2_000 }, (_, index) => `slot-${index}`);
 
 describe("the ring", () => {
-  it("gives every key the owner that hashring gives it, for any set of nodes", () => {
+  it("has the same owner as hashring for every key and any set of nodes", () => {
     const nodes = fc.uniqueArray(fc.oneof(fc.webUrl(), text), {
       minLength: 1,
       maxLength: 12,
@@ -30,7 +30,7 @@ describe("the ring", () => {
   });
 
   it.each([1, 2, 3, 7, 10, 14, 49, 103, 300])(
-    "has the owners of hashring with %i nodes",
+    "has the same owners as hashring with %i nodes",
     (count) => {
       const nodes = Array.from({ length: count }, (_, index) => `http://10.0.0.${index}:8080`);
       const theirs = hashringOf(nodes);
@@ -38,7 +38,7 @@ describe("the ring", () => {
     },
   );
 
-  it("gives the point that two nodes share to the one listed first, as hashring does", () => {
+  it("assigns a point that two nodes share to the node listed first, as hashring does", () => {
     // Both have the point 1273748998, and the key lies just before it.
     const [first, second, key] = ["node-257", "node-479", "key-1838"] as const;
     for (const nodes of [

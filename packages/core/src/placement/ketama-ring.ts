@@ -5,12 +5,12 @@ const hashesPerNode = 80;
 const pointsPerHash = 4;
 
 /**
- * The ring of npm `hashring` with MD5 and `"vnode count": 80`: ketama, 320 points per node. Owners are
- * those of `hashring`, which the tests compare; ADR 0013 says why it is not a dependency. `nodes` must
- * be distinct; where two nodes share a point, the one listed first owns it.
+ * The ring of npm `hashring` with MD5 and `"vnode count": 80`: ketama, 320 points per node. Tests compare
+ * its owners with those of `hashring`; ADR 0013 explains why that is not a dependency. `nodes` must be
+ * distinct. The node listed first gets a point that two nodes share.
  */
 export function createKetamaRing(nodes: readonly string[]): (key: string) => string {
-  // hashring multiplies a weight by the number of nodes: rounding leaves 79 hashes for 7 nodes.
+  // As hashring computes it from weights: rounding leaves 79 hashes for 7 nodes.
   const hashes = Math.floor((1 / nodes.length) * hashesPerNode * nodes.length);
   const ring: { readonly point: number; readonly node: string }[] = [];
   for (const node of nodes) {

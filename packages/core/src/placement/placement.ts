@@ -1,11 +1,12 @@
-/** Says which of a fixed set of nodes owns a key. A change of membership makes a new one. */
+/** Maps each key to its owner among a fixed set of nodes. A change of membership needs a new placement. */
 export interface Placement {
-  /** `without` asks who would own the key if that node were not there; with no other node it owns it all the same. */
+  /** The id of the key's owner. With `without`, the owner if that node did not exist; ignored when there is no other node. */
   ownerOf(key: string, without?: string): string;
 }
 
 /**
- * `"slots"`: even shares, a pick is an array read. `"groupcache"`: byte for byte the ring of
- * golang/groupcache, for rings shared with Go nodes. All nodes must use the same one (ADR 0002).
+ * How keys are placed on nodes; all nodes must use the same placement (ADR 0002). `"slots"`: even shares,
+ * and finding an owner is one array read. `"groupcache"`: the ring of golang/groupcache, for clusters with
+ * Go nodes.
  */
 export type PlacementName = "slots" | "groupcache";

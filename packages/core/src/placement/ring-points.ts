@@ -1,10 +1,10 @@
-/** Points of a hash ring in ascending order, and for each the node that has it. */
+/** Points of a hash ring in ascending order, and the node of each. */
 export interface RingPoints {
   readonly points: Uint32Array;
   readonly owners: readonly string[];
 }
 
-/** The node with the first point at or after `hash`, around the end to the start. */
+/** The node with the first point at or after `hash`, with wrap-around. */
 export function ownerAt({ points, owners }: RingPoints, hash: number): string {
   let low = 0;
   let high = points.length;

@@ -15,8 +15,8 @@ function owners(ids: readonly string[]): string[] {
 }
 
 describe("createSlotPlacement", () => {
-  // All nodes of a cluster must agree, those of another release too: changing these breaks rings.
-  it("gives known keys to the nodes they have always had", () => {
+  // Nodes of different releases must agree on owners, so these must not change.
+  it("assigns known keys to the same nodes as in earlier releases", () => {
     const placement = createSlotPlacement([1, 2, 3].map((host) => `http://10.0.0.${host}:8080`));
     const hostOf = (key: string): string => placement.ownerOf(key).slice(14, 15);
     const known = [
@@ -33,7 +33,7 @@ describe("createSlotPlacement", () => {
     expect(known.map(hostOf).join("")).toBe("311133223");
   });
 
-  it("does not depend on the order of the ids, nor on one being listed twice", () => {
+  it("does not depend on the order of ids or on duplicates", () => {
     const ids = namesOf(5);
     const expected = owners(ids);
     fc.assert(
@@ -61,15 +61,18 @@ describe("createSlotPlacement", () => {
     },
   );
 
-  it.each([2, 3, 5, 10])("gives each of %i nodes between 0.6 and 1.5 times the mean", (count) => {
-    const owned = new Map<string, number>();
-    for (const owner of owners(namesOf(count))) owned.set(owner, (owned.get(owner) ?? 0) + 1);
-    expect(owned.size).toBe(count);
-    for (const share of owned.values()) {
-      expect((share / keys.length) * count).toBeGreaterThan(0.6);
-      expect((share / keys.length) * count).toBeLessThan(1.5);
-    }
-  });
+  it.each([2, 3, 5, 10])(
+    "assigns each of %i nodes between 0.6 and 1.5 times the mean share",
+    (count) => {
+      const owned = new Map<string, number>();
+      for (const owner of owners(namesOf(count))) owned.set(owner, (owned.get(owner) ?? 0) + 1);
+      expect(owned.size).toBe(count);
+      for (const share of owned.values()) {
+        expect((share / keys.length) * count).toBeGreaterThan(0.6);
+        expect((share / keys.length) * count).toBeLessThan(1.5);
+      }
+    },
+  );
 
   it("places any string, the empty one and lone surrogates too, on a member", () => {
     const ids = namesOf(3);
@@ -86,11 +89,11 @@ describe("createSlotPlacement", () => {
     expect(ids).toContain(placement.ownerOf("\ud800"));
   });
 
-  it("gives one node everything", () => {
+  it("assigns all keys to a single node", () => {
     expect(createSlotPlacement(["only"]).ownerOf("any")).toBe("only");
   });
 
-  it("keeps two placements apart", () => {
+  it("does not share state between placements", () => {
     const [one, other] = [createSlotPlacement(["a"]), createSlotPlacement(["b"])];
     expect([one.ownerOf("k"), other.ownerOf("k")]).toEqual(["a", "b"]);
   });

@@ -9,11 +9,11 @@ import type { PeerHandOver } from "../peer.ts";
 import { createGroupCache, type GroupOptions } from "../registry/group-cache.ts";
 
 const ids = ["a", "b", "c"];
-/** b is first among the others: it inherits what a owns. */
+/** b is the first of the others, so it is the successor of a. */
 const keys = ["a:1", "a:2", "a:3"];
 
 async function loadedCluster(options: Omit<GroupOptions, "load"> = {}): Promise<GroupCluster> {
-  const cluster = clusterOf(ids, options, { hasDeputies: true });
+  const cluster = clusterOf(ids, options, { hasFallbackOwners: true });
   for (const key of keys) await load(cluster, { at: "a", key, value: `old ${key}` });
   return cluster;
 }
@@ -28,28 +28,28 @@ async function load(
 ): Promise<string | undefined> {
   const got = cluster.node(at).group.get(key);
   await settled();
-  // Whoever asks the origin gets this; who asked before has been answered.
+  // Every later origin fetch returns this value; earlier ones are answered.
   for (const id of ids) cluster.node(id)?.loader.calls.at(-1)?.resolve(value);
   return text(await got);
 }
 
 function givenTo(cluster: GroupCluster, id: string): PeerHandOver[] {
-  return cluster.network.given.filter(({ to }) => to === id).map(({ message }) => message);
+  return cluster.network.handOvers.filter(({ to }) => to === id).map(({ message }) => message);
 }
 
 function keysGivenTo(cluster: GroupCluster, id: string): string[] {
   return givenTo(cluster, id).flatMap(({ entries }) => entries.map(({ key }) => key));
 }
 
-/** A message that never comes, which its sender learns by its own clock. */
+/** A message that is lost, which its sender notices by a timeout. */
 function lostAfter(cluster: GroupCluster, timeoutMs: number): Promise<void> {
   return new Promise((_, reject) => {
     cluster.clock.schedule(timeoutMs, () => reject(new ParsecError("TIMEOUT", "lost")));
   });
 }
 
-describe("a node that leaves", () => {
-  it("gives what it owns to those who will own it, what was used last first", async () => {
+describe("a leaving node", () => {
+  it("hands its entries to their successors, most recently used first", async () => {
     const cluster = await loadedCluster();
     await load(cluster, { at: "a", key: "b:1", value: "not its own" });
     await cluster.node("a").group.get("a:1");
@@ -66,7 +66,7 @@ describe("a node that leaves", () => {
     expect(cluster.clock.pendingCount).toBe(0);
   });
 
-  it("gets it back when it returns: a rolling restart costs the origin nothing", async () => {
+  it("gets its entries back when it returns, so that a rolling restart costs no fetch", async () => {
     const cluster = await loadedCluster();
     for (const id of ids) await load(cluster, { at: id, key: `${id}:own`, value: `old ${id}:own` });
     const loaders = ids.map((id) => cluster.node(id).loader);
@@ -89,11 +89,11 @@ describe("a node that leaves", () => {
     expect(loaders.map(({ calls }) => calls.length)).toEqual([4, 1, 1, 0, 0, 0]);
   });
 
-  it("hands over tags, absences and the time that is left", async () => {
+  it("hands over tags, negative entries and the remaining time to live", async () => {
     const cluster = clusterOf(
       ids,
       { ttlMs: 1000, negativeTtlMs: 500, tags: (key) => [`tag of ${key}`] },
-      { hasDeputies: true },
+      { hasFallbackOwners: true },
     );
     await load(cluster, { at: "a", key: "a:1", value: "v" });
     await load(cluster, { at: "a", key: "a:none", value: undefined });
@@ -106,7 +106,7 @@ describe("a node that leaves", () => {
     ]);
   });
 
-  it("I7 counts the time to live from when the ticket came, and gives nothing that is over", async () => {
+  it("I7 counts the time to live from the arrival of the ticket and omits expired entries", async () => {
     const cluster = await loadedCluster({ ttlMs: 1000 });
     await cluster.clock.advance(300);
     const back = deferred<void>();
@@ -124,7 +124,7 @@ describe("a node that leaves", () => {
     expect(keysGivenTo(late, "b")).toEqual([]);
   });
 
-  it("I2 gives what it stands at, so that its heir refuses what it knows to be old", async () => {
+  it("I2 hands over combined fences, so that its successor rejects entries older than its own", async () => {
     const cluster = await loadedCluster();
     cluster.network.host("b").invalidate({
       group: "g",
@@ -136,11 +136,11 @@ describe("a node that leaves", () => {
     expect(text(cluster.node("b").group.peek("a:2"))).toBe("old a:2");
   });
 
-  it("serves its heirs side by side, and the groups of one in turn, until the time is over", async () => {
-    const cluster = clusterOf(ids, {}, { hasDeputies: true });
+  it("serves its successors concurrently and the groups of each in turn, until the timeout", async () => {
+    const cluster = clusterOf(ids, {}, { hasFallbackOwners: true });
     const { cache, group } = cluster.node("a");
     const other = cache.group("h", { load: () => "v" });
-    // What it owned while it took itself for the only node.
+    // The entries it owned as the only node.
     cache.updatePeers(["a"]);
     for (const key of ["b:1", "c:1"]) {
       await load(cluster, { at: "a", key, value: "v" });
@@ -148,7 +148,9 @@ describe("a node that leaves", () => {
     }
     await cluster.clock.advance(60_000);
     cache.updatePeers(ids);
-    const heirs = ["b", "c"].map((id) => cluster.node(id).cache.group("h", { load: () => "v" }));
+    const successors = ["b", "c"].map((id) =>
+      cluster.node(id).cache.group("h", { load: () => "v" }),
+    );
     cluster.network.onTheWay = ({ to }) => (to === "b" ? lostAfter(cluster, 2000) : undefined);
     let isClosed = false;
     const closing = cache.close().then(() => {
@@ -166,17 +168,17 @@ describe("a node that leaves", () => {
     await cluster.clock.advance(1);
     await closing;
     expect(givenTo(cluster, "b")).toHaveLength(1);
-    expect(heirs.map((heir) => heir.stats().takenOver)).toEqual([0, 1]);
+    expect(successors.map((successor) => successor.stats().takenOver)).toEqual([0, 1]);
     expect(group.stats().main.items).toBe(0);
   });
 
-  it("gives up on a peer that is out of reach, and on a group that one does not have", async () => {
+  it("skips an unreachable peer, and a group that a peer does not have", async () => {
     const cluster = await loadedCluster();
     cluster.network.down.add("b");
     await cluster.node("a").cache.close();
     expect(givenTo(cluster, "b")).toHaveLength(1);
 
-    const network = new DirectNetwork(["a", "b"], { hasDeputies: true });
+    const network = new DirectNetwork(["a", "b"], { hasFallbackOwners: true });
     const clock = new SteppedClock();
     const a = createGroupCache({ peers: network.picker("a"), clock });
     const b = createGroupCache({ peers: network.picker("b"), clock });
@@ -187,8 +189,8 @@ describe("a node that leaves", () => {
     expect(both.stats().takenOver).toBe(1);
   });
 
-  it("sends parts of a bounded size, one after the other, each with the ticket of the one before", async () => {
-    const cluster = clusterOf(["a", "b"], {}, { hasDeputies: true });
+  it("sends parts of a bounded size one by one, each with the ticket of the previous one", async () => {
+    const cluster = clusterOf(["a", "b"], {}, { hasFallbackOwners: true });
     const big = "x".repeat(100 * 1024);
     for (let index = 0; index < 5; index++) {
       await load(cluster, { at: "a", key: `a:big ${index}`, value: big });
@@ -206,7 +208,7 @@ describe("a node that leaves", () => {
     expect(cluster.node("b").group.stats().takenOver).toBe(606);
   });
 
-  it("serves its callers and peers meanwhile", async () => {
+  it("serves callers and peers meanwhile", async () => {
     const cluster = await loadedCluster();
     const back = deferred<void>();
     cluster.network.onTheWayBack = ({ message }) =>
@@ -224,15 +226,15 @@ describe("a node that leaves", () => {
     expect(text(cluster.node("b").group.peek("a:2"))).toBe("old a:2");
   });
 
-  it("wastes no time when all leave at once", async () => {
+  it("does not wait when all nodes leave at once", async () => {
     const cluster = await loadedCluster();
     await load(cluster, { at: "b", key: "b:1", value: "v" });
     await Promise.all(ids.map((id) => cluster.node(id).cache.close()));
     expect(cluster.clock.pendingCount).toBe(0);
   });
 
-  it("keeps everything to itself with handOverMs 0, alone, or among peers that take nothing", async () => {
-    const network = new DirectNetwork(["a", "b"], { hasDeputies: true });
+  it("hands nothing over with handOverMs 0, without peers, or to peers without takeOver", async () => {
+    const network = new DirectNetwork(["a", "b"], { hasFallbackOwners: true });
     const clock = new SteppedClock();
     const a = createGroupCache({ peers: network.picker("a"), clock, handOverMs: 0 });
     const b = createGroupCache({ peers: network.picker("b"), clock });
@@ -248,7 +250,7 @@ describe("a node that leaves", () => {
     c.group("g", { load: () => "v" });
     await c.close();
     await createGroupCache({ clock }).close();
-    expect(network.given).toEqual([]);
+    expect(network.handOvers).toEqual([]);
     for (const handOverMs of [-1, 600_001, Number.NaN]) {
       expect(() => createGroupCache({ handOverMs })).toThrow(
         expect.objectContaining({ code: "INVALID_ARGUMENT" }),
@@ -256,10 +258,10 @@ describe("a node that leaves", () => {
     }
   });
 
-  it("loses no more than its own time to a peer that breaks its word", async () => {
+  it("spends at most handOverMs on a misbehaving peer", async () => {
     const cluster = await loadedCluster();
     cluster.network.onTheWayBack = () => {
-      throw new ParsecError("MALFORMED_FRAME", "nobody can read this");
+      throw new ParsecError("MALFORMED_FRAME", "unreadable");
     };
     await cluster.node("a").cache.close();
     expect(givenTo(cluster, "b")).toHaveLength(1);

@@ -2,49 +2,52 @@ import type { Clock } from "../clock.ts";
 import { isParsecError } from "../errors.ts";
 import type { Peer, PeerEntry, PeerPicker } from "../peer.ts";
 
-/** Entries go in parts of about this size, so that a peer's event loop is never held up by one. */
+/** Approximate size of a part, so that no part blocks the receiver's event loop. */
 const partBytes = 256 * 1024;
 const partEntries = 500;
 
-/** A group whose node leaves. */
+/** A group of the leaving node. */
 export interface LeavingGroup {
   readonly name: string;
-  /** The keys it owns, the most recently used first. */
+  /** The keys that this node owns, most recently used first. */
   ownedKeys(): readonly string[];
-  /** What is there under a key, for a peer whose ticket came at `ticketAt`. */
+  /** The fresh entry of a key, for a receiver whose ticket arrived at `ticketAt`; undefined when there is none. */
   entry(key: string, ticketAt: number): PeerEntry | undefined;
 }
 
-/** What one peer is to get of one group. */
+/** The keys of one group for one successor. */
 interface Share {
   readonly group: LeavingGroup;
   readonly keys: string[];
-  given: number;
+  sentKeys: number;
   ticket: number;
   ticketAt: number;
 }
 
-interface Heir {
+/** A peer that will own keys of this node. */
+interface Successor {
   readonly peer: Peer;
   readonly shares: Share[];
 }
 
 /**
- * Gives what this node owns to those who will own it when it has left, so that its leaving costs the
- * origin nothing (ADR 0007). Peers are served side by side, the groups of one in turn. When the time
- * is over, or a peer takes no part, the rest stays behind and is fetched again when asked for.
+ * Hands the entries that this node owns to their successors, so that leaving costs the origin nothing
+ * (ADR 0007). Successors are served concurrently; the groups of one successor alternate. After `timeoutMs`,
+ * or when a peer fails, the remaining entries are dropped and fetched again on demand.
  */
 export async function handOver(
   groups: Iterable<LeavingGroup>,
   on: { readonly picker: PeerPicker; readonly clock: Clock; readonly timeoutMs: number },
 ): Promise<void> {
   const endsAt = on.clock.now() + on.timeoutMs;
-  const heirs = heirsOf(groups, on.picker);
-  await Promise.all(heirs.map((heir) => give(heir, { clock: on.clock, endsAt })));
+  const successors = successorsOf(groups, on.picker);
+  await Promise.all(
+    successors.map((successor) => sendShares(successor, { clock: on.clock, endsAt })),
+  );
 }
 
-function heirsOf(groups: Iterable<LeavingGroup>, picker: PeerPicker): Heir[] {
-  const heirs = new Map<string, Heir>();
+function successorsOf(groups: Iterable<LeavingGroup>, picker: PeerPicker): Successor[] {
+  const successors = new Map<string, Successor>();
   for (const group of groups) {
     const shares = new Map<string, Share>();
     for (const key of group.ownedKeys()) {
@@ -52,27 +55,27 @@ function heirsOf(groups: Iterable<LeavingGroup>, picker: PeerPicker): Heir[] {
       if (peer?.handOver === undefined) continue;
       let share = shares.get(peer.id);
       if (share === undefined) {
-        share = { group, keys: [], given: 0, ticket: 0, ticketAt: 0 };
+        share = { group, keys: [], sentKeys: 0, ticket: 0, ticketAt: 0 };
         shares.set(peer.id, share);
-        const heir = heirs.get(peer.id);
-        if (heir === undefined) heirs.set(peer.id, { peer, shares: [share] });
-        else heir.shares.push(share);
+        const successor = successors.get(peer.id);
+        if (successor === undefined) successors.set(peer.id, { peer, shares: [share] });
+        else successor.shares.push(share);
       }
       share.keys.push(key);
     }
   }
-  return [...heirs.values()];
+  return [...successors.values()];
 }
 
-async function give(
-  { peer, shares }: Heir,
+async function sendShares(
+  { peer, shares }: Successor,
   until: { readonly clock: Clock; readonly endsAt: number },
 ): Promise<void> {
   const { clock, endsAt } = until;
-  let waiting = shares;
-  while (waiting.length > 0) {
-    const again: Share[] = [];
-    for (const share of waiting) {
+  let remaining = shares;
+  while (remaining.length > 0) {
+    const unfinished: Share[] = [];
+    for (const share of remaining) {
       const timeoutMs = endsAt - clock.now();
       if (timeoutMs <= 0) return;
       const entries = share.ticket === 0 ? [] : nextPart(share);
@@ -81,13 +84,13 @@ async function give(
         share.ticket = (await peer.handOver?.(part, { timeoutMs })) ?? 0;
       } catch (error) {
         if (isParsecError(error) && error.code === "NO_SUCH_GROUP") continue;
-        // It leaves as well, or is out of reach.
+        // The peer is leaving as well, or unreachable.
         return;
       }
       share.ticketAt = clock.now();
-      if (share.ticket !== 0 && share.given < share.keys.length) again.push(share);
+      if (share.ticket !== 0 && share.sentKeys < share.keys.length) unfinished.push(share);
     }
-    waiting = again;
+    remaining = unfinished;
   }
 }
 
@@ -95,11 +98,11 @@ function nextPart(share: Share): PeerEntry[] {
   const { group, keys, ticketAt } = share;
   const entries: PeerEntry[] = [];
   let bytes = 0;
-  for (; share.given < keys.length && entries.length < partEntries; share.given++) {
-    const entry = group.entry(keys[share.given] as string, ticketAt);
+  for (; share.sentKeys < keys.length && entries.length < partEntries; share.sentKeys++) {
+    const entry = group.entry(keys[share.sentKeys] as string, ticketAt);
     if (entry === undefined) continue;
     bytes += entry.key.length + (entry.value?.length ?? 0);
-    // One that is larger than a part goes alone.
+    // An entry larger than a part is sent alone.
     if (bytes > partBytes && entries.length > 0) break;
     entries.push(entry);
   }

@@ -7,21 +7,21 @@ import { ParsecError } from "../errors.ts";
 import type { PeerLookup } from "../peer.ts";
 import type { GroupOptions } from "../registry/group-cache.ts";
 
-/** The former owner of `a:…` is b, which has what it loaded while a was down. */
+/** The former owner of `a:…` is b, which has the values it loaded while a was down. */
 async function afterAbsence(
   options: Omit<GroupOptions, "load"> = {},
   { value }: { readonly value: string | undefined } = { value: "old" },
 ): Promise<GroupCluster> {
-  const cluster = clusterOf(["a", "b", "c"], options, { hasDeputies: true });
+  const cluster = clusterOf(["a", "b", "c"], options, { hasFallbackOwners: true });
   cluster.network.down.add("a");
   await load(cluster, { from: "b", value });
   cluster.network.down.delete("a");
   cluster.restart("a");
-  cluster.network.asked.length = 0;
+  cluster.network.lookups.length = 0;
   return cluster;
 }
 
-/** Gets `a:k` on a node; the origin answers there if it is asked. */
+/** Gets `a:k` on a node, whose origin answers if it is used. */
 async function load(
   cluster: GroupCluster,
   { from, value }: { readonly from: string; readonly value: string | undefined },
@@ -35,7 +35,7 @@ async function load(
 }
 
 function looks(cluster: GroupCluster): PeerLookup[] {
-  return cluster.network.asked
+  return cluster.network.lookups
     .map(({ message }) => message)
     .filter(({ memoryOnly }) => memoryOnly === true);
 }
@@ -44,8 +44,8 @@ function loadsOf(cluster: GroupCluster, id: string): number {
   return cluster.node(id).loader.calls.length;
 }
 
-describe("a node that is new", () => {
-  it("takes what it owns from who owned it before, for all who wait, at no cost to the origin", async () => {
+describe("a new node", () => {
+  it("gets its keys from their former owners, for all waiters, without an origin fetch", async () => {
     const cluster = await afterAbsence();
     const { group } = cluster.node("a");
     const all = [group.get("a:k"), group.get("a:k"), cluster.node("c").group.get("a:k")];
@@ -61,8 +61,8 @@ describe("a node that is new", () => {
     for (const id of ["a", "b", "c"]) expectBalance(cluster.node(id).group.stats());
   });
 
-  it("asks the origin for what is not there, once", async () => {
-    const cluster = clusterOf(["a", "b"], {}, { hasDeputies: true });
+  it("fetches once from the origin what the former owner does not have", async () => {
+    const cluster = clusterOf(["a", "b"], {}, { hasFallbackOwners: true });
     expect(await load(cluster, { from: "a", value: "new" })).toBe("new");
     expect(looks(cluster)).toHaveLength(1);
     expect(loadsOf(cluster, "b")).toBe(0);
@@ -70,14 +70,14 @@ describe("a node that is new", () => {
     expectBalance(cluster.node("a").group.stats());
   });
 
-  it("is warm after a minute, and asks nobody any more", async () => {
+  it("stops the warm-up after a minute", async () => {
     const cluster = await afterAbsence();
     await cluster.clock.advance(60_000);
     expect(await load(cluster, { from: "a", value: "new" })).toBe("new");
     expect(looks(cluster)).toHaveLength(0);
   });
 
-  it("asks again after it was cut off, and has forgotten what it had", async () => {
+  it("clears its caches and warms up again after a network partition", async () => {
     const cluster = await afterAbsence();
     await cluster.clock.advance(60_000);
     expect(await load(cluster, { from: "a", value: "in between" })).toBe("in between");
@@ -86,7 +86,7 @@ describe("a node that is new", () => {
     expect(looks(cluster)).toHaveLength(1);
   });
 
-  it("waits no longer than 100 ms for the other, and then asks the origin", async () => {
+  it("waits at most 100 ms for the former owner, then uses the origin", async () => {
     const cluster = await afterAbsence();
     const lost = deferred<void>();
     cluster.network.onTheWay = () => lost.promise;
@@ -101,13 +101,13 @@ describe("a node that is new", () => {
     expect(text(await got)).toBe("new");
   });
 
-  it("asks the origin when the other is out of reach", async () => {
+  it("uses the origin when the former owner is unreachable", async () => {
     const cluster = await afterAbsence();
     cluster.network.down.add("b");
     expect(await load(cluster, { from: "a", value: "new" })).toBe("new");
   });
 
-  it("remembers that there is none as long as the other did", async () => {
+  it("caches a negative entry for its remaining time", async () => {
     const cluster = await afterAbsence({ negativeTtlMs: 1000 }, { value: undefined });
     expect(await load(cluster, { from: "a", value: "new" })).toBeUndefined();
     expect(loadsOf(cluster, "a")).toBe(0);
@@ -115,7 +115,7 @@ describe("a node that is new", () => {
     expect(await load(cluster, { from: "a", value: "new" })).toBe("new");
   });
 
-  it("I7 keeps it no longer than the other would have", async () => {
+  it("I7 caches a value no longer than the former owner would", async () => {
     const cluster = await afterAbsence({ ttlMs: 1000 });
     await cluster.clock.advance(400);
     let answer = (): void => {};
@@ -135,19 +135,19 @@ describe("a node that is new", () => {
     expect(await load(cluster, { from: "a", value: "new" })).toBe("new");
   });
 
-  it("I2 takes nothing that is older than an invalidation it has applied", async () => {
+  it("I2 rejects a value older than an invalidation it has applied", async () => {
     const cluster = await afterAbsence();
     const message = { group: "g", target: { kind: "keys", keys: ["a:k"] }, fence: 7 } as const;
     cluster.network.host("a").invalidate(message);
     expect(await load(cluster, { from: "a", value: "new" })).toBe("new");
-    // The look has overtaken the invalidation, and left everything as it was.
+    // The lookup has overtaken the invalidation, and changed nothing.
     expect(text(cluster.node("b").group.peek("a:k"))).toBe("old");
     cluster.network.host("b").invalidate(message);
     expect(await load(cluster, { from: "b", value: "newer" })).toBe("new");
     expect(loadsOf(cluster, "a")).toBe(1);
   });
 
-  it("I2 does not keep what an invalidation overtook on its way", async () => {
+  it("I2 does not cache a value that an invalidation overtook", async () => {
     for (const target of [{ kind: "keys", keys: ["a:k"] }, { kind: "all" }] as const) {
       const cluster = await afterAbsence();
       let answer = (): void => {};
@@ -168,7 +168,7 @@ describe("a node that is new", () => {
     }
   });
 
-  it("I2 takes nothing whose tag is being invalidated, and other things all the same", async () => {
+  it("I2 rejects a value whose tag is being invalidated, and accepts others", async () => {
     for (const [tag, value] of [
       ["red", "new"],
       ["blue", "old"],
@@ -180,20 +180,20 @@ describe("a node that is new", () => {
     }
   });
 
-  it("stands where the other stood, so that nobody takes its value for old", async () => {
-    const cluster = clusterOf(["a", "b", "c"], {}, { hasDeputies: true });
+  it("adopts the combined fence of the former owner, so that its value is not dropped as old", async () => {
+    const cluster = clusterOf(["a", "b", "c"], {}, { hasFallbackOwners: true });
     await cluster.node("c").group.invalidate("a:k");
     cluster.network.down.add("a");
     await load(cluster, { from: "b", value: "old" });
     cluster.network.down.delete("a");
     cluster.restart("a");
     expect(await load(cluster, { from: "a", value: "new" })).toBe("old");
-    // c carries the invalidation with its question.
+    // The lookup of c carries the fence.
     expect(await load(cluster, { from: "c", value: "new" })).toBe("old");
     expect(loadsOf(cluster, "a")).toBe(0);
   });
 
-  it("I8 asks the origin rather than keep what is larger than it allows, or has no tags", async () => {
+  it("I8 uses the origin for a value beyond its limits or without valid tags", async () => {
     let broken = false;
     const tags = (): string[] => {
       if (broken) throw new Error("no tags");
@@ -210,7 +210,7 @@ describe("a node that is new", () => {
     expectBalance(group.stats());
   });
 
-  it("I4 stops when nobody waits any more, before the origin was asked", async () => {
+  it("I4 stops before the origin fetch when no waiters are left", async () => {
     const cluster = await afterAbsence();
     let answer = (): void => {};
     cluster.network.onTheWayBack = () =>
@@ -232,20 +232,20 @@ describe("a node that is new", () => {
   });
 });
 
-describe("a node that is asked for what is in its memory", () => {
-  it("answers at once, and never loads, asks or counts", async () => {
-    const { network, node } = clusterOf(["a", "b"], {}, { hasDeputies: true });
+describe("a memoryOnly lookup", () => {
+  it("is answered at once, without a load or a count", async () => {
+    const { network, node } = clusterOf(["a", "b"], {}, { hasFallbackOwners: true });
     const lookup = { group: "g", input: undefined, fence: 0, timeoutMs: 1000, memoryOnly: true };
     for (const key of ["a:k", "b:k", ""]) {
       expect(network.host("a").lookup({ ...lookup, key })).toMatchObject({ missing: true });
     }
     expect(node("a").loader.calls).toHaveLength(0);
-    expect(network.asked).toHaveLength(0);
+    expect(network.lookups).toHaveLength(0);
     expect(node("a").group.stats()).toMatchObject({ gets: 0, serverRequests: 0, flights: 0 });
   });
 
-  it("takes it that the one who asks, the owner, is there", async () => {
-    const { network } = clusterOf(["a", "b", "c"], {}, { hasDeputies: true });
+  it("probes the owner that sends it", async () => {
+    const { network } = clusterOf(["a", "b", "c"], {}, { hasFallbackOwners: true });
     const lookup = { group: "g", input: undefined, fence: 0, timeoutMs: 1000, memoryOnly: true };
     void network.host("b").lookup({ ...lookup, key: "a:k" });
     void network.host("b").lookup({ ...lookup, key: "b:k" });
@@ -253,7 +253,7 @@ describe("a node that is asked for what is in its memory", () => {
     expect(network.probed).toEqual([{ from: "b", to: "a" }]);
   });
 
-  it("says so when the group is unknown, the key too large, or the cache closed", async () => {
+  it("fails for an unknown group, a key that is too large, and a closed cache", async () => {
     const { network, node } = clusterOf(["a", "b"], { maxKeyBytes: 3 });
     const lookup = { key: "k", input: undefined, fence: 0, timeoutMs: 1000, memoryOnly: true };
     const host = network.host("a");

@@ -1,15 +1,14 @@
 import type { Clock } from "../clock.ts";
 import type { Peer, PeerPicker } from "../peer.ts";
 
-/** What the question may cost a caller: a memory that does not answer by then is no quicker than most origins. */
+/** Time limit of a lookup at a former owner: beyond it most origins are faster. */
 const formerOwnerTimeoutMs = 100;
-/** How long a node that has just come asks the former owner of a key before it goes to the origin. */
+/** How long a new node looks keys up at their former owners before it uses the origin. */
 const warmUpMs = 60_000;
 
 /**
- * While a node is new, the keys it owns lie in the memories of those who owned them before it came,
- * which are those who would own them if it were not there. Asking them spares the origin a stampede
- * at each join and restart (ADR 0007).
+ * Warm-up of a new node: the keys it owns are in the memory of their former owners, the nodes that would own
+ * them without it. Looking them up there spares the origin a stampede at each join and restart (ADR 0007).
  */
 export class WarmUp {
   readonly #clock: Clock;
@@ -22,35 +21,35 @@ export class WarmUp {
     this.#endsAt = clock.now() + warmUpMs;
   }
 
-  /** Begins anew, such as after this node was cut off. */
+  /** Starts another warm-up, such as after a network partition. */
   restart(): void {
     this.#endsAt = this.#clock.now() + warmUpMs;
   }
 
-  /** Who may have the value of a key this node owns; undefined once the node is warm, or has no peers. */
+  /** The former owner of a key that this node owns; undefined after the warm-up or without peers. */
   formerOwner(key: string): Peer | undefined {
     if (this.#clock.now() >= this.#endsAt) return undefined;
     return this.#picker.pick(key, this.#picker.selfId);
   }
 }
 
-/** What a former owner still had in memory. */
+/** A value from the memory of a former owner. */
 export interface FormerValue {
-  readonly askedAt: number;
+  readonly requestedAt: number;
   readonly value: Uint8Array | undefined;
   readonly freshUntil: number;
-  /** What the former owner stands at for the key. */
+  /** The former owner's combined fence of the key. */
   readonly fence: number;
 }
 
 /**
- * Looks into the memory of a key's former owner. It answers at once or not in time, and never waits
- * for anything itself, so that no two nodes can wait for each other (invariant I6). Undefined when
- * there is nothing fresh, for whatever reason: the origin knows better in any case.
+ * Looks a key up in the memory of its former owner, which answers without a load, so that two nodes cannot
+ * wait for each other (invariant I6). Returns undefined when there is no fresh entry or the lookup fails for
+ * any reason: the caller then uses the origin.
  */
-export async function askFormerOwner(
+export async function lookUpFormerOwner(
   peer: Peer,
-  question: {
+  request: {
     readonly group: string;
     readonly key: string;
     readonly fence: number;
@@ -58,18 +57,18 @@ export async function askFormerOwner(
     readonly clock: Clock;
   },
 ): Promise<FormerValue | undefined> {
-  const { group, key, fence, clock } = question;
-  const timeoutMs = Math.min(formerOwnerTimeoutMs, question.timeoutMs);
+  const { group, key, fence, clock } = request;
+  const timeoutMs = Math.min(formerOwnerTimeoutMs, request.timeoutMs);
   const askedAt = clock.now();
   try {
     const lookup = { group, key, input: undefined, fence, timeoutMs, memoryOnly: true };
     const answer = await peer.lookup(lookup);
-    // Counted from the question: only that is surely no later than the other's own count (I7).
+    // Counted from the request, which is certainly not later than the former owner's reading of its clock (I7).
     const freshUntil = askedAt + answer.ttlMs;
-    // Asked in this way round, a time to live that is no number brings nothing either.
+    // Written so that NaN counts as expired.
     const isFresh = freshUntil > clock.now();
     if (answer.missing || !isFresh) return undefined;
-    return { askedAt, value: answer.value, freshUntil, fence: answer.fence };
+    return { requestedAt: askedAt, value: answer.value, freshUntil, fence: answer.fence };
   } catch {
     return undefined;
   }

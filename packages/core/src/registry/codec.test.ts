@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bytesCodec, jsonCodec, textCodec } from "./codec.ts";
 
-/** The bytes amid others, as a view into the cache's memory has them. */
+/** The bytes as a view of a larger buffer, as in the cache's memory. */
 function amidOthers(bytes: Uint8Array): Uint8Array {
   const larger = new Uint8Array(bytes.length + 20).fill(0x7b);
   larger.set(bytes, 10);
@@ -12,7 +12,7 @@ function amidOthers(bytes: Uint8Array): Uint8Array {
 describe("jsonCodec", () => {
   const codec = jsonCodec<unknown>();
 
-  it("gives back what JSON can say, from any view", () => {
+  it("decodes everything that JSON can express, from any view", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const plain: unknown = JSON.parse(JSON.stringify(value));
@@ -22,7 +22,7 @@ describe("jsonCodec", () => {
     );
   });
 
-  it("makes new data each time", () => {
+  it("returns new data on each call", () => {
     const bytes = codec.encode({ a: [] });
     expect(codec.decode(bytes)).not.toBe(codec.decode(bytes));
   });
@@ -37,7 +37,7 @@ describe("jsonCodec", () => {
     expect(() => codec.encode(value)).toThrow();
   });
 
-  it("refuses data that contain themselves", () => {
+  it("rejects cyclic data", () => {
     const value: { self?: unknown } = {};
     value.self = value;
     expect(() => codec.encode(value)).toThrow(TypeError);
@@ -49,7 +49,7 @@ describe("jsonCodec", () => {
 });
 
 describe("bytesCodec", () => {
-  it("gives each reader a copy of its own", () => {
+  it("returns a copy to each reader", () => {
     const stored = amidOthers(Uint8Array.of(1, 2, 3));
     const one = bytesCodec.decode(stored);
     const other = bytesCodec.decode(stored);
@@ -59,7 +59,7 @@ describe("bytesCodec", () => {
     expect(one.buffer.byteLength).toBe(3);
   });
 
-  it("gives plain bytes for a Buffer, too, not a view of it", () => {
+  it("returns a plain Uint8Array for a Buffer as well", () => {
     const stored = Buffer.from("abc");
     const read = bytesCodec.decode(stored);
     stored.fill(0);
@@ -68,7 +68,7 @@ describe("bytesCodec", () => {
 });
 
 describe("textCodec", () => {
-  it("gives back any well-formed text", () => {
+  it("decodes any well-formed text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (text) => {
         expect(textCodec.decode(amidOthers(textCodec.encode(text)))).toBe(text);
@@ -76,7 +76,7 @@ describe("textCodec", () => {
     );
   });
 
-  it("refuses what is no text", () => {
+  it("rejects values other than strings", () => {
     expect(() => textCodec.encode(5 as unknown as string)).toThrow(TypeError);
   });
 });

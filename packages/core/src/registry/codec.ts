@@ -1,16 +1,19 @@
-/** Turns data into the bytes that are cached and travel, and back. Both may throw; that is `CODEC_FAILED`. */
+import { describe } from "../option-checks.ts";
+
+/** Encodes data as the bytes that are cached and sent to peers, and decodes them. Errors it throws become `CODEC_FAILED`. */
 export interface Codec<Data> {
   encode(data: Data): Uint8Array;
-  /** `bytes` is a view that is reused: copy what outlives the call. Must return new data each time. */
+  /** `bytes` is a view of memory that is reused: copy bytes that outlive the call. Must return new data each time. */
   decode(bytes: Uint8Array): Data;
 }
 
-/** The default: JSON in UTF-8. Dates become strings and undefined fields vanish, on every node alike. */
+/** The default codec: JSON in UTF-8. Dates become strings and undefined fields are dropped, on every node alike. */
 export function jsonCodec<Data>(): Codec<Data> {
   return {
     encode(data) {
       const text: string | undefined = JSON.stringify(data);
-      if (text === undefined) throw new TypeError(`JSON has no form for a ${typeof data}`);
+      if (text === undefined)
+        throw new TypeError(`data must be serializable as JSON, got ${describe(data)}`);
       return Buffer.from(text, "utf8");
     },
     decode(bytes) {
@@ -19,13 +22,13 @@ export function jsonCodec<Data>(): Codec<Data> {
   };
 }
 
-/** For sources whose data are bytes already. Every caller gets a copy of its own. */
+/** Codec for data sources that return bytes. Every caller gets a copy of its own. */
 export const bytesCodec: Codec<Uint8Array> = {
   encode: (data) => data,
   decode: (bytes) => Uint8Array.prototype.slice.call(bytes),
 };
 
-/** For sources whose data are text. */
+/** Codec for data sources that return strings, stored as UTF-8. */
 export const textCodec: Codec<string> = {
   encode: (data) => Buffer.from(data, "utf8"),
   decode: (bytes) => asBuffer(bytes).toString("utf8"),

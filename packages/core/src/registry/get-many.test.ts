@@ -4,7 +4,7 @@ import { getMany } from "./get-many.ts";
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 describe("getMany", () => {
-  it.each([0, 1, 1024, 1025, 30_000])("returns %d values in the order asked", async (count) => {
+  it.each([0, 1, 1024, 1025, 30_000])("returns %d values in order", async (count) => {
     const values = await getMany(numbers(count), async (input) => input * 2);
     expect(values).toEqual(numbers(count).map((input) => input * 2));
   });
@@ -35,12 +35,12 @@ describe("getMany", () => {
     async (inputs) => {
       await expect(getMany(inputs as unknown as string[], async () => 1)).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
-        message: expect.stringMatching(/^getMany takes an array, got /),
+        message: expect.stringMatching(/^getMany must be called with an array, got /),
       });
     },
   );
 
-  it("rejects as the first that fails, starts no further batch, and leaves no rejection unhandled", async () => {
+  it("rejects with the first failure, starts no further batch, and leaves no rejection unhandled", async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): number => unhandled.push(reason);
     process.on("unhandledRejection", note);

@@ -4,7 +4,7 @@ import { expectBalance, newGroup, text, waitingGroup } from "../../test/one-grou
 import { settled } from "../../test/stepped-clock.ts";
 
 describe("ttlMs", () => {
-  it("is how long a value is served from memory, for ever by default", async () => {
+  it("is how long a value is served from memory, without limit by default", async () => {
     let calls = 0;
     const load = (): string => `${++calls}`;
     const limited = newGroup({ load, ttlMs: 1000, ttlJitter: 0 });
@@ -20,7 +20,7 @@ describe("ttlMs", () => {
     expect(text(unlimited.group.peek("k"))).toBe("3");
   });
 
-  it("of 0 keeps nothing, and still shares loads", async () => {
+  it("of 0 caches nothing but still shares loads", async () => {
     const load = vi.fn(() => Promise.resolve("v"));
     const { group } = newGroup({ load, ttlMs: 0 });
     await Promise.all([group.get("k"), group.get("k")]);
@@ -28,7 +28,7 @@ describe("ttlMs", () => {
     expect(group.peek("k")).toBeUndefined();
   });
 
-  it("is shortened by the jitter, by at most its part, and never made longer", async () => {
+  it("is shortened by at most the jitter and never extended", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -54,7 +54,7 @@ describe("ttlMs", () => {
 describe("staleWhileRevalidateMs", () => {
   const policy = { ttlMs: 100, ttlJitter: 0, staleWhileRevalidateMs: 50 };
 
-  it("serves the old value while one load renews it", async () => {
+  it("serves the stale value while one refresh runs", async () => {
     const { group, clock, loader } = waitingGroup(policy);
     const first = group.get("k");
     loader.last.resolve("old");
@@ -71,7 +71,7 @@ describe("staleWhileRevalidateMs", () => {
     expectBalance(group.stats());
   });
 
-  it("ends: after it, callers wait for the load", async () => {
+  it("ends: afterwards callers wait for the load", async () => {
     const { group, clock, loader } = waitingGroup(policy);
     const first = group.get("k");
     loader.last.resolve("old");
@@ -82,7 +82,7 @@ describe("staleWhileRevalidateMs", () => {
     expect(text(await fresh)).toBe("new");
   });
 
-  it("leaves an origin that failed to renew a value in peace for a second", async () => {
+  it("waits a second before it retries a failed refresh", async () => {
     const { group, clock, loader } = waitingGroup({ ...policy, staleWhileRevalidateMs: 10_000 });
     const first = group.get("k");
     loader.last.resolve("old");
@@ -105,14 +105,14 @@ describe("staleWhileRevalidateMs", () => {
     expectBalance(group.stats());
   });
 
-  it("is not for peek, which gives what is fresh", async () => {
+  it("does not apply to peek, which returns fresh values only", async () => {
     const { group, clock } = newGroup({ load: () => "v", ...policy });
     await group.get("k");
     await clock.advance(100);
     expect(group.peek("k")).toBeUndefined();
   });
 
-  it("I8 outlives a renewal that fails or hangs, and tries again after a pause", async () => {
+  it("I8 survives a refresh that fails or hangs, and retries after a backoff", async () => {
     const { group, clock, loader } = waitingGroup({ ...policy, timeoutMs: 20 });
     const first = group.get("k");
     loader.last.resolve("old");
@@ -135,7 +135,7 @@ describe("staleWhileRevalidateMs", () => {
     expectBalance(group.stats());
   });
 
-  it("ends at once when the origin says that there is none any more", async () => {
+  it("ends at once when the origin has no value any more", async () => {
     const { group, clock, loader } = waitingGroup(policy);
     const first = group.get("k");
     loader.last.resolve("old");
@@ -150,7 +150,7 @@ describe("staleWhileRevalidateMs", () => {
     expect(loader.calls).toHaveLength(3);
   });
 
-  it("I2 does not bring back an old value that was invalidated during the renewal", async () => {
+  it("I2 does not restore a value that was invalidated during its refresh", async () => {
     const { group, clock, loader } = waitingGroup(policy);
     const first = group.get("k");
     loader.last.resolve("old");
@@ -170,7 +170,7 @@ describe("staleWhileRevalidateMs", () => {
 describe("staleIfErrorMs", () => {
   const policy = { ttlMs: 100, ttlJitter: 0, staleIfErrorMs: 1000, timeoutMs: 50 };
 
-  it("serves the old value to all who waited when the origin fails or hangs", async () => {
+  it("serves the stale value to all waiters when the origin fails or hangs", async () => {
     const { group, clock, loader } = waitingGroup(policy);
     const first = group.get("k");
     loader.last.resolve("old");
@@ -188,7 +188,7 @@ describe("staleIfErrorMs", () => {
     expectBalance(group.stats());
   });
 
-  it("ends, and then the error shows", async () => {
+  it("ends: afterwards the error is returned", async () => {
     const { group, clock, loader } = waitingGroup(policy);
     const first = group.get("k");
     loader.last.resolve("old");
@@ -199,7 +199,7 @@ describe("staleIfErrorMs", () => {
     await expect(failing).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
   });
 
-  it("I2 serves nothing that was invalidated, before the load or during it", async () => {
+  it("I2 serves no value that was invalidated before or during the load", async () => {
     const { group, clock, loader } = waitingGroup(policy);
     for (const when of ["before", "during"]) {
       const first = group.get("k");
@@ -217,7 +217,7 @@ describe("staleIfErrorMs", () => {
 });
 
 describe("negativeTtlMs", () => {
-  it("remembers for so long that the origin has none", async () => {
+  it("is how long the absence of a value is cached", async () => {
     let value: string | undefined;
     const load = vi.fn(() => value);
     const { group, clock } = newGroup({ load, negativeTtlMs: 100 });
@@ -230,7 +230,7 @@ describe("negativeTtlMs", () => {
     expect(text(await group.get("k"))).toBe("born meanwhile");
   });
 
-  it("is 0 by default: it is asked again", async () => {
+  it("is 0 by default: each call loads again", async () => {
     const load = vi.fn(() => undefined);
     const { group } = newGroup({ load });
     await group.get("k");

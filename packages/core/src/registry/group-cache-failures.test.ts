@@ -6,7 +6,7 @@ import { settled } from "../../test/stepped-clock.ts";
 import { ParsecError } from "../errors.ts";
 import type { GroupLoader } from "./group-cache.ts";
 
-it("listens once on a signal that many callers share, and stops when they have their values", async () => {
+it("adds one listener to a signal that many callers share, and removes it when they are settled", async () => {
   const { group, loader } = waitingGroup();
   const { signal } = new AbortController();
   const keys = Array.from({ length: 50 }, (_, index) => `k${index}`);
@@ -35,8 +35,12 @@ describe("an origin that fails", () => {
       { message: "g: broken", cause: "broken" },
     ],
     ["rejects with nothing", () => Promise.reject(), { message: "g: undefined" }],
-    ["gives a number", () => 5, { message: expect.stringContaining("returned 5, not bytes") }],
-    ["gives null", () => null, { message: expect.stringContaining("returned null, not bytes") }],
+    [
+      "gives a number",
+      () => 5,
+      { message: expect.stringContaining("must return bytes, a string or undefined, got 5") },
+    ],
+    ["gives null", () => null, { message: expect.stringContaining("got null") }],
     ["gives an object", () => ({ secret: 1 }), { message: expect.stringContaining("an object") }],
     [
       "gives a broken promise",
@@ -54,7 +58,7 @@ describe("an origin that fails", () => {
   ];
 
   it.each(failures)(
-    "I5 that %s: ORIGIN_FAILED, one instance for all, one call",
+    "I5 that %s is called once and rejects all waiters with the same ORIGIN_FAILED",
     async (_, fail, expected) => {
       const load = vi.fn(fail as GroupLoader);
       const { group } = newGroup({ load });
@@ -74,13 +78,13 @@ describe("an origin that fails", () => {
     },
   );
 
-  it("I5 by another cache's PEER_UNREACHABLE has failed all the same", async () => {
+  it("I5 that rejects with PEER_UNREACHABLE of another cache rejects with ORIGIN_FAILED", async () => {
     const cause = new ParsecError("PEER_UNREACHABLE", "the other cache's affair");
     const { group } = newGroup({ load: () => Promise.reject(cause) });
     await expect(group.get("k")).rejects.toMatchObject({ code: "ORIGIN_FAILED", cause });
   });
 
-  it("I8 does not harm other keys", async () => {
+  it("I8 does not affect other keys", async () => {
     const { group } = newGroup({
       load: (key) => (key === "bad" ? Promise.reject(new Error("no")) : `value of ${key}`),
     });
@@ -91,7 +95,7 @@ describe("an origin that fails", () => {
 });
 
 describe("timeoutMs", () => {
-  it("I8 ends a load that hangs, for everybody, and tells it", async () => {
+  it("I8 rejects all waiters of a hanging load and fires its signal", async () => {
     const { group, clock, loader } = waitingGroup({ timeoutMs: 500 });
     const waiting = Promise.allSettled([group.get("k"), group.get("k")]);
     await clock.advance(499);
@@ -100,7 +104,10 @@ describe("timeoutMs", () => {
     const results = await waiting;
     for (const result of results) {
       expect(result).toMatchObject({
-        reason: { code: "TIMEOUT", message: expect.stringContaining("timeoutMs (500)") },
+        reason: {
+          code: "TIMEOUT",
+          message: expect.stringContaining("no answer within 500 ms (timeoutMs)"),
+        },
       });
     }
     expect(loader.last.signal.aborted).toBe(true);
@@ -108,7 +115,7 @@ describe("timeoutMs", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("I8 drops what a load brings that ignored the abort, and lets the next caller start anew", async () => {
+  it("I8 drops the result of a load that ignored its signal, and the next caller starts another", async () => {
     const { group, clock, loader } = waitingGroup({ timeoutMs: 500 });
     const late = group.get("k").catch((error: unknown) => error);
     await clock.advance(500);
@@ -124,7 +131,7 @@ describe("timeoutMs", () => {
     expectBalance(group.stats());
   });
 
-  it("leaves no timer behind when the load ends in time", async () => {
+  it("cancels its timer when the load ends in time", async () => {
     const { group, clock, loader } = waitingGroup();
     const value = group.get("k");
     expect(clock.pendingCount).toBe(1);
@@ -135,7 +142,7 @@ describe("timeoutMs", () => {
 });
 
 describe("a caller's signal", () => {
-  it("I4 that fired before: ABORTED, nothing is asked for", async () => {
+  it("I4 that fired before the call rejects with ABORTED without a load", async () => {
     const { group, loader } = waitingGroup();
     const options = { signal: AbortSignal.abort("early") };
     await expect(group.get("k", options)).rejects.toMatchObject({
@@ -146,7 +153,7 @@ describe("a caller's signal", () => {
     expect(group.stats().gets).toBe(0);
   });
 
-  it("I4 concerns that caller alone", async () => {
+  it("I4 rejects that caller alone", async () => {
     const { group, loader } = waitingGroup();
     const leaver = new AbortController();
     const left = group.get("k", { signal: leaver.signal });
@@ -159,7 +166,7 @@ describe("a caller's signal", () => {
     expect(text(group.peek("k"))).toBe("v");
   });
 
-  it("I4 aborts the load when it was the last, and what that brings is not kept", async () => {
+  it("I4 of the last waiter aborts the load, whose result is not cached", async () => {
     const { group, loader } = waitingGroup();
     const leavers = [new AbortController(), new AbortController()];
     const left = leavers.map((leaver) => group.get("k", { signal: leaver.signal }));
@@ -174,7 +181,7 @@ describe("a caller's signal", () => {
     expectBalance(group.stats());
   });
 
-  it("I4 that fires while the load begins rejects at once", async () => {
+  it("I4 that fires while the load starts rejects at once", async () => {
     const leaver = new AbortController();
     let loads: AbortSignal | undefined;
     const { group } = newGroup({
@@ -191,7 +198,7 @@ describe("a caller's signal", () => {
     expectBalance(group.stats());
   });
 
-  it("I4 gives a load that looks late a signal that has fired", async () => {
+  it("I4 passes a load that reads its signal late a signal that has fired", async () => {
     const leaver = new AbortController();
     const begun = deferred<void>();
     let seen: boolean | undefined;
@@ -210,14 +217,14 @@ describe("a caller's signal", () => {
     expect(seen).toBe(true);
   });
 
-  it("does not matter when memory has the answer", async () => {
+  it("does not affect a later hit", async () => {
     const { group } = newGroup({ load: () => "v" });
     const { signal } = new AbortController();
     await group.get("k");
     expect(text(await group.get("k", { signal }))).toBe("v");
   });
 
-  it("that is none is refused, and null is taken for no signal", async () => {
+  it("must be an AbortSignal; null counts as no signal", async () => {
     const { group } = newGroup({ load: (key) => key });
     for (const signal of [{}, "signal", 5]) {
       const options = { signal: signal as unknown as AbortSignal };

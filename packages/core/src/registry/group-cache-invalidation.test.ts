@@ -3,13 +3,13 @@ import { expectBalance, newGroup, text, waitingGroup } from "../../test/one-grou
 import { ParsecError } from "../errors.ts";
 
 describe("invalidate", () => {
-  it("says that this node has applied it", async () => {
+  it("acknowledges for this node", async () => {
     const { group } = newGroup({ load: () => "v" });
     expect(await group.invalidate("k")).toEqual({ acknowledged: ["local"], failed: [] });
     expect(group.stats().invalidations).toBe(1);
   });
 
-  it("I2 during a load: its waiters are answered, its value is not kept, the next caller loads again", async () => {
+  it("I2 during a load settles its waiters, does not cache its value, and lets the next caller load again", async () => {
     const { group, loader } = waitingGroup();
     const before = group.get("k");
     await group.invalidate("k");
@@ -36,7 +36,7 @@ describe("invalidate", () => {
     expect(text(await group.get("k"))).toBe("new");
   });
 
-  it("leaves other keys and their loads alone", async () => {
+  it("does not affect other keys and their loads", async () => {
     const { group, loader } = waitingGroup();
     const other = group.get("other");
     await group.invalidate("k");
@@ -60,7 +60,7 @@ describe("invalidateTag and invalidateAll", () => {
     Buffer.from(value).toString(),
   ];
 
-  it("I2 drop what carries the tag, from key or value, and what may turn out to carry it", async () => {
+  it("I2 drop entries with the tag and detach loads that may get it", async () => {
     const { group, loader } = waitingGroup({ tags });
     const waiting = group.getMany(["a1", "a2", "b1"]);
     for (const [index, call] of loader.calls.entries()) call.resolve(index === 1 ? "red" : "blue");
@@ -79,7 +79,7 @@ describe("invalidateTag and invalidateAll", () => {
     expect(["a1", "b1"].map((key) => text(group.peek(key)))).toEqual(["blue", undefined]);
   });
 
-  it("I2 drop with any tag what the origin did not have, for it might have carried it", async () => {
+  it("I2 drop negative entries with any tag", async () => {
     let value: string | undefined;
     const { group } = newGroup({ load: () => value, negativeTtlMs: 1000, tags: () => ["t"] });
     await group.get("k");
@@ -88,7 +88,7 @@ describe("invalidateTag and invalidateAll", () => {
     expect(text(await group.get("k"))).toBe("born");
   });
 
-  it("I2 drop everything, under way too", async () => {
+  it("I2 drop everything, loads in flight included", async () => {
     const { group, loader } = waitingGroup();
     const kept = group.get("a");
     loader.last.resolve("A");
@@ -137,7 +137,7 @@ describe("invalidateTag and invalidateAll", () => {
     expectBalance(group.stats());
   });
 
-  it("give the tags function bytes of its own", async () => {
+  it("pass the tags function a copy of the bytes", async () => {
     const { group } = newGroup({
       load: () => "v",
       tags: (_, value) => {

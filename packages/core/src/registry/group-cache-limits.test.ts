@@ -5,7 +5,7 @@ import { settled } from "../../test/stepped-clock.ts";
 import { ParsecError } from "../errors.ts";
 
 describe("keys and values that are too large", () => {
-  it("KEY_TOO_LARGE counts bytes of UTF-8, and nothing is asked for", async () => {
+  it("reject with KEY_TOO_LARGE by bytes of UTF-8, without a load", async () => {
     const load = vi.fn(() => "v");
     const { group } = newGroup({ load, maxKeyBytes: 6 });
     expect(text(await group.get("日本"))).toBe("v");
@@ -15,7 +15,7 @@ describe("keys and values that are too large", () => {
     for (const key of ["日本x", "abcdefg", "\udcff".repeat(7), "x".repeat(1_000_000)]) {
       await expect(group.get(key)).rejects.toMatchObject({
         code: "KEY_TOO_LARGE",
-        message: expect.stringContaining("maxKeyBytes (6)"),
+        message: expect.stringContaining("at most 6 bytes (maxKeyBytes)"),
       });
       await expect(group.invalidate(key)).rejects.toMatchObject({ code: "KEY_TOO_LARGE" });
       expect(group.peek(key)).toBeUndefined();
@@ -23,12 +23,12 @@ describe("keys and values that are too large", () => {
     expect(load).toHaveBeenCalledTimes(3);
   });
 
-  it("VALUE_TOO_LARGE names size and limit, and nothing is kept", async () => {
+  it("reject with VALUE_TOO_LARGE naming size and limit, and are not cached", async () => {
     let size = 11;
     const { group } = newGroup({ load: () => Buffer.alloc(size), maxValueBytes: 10 });
     await expect(group.get("k")).rejects.toMatchObject({
       code: "VALUE_TOO_LARGE",
-      message: expect.stringMatching(/11 bytes.*maxValueBytes \(10\)/),
+      message: expect.stringMatching(/at most 10 bytes \(maxValueBytes\), got 11/),
     });
     expectBalance(group.stats());
     expect(group.stats()).toMatchObject({ localLoadErrs: 1, main: { items: 0 } });
@@ -36,7 +36,7 @@ describe("keys and values that are too large", () => {
     expect((await group.get("k"))?.length).toBe(10);
   });
 
-  it("a value larger than maxBytes is served and not kept, and evicts nothing", async () => {
+  it("serves a value larger than maxBytes without caching it or evicting others", async () => {
     const { group } = newGroup({ load: (key) => Buffer.alloc(Number(key)), maxBytes: 1000 });
     await group.get("100");
     expect((await group.get("5000"))?.length).toBe(5000);
@@ -45,13 +45,13 @@ describe("keys and values that are too large", () => {
     expect(group.stats().main.evictions).toBe(0);
   });
 
-  it("I3 with no budget at all everything is served and nothing kept", async () => {
+  it("I3 serves everything and caches nothing with a budget of 0", async () => {
     const { group } = newGroup({ load: () => "v", maxBytes: 0 });
     expect(text(await group.get("k"))).toBe("v");
     expect(group.stats().main).toMatchObject({ items: 0, bytes: 0 });
   });
 
-  it("I3 evicts the least recently used as it fills", async () => {
+  it("I3 evicts the least recently used entries when the budget is full", async () => {
     const { group } = newGroup({ load: () => Buffer.alloc(100), maxBytes: 10_000 });
     for (let index = 0; index < 500; index++) {
       await group.get(`key ${index}`);
@@ -66,7 +66,7 @@ describe("keys and values that are too large", () => {
 });
 
 describe("the counters", () => {
-  it("I8 balance at rest, whatever callers and origin do", async () => {
+  it("I8 balance with no load in flight, whatever callers and origin do", async () => {
     const step = fc.oneof(
       {
         weight: 6,
@@ -130,7 +130,7 @@ describe("the counters", () => {
           const { main } = group.stats();
           expect(main.bytes).toBeLessThanOrEqual(400);
         }
-        // Everything under way ends by itself, at the latest when its time is up.
+        // Every load ends by itself, by its timeout at the latest.
         await clock.advance(100);
         for (const answer of await Promise.all(answers)) {
           if (answer instanceof Error) expect(answer).toBeInstanceOf(ParsecError);

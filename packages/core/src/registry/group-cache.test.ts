@@ -5,7 +5,7 @@ import { WaitingLoader } from "../../test/waiting-loader.ts";
 import { createGroupCache, type GroupLoader, type GroupOptions } from "./group-cache.ts";
 
 describe("createGroupCache", () => {
-  it("names its groups and counts for each", async () => {
+  it("lists its groups and counts per group", async () => {
     const cache = createGroupCache();
     const a = cache.group("a", { load: () => "v" });
     cache.group("b", { load: () => "v" });
@@ -30,7 +30,7 @@ describe("createGroupCache", () => {
     await other.close();
   });
 
-  it("refuses a second group of one name, and says which", () => {
+  it("rejects a second group of the same name and names it", () => {
     const cache = createGroupCache();
     cache.group("users", { load: () => "v" });
     expect(() => cache.group("users", { load: () => "v" })).toThrow(
@@ -67,13 +67,15 @@ describe("createGroupCache", () => {
     cache.group("g", { load: () => "v" });
   });
 
-  it("says what is missing when a node without peers is given some", () => {
-    expect(() => createGroupCache().updatePeers(["http://a:1"])).toThrow(/made without peers/);
+  it("names the missing option when updatePeers is called without peers", () => {
+    expect(() => createGroupCache().updatePeers(["http://a:1"])).toThrow(
+      /^peers must be set to update them/,
+    );
   });
 });
 
 describe("get", () => {
-  it("I1 loads once for everyone and then answers from memory", async () => {
+  it("I1 loads once for all callers and then answers from memory", async () => {
     const load = vi.fn((key: string) => Promise.resolve(`value of ${key}`));
     const { group } = newGroup({ load });
     const values = await Promise.all(Array.from({ length: 100 }, () => group.get("k")));
@@ -99,7 +101,7 @@ describe("get", () => {
     }
   });
 
-  it("keeps keys apart, whatever characters they have", async () => {
+  it("does not mix up keys with any characters", async () => {
     const { group } = newGroup({ load: (key) => `<${key}>` });
     const keys = [
       "a",
@@ -122,7 +124,7 @@ describe("get", () => {
     expect(group.stats().cacheHits).toBe(keys.length);
   });
 
-  it("takes keys that name the same bytes for one key", async () => {
+  it("treats keys with the same bytes as one key", async () => {
     const load = vi.fn((key: string) => key);
     const { group } = newGroup({ load });
     await group.get("\udcc3\udca9");
@@ -142,7 +144,7 @@ describe("get", () => {
     expect(group.stats()).toMatchObject({ gets: 0, invalidations: 0 });
   });
 
-  it("asks for the empty key each time and keeps nothing", async () => {
+  it("loads the empty key on each call and caches nothing", async () => {
     let calls = 0;
     const { group } = newGroup({ load: () => `call ${++calls}` });
     const values = await Promise.all([group.get(""), group.get(""), group.get("")]);
@@ -154,7 +156,7 @@ describe("get", () => {
 });
 
 describe("the bytes a caller gets", () => {
-  it("are its own: changing them changes nobody else's, nor what is kept", async () => {
+  it("are a copy: changing them affects neither other callers nor the cache", async () => {
     const { group } = newGroup({ load: () => "value" });
     const together = await Promise.all([group.get("k"), group.get("k")]);
     together[0]?.fill(0);
@@ -166,7 +168,7 @@ describe("the bytes a caller gets", () => {
     expect(text(group.peek("k"))).toBe("value");
   });
 
-  it("do not change when the loader uses its buffer again", async () => {
+  it("do not change when the loader reuses its buffer", async () => {
     const scratch = Buffer.from("value");
     const { group } = newGroup({ load: () => scratch });
     await group.get("k");
@@ -176,7 +178,7 @@ describe("the bytes a caller gets", () => {
 });
 
 describe("getMany", () => {
-  it("answers in the order asked, shares what is asked twice, and mixes hits with loads", async () => {
+  it("returns values in the order of the keys, with hits, loads and duplicates", async () => {
     const { group, loader } = waitingGroup();
     const warm = group.get("b");
     loader.last.resolve("B");
@@ -190,12 +192,12 @@ describe("getMany", () => {
     expectBalance(group.stats());
   });
 
-  it("of nothing is nothing", async () => {
+  it("returns an empty array for no keys", async () => {
     const { group } = newGroup({ load: () => "v" });
     expect(await group.getMany([])).toEqual([]);
   });
 
-  it("rejects as the first that fails; the rest is loaded all the same", async () => {
+  it("rejects with the first failure while the other loads continue", async () => {
     const { group } = newGroup({
       load: (key) => (key.startsWith("bad") ? Promise.reject(new Error(key)) : "v"),
     });
@@ -209,7 +211,7 @@ describe("getMany", () => {
     expectBalance(group.stats());
   });
 
-  it("I4 can be left as a whole", async () => {
+  it("I4 can be aborted as a whole", async () => {
     const { group, loader } = waitingGroup();
     const leaver = new AbortController();
     const many = group.getMany(["a", "b"], { signal: leaver.signal });
@@ -220,7 +222,7 @@ describe("getMany", () => {
 });
 
 describe("closing", () => {
-  it("I8 ends what is under way with CLOSED, tells the loads, and refuses what comes after", async () => {
+  it("I8 rejects pending and later calls with CLOSED and fires the signals of loads", async () => {
     const loader = new WaitingLoader<string, string>();
     const clock = new SteppedClock();
     const cache = createGroupCache({ clock });
@@ -252,7 +254,7 @@ describe("closing", () => {
     expect(loader.calls).toHaveLength(4);
   });
 
-  it("empties the memory, and does nothing the second time", async () => {
+  it("clears the memory, and can be repeated", async () => {
     const cache = createGroupCache();
     const group = cache.group("g", { load: () => "v" });
     await group.get("k");

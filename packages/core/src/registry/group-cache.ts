@@ -9,59 +9,67 @@ import { bytesCodec } from "./codec.ts";
 import { getMany } from "./get-many.ts";
 import { LocalNode, type NodeOptions } from "./node.ts";
 
-/** Gets the bytes of a key from where they live; undefined means there are none. */
+/** Loads the value of a key from the origin, as bytes or text; undefined when there is none. `signal` fires on timeout or when no callers are left. */
 export type GroupLoader = (
   key: string,
   context: { readonly signal: AbortSignal },
 ) => Promise<Uint8Array | string | undefined> | Uint8Array | string | undefined;
 
+/** Options of one group of a {@link GroupCache}: its loader, its tags and its {@link CachePolicy}. */
 export interface GroupOptions extends CachePolicy {
+  /** Called on the node that owns the key, once per cluster. */
   readonly load: GroupLoader;
-  /** Labels for `invalidateTag`, from a key and its value. */
+  /** Tags for `invalidateTag`, computed from a key and its value. */
   readonly tags?: (key: string, value: Uint8Array) => readonly string[];
 }
 
-/** A cache of keys to bytes, filled by its loader: what a user of Go's groupcache knows as a Group. */
+/** A cache from keys to bytes, filled by its loader. Corresponds to a Group of Go's groupcache. */
 export interface Group {
   readonly name: string;
   /**
-   * The value, loaded once for everyone who asks meanwhile; undefined when the loader has none. The
-   * bytes are the caller's own. `""` is asked for each time and never kept. Rejects with `ORIGIN_FAILED`,
+   * The value of a key, from memory or loaded once for all concurrent callers; undefined when the loader
+   * returns none. The bytes belong to the caller. The key `""` is never cached. Rejects with `ORIGIN_FAILED`,
    * `TIMEOUT`, `PEER_UNREACHABLE` (with `onPeerFailure: "fail"`), `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `ABORTED` or `CLOSED`.
    */
   get(key: string, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | undefined>;
-  /** Several at once, in the order asked; rejects as the first failing `get` does. */
+  /** The values of several keys, in the same order. Rejects with the error of the first `get` that fails. */
   getMany(
     keys: readonly string[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<(Uint8Array | undefined)[]>;
-  /** What this node has in memory and fresh; asks nobody. */
+  /** The fresh value in this node's memory, without a load; undefined when there is none. */
   peek(key: string): Uint8Array | undefined;
-  /** Drops the key on every node. When it resolves, no node listed as acknowledged serves an older value. */
+  /** Drops the key on every node. Once resolved, no node in `acknowledged` serves a value fetched before the call. */
   invalidate(key: string, options?: { readonly signal?: AbortSignal }): Promise<InvalidationResult>;
-  /** Drops everything that carries the tag, on every node. */
+  /** Drops all entries with the tag, on every node. */
   invalidateTag(
     tag: string,
     options?: { readonly signal?: AbortSignal },
   ): Promise<InvalidationResult>;
   /** Drops the whole group, on every node. */
   invalidateAll(options?: { readonly signal?: AbortSignal }): Promise<InvalidationResult>;
+  /** The group's counters on this node. */
   stats(): GroupStats;
 }
 
-/** The groups of one node. */
+/** The groups of one node, by name. Create it with `createGroupCache`. */
 export interface GroupCache {
-  /** Adds a group. The same groups must exist on every node. Throws `DUPLICATE_NAME` or `INVALID_ARGUMENT`. */
+  /** Registers a group. Register the same groups on every node. Throws `DUPLICATE_NAME` or `INVALID_ARGUMENT`. */
   group(name: string, options: GroupOptions): Group;
+  /** Names in order of registration. */
   names(): string[];
+  /** Counters by group name. */
   stats(): Record<string, GroupStats>;
-  /** Replaces the membership; `ids` lists every node, this one included. */
+  /** Replaces the membership. `ids` must list every node, this one included. Throws `INVALID_ARGUMENT`. */
   updatePeers(ids: readonly string[]): void;
-  /** Lets peers finish, then ends everything under way with `CLOSED`. */
+  /** Graceful shutdown: hands entries over to peers, lets their requests finish, then rejects pending calls with `CLOSED`. */
   close(): Promise<void>;
 }
 
-/** A node of keys and bytes; give it `peers` and it is one of many. For typed data see `createDataSourceRegistry`. */
+/**
+ * Creates a cache of keys and bytes: for one process, or with `peers` for a cluster. For typed data use
+ * `createDataSourceRegistry`. Throws `INVALID_ARGUMENT`.
+ */
 export function createGroupCache(options: NodeOptions = {}): GroupCache {
   const directory = new LocalNode(options);
   return {
@@ -103,7 +111,7 @@ function bytesOrigin(name: string, options: GroupOptions): Origin<string, Uint8A
 function asBytes(value: unknown): Uint8Array | undefined {
   if (value === undefined || value instanceof Uint8Array) return value;
   if (typeof value === "string") return Buffer.from(value, "utf8");
-  throw new TypeError(`the loader returned ${describe(value)}, not bytes, text or undefined`);
+  throw new TypeError(`load must return bytes, a string or undefined, got ${describe(value)}`);
 }
 
 function groupOver(engine: GroupEngine<string, Uint8Array>): Group {

@@ -1,7 +1,7 @@
 import { ParsecError } from "../errors.ts";
 import type { PeerPicker } from "../peer.ts";
 
-/** The picker of a node without peers: it owns every key. */
+/** The picker of a single node, which owns every key. */
 export function createLocalPicker(): PeerPicker {
   return {
     selfId: "local",
@@ -10,7 +10,7 @@ export function createLocalPicker(): PeerPicker {
     updatePeers() {
       throw new ParsecError(
         "INVALID_ARGUMENT",
-        "this node was made without peers; give it a transport, such as createHttpPeers({ … })",
+        "peers must be set to update them: pass a transport, such as createHttpPeers({ … })",
       );
     },
     attach() {},

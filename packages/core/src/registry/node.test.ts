@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PeerHost, PeerPicker } from "../peer.ts";
 import { createGroupCache } from "./group-cache.ts";
 
-/** A picker without peers that the test looks into. */
+/** A picker without peers that the test inspects. */
 function soloPicker(parts: Partial<PeerPicker> = {}): PeerPicker & { readonly hosts: PeerHost[] } {
   const hosts: PeerHost[] = [];
   return {
@@ -19,19 +19,19 @@ function soloPicker(parts: Partial<PeerPicker> = {}): PeerPicker & { readonly ho
 
 const lookup = { key: "k", input: undefined, fence: 0, timeoutMs: 1000 };
 
-describe("GroupDirectory", () => {
-  it("gives itself to the picker, once", () => {
+describe("LocalNode", () => {
+  it("attaches itself to the picker once", () => {
     const peers = soloPicker();
     createGroupCache({ peers }).group("g", { load: () => "v" });
     expect(peers.hosts).toHaveLength(1);
   });
 
-  it("answers peers for the groups it has, and says which it has not", async () => {
+  it("answers peers for its groups and rejects unknown ones", async () => {
     const peers = soloPicker();
     createGroupCache({ peers }).group("g", { load: () => "v" });
     const [host] = peers.hosts as [PeerHost];
     expect(await host.lookup({ ...lookup, group: "g" })).toMatchObject({ fence: 0 });
-    for (const group of ["nobody", "", "__proto__"]) {
+    for (const group of ["unknown", "", "__proto__"]) {
       const missing = expect.objectContaining({
         code: "NO_SUCH_GROUP",
         message: `no such group: ${JSON.stringify(group)}`,
@@ -41,7 +41,7 @@ describe("GroupDirectory", () => {
     }
   });
 
-  it("lets the picker finish before it ends the groups, so that peers get their answers", async () => {
+  it("closes the picker before the groups, so that peers get their answers", async () => {
     const order: string[] = [];
     const peers = soloPicker({
       async close() {
@@ -57,7 +57,7 @@ describe("GroupDirectory", () => {
     await expect(group.get("k")).rejects.toMatchObject({ code: "CLOSED" });
   });
 
-  it("I8 ends the groups although the picker fails to close", async () => {
+  it("I8 closes the groups even if the picker fails to close", async () => {
     const cache = createGroupCache({
       peers: soloPicker({ close: () => Promise.reject(new Error("socket")) }),
     });

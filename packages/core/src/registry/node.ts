@@ -21,11 +21,11 @@ import { WarmUp } from "../rebalance/warm-up.ts";
 import { SharedSignals } from "../shared-signals.ts";
 import { createLocalPicker } from "./local-picker.ts";
 
-/** What a cache or registry stands on. */
+/** Options of a registry or group cache as a node of a cluster. */
 export interface NodeOptions {
-  /** Reaches the other nodes, such as `createHttpPeers({ … })`. Without it this node owns every key. */
+  /** The transport to the other nodes, such as `createHttpPeers({ … })`. Without it this node owns every key. */
   readonly peers?: PeerPicker;
-  /** How long closing may spend on giving this node's entries to its peers. Defaults to 2,000; 0 for not at all. */
+  /** Time limit for handing this node's entries over to peers on close, in milliseconds. Defaults to 2,000; 0 turns the hand-over off. */
   readonly handOverMs?: number;
   /** For tests; defaults to the process's monotonic clock. */
   readonly clock?: Clock;
@@ -33,7 +33,7 @@ export interface NodeOptions {
   readonly random?: () => number;
 }
 
-/** The groups of one node by name, and what its peers may ask of them. */
+/** The groups of one node by name, which answer its peers as well. */
 export class LocalNode implements PeerHost {
   readonly node: NodeContext;
   readonly #groups: Map<string, GroupEngine<never, unknown>> = new Map();
@@ -72,12 +72,15 @@ export class LocalNode implements PeerHost {
     if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > 255) {
       throw new ParsecError(
         "INVALID_ARGUMENT",
-        `a name must be text of 1 to 255 bytes, got ${describe(name)}`,
+        `name must be a string of 1 to 255 bytes, got ${describe(name)}`,
       );
     }
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
     if (this.#groups.has(name)) {
-      throw new ParsecError("DUPLICATE_NAME", `a group named ${describe(name)} exists already`);
+      throw new ParsecError(
+        "DUPLICATE_NAME",
+        `name must be unique: a group named ${describe(name)} exists already`,
+      );
     }
     const engine = new GroupEngine<Input, T>(name, { ...parts, node: this.node });
     this.#groups.set(name, engine as unknown as GroupEngine<never, unknown>);
@@ -86,7 +89,7 @@ export class LocalNode implements PeerHost {
 
   updatePeers(ids: readonly string[]): void {
     const { missed, picker } = this.node;
-    missed.noteMembers();
+    missed.recordMembers();
     picker.updatePeers(ids);
   }
 
@@ -108,7 +111,7 @@ export class LocalNode implements PeerHost {
 
   takeOver(part: PeerHandOver): number {
     const group = this.#group(part.group);
-    // What comes now would be lost with this node; the leaving one learns it at once.
+    // Entries accepted now would be lost with this node: refuse them, so that the sender stops at once.
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
     return group.takeOver(part);
   }
@@ -126,7 +129,7 @@ export class LocalNode implements PeerHost {
   async #close(): Promise<void> {
     const { picker, clock, missed } = this.node;
     missed.close();
-    // Then the peers: what they still wait for may finish, and nobody new comes in.
+    // Groups stay open until the picker is closed, so that requests of peers can finish.
     try {
       if (picker.peers().length > 0 && this.#handOverMs > 0) {
         const groups = this.#groups.values();

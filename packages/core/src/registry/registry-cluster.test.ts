@@ -18,7 +18,7 @@ interface Data {
   readonly list: readonly string[];
 }
 
-/** Two nodes with one source each, whose keys name their owner. */
+/** Two nodes with one data source each, whose keys start with their owner. */
 function twoNodes(
   options: DataSourceOptions<Input, Data> = {},
   parts: Partial<DataSource<Input, Data>> = {},
@@ -44,19 +44,19 @@ function twoNodes(
 }
 
 describe("a data source on two nodes", () => {
-  it("I1 is fetched by the key's owner, for the input that travelled there", async () => {
+  it("I1 is fetched by the key's owner with the input of the request", async () => {
     const { a, b, fetches, network } = twoNodes();
     const input = { node: "a", id: 1, token: "not needed" };
     const all = await Promise.all([b.handle.get(input), b.handle.get(input), a.handle.get(input)]);
     for (const data of all) expect(data).toEqual({ id: 1, by: "a", list: [] });
     expect(fetches).toEqual({ a: [{ node: "a", id: 1 }], b: [] });
-    const [{ message }] = network.asked as [(typeof network.asked)[0]];
+    const [{ message }] = network.lookups as [(typeof network.lookups)[0]];
     expect(message).toMatchObject({ group: "datasource:s", key: "a:1" });
     expect(JSON.parse(String(message.input))).toEqual({ node: "a", id: 1 });
     for (const { handle } of [a, b]) expectBalance(handle.stats());
   });
 
-  it("gives data that nobody can change, wherever they came from", async () => {
+  it("returns frozen data from the origin, from peers and from memory", async () => {
     const { b } = twoNodes({ hot: { minRatePerMinute: 0 } });
     const input = { node: "a", id: 1 };
     const [one, other] = await Promise.all([b.handle.get(input), b.handle.get(input)]);
@@ -68,14 +68,14 @@ describe("a data source on two nodes", () => {
     }
   });
 
-  it("does not travel when the key says not to cache", async () => {
+  it("is fetched locally when the key is empty", async () => {
     const { b, fetches, network } = twoNodes();
     expect(await b.handle.get({ node: "a", id: 0 })).toEqual({ id: 0, by: "b", list: [] });
     expect(fetches.a).toEqual([]);
-    expect(network.asked).toEqual([]);
+    expect(network.lookups).toEqual([]);
   });
 
-  it("mixes what it owns and what others own in one getMany", async () => {
+  it("combines own keys and keys of other nodes in one getMany", async () => {
     const { b, fetches } = twoNodes();
     const inputs = ["a", "b", "a"].map((node, index) => ({ node, id: index + 1 }));
     const found = await b.handle.getMany(inputs);
@@ -83,7 +83,7 @@ describe("a data source on two nodes", () => {
     expect([fetches.a.length, fetches.b.length]).toEqual([2, 1]);
   });
 
-  it("I2 drops copies by the tags that each node works out for itself", async () => {
+  it("I2 drops copies by the tags that each node computes", async () => {
     const { a, b } = twoNodes({
       hot: { minRatePerMinute: 0 },
       tags: ({ node, id }, { by }) => [`${node}-${id}`, `by-${by}`],
@@ -99,7 +99,7 @@ describe("a data source on two nodes", () => {
     expect(peeks()).toEqual([undefined, undefined, undefined, undefined]);
   });
 
-  it("I5 whose mask is wrong fails with the same words, asked here or there", async () => {
+  it("I5 with a wrong cacheInput fails with the same message on every node", async () => {
     const { a, b, fetches } = twoNodes({}, { cacheInput: ({ node }) => ({ node, id: -1 }) });
     for (const { handle } of [a, b]) {
       await expect(handle.get({ node: "a", id: 1 })).rejects.toMatchObject({
@@ -110,16 +110,16 @@ describe("a data source on two nodes", () => {
     expect(fetches).toEqual({ a: [], b: [] });
   });
 
-  it("I5 that is missing on the owner is no reason to fetch from here", async () => {
+  it("I5 that the owner has not registered is not fetched locally", async () => {
     const { b, network } = twoNodes();
     const fetch = vi.fn(() => Promise.resolve("v"));
     const only = b.registry.register({ name: "only", cacheKey: () => "a:k", fetch });
     await expect(only.get(undefined)).rejects.toMatchObject({ code: "NO_SUCH_GROUP" });
     expect(fetch).not.toHaveBeenCalled();
-    expect(network.asked).toHaveLength(1);
+    expect(network.lookups).toHaveLength(1);
   });
 
-  it("I9 is not deceived by an owner whose bytes no codec of ours reads", async () => {
+  it("I9 rejects bytes of an owner that the codec cannot decode", async () => {
     const network = new DirectNetwork(["a", "b"]);
     const register = (name: string, options: object) =>
       createDataSourceClusterRegistry({ peers: network.picker(name) }).register(
@@ -127,15 +127,15 @@ describe("a data source on two nodes", () => {
         { hot: { minRatePerMinute: 0 }, ...options },
       );
     register("a", { codec: textCodec });
-    const asker = register("b", {});
-    const results = await Promise.allSettled([asker.get(undefined), asker.get(undefined)]);
+    const requester = register("b", {});
+    const results = await Promise.allSettled([requester.get(undefined), requester.get(undefined)]);
     for (const result of results)
       expect(result).toMatchObject({ reason: { code: "CODEC_FAILED" } });
-    await expect(asker.get(undefined)).rejects.toMatchObject({ code: "CODEC_FAILED" });
-    expectBalance(asker.stats());
+    await expect(requester.get(undefined)).rejects.toMatchObject({ code: "CODEC_FAILED" });
+    expectBalance(requester.stats());
   });
 
-  it("lists its members, and follows them", () => {
+  it("lists its members and follows changes", () => {
     const { a, b } = twoNodes();
     expect(a.registry.getClusterStats()).toEqual({
       selfUrl: "a",
@@ -150,14 +150,14 @@ describe("a data source on two nodes", () => {
     });
   });
 
-  it("names the nodes that an invalidation did not reach", async () => {
+  it("lists the nodes that an invalidation did not reach", async () => {
     const { a, b, network, fetches } = twoNodes();
     await a.handle.get({ node: "a", id: 1 });
     network.down.add("a");
     const { acknowledged, failed } = await b.handle.invalidate({ node: "a", id: 1 });
     expect(acknowledged).toEqual(["b"]);
     expect(failed).toMatchObject([{ peerId: "a", error: { code: "PEER_UNREACHABLE" } }]);
-    // Meanwhile b fetches for itself; once a is back, b's question brings the news.
+    // Meanwhile b fetches locally; once a is back, the lookup of b carries the fence.
     expect(await b.handle.get({ node: "a", id: 1 })).toMatchObject({ by: "b" });
     await b.handle.invalidate({ node: "a", id: 1 });
     network.down.delete("a");

@@ -9,7 +9,7 @@ import type { DataSource } from "./data-source.ts";
 import { createDataSourceRegistry } from "./registry.ts";
 
 describe("a source that fails", () => {
-  it("I5 gives everyone the same ORIGIN_FAILED, is called once, and its error is not kept", async () => {
+  it("I5 is called once and rejects all callers with the same ORIGIN_FAILED, which is not cached", async () => {
     const cause = new Error("database is gone");
     const fetch = vi.fn<DataSource<{ id: string }, User>["fetch"]>(() => Promise.reject(cause));
     const users = createDataSourceRegistry().register(usersSource(fetch));
@@ -31,7 +31,7 @@ describe("a source that fails", () => {
     expectBalance(users.stats());
   });
 
-  it("I8 by throwing at once, before it returns a promise, has failed like any other", async () => {
+  it("I8 by throwing synchronously rejects with ORIGIN_FAILED", async () => {
     const users = createDataSourceRegistry().register(
       usersSource(() => {
         throw new Error("at once");
@@ -41,7 +41,7 @@ describe("a source that fails", () => {
     expectBalance(users.stats());
   });
 
-  it("I5 because the registry it stands on cannot reach its peers has failed, to us", async () => {
+  it("I5 because its own registry cannot reach peers rejects with ORIGIN_FAILED", async () => {
     const beneath = createDataSourceRegistry().register(
       sourceOf<string>(() => Promise.reject(new ParsecError("PEER_UNREACHABLE", "far away"))),
     );
@@ -56,7 +56,7 @@ describe("a source that fails", () => {
     await expect(direct.get("k")).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
   });
 
-  it("I8 by waiting for itself ends when its time is up", async () => {
+  it("I8 by waiting for itself rejects with a timeout", async () => {
     const clock = new SteppedClock();
     const registry = createDataSourceRegistry({ clock });
     const source = registry.register(
@@ -75,7 +75,7 @@ describe("a source that fails", () => {
     ["a bigint", 1n],
     ["what holds itself", holdingItself()],
   ])(
-    "I8 by returning %s, which JSON has no form for: CODEC_FAILED, nothing kept",
+    "I8 by returning %s, which JSON cannot encode, rejects with CODEC_FAILED and caches nothing",
     async (_, data) => {
       if (Array.isArray(data)) data.push(data);
       const fetch = vi.fn(() => Promise.resolve(data as unknown));
@@ -91,7 +91,7 @@ describe("a source that fails", () => {
 });
 
 describe("codec", () => {
-  it("of bytes gives every caller a copy of its own", async () => {
+  it("for bytes returns a copy to every caller", async () => {
     const source = createDataSourceRegistry().register(
       sourceOf(() => Promise.resolve(new Uint8Array(Buffer.from("abc")))),
       { codec: bytesCodec },
@@ -105,7 +105,7 @@ describe("codec", () => {
     expect(Buffer.from((await source.get("k")) ?? []).toString()).toBe("abc");
   });
 
-  it("of text gives text", async () => {
+  it("for text returns strings", async () => {
     const source = createDataSourceRegistry().register(
       sourceOf((input) => Promise.resolve(`<${input}>`)),
       { codec: textCodec },
@@ -113,7 +113,7 @@ describe("codec", () => {
     expect([await source.get("é"), await source.get("é")]).toEqual(["<é>", "<é>"]);
   });
 
-  it("of your own may give maps, each caller its own", async () => {
+  it("may be custom and return maps, decoded again for each caller", async () => {
     const source = createDataSourceRegistry().register(
       sourceOf(() => Promise.resolve(new Map([["a", 1]]))),
       {
@@ -125,7 +125,7 @@ describe("codec", () => {
     expect(await source.get("k")).toEqual(new Map([["a", 1]]));
   });
 
-  it("I8 of your own may give data that are deep, or hold themselves", async () => {
+  it("I8 may be custom and return deep or cyclic data", async () => {
     interface Linked {
       next?: Linked;
     }
@@ -169,7 +169,7 @@ describe("codec", () => {
     expectBalance(source.stats());
   });
 
-  it("I8 that cannot read: CODEC_FAILED for whoever waits, hits or peeks", async () => {
+  it("I8 that fails to decode rejects get and peek with CODEC_FAILED", async () => {
     const source = createDataSourceRegistry().register(
       sourceOf(() => Promise.resolve("v")),
       {
@@ -181,7 +181,10 @@ describe("codec", () => {
         },
       },
     );
-    const failed = { code: "CODEC_FAILED", message: expect.stringContaining("value of s") };
+    const failed = {
+      code: "CODEC_FAILED",
+      message: expect.stringContaining("s: cannot decode the value"),
+    };
     await expect(source.get("k")).rejects.toMatchObject(failed);
     await expect(source.get("k")).rejects.toMatchObject(failed);
     expect(() => source.peek("k")).toThrow(expect.objectContaining(failed));

@@ -4,7 +4,7 @@ import { holdingItself, sourceOf } from "../../test/sources.ts";
 import { createDataSourceRegistry } from "./registry.ts";
 
 describe("the input", () => {
-  it("goes through JSON on one node too, so that a source never depends on where it runs", async () => {
+  it("is decoded from JSON on a single node as well", async () => {
     const seen: unknown[] = [];
     const source = createDataSourceRegistry().register({
       name: "s",
@@ -21,7 +21,7 @@ describe("the input", () => {
     expect(Object.keys(seen[0] as object)).toEqual(["at"]);
   });
 
-  it("is cut down to what cacheInput keeps", async () => {
+  it("is reduced by cacheInput", async () => {
     const fetch = vi.fn((_: { id: string; token?: string }) => Promise.resolve("v"));
     const source = createDataSourceRegistry().register({
       name: "s",
@@ -33,7 +33,7 @@ describe("the input", () => {
     expect(fetch.mock.calls[0]?.[0]).toEqual({ id: "a" });
   });
 
-  it("is refused, in words that help, when cacheInput drops a field that cacheKey reads", async () => {
+  it("is rejected with a hint when cacheInput drops a field that cacheKey reads", async () => {
     const fetch = vi.fn(() => Promise.resolve("v"));
     const source = createDataSourceRegistry().register({
       name: "s",
@@ -50,7 +50,7 @@ describe("the input", () => {
     expectBalance(source.stats());
   });
 
-  it("is refused when what cacheKey reads does not survive JSON", async () => {
+  it("is rejected when a field that cacheKey reads does not survive JSON", async () => {
     const source = createDataSourceRegistry().register({
       name: "s",
       cacheKey: (input: { at: Date }) => String(input.at.getTime()),
@@ -62,7 +62,7 @@ describe("the input", () => {
     });
   });
 
-  it("may be undefined, for a source that needs none", async () => {
+  it("may be undefined for a data source without input", async () => {
     const source = createDataSourceRegistry().register({
       name: "s",
       cacheKey: (_input: undefined) => "all",
@@ -84,7 +84,7 @@ describe("the input", () => {
     expectBalance(source.stats());
   });
 
-  it("I8 whose cacheKey throws or gives no text: INVALID_KEY, from every method", async () => {
+  it("I8 whose cacheKey throws or returns no string fails with INVALID_KEY in every method", async () => {
     const throwing = (): string => {
       throw new Error("no key");
     };
@@ -106,7 +106,7 @@ describe("the input", () => {
     }
   });
 
-  it("may have a key that no text spells, such as half an emoji", async () => {
+  it("may have a key with a lone surrogate, such as half an emoji", async () => {
     const fetch = vi.fn((input: string) => Promise.resolve(input.length));
     const source = createDataSourceRegistry().register(sourceOf(fetch));
     expect(await source.get("a\ud83d")).toBe(2);

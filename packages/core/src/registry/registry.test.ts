@@ -11,7 +11,7 @@ describe("the registry", () => {
     const registry = createDataSourceRegistry();
     const users = registry.register(usersSource());
     expect(registry.get("users")).toBe(users);
-    expect(registry.get("nobody")).toBeUndefined();
+    expect(registry.get("unknown")).toBeUndefined();
     expect(await registry.fetch("users", { id: "a" })).toEqual({ id: "a", roles: ["reader"] });
     const { signal } = new AbortController();
     expect(await registry.fetch("users", { id: "a" }, { signal })).toEqual(users.peek({ id: "a" }));
@@ -20,8 +20,8 @@ describe("the registry", () => {
     ).rejects.toMatchObject({ code: "ABORTED" });
   });
 
-  it.each(["nobody", "", "datasource:users", "__proto__", "constructor"])(
-    "says that there is no source named %j",
+  it.each(["unknown", "", "datasource:users", "__proto__", "constructor"])(
+    "rejects the unknown name %j with NO_SUCH_GROUP",
     async (name) => {
       const registry = createDataSourceRegistry();
       registry.register(usersSource());
@@ -32,7 +32,7 @@ describe("the registry", () => {
     },
   );
 
-  it("lists names in their order, counters by name, and itself as the only member", async () => {
+  it("lists names in order of registration, counters by name, and itself as the only member", async () => {
     const registry = createDataSourceRegistry();
     registry.register({ ...usersSource(), name: "b" });
     const a = registry.register({ ...usersSource(), name: "a" });
@@ -42,10 +42,10 @@ describe("the registry", () => {
     const { selfUrl, peerUrls, peerCount } = registry.getClusterStats();
     expect(peerUrls).toEqual([selfUrl]);
     expect(peerCount).toBe(1);
-    expect(() => registry.updatePeers(["http://a:1"])).toThrow(/without peers/);
+    expect(() => registry.updatePeers(["http://a:1"])).toThrow(/^peers must be set/);
   });
 
-  it("refuses a second source of one name, and says which", async () => {
+  it("rejects a second data source of the same name and names it", async () => {
     const registry = createDataSourceRegistry();
     const users = registry.register(usersSource());
     expect(() => registry.register(usersSource())).toThrow(
@@ -107,7 +107,7 @@ describe("the registry", () => {
   });
 
   it.each([undefined, {}, { peers: undefined }, { peers: {} }])(
-    "of a cluster cannot be made with %j",
+    "of a cluster rejects the options %j",
     (options) => {
       expect(() =>
         createDataSourceClusterRegistry(
@@ -122,7 +122,7 @@ describe("the registry", () => {
     },
   );
 
-  it("I8 ends what is under way with CLOSED when it is closed, and closing twice is fine", async () => {
+  it("I8 rejects pending calls with CLOSED when it is closed, and closing twice is fine", async () => {
     const loader = new WaitingLoader<{ id: string }, User>();
     const registry = createDataSourceRegistry();
     const users = registry.register(usersSource(loader.load));
@@ -145,7 +145,7 @@ describe("the registry", () => {
 });
 
 describe("a registered source", () => {
-  it("I1 is fetched once for everyone and then answers from memory", async () => {
+  it("I1 is fetched once for all callers and then answers from memory", async () => {
     const fetch = vi.fn(usersSource().fetch);
     const registry = createDataSourceRegistry();
     const users = registry.register(usersSource(fetch), { ttlMs: 300_000 });
@@ -162,13 +162,13 @@ describe("a registered source", () => {
     await registry.close();
   });
 
-  it("keeps the types of its input and data", () => {
+  it("infers the types of its input and data", () => {
     const users = createDataSourceRegistry().register(usersSource());
     expectTypeOf(users.get).parameter(0).toEqualTypeOf<{ id: string }>();
     expectTypeOf(users.peek({ id: "a" })).toEqualTypeOf<User | undefined>();
   });
 
-  it("gives data that nobody can change, the same to all", async () => {
+  it("returns the same frozen data to all callers", async () => {
     const users = createDataSourceRegistry().register(usersSource());
     const [one, other] = await Promise.all([users.get({ id: "a" }), users.get({ id: "a" })]);
     expect(one).toBe(other);
@@ -192,7 +192,7 @@ describe("a registered source", () => {
     expect(await users.get({ id: "a" })).toEqual({ id: "a", roles: ["reader"] });
   });
 
-  it.each([null, false, 0, "", [], {}])("keeps %j, which is data", async (data) => {
+  it.each([null, false, 0, "", [], {}])("caches %j as data", async (data) => {
     const fetch = vi.fn(() => Promise.resolve(data));
     const source = createDataSourceRegistry().register(sourceOf<unknown>(fetch));
     expect(await source.get("k")).toEqual(data);
@@ -201,7 +201,7 @@ describe("a registered source", () => {
     expect(fetch).toHaveBeenCalledTimes(1);
   });
 
-  it("takes undefined for `there are none`, remembered for negativeTtlMs only", async () => {
+  it("caches undefined for negativeTtlMs only", async () => {
     const fetch = vi.fn(() => Promise.resolve(undefined));
     const registry = createDataSourceRegistry();
     const forgetting = registry.register({ ...sourceOf(fetch), name: "a" });
@@ -226,7 +226,7 @@ describe("a registered source", () => {
     expectBalance(source.stats());
   });
 
-  it("answers many inputs in their order", async () => {
+  it("returns data for many inputs in their order", async () => {
     const users = createDataSourceRegistry().register(usersSource());
     const ids = ["c", "a", "b", "a"];
     const found = await users.getMany(ids.map((id) => ({ id })));
@@ -253,7 +253,7 @@ describe("a registered source", () => {
     expect(greeter.peek("world")).toBe("hello world");
   });
 
-  it("is told by its signal that nobody waits any more, or that its time is up", async () => {
+  it("fires its signal when no callers are left and on timeout", async () => {
     const loader = new WaitingLoader<string, string>();
     const clock = new SteppedClock();
     const registry = createDataSourceRegistry({ clock });
@@ -275,7 +275,7 @@ describe("a registered source", () => {
 });
 
 describe("tags", () => {
-  it("come from input and data, and their invalidation drops what carries them", async () => {
+  it("are computed from input and data, and their invalidation drops the tagged entries", async () => {
     const users = createDataSourceRegistry().register(
       usersSource(({ id }) => Promise.resolve({ id, roles: id === "root" ? ["admin"] : [] })),
       { tags: ({ id }, { roles }) => [`user:${id}`, ...roles] },

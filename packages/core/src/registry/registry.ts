@@ -11,41 +11,43 @@ import { getMany } from "./get-many.ts";
 import { LocalNode, type NodeOptions } from "./node.ts";
 import { type SourceCoding, sourceOrigin } from "./source-origin.ts";
 
-/** Options of one data source. */
+/** Options of one data source: its {@link CachePolicy}, codec and tags. */
 export interface DataSourceOptions<Input, Data> extends CachePolicy, SourceCoding<Input, Data> {}
 
-/** A registered data source. Data are frozen to the bottom and shared; copy before changing them. */
+/** A registered data source. Data are deeply frozen and shared between callers: copy them before changing them. */
 export interface DataSourceHandle<Input, Data> {
   readonly name: string;
   /**
-   * The data, fetched once per cluster for everyone who asks meanwhile; undefined when there are
-   * none. Rejects with `ORIGIN_FAILED`, `TIMEOUT`, `PEER_UNREACHABLE` (with `onPeerFailure: "fail"`),
-   * `CODEC_FAILED`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `ABORTED` or `CLOSED`.
+   * The data for an input, from memory or fetched once per cluster for all concurrent callers; undefined
+   * when the origin has none. Rejects with `ORIGIN_FAILED`, `TIMEOUT`, `PEER_UNREACHABLE` (with
+   * `onPeerFailure: "fail"`), `CODEC_FAILED`, `INVALID_KEY`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `ABORTED`
+   * or `CLOSED`.
    */
   get(input: Input, options?: { readonly signal?: AbortSignal }): Promise<Data | undefined>;
-  /** Several at once, in the order asked; rejects as the first failing `get` does. */
+  /** The data for several inputs, in the same order. Rejects with the error of the first `get` that fails. */
   getMany(
     inputs: readonly Input[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<(Data | undefined)[]>;
-  /** What this node has in memory and fresh; asks nobody. */
+  /** The fresh data in this node's memory, without a fetch; undefined when there are none. */
   peek(input: Input): Data | undefined;
-  /** Drops the input's key on every node. When it resolves, no node listed as acknowledged serves an older value. */
+  /** Drops the input's key on every node. Once resolved, no node in `acknowledged` serves data fetched before the call. */
   invalidate(
     input: Input,
     options?: { readonly signal?: AbortSignal },
   ): Promise<InvalidationResult>;
-  /** Drops everything that carries the tag, on every node. */
+  /** Drops all entries with the tag, on every node. */
   invalidateTag(
     tag: string,
     options?: { readonly signal?: AbortSignal },
   ): Promise<InvalidationResult>;
-  /** Drops everything of this source, on every node. */
+  /** Drops all entries of this data source, on every node. */
   invalidateAll(options?: { readonly signal?: AbortSignal }): Promise<InvalidationResult>;
+  /** The data source's counters on this node. */
   stats(): GroupStats;
 }
 
-/** Who is in the cluster, as this node sees it. */
+/** The members of the cluster, as this node sees them. */
 export interface ClusterStats {
   readonly selfUrl: string;
   /** Every member, this node first. */
@@ -53,47 +55,48 @@ export interface ClusterStats {
   readonly peerCount: number;
 }
 
-/** The data sources of one node, by name. */
+/** The data sources of one node, by name. Create it with `createDataSourceRegistry` or `createDataSourceClusterRegistry`. */
 export interface DataSourceRegistry {
-  /** Adds a source; the same ones must be on every node. Throws `DUPLICATE_NAME` or `INVALID_ARGUMENT`. */
+  /** Registers a data source. Register the same ones on every node. Throws `DUPLICATE_NAME` or `INVALID_ARGUMENT`. */
   register<Input, Data>(
     source: DataSource<Input, Data>,
     options?: DataSourceOptions<Input, Data>,
   ): DataSourceHandle<Input, Data>;
-  /** As `handle.get`, for callers that only know names. Rejects with `NO_SUCH_GROUP` for an unknown one. */
+  /** Like `get` of the handle, by name. Rejects with `NO_SUCH_GROUP` for an unknown name. */
   fetch(
     name: string,
     input: unknown,
     options?: { readonly signal?: AbortSignal },
   ): Promise<unknown>;
-  /** The handle of a registered source, undefined when there is none. */
+  /** The handle of a registered data source; undefined for an unknown name. */
   get(name: string): DataSourceHandle<unknown, unknown> | undefined;
-  /** Names in the order of registration. */
+  /** Names in order of registration. */
   names(): string[];
-  /** Counters by source name. */
+  /** Counters by data source name. */
   stats(): Record<string, GroupStats>;
+  /** The members of the cluster. */
   getClusterStats(): ClusterStats;
-  /** Replaces the membership; `urls` lists every node, this one included. */
+  /** Replaces the membership. `urls` must list every node, this one included. Throws `INVALID_ARGUMENT`. */
   updatePeers(urls: readonly string[]): void;
-  /** Lets peers finish, then ends everything under way with `CLOSED`. */
+  /** Graceful shutdown: hands entries over to peers, lets their requests finish, then rejects pending calls with `CLOSED`. */
   close(): Promise<void>;
 }
 
-/** A registry of one node. To make it one of many, call {@link createDataSourceClusterRegistry} instead. */
+/** Creates a registry for a single process. For a cluster use {@link createDataSourceClusterRegistry}. Throws `INVALID_ARGUMENT`. */
 export function createDataSourceRegistry(
   options: Omit<NodeOptions, "peers"> = {},
 ): DataSourceRegistry {
   return registryOver(new LocalNode(options));
 }
 
-/** A registry that shares its fetches with the other nodes `peers` reaches, such as `createHttpPeers({ … })`. */
+/** Creates a registry that shares its fetches with the nodes of `peers`, such as `createHttpPeers({ … })`. Throws `INVALID_ARGUMENT`. */
 export function createDataSourceClusterRegistry(
   options: NodeOptions & { readonly peers: PeerPicker },
 ): DataSourceRegistry {
   if (typeof options?.peers?.pick !== "function") {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `peers must be a peer picker, such as createHttpPeers({ … }), got ${describe(options?.peers)}`,
+      `peers must be a transport, such as createHttpPeers({ … }), got ${describe(options?.peers)}`,
     );
   }
   return registryOver(new LocalNode(options));
@@ -115,9 +118,7 @@ function registryOver(directory: LocalNode): DataSourceRegistry {
     fetch(name, input, options) {
       const handle = handles.get(name);
       return handle === undefined
-        ? Promise.reject(
-            new ParsecError("NO_SUCH_GROUP", `no data source is named ${describe(name)}`),
-          )
+        ? Promise.reject(new ParsecError("NO_SUCH_GROUP", `no such data source: ${describe(name)}`))
         : handle.get(input, options);
     },
     get: (name) => handles.get(name),
@@ -136,7 +137,7 @@ function handleOver<Input, Data>(
   source: DataSource<Input, Data>,
   engine: GroupEngine<Input, Data>,
 ): DataSourceHandle<Input, Data> {
-  // A source's own cacheKey may throw; get must reject, not throw.
+  // cacheKey is the user's code and may throw: get must reject instead.
   const get = (
     input: Input,
     options?: { readonly signal?: AbortSignal },
@@ -170,7 +171,7 @@ function keyOf<Input, Data>(source: DataSource<Input, Data>, input: Input): stri
 }
 
 function keyFailed(name: string, error: unknown): ParsecError {
-  return new ParsecError("INVALID_KEY", `cacheKey of ${name} failed: ${String(error)}`, {
+  return new ParsecError("INVALID_KEY", `${name}: cacheKey failed: ${String(error)}`, {
     cause: error,
   });
 }
@@ -179,7 +180,7 @@ function checkSource(source: unknown): void {
   if (typeof source !== "object" || source === null) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `a data source must be an object, got ${describe(source)}`,
+      `data source must be an object, got ${describe(source)}`,
     );
   }
   const { name, cacheKey, fetch } = source as Partial<
@@ -188,14 +189,14 @@ function checkSource(source: unknown): void {
   if (typeof name !== "string" || name === "" || name.length > 200) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `a data source's name must be text of 1 to 200 characters, got ${describe(name)}`,
+      `data source name must be a string of 1 to 200 characters, got ${describe(name)}`,
     );
   }
   for (const [method, given] of Object.entries({ cacheKey, fetch })) {
     if (typeof given === "function") continue;
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `${method} of data source ${name} must be a function, got ${describe(given)}`,
+      `${name}: ${method} must be a function, got ${describe(given)}`,
     );
   }
 }

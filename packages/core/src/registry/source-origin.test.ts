@@ -25,14 +25,14 @@ function contextWith(input: string | undefined) {
 }
 
 describe("sourceOrigin", () => {
-  it("fetches for the input that travelled, and gives encoded data", async () => {
+  it("fetches for the decoded input and returns encoded data", async () => {
     const origin = sourceOrigin(newSource(), {});
     const bytes = await origin.load("a", contextWith('{"id":"a"}'));
     expect(Buffer.from(bytes ?? []).toString()).toBe('"data of a"');
     expect(origin.decode(bytes ?? new Uint8Array())).toBe("data of a");
   });
 
-  it("never fills one key with the data of another", async () => {
+  it("rejects an input whose key is not the requested one", async () => {
     const fetch = vi.fn(newSource().fetch);
     const origin = sourceOrigin(newSource({ fetch }), {});
     await expect(origin.load("a", contextWith('{"id":"b"}'))).rejects.toMatchObject({
@@ -43,18 +43,18 @@ describe("sourceOrigin", () => {
   });
 
   it.each(['{"id":', "", "nonsense", '"\u0000', "\ufeff{}"])(
-    "I9 refuses the input %j from a peer, which is no JSON",
+    "I9 rejects the input %j of a peer, which is not JSON",
     async (input) => {
       const origin = sourceOrigin(newSource(), {});
       await expect(origin.load("a", contextWith(input))).rejects.toMatchObject({
         code: "CODEC_FAILED",
-        message: "an input of users is no JSON",
+        message: "users: the input is not valid JSON",
       });
     },
   );
 
   it.each(["null", "5", "[]", '{"id":7}', '"a"'])(
-    "I9 refuses the input %s from a peer, which is none of this source",
+    "I9 rejects the input %s of a peer, which does not fit the data source",
     async (input) => {
       const fetch = vi.fn(newSource().fetch);
       const origin = sourceOrigin(newSource({ fetch }), {});
@@ -65,14 +65,14 @@ describe("sourceOrigin", () => {
     },
   );
 
-  describe("asked by key alone, as Go's groupcache asks", () => {
-    it("rebuilds the input", async () => {
+  describe("for a request with a key alone, as of Go's groupcache", () => {
+    it("rebuilds the input with inputFromKey", async () => {
       const origin = sourceOrigin(newSource({ inputFromKey: (id) => ({ id }) }), {});
       const bytes = await origin.load("a", contextWith(undefined));
       expect(Buffer.from(bytes ?? []).toString()).toBe('"data of a"');
     });
 
-    it("says that it cannot without inputFromKey", async () => {
+    it("fails without inputFromKey and names it", async () => {
       const origin = sourceOrigin(newSource(), {});
       await expect(origin.load("a", contextWith(undefined))).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
@@ -80,7 +80,7 @@ describe("sourceOrigin", () => {
       });
     });
 
-    it("I5 takes whatever inputFromKey throws for a failed origin", async () => {
+    it("I5 wraps an exception of inputFromKey as ORIGIN_FAILED", async () => {
       const cause = new ParsecError("PEER_UNREACHABLE", "of another cache");
       const inputFromKey = (): Input => {
         throw cause;
@@ -92,7 +92,7 @@ describe("sourceOrigin", () => {
       });
     });
 
-    it("refuses an input that belongs to another key", async () => {
+    it("rejects an input of another key", async () => {
       const origin = sourceOrigin(newSource({ inputFromKey: () => ({ id: "always" }) }), {});
       await expect(origin.load("a", contextWith(undefined))).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
@@ -100,13 +100,13 @@ describe("sourceOrigin", () => {
     });
   });
 
-  it("writes the input as JSON, cut down by cacheInput", () => {
+  it("encodes the input as JSON, reduced by cacheInput", () => {
     const origin = sourceOrigin(newSource({ cacheInput: ({ id }) => ({ id }) }), {});
     const input = { id: "a", secret: "not needed" };
     expect(Buffer.from(origin.encodeInput(input) ?? []).toString()).toBe('{"id":"a"}');
   });
 
-  it("says CODEC_FAILED when cacheInput throws", () => {
+  it("fails with CODEC_FAILED when cacheInput throws", () => {
     const origin = sourceOrigin(
       newSource({
         cacheInput: () => {
@@ -120,7 +120,7 @@ describe("sourceOrigin", () => {
     );
   });
 
-  it("works tags out from the input that travelled and the data", () => {
+  it("computes tags from the decoded input and the data", () => {
     const origin = sourceOrigin(newSource(), { tags: ({ id }, data) => [id, data] });
     const entry = { key: "a", input: Buffer.from('{"id":"a"}'), value: Buffer.from('"x"') };
     expect(origin.tags(entry)).toEqual(["a", "x"]);

@@ -6,15 +6,15 @@ import { describe, functionOption } from "../option-checks.ts";
 import { type Codec, jsonCodec } from "./codec.ts";
 import type { DataSource } from "./data-source.ts";
 
-/** How a source's data become bytes, and which labels they carry. */
+/** How the data of a data source are encoded and tagged. */
 export interface SourceCoding<Input, Data> {
-  /** Defaults to JSON. */
+  /** Encodes data as bytes. Defaults to JSON. */
   readonly codec?: Codec<Data>;
-  /** Labels for `invalidateTag`. Must follow from input and data alone: every node works them out for itself. */
+  /** Tags for `invalidateTag`. Must depend on input and data alone, because every node computes them itself. */
   readonly tags?: (input: Input, data: Data) => readonly string[];
 }
 
-/** Connects a typed source to a group of bytes. */
+/** Adapts a typed data source to a group of bytes. */
 export function sourceOrigin<Input, Data>(
   source: DataSource<Input, Data>,
   coding: SourceCoding<Input, Data>,
@@ -26,7 +26,7 @@ export function sourceOrigin<Input, Data>(
   functionOption("codec.decode", codec.decode);
   if (tags !== undefined) functionOption("tags", tags);
 
-  /** Input as the owner gets it: what fetch sees does not depend on which node runs it. */
+  /** Always decodes the input from JSON, so that `fetch` gets the same input on every node. */
   const inputOf = (key: string, encoded: Uint8Array | undefined): Input => {
     if (encoded !== undefined) return decodeInput(name, encoded);
     if (source.inputFromKey !== undefined) {
@@ -38,7 +38,7 @@ export function sourceOrigin<Input, Data>(
     }
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `${name} was asked by key alone, which needs inputFromKey`,
+      `${name}: inputFromKey must be defined for requests that carry only a key`,
     );
   };
 
@@ -49,7 +49,7 @@ export function sourceOrigin<Input, Data>(
       try {
         return codec.decode(bytes);
       } catch (error) {
-        throw new ParsecError("CODEC_FAILED", `a value of ${name} cannot be decoded`, {
+        throw new ParsecError("CODEC_FAILED", `${name}: cannot decode the value`, {
           cause: error,
         });
       }
@@ -59,7 +59,7 @@ export function sourceOrigin<Input, Data>(
         const wanted = source.cacheInput === undefined ? input : source.cacheInput(input);
         return Buffer.from(JSON.stringify(wanted) ?? "null", "utf8");
       } catch (error) {
-        throw new ParsecError("CODEC_FAILED", `an input of ${name} cannot be written as JSON`, {
+        throw new ParsecError("CODEC_FAILED", `${name}: cannot encode the input as JSON`, {
           cause: error,
         });
       }
@@ -77,7 +77,7 @@ export function sourceOrigin<Input, Data>(
       try {
         return checkedBytes(codec.encode(data));
       } catch (error) {
-        throw new ParsecError("CODEC_FAILED", `a value of ${name} cannot be encoded`, {
+        throw new ParsecError("CODEC_FAILED", `${name}: cannot encode the value`, {
           cause: error,
         });
       }
@@ -91,18 +91,18 @@ export function sourceOrigin<Input, Data>(
 
 function checkedBytes(encoded: unknown): Uint8Array {
   if (encoded instanceof Uint8Array) return encoded;
-  throw new TypeError(`the codec returned ${describe(encoded)}, not bytes`);
+  throw new TypeError(`codec.encode must return bytes, got ${describe(encoded)}`);
 }
 
 function decodeInput<Input>(name: string, bytes: Uint8Array): Input {
   try {
     return JSON.parse(Buffer.from(bytes).toString("utf8")) as Input;
   } catch (error) {
-    throw new ParsecError("CODEC_FAILED", `an input of ${name} is no JSON`, { cause: error });
+    throw new ParsecError("CODEC_FAILED", `${name}: the input is not valid JSON`, { cause: error });
   }
 }
 
-/** Filling one key with the data of another would be worse than any failure. */
+/** Guards against caching data under a wrong key, when `cacheInput` drops a field that `cacheKey` reads. */
 function checkSameKey<Input, Data>(
   source: DataSource<Input, Data>,
   asked: { readonly key: string; readonly input: Input },
@@ -116,6 +116,6 @@ function checkSameKey<Input, Data>(
   if (key === asked.key || (typeof key === "string" && canonicalKey(key) === asked.key)) return;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `the input that ${source.name} was asked with has another cacheKey than the one asked for; cacheInput must keep every field that cacheKey reads, in a form that survives JSON`,
+    `${source.name}: cacheInput must keep every field that cacheKey reads, in a form that survives JSON: the input of the request has another cacheKey than the request`,
   );
 }

@@ -1,5 +1,5 @@
-// The kit for authors of transports, in the order in which a transport uses it.
-// The contract itself (`Peer`, `PeerPicker`, `PeerHost`) is part of `@parsec/core`.
+// For transports, in the order in which a transport uses it (docs/writing-a-transport.md). The contract to
+// implement (`Peer`, `PeerPicker`, `PeerHost`) is part of `@parsec/core`.
 
 // Options and members.
 
@@ -26,7 +26,7 @@ export type {
 } from "./picker/url-options.ts";
 export { resolveUrlPeers, warnIfUnprotected } from "./picker/url-options.ts";
 
-// The asking side: a peer over frames.
+// Client side: a peer over frames.
 
 export type { CollectedAnswer, FrameAnswer } from "./link/collected-answer.ts";
 export { collectAnswer } from "./link/collected-answer.ts";
@@ -40,7 +40,7 @@ export type {
 } from "./link/peer-link.ts";
 export { createPeerLink } from "./link/peer-link.ts";
 
-// The answering side.
+// Server side.
 
 export type { FrameServer, FrameServerOptions } from "./server/frame-server.ts";
 export { createFrameServer } from "./server/frame-server.ts";
@@ -48,7 +48,7 @@ export type { FrameService, FrameServiceOptions } from "./server/frame-service.t
 export { createFrameService } from "./server/frame-service.ts";
 export type { AnswerSink, ServedFrame } from "./server/served-frame.ts";
 
-// Health and authentication, for peers that are asked without frames.
+// Health and authentication, for peers over other protocols than frames.
 
 export type { SignatureCheck, Stamp } from "./auth/signatures.ts";
 export { createSignatureCheck, createStamper } from "./auth/signatures.ts";
@@ -58,7 +58,7 @@ export type { PeerHealth, PeerHealthChange, PeerHealthOptions } from "./health/p
 export { createPeerHealth, resolvePeerHealth } from "./health/peer-health.ts";
 export type { PeerPing } from "./health/peer-ping.ts";
 
-// Bytes.
+// Wire formats.
 
 export { keyFromBytes, keyToBytes } from "../key-bytes.ts";
 export type { GetRequest, GetResponse } from "./wire/groupcachepb.ts";

@@ -70,7 +70,7 @@ class GetPeer implements ManagedPeer {
       ...health,
       clock,
       ping,
-      owes: () => this.#pending.size > 0,
+      awaitsAnswer: () => this.#pending.size > 0,
       onDead: (error) => {
         this.#health.markDown(error);
         this.#abortPending(unreachable(id, error));

@@ -9,8 +9,8 @@ function guard() {
     replays.accept({ session, number, signedAt, now });
 }
 
-describe("each number of a session", () => {
-  it("passes once", () => {
+describe("a message number", () => {
+  it("is accepted once", () => {
     const accept = guard();
     expect([1, 2, 2, 1, 3].map((number) => accept("a", number))).toEqual([
       true,
@@ -21,7 +21,7 @@ describe("each number of a session", () => {
     ]);
   });
 
-  it("may overtake others, within bounds", () => {
+  it("may arrive out of order within the window", () => {
     const accept = guard();
     expect(accept("a", 4096)).toBe(true);
     expect(accept("a", 1)).toBe(true);
@@ -31,7 +31,7 @@ describe("each number of a session", () => {
     expect(accept("a", 2)).toBe(true);
   });
 
-  it("is remembered, or too far back, however many are skipped", () => {
+  it("is rejected as used or too old, however many numbers are skipped", () => {
     const accept = guard();
     for (const number of [3, 10, 4000, 7000, 100_000, 99_999]) {
       expect(accept("a", number), `${number}`).toBe(true);
@@ -42,12 +42,12 @@ describe("each number of a session", () => {
     for (const number of [3, 10, 4000, 7000]) expect(accept("a", number)).toBe(false);
   });
 
-  it("is its own: other sessions count by themselves", () => {
+  it("is independent of other sessions", () => {
     const accept = guard();
     expect([accept("a", 1), accept("b", 1), accept("b", 1)]).toEqual([true, true, false]);
   });
 
-  it("passes exactly once in any order that keeps within the window", () => {
+  it("is accepted exactly once in any order within the window", () => {
     const accept = guard();
     let seed = 7;
     const random = (): number => {
@@ -67,7 +67,7 @@ describe("each number of a session", () => {
 });
 
 describe("sessions", () => {
-  it("are forgotten when nothing signed in them can be accepted any more", () => {
+  it("are dropped when none of their messages can be accepted any more", () => {
     const accept = guard();
     for (let session = 0; session < 8192; session++) accept(`s${session}`, 1, 0);
     expect(accept("one more", 1, windowMs)).toBe(false);

@@ -1,15 +1,15 @@
-/** Messages of one session that may overtake each other before the slowest is refused. */
+/** How far messages of one session may be reordered before a late one is refused. */
 const windowBits = 4096;
-/** Sessions remembered at once. Each is a node that knows the secret, since it or its link was started. */
+/** Sessions kept at once. Each belongs to one connection of a node that knows the secret. */
 const maxSessions = 8192;
 
-/** The numbers used in one session: a bitmap that moves along with the highest. */
+/** The numbers used in one session: a sliding bitmap that ends at the highest. */
 class UsedNumbers {
   readonly #words: Uint32Array = new Uint32Array(windowBits / 32);
   #highest = 0;
   lastSignedAt = 0;
 
-  /** False when the number was used before, or lies too far back to know. */
+  /** False when the number was used before, or is older than the bitmap. */
   use(number: number): boolean {
     const lead = number - this.#highest;
     if (lead <= -windowBits || (lead <= 0 && this.#has(number))) return false;
@@ -37,9 +37,9 @@ class UsedNumbers {
   }
 }
 
-/** A signed message as the guard sees it. */
+/** The stamp of a signed message, and the time of its arrival. */
 export interface SignedMessage<Session extends string | number = string> {
-  /** One sender's way to one receiver; its messages are numbered from 1. */
+  /** Identifies one sender and receiver; messages of a session are numbered from 1. */
   readonly session: Session;
   readonly number: number;
   /** Milliseconds since 1970 by the sender's clock. */
@@ -49,16 +49,16 @@ export interface SignedMessage<Session extends string | number = string> {
 }
 
 /**
- * Lets each signed message pass once. Senders number what they sign, so a bitmap per session is enough
- * to remember. Ask only about signatures that were verified and are no older than the window:
- * strangers can then not fill it.
+ * Replay protection: accepts each signed message once. Senders number the messages of a session, so one
+ * bitmap per session suffices. Call it only with verified signatures within the window, so that others
+ * cannot fill it.
  */
 export interface ReplayGuard<Session extends string | number = string> {
-  /** False for a message that was accepted before, and for a new session while too many are remembered. */
+  /** False for a message that was accepted before, and for a new session while too many are kept. */
   accept(message: SignedMessage<Session>): boolean;
 }
 
-/** A replay guard that remembers sessions for `windowMs`. */
+/** Creates a {@link ReplayGuard} that keeps sessions for `windowMs`. */
 export function createReplayGuard<Session extends string | number = string>(options: {
   readonly windowMs: number;
 }): ReplayGuard<Session> {
@@ -85,7 +85,7 @@ class SessionBitmaps<Session extends string | number> implements ReplayGuard<Ses
     return numbers.use(message.number);
   }
 
-  /** What was signed before the window is refused for its age; its numbers need not be known. */
+  /** Messages older than the window are refused before, so their sessions can be dropped. */
   #forgetOld(now: number): void {
     for (const [session, numbers] of this.#sessions) {
       if (numbers.lastSignedAt < now - this.#windowMs) this.#sessions.delete(session);

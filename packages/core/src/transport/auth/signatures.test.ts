@@ -6,7 +6,7 @@ const toKey = (secret: string): KeyObject => createSecretKey(secret, "utf8");
 const macOf = (key: KeyObject): Buffer => createHmac("sha256", key).update("message").digest();
 
 describe("createStamper", () => {
-  it("counts from 1 within a session, and gives each stamper a session of its own", () => {
+  it("numbers messages from 1, with a session per stamper", () => {
     const next = createStamper(() => 1000.7);
     const [first, second] = [next(), next()];
     expect(first).toMatchObject({ signedAt: 1000, number: 1 });
@@ -28,11 +28,11 @@ describe("createSignatureCheck", () => {
     [899, false],
     [1101, false],
     [Number.NaN, false],
-  ])("says of a message signed at %s that being recent is %s", (signedAt, recent) => {
+  ])("returns for a message signed at %s that it is recent: %s", (signedAt, recent) => {
     expect(check.isRecent(signedAt)).toBe(recent);
   });
 
-  it("finds the key that made a MAC among all secrets, and none for a forgery", () => {
+  it("finds the key of a MAC among all secrets, and none for a forgery", () => {
     const old = toKey("the old secret");
     expect(check.keyOf(macOf(old), macOf)?.equals(old)).toBe(true);
     expect(check.keyOf(macOf(toKey("a guess of a secret")), macOf)).toBeUndefined();

@@ -1,36 +1,36 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { createReplayGuard } from "./replay-guard.ts";
 
-/** What makes each signed message one of a kind. */
+/** The fields that make each signed message unique. */
 export interface Stamp<Session extends string | number = string> {
   /** Milliseconds since 1970 by the sender's clock. */
   readonly signedAt: number;
-  /** One sender's way to one receiver. */
+  /** Identifies one sender and receiver. */
   readonly session: Session;
   /** Counts the messages of a session, from 1. */
   readonly number: number;
 }
 
-/** Stamps the messages of a new session, in the order of the calls. `wallNow` gives milliseconds since 1970. */
+/** Creates a new session and returns a function that stamps its messages, numbered from 1. `wallNow` returns milliseconds since 1970. */
 export function createStamper(wallNow: () => number): () => Stamp {
   const session = randomBytes(8).toString("hex");
   let number = 0;
   return () => ({ signedAt: Math.floor(wallNow()), session, number: ++number });
 }
 
-/** The three questions a receiver asks of a signed message, each false for a forgery of its kind. */
+/** The three checks of a receiver on a signed message. A message is authentic when all of them pass. */
 export interface SignatureCheck<Key, Session extends string | number = string> {
-  /** Whether it was signed within the window, by either clock. Cheap: ask it first. */
+  /** Whether the message was signed within the window, before or after this node's present time. Cheap: check it first. */
   isRecent(signedAt: number): boolean;
-  /** The key whose MAC, as `macOf` computes it, is the given one; undefined when no key's is. */
+  /** The key that `mac` was computed with; undefined for a forgery. `macOf` computes the expected MAC for a key. */
   keyOf(mac: Uint8Array, macOf: (key: Key) => Uint8Array): Key | undefined;
-  /** Whether this message is seen for the first time. Ask only when the other two hold. */
+  /** Whether the message arrives for the first time. Check it last, when the other checks have passed. */
   isFirst(stamp: Stamp<Session>): boolean;
 }
 
 /**
- * Accepts what was signed with any of the keys, not longer ago than `windowMs`, and only once. Keys are
- * whatever `macOf` takes, such as those of Node's `createSecretKey`.
+ * Creates a {@link SignatureCheck} for messages signed with any of the keys, within `windowMs`, each accepted
+ * once. Keys are of the type that `macOf` takes, such as those of Node's `createSecretKey`.
  */
 export function createSignatureCheck<Key, Session extends string | number = string>(options: {
   readonly keys: readonly Key[];

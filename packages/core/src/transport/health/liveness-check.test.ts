@@ -20,7 +20,7 @@ function setup() {
       if (peer.ping === "hangs") await new Promise(() => {});
       if (peer.ping === "fails") throw new ParsecError("PEER_UNREACHABLE", "refused");
     },
-    owes: () => peer.owes,
+    awaitsAnswer: () => peer.owes,
     onDead: (error) => {
       expect(error.code).toBe("PEER_UNREACHABLE");
       deadAt.push(clock.now() - 1000);
@@ -29,7 +29,7 @@ function setup() {
   return { clock, pingedAt, deadAt, peer, watch };
 }
 
-it("declares a peer dead that owes answers and is silent, even to a ping", async () => {
+it("declares a silent peer dead when a ping times out", async () => {
   const { clock, watch, pingedAt, deadAt } = setup();
   watch.sent();
   await clock.advance(10_000);
@@ -38,7 +38,7 @@ it("declares a peer dead that owes answers and is silent, even to a ping", async
   expect(clock.pendingCount).toBe(0);
 });
 
-it("declares it dead at once when the ping fails", async () => {
+it("declares a silent peer dead at once when the ping fails", async () => {
   const { clock, watch, peer, deadAt } = setup();
   peer.ping = "fails";
   watch.sent();
@@ -57,7 +57,7 @@ it("waits for a peer that answers pings while its origin is slow", async () => {
   expect(deadAt).toEqual([4500]);
 });
 
-it("does not ping while something comes in, nor when nothing is owed", async () => {
+it("does not ping while bytes arrive, nor when no answer is awaited", async () => {
   const { clock, watch, pingedAt } = setup();
   watch.sent();
   for (let times = 0; times < 5; times++) {
@@ -70,7 +70,7 @@ it("does not ping while something comes in, nor when nothing is owed", async () 
   expect(clock.pendingCount).toBe(0);
 });
 
-it("takes what came during the ping for a sign of life", async () => {
+it("counts bytes that arrived during the ping as alive", async () => {
   const { clock, watch, deadAt } = setup();
   watch.sent();
   await clock.advance(1200);
@@ -81,7 +81,7 @@ it("takes what came during the ping for a sign of life", async () => {
   expect(deadAt).toHaveLength(1);
 });
 
-it("forgets callers that left before anything was heard once the peer has answered a ping", async () => {
+it("stops checking when all callers have aborted and the peer has answered a ping", async () => {
   const { clock, watch, peer, pingedAt } = setup();
   peer.ping = "answers";
   peer.owes = false;
@@ -91,7 +91,7 @@ it("forgets callers that left before anything was heard once the peer has answer
   expect(clock.pendingCount).toBe(0);
 });
 
-it("leaves nothing behind when it is closed", async () => {
+it("cancels its timer and its ping when it is closed", async () => {
   const { clock, watch, deadAt } = setup();
   watch.sent();
   await clock.advance(1100);

@@ -4,16 +4,15 @@ import type { PeerHealthOptions } from "./peer-health.ts";
 import { type PeerPing, pingWithin } from "./peer-ping.ts";
 
 /**
- * Liveness check: when an unresponsive peer counts as dead. A peer that is stopped, hung or cut off and
- * one whose origin is slow both owe answers, but only the latter answers a ping. One coarse timer, and
- * only while answers are owed.
+ * Liveness check: when an unresponsive peer counts as dead. A peer with a slow origin answers pings; a peer
+ * that is stopped, hung or cut off does not. Uses one coarse timer, and only while answers are awaited.
  */
 export interface LivenessCheck {
-  /** A request went to the peer. */
+  /** A request was sent to the peer. */
   sent(): void;
-  /** Bytes came from the peer. */
+  /** Bytes arrived from the peer. */
   heard(): void;
-  /** The peer owes no answer any more. */
+  /** No answer is awaited any more. */
   idle(): void;
   close(): void;
 }
@@ -21,12 +20,13 @@ export interface LivenessCheck {
 interface LivenessParts extends Pick<PeerHealthOptions, "silenceMs" | "pingTimeoutMs"> {
   readonly clock: Clock;
   readonly ping: PeerPing;
-  /** Whether answers are still owed. */
-  readonly owes: () => boolean;
+  /** Whether an answer is still awaited. */
+  readonly awaitsAnswer: () => boolean;
+  /** Called when the peer counts as dead, with a `PEER_UNREACHABLE`. */
   readonly onDead: (error: ParsecError) => void;
 }
 
-/** A liveness check that pings after `silenceMs` without a byte, and calls `onDead` when no answer follows. */
+/** Creates a liveness check, which pings after `silenceMs` without a byte and calls `onDead` when the ping fails or takes longer than `pingTimeoutMs`. */
 export function createLivenessCheck(options: LivenessParts): LivenessCheck {
   return new PingOnSilence(options);
 }
@@ -35,11 +35,11 @@ class PingOnSilence implements LivenessCheck {
   readonly #options: LivenessParts;
   readonly #clock: Clock;
   readonly #ping: PeerPing;
-  readonly #owes: () => boolean;
+  readonly #awaitsAnswer: () => boolean;
   readonly #onDead: (error: ParsecError) => void;
   readonly #closing: AbortController = new AbortController();
-  #owing = false;
-  #lastSignAt = 0;
+  #awaiting = false;
+  #lastHeardAt = 0;
   #watching = false;
   #cancelTimer: (() => void) | undefined = undefined;
 
@@ -47,23 +47,23 @@ class PingOnSilence implements LivenessCheck {
     this.#options = options;
     this.#clock = options.clock;
     this.#ping = options.ping;
-    this.#owes = options.owes;
+    this.#awaitsAnswer = options.awaitsAnswer;
     this.#onDead = options.onDead;
   }
 
   sent(): void {
-    if (this.#owing) return;
-    this.#owing = true;
-    this.#lastSignAt = this.#clock.now();
+    if (this.#awaiting) return;
+    this.#awaiting = true;
+    this.#lastHeardAt = this.#clock.now();
     if (!this.#watching) this.#watch();
   }
 
   heard(): void {
-    this.#lastSignAt = this.#clock.now();
+    this.#lastHeardAt = this.#clock.now();
   }
 
   idle(): void {
-    this.#owing = false;
+    this.#awaiting = false;
   }
 
   close(): void {
@@ -74,15 +74,15 @@ class PingOnSilence implements LivenessCheck {
 
   #watch(): void {
     this.#watching = true;
-    const dueInMs = this.#lastSignAt + this.#options.silenceMs - this.#clock.now();
-    this.#cancelTimer = this.#clock.schedule(Math.max(dueInMs, 1), () => this.#look());
+    const dueInMs = this.#lastHeardAt + this.#options.silenceMs - this.#clock.now();
+    this.#cancelTimer = this.#clock.schedule(Math.max(dueInMs, 1), () => this.#check());
   }
 
-  #look(): void {
+  #check(): void {
     this.#cancelTimer = undefined;
     this.#watching = false;
-    if (!this.#owing || this.#closing.signal.aborted) return;
-    if (this.#clock.now() < this.#lastSignAt + this.#options.silenceMs) {
+    if (!this.#awaiting || this.#closing.signal.aborted) return;
+    if (this.#clock.now() < this.#lastHeardAt + this.#options.silenceMs) {
       this.#watch();
       return;
     }
@@ -91,16 +91,16 @@ class PingOnSilence implements LivenessCheck {
   }
 
   #pingOnce(): void {
-    const lastSignBefore = this.#lastSignAt;
+    const heardBefore = this.#lastHeardAt;
     const signal = this.#closing.signal;
     const timeoutMs = this.#options.pingTimeoutMs;
     pingWithin(this.#ping, { clock: this.#clock, timeoutMs, signal }).then(
       () => this.#alive(),
       (error: unknown) => {
-        // This process itself may have stood still: what lies in its sockets is read before judging.
+        // This process itself may have been suspended: read what its sockets have received first.
         setImmediate(() => {
           if (signal.aborted) return;
-          if (this.#lastSignAt !== lastSignBefore || !this.#owing) this.#alive();
+          if (this.#lastHeardAt !== heardBefore || !this.#awaiting) this.#alive();
           else this.#dead(error);
         });
       },
@@ -109,16 +109,16 @@ class PingOnSilence implements LivenessCheck {
 
   #alive(): void {
     this.#watching = false;
-    this.#owing &&= this.#owes();
-    if (this.#closing.signal.aborted || !this.#owing) return;
-    this.#lastSignAt = this.#clock.now();
+    this.#awaiting &&= this.#awaitsAnswer();
+    if (this.#closing.signal.aborted || !this.#awaiting) return;
+    this.#lastHeardAt = this.#clock.now();
     this.#watch();
   }
 
   #dead(cause: unknown): void {
     this.#watching = false;
-    this.#owing = false;
-    const message = `no answer for ${this.#options.silenceMs} ms, and none to a ping`;
+    this.#awaiting = false;
+    const message = `no bytes for ${this.#options.silenceMs} ms, and a ping failed`;
     this.#onDead(new ParsecError("PEER_UNREACHABLE", message, { cause }));
   }
 }

@@ -27,7 +27,7 @@ function setup(random: () => number = () => 1) {
   return { clock, pingedAt, changes, peer, health };
 }
 
-it("leaves a peer out after three failures in a row, not after three with a success between", () => {
+it("opens the circuit after three consecutive failures, not after three with a success between", () => {
   const { health, changes } = setup();
   health.failed(lost);
   health.failed(lost);
@@ -42,7 +42,7 @@ it("leaves a peer out after three failures in a row, not after three with a succ
   health.close();
 });
 
-it("probes at doubling distances up to the longest, and takes the peer back when it answers", async () => {
+it("pings with exponential backoff up to the longest, and closes the circuit when the peer answers", async () => {
   const { clock, health, pingedAt, peer, changes } = setup();
   health.markDown(lost);
   await clock.advance(4000);
@@ -54,7 +54,7 @@ it("probes at doubling distances up to the longest, and takes the peer back when
   expect(clock.pendingCount).toBe(0);
 });
 
-it("spreads the probes at random over half their distance", async () => {
+it("randomizes half of the backoff", async () => {
   const { clock, health, pingedAt } = setup(() => 0);
   health.markDown(lost);
   await clock.advance(149);
@@ -64,7 +64,7 @@ it("spreads the probes at random over half their distance", async () => {
   health.close();
 });
 
-it("does not wait for a probe longer than its time", async () => {
+it("limits a ping by pingTimeoutMs", async () => {
   const { clock, health, pingedAt, peer } = setup();
   peer.hangs = true;
   health.markDown(lost);
@@ -73,7 +73,7 @@ it("does not wait for a probe longer than its time", async () => {
   health.close();
 });
 
-it("takes the peer back at once when an older request succeeds", () => {
+it("closes the circuit at once when an older request succeeds", () => {
   const { health, clock } = setup();
   health.markDown(lost);
   health.succeeded();
@@ -81,7 +81,7 @@ it("takes the peer back at once when an older request succeeds", () => {
   expect(clock.pendingCount).toBe(0);
 });
 
-it("probes at once when told that the peer may be back, and no more than once at a time", async () => {
+it("pings at once on probe, with at most one ping in flight", async () => {
   const { clock, health, pingedAt, peer, changes } = setup();
   health.probe();
   health.markDown(lost);
@@ -106,7 +106,7 @@ it("probes at once when told that the peer may be back, and no more than once at
   expect(clock.pendingCount).toBe(0);
 });
 
-it("leaves no timer and no probe behind when it is closed", async () => {
+it("cancels its timer and its ping when it is closed", async () => {
   const { clock, health, peer, changes } = setup();
   peer.hangs = true;
   health.markDown(lost);

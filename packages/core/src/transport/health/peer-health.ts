@@ -3,23 +3,23 @@ import { ParsecError } from "../../errors.ts";
 import { rangeOption, wholeOption } from "../../option-checks.ts";
 import { type PeerPing, pingWithin } from "./peer-ping.ts";
 
-/** When a peer counts as down, and how it is tried again. All times in milliseconds. */
+/** Options of the circuit breaker and the liveness check of a peer. Times in milliseconds. */
 export interface PeerHealthOptions {
-  /** Failures in a row that open the circuit. Defaults to 3. */
+  /** Consecutive failures that open the circuit. Defaults to 3. */
   readonly failures: number;
-  /** The first probe follows after about this long; the wait doubles with each further one. Defaults to 200. */
+  /** Backoff before the first ping of an open circuit; it doubles with each further ping. Defaults to 200. */
   readonly minBackoffMs: number;
-  /** The longest wait between two probes. Defaults to 10,000. */
+  /** Longest backoff between two pings. Defaults to 10,000. */
   readonly maxBackoffMs: number;
-  /** How long a ping may take. Defaults to 1,000. */
+  /** Time limit of a ping. Defaults to 1,000. */
   readonly pingTimeoutMs: number;
-  /** A peer that owes answers and sends nothing for this long is pinged. Defaults to 1,000. */
+  /** Liveness check: a peer that sends nothing for this long while an answer is awaited is pinged. Defaults to 1,000. */
   readonly silenceMs: number;
 }
 
 const hourMs = 3_600_000;
 
-/** Completes a transport's `health` option. Throws `INVALID_ARGUMENT` naming the field and its range. */
+/** Checks a transport's `health` option and fills in defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolvePeerHealth(given: Partial<PeerHealthOptions>): PeerHealthOptions {
   const minBackoffMs = rangeOption("health.minBackoffMs", given.minBackoffMs, [200, 1, hourMs]);
   return {
@@ -35,7 +35,7 @@ export function resolvePeerHealth(given: Partial<PeerHealthOptions>): PeerHealth
   };
 }
 
-/** The circuit of a peer opened (`down`, with the error that opened it) or closed (`up`). */
+/** A change of a circuit breaker: it opened (`down`, with the error that opened it) or closed (`up`). */
 export interface PeerHealthChange {
   readonly peerId: string;
   readonly state: "down" | "up";
@@ -43,8 +43,8 @@ export interface PeerHealthChange {
 }
 
 /**
- * Circuit breaker for one peer. It opens after a few failures in a row: calls then fail at once
- * instead of waiting. While it is open the peer is pinged with backoff; the first answer closes it.
+ * Circuit breaker for one peer. It opens after several consecutive failures: calls then fail at once
+ * instead of waiting. While it is open, the peer is pinged with backoff; the first answer closes it.
  */
 export interface PeerHealth {
   /** The error that calls get while the circuit is open; undefined while it is closed. */
@@ -55,12 +55,12 @@ export interface PeerHealth {
   failed(error: ParsecError): void;
   /** Opens the circuit without counting, such as when a liveness check failed. */
   markDown(cause: ParsecError): void;
-  /** Pings a peer that is down now instead of when its backoff ends, such as when it was heard elsewhere. */
+  /** While the circuit is open, pings the peer now instead of after the backoff, such as when it was heard elsewhere. */
   probe(): void;
   close(): void;
 }
 
-/** A circuit breaker. `ping` asks the peer for a sign of life; `onChange` hears of every change. */
+/** Creates a circuit breaker in the closed state. `ping` probes the peer; `onChange` is called when the circuit opens or closes. */
 export function createPeerHealth(peerId: string, options: PeerHealthParts): PeerHealth {
   return new CircuitBreaker(peerId, options);
 }
@@ -121,7 +121,7 @@ class CircuitBreaker implements PeerHealth {
   }
 
   probe(): void {
-    // None is scheduled while one is under way, or when there is none to be.
+    // No ping is scheduled while one is in flight or the circuit is closed.
     if (this.#cancelProbe === undefined) return;
     this.#cancelProbe();
     this.#probe();
@@ -143,7 +143,7 @@ class CircuitBreaker implements PeerHealth {
   #scheduleProbe(): void {
     const { minBackoffMs, maxBackoffMs } = this.#options;
     const backoffMs = Math.min(maxBackoffMs, minBackoffMs * 2 ** this.#probes);
-    // Half of it is random, so that nodes that lost a peer together do not return to it together.
+    // Half of the backoff is random, so that nodes that lost a peer together do not ping it together.
     const delayMs = backoffMs * (0.5 + 0.5 * this.#random());
     this.#probes++;
     this.#cancelProbe = this.#clock.schedule(delayMs, () => this.#probe());

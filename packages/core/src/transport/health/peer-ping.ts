@@ -1,10 +1,10 @@
 import type { Clock } from "../../clock.ts";
 import { ParsecError } from "../../errors.ts";
 
-/** Asks a peer for a sign of life, on a connection of its own. Rejects when none comes. */
+/** Pings a peer, on another connection than its lookups. Resolves when the peer answers; the signal cancels the ping. */
 export type PeerPing = (signal: AbortSignal) => Promise<void>;
 
-/** Pings once. Rejects with what went wrong, or `TIMEOUT` after `timeoutMs`; `signal` ends it early. */
+/** Pings once. Rejects with the error of `ping`, with `TIMEOUT` after `timeoutMs`, or with `CLOSED` when `signal` fires. */
 export function pingWithin(
   ping: PeerPing,
   options: {
@@ -16,11 +16,11 @@ export function pingWithin(
   const { clock, timeoutMs, signal } = options;
   const controller = new AbortController();
   return new Promise((resolve, reject) => {
-    const leave = (): void => {
+    const onAbort = (): void => {
       controller.abort();
       reject(new ParsecError("CLOSED", "the connection to the peer was closed"));
     };
-    signal.addEventListener("abort", leave, { once: true });
+    signal.addEventListener("abort", onAbort, { once: true });
     const cancelTimer = clock.schedule(timeoutMs, () => {
       controller.abort();
       reject(new ParsecError("TIMEOUT", `ping timed out after ${timeoutMs} ms`));
@@ -29,8 +29,8 @@ export function pingWithin(
       .then(resolve, reject)
       .finally(() => {
         cancelTimer();
-        signal.removeEventListener("abort", leave);
+        signal.removeEventListener("abort", onAbort);
       });
-    if (signal.aborted) leave();
+    if (signal.aborted) onAbort();
   });
 }

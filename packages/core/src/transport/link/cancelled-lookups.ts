@@ -1,6 +1,6 @@
 import type { FrameChannel, FrameInFlight } from "./frame-in-flight.ts";
 
-/** Lookups whose callers left while others of the same frame wait: the owner need not go on for them. */
+/** Aborted lookups of frames with other waiters, to be cancelled at the peer. */
 export class CancelledLookups {
   readonly #channel: FrameChannel;
   #indexesByFrame: Map<number, number[]> = new Map();
@@ -19,7 +19,7 @@ export class CancelledLookups {
     else indexes.push(index);
   }
 
-  /** Tells the peer about those of its open frames; what belongs to others is of no interest any more. */
+  /** Sends the cancellations for open frames; drops those for frames that have ended. */
   send(open: Iterable<FrameInFlight>): void {
     if (this.#indexesByFrame.size === 0) return;
     const indexesByFrame = this.#indexesByFrame;
@@ -27,8 +27,8 @@ export class CancelledLookups {
     for (const frame of open) {
       const indexes = indexesByFrame.get(frame.frameId);
       if (indexes === undefined) continue;
-      // Before the peer was heard it may not have the frame yet.
-      if (frame.wasHeard) this.#channel.forget(frame.frameId, indexes);
+      // Until the peer has answered, it may not have received the frame yet.
+      if (frame.wasHeard) this.#channel.cancelLookups(frame.frameId, indexes);
       else this.#indexesByFrame.set(frame.frameId, indexes);
     }
   }

@@ -5,61 +5,61 @@ import type { NodeBuffer } from "../wire/node-buffer.ts";
 import { errorFromOwner } from "./owner-error.ts";
 import type { LookupSlots, PendingLookup } from "./pending-lookups.ts";
 
-/** A transport's side of one frame: the request under way. */
+/** A frame in flight, as returned by a transport's `send`. */
 export interface FrameExchange {
-  /** Nobody waits for an answer any more: free what the exchange holds. Nothing is reported after this. */
+  /** No caller waits for an answer any more: frees resources. The transport must report nothing after this. */
   cancel(): void;
 }
 
-/** A frame of lookups as a transport sees it: the bytes to send, and where to bring what comes back. */
+/** A frame of lookups for a transport to send, with callbacks for the answer. */
 export interface OutgoingFrame {
   readonly frameId: number;
   readonly bytes: NodeBuffer;
   /** How many lookups it carries. */
   readonly count: number;
-  /** Whether the peer has begun to answer. Before, a frame may be sent a second time. */
+  /** Whether the peer has started to answer. Until then the transport may send the frame again. */
   readonly wasHeard: boolean;
-  /** The peer has begun to answer, such as by the head of its response. */
+  /** The peer has started to answer, such as with response headers. */
   heard(): void;
   /**
-   * Bytes of answers came, cut anywhere. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`, after which
-   * the transport ends the exchange by {@link fail}.
+   * Call it with each chunk of the response. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`, after which the
+   * transport must end the exchange with {@link fail}.
    */
   receive(chunk: Uint8Array): void;
-  /** All answers have come. Throws `MALFORMED_FRAME` when they end inside one. */
+  /** The response is complete. Throws `MALFORMED_FRAME` when it ends inside an answer. */
   finish(): void;
-  /** No more answers will come: rejects what still waits, and counts against the peer. */
+  /** The exchange failed: rejects the remaining lookups and counts a failure of the peer. */
   fail(error: ParsecError): void;
-  /** Rejects what still waits without counting against the peer, such as when this node lost its own connection. */
+  /** Rejects the remaining lookups without counting a failure of the peer, such as when this node lost its own connection. */
   rejectAll(error: ParsecError): void;
 }
 
-/** How a transport carries frames of lookups to one peer. */
+/** Sends frames of lookups to one peer. */
 export interface FrameChannel {
-  /** Sends `frame.bytes` and brings back what comes by the methods of `frame`, not before it has returned. */
+  /** Sends `frame.bytes` and reports the response through the methods of `frame`, never before `send` has returned. */
   send(frame: OutgoingFrame): FrameExchange;
   /**
-   * Tells the peer that nobody waits for these lookups of an open frame any more. Best effort:
-   * the peer then loads in vain, which harms nobody.
+   * Cancels lookups of an open frame at the peer. Best effort: if the cancellation is lost, the peer completes
+   * loads that no caller needs.
    */
-  forget(frameId: number, indexes: readonly number[]): void;
+  cancelLookups(frameId: number, indexes: readonly number[]): void;
 }
 
-/** Told what becomes of a frame. */
+/** Receives the events of a frame. */
 export interface FrameOwner {
-  /** Something came from the peer; `first` says that it is the first about this frame. */
+  /** Bytes arrived; `first` is true for the first time in this frame. */
   heard(frame: FrameInFlight, first: boolean): void;
-  /** All lookups are settled, and yet the exchange goes on. */
+  /** All lookups are settled, but the response has not ended. */
   drained(frame: FrameInFlight): void;
-  /** The exchange is over; `error` says that it failed. */
+  /** The exchange has ended, with an error if it failed. */
   ended(frame: FrameInFlight, error: ParsecError | undefined): void;
-  /** The last lookup that waited was settled by something else than this frame's answers. */
+  /** The last waiting lookup was settled by an abort, a deadline or another frame. */
   abandoned(frame: FrameInFlight): void;
-  /** The caller of one lookup left; others still wait. */
-  gaveUp(frame: FrameInFlight, index: number): void;
+  /** The caller of one lookup aborted; others still wait. */
+  lookupAborted(frame: FrameInFlight, index: number): void;
 }
 
-/** A frame of lookups whose answers are awaited: what a transport holds while it exchanges one. */
+/** A frame of lookups in flight: matches answers to lookups and reports its events to the batcher. */
 export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots {
   readonly frameId: number;
   readonly bytes: NodeBuffer;
@@ -97,7 +97,7 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
     }
   }
 
-  /** How many of its lookups wait. */
+  /** Number of lookups without an answer. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -106,7 +106,7 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
     return this.#heard;
   }
 
-  /** When something about it falls due. */
+  /** The earliest deadline of its lookups, or the limit for the end of its response. */
   get earliestDeadline(): number {
     return this.#earliestDeadline;
   }
@@ -130,7 +130,7 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
     if (this.#waiting === 0) this.#owner.drained(this);
   }
 
-  /** Sets when a frame that waits for nothing but its end is looked at again. */
+  /** Limits how long a frame without waiting lookups may wait for the end of its response. */
   lingerUntil(time: number): void {
     if (this.#earliestDeadline > time) this.#earliestDeadline = time;
   }
@@ -151,13 +151,13 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
     this.#owner.ended(this, error);
   }
 
-  /** Stops waiting without a word to the lookups, which wait elsewhere by now. */
+  /** Ends the exchange without settling its lookups, which another frame carries by now. */
   cancel(): void {
     this.#ended = true;
     this.exchange?.cancel();
   }
 
-  /** The lookups that still wait. */
+  /** The lookups without an answer. */
   pending(): PendingLookup[] {
     return this.#slots.filter((slot) => slot !== undefined && !slot.settled) as PendingLookup[];
   }
@@ -166,7 +166,7 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
     for (const pending of this.pending()) pending.reject(error);
   }
 
-  /** Rejects what is due by `now` and recalculates the earliest deadline. */
+  /** Rejects lookups whose deadline has passed and recalculates the earliest deadline. */
   expire(now: number, error: () => ParsecError): void {
     if (this.#earliestDeadline > now) return;
     let earliest = Number.POSITIVE_INFINITY;
@@ -186,7 +186,7 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
   }
 
   applied(): void {
-    // Only invalidations are applied; an answer of that kind here leaves its lookup waiting.
+    // Such an answer belongs to invalidations. Here it is ignored; its lookup keeps waiting.
   }
 
   #take(index: number): PendingLookup | undefined {
@@ -199,7 +199,7 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
 
   vacate(index: number): void {
     if (this.#take(index) === undefined || this.#ended) return;
-    if (this.#waiting > 0) this.#owner.gaveUp(this, index);
+    if (this.#waiting > 0) this.#owner.lookupAborted(this, index);
     else if (!this.#reading) this.#owner.abandoned(this);
   }
 }

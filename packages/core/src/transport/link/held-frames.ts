@@ -1,15 +1,15 @@
 import type { FrameInFlight } from "./frame-in-flight.ts";
 import type { PendingLookup } from "./pending-lookups.ts";
 
-/** Frames that only wait for slow origins, and what they wait for. */
+/** Frames held open by slow origins, and their waiting lookups. */
 export interface HeldFrames {
   readonly frames: readonly FrameInFlight[];
   readonly lookups: readonly PendingLookup[];
 }
 
 /**
- * The oldest of the held ones, half of them (but two at least), as many as one frame can carry
- * together. Undefined when that would free nothing. `open` lists frames from old to new.
+ * The older half of the held frames, at least two, as far as one frame can carry their lookups together.
+ * Undefined when that would free no frame. `open` lists frames from oldest to newest.
  */
 export function oldestHeld(
   open: Iterable<FrameInFlight>,

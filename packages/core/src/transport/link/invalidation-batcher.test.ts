@@ -14,7 +14,7 @@ function invalidationOf(...keys: string[]): PeerInvalidation {
   return { group: "g", target: { kind: "keys", keys }, fence: 1 };
 }
 
-/** A peer that applies what the test lets through, but for keys called "bad". */
+/** A peer that applies the invalidations that the test admits, except for keys named "bad". */
 function peerOf(over: Partial<FrameLimits> = {}) {
   const limits = resolveFrameLimits(over);
   const clock = new SteppedClock();
@@ -56,34 +56,34 @@ function peerOf(over: Partial<FrameLimits> = {}) {
       return read(answer);
     },
   });
-  const tell = (key: string, signal?: AbortSignal): Promise<string> =>
+  const invalidate = (key: string, signal?: AbortSignal): Promise<string> =>
     batcher.invalidate(invalidationOf(key), { ...options, signal }).then(
       () => "applied",
       (error: ParsecError) => error.code,
     );
-  return { batcher, clock, frames, tell };
+  return { batcher, clock, frames, invalidate };
 }
 
 describe("InvalidationBatcher", () => {
-  it("puts those of one turn into one frame, and a lone one into its own", async () => {
-    const { frames, tell } = peerOf();
-    const lone = tell("a");
+  it("sends the invalidations of one turn in one frame, and a single one in its own", async () => {
+    const { frames, invalidate } = peerOf();
+    const lone = invalidate("a");
     await settled();
-    const together = [tell("b"), tell("c")];
+    const together = [invalidate("b"), invalidate("c")];
     await settled();
     expect(frames.map(({ keys }) => keys)).toEqual([["a"], ["b", "c"]]);
     for (const { answer } of frames) answer();
     expect(await Promise.all([lone, ...together])).toEqual(["applied", "applied", "applied"]);
   });
 
-  it("gathers those that come while two frames are under way, at most 64 in one", async () => {
-    const { frames, tell } = peerOf();
-    const told = [tell("a")];
+  it("gathers invalidations while two frames are in flight, at most 64 per frame", async () => {
+    const { frames, invalidate } = peerOf();
+    const outcomes = [invalidate("a")];
     await settled();
-    told.push(tell("b"));
+    outcomes.push(invalidate("b"));
     await settled();
     for (let index = 0; index < 100; index++) {
-      told.push(tell(`k${index}`));
+      outcomes.push(invalidate(`k${index}`));
       await settled();
     }
     expect(frames).toHaveLength(2);
@@ -92,65 +92,65 @@ describe("InvalidationBatcher", () => {
       await settled();
     }
     expect(frames.map(({ keys }) => keys.length)).toEqual([1, 1, 64, 36]);
-    expect(new Set(await Promise.all(told))).toEqual(new Set(["applied"]));
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(["applied"]));
   });
 
-  it("tells each caller what became of his own", async () => {
-    const { frames, tell } = peerOf();
-    const told = [tell("a"), tell("bad"), tell("c")];
+  it("reports the outcome of each invalidation to its caller", async () => {
+    const { frames, invalidate } = peerOf();
+    const outcomes = [invalidate("a"), invalidate("bad"), invalidate("c")];
     await settled();
     frames[0]?.answer();
-    expect(await Promise.all(told)).toEqual(["applied", "NO_SUCH_GROUP", "applied"]);
+    expect(await Promise.all(outcomes)).toEqual(["applied", "NO_SUCH_GROUP", "applied"]);
   });
 
-  it("fails all of a frame that does not get through, and goes on with the next", async () => {
-    const { frames, tell } = peerOf();
-    const told = [tell("a"), tell("b")];
+  it("rejects all invalidations of a failed frame and sends the next", async () => {
+    const { frames, invalidate } = peerOf();
+    const outcomes = [invalidate("a"), invalidate("b")];
     await settled();
     frames[0]?.fail();
-    expect(await Promise.all(told)).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
-    const next = tell("c");
+    expect(await Promise.all(outcomes)).toEqual(["PEER_UNREACHABLE", "PEER_UNREACHABLE"]);
+    const next = invalidate("c");
     await settled();
     frames[1]?.answer();
     expect(await next).toBe("applied");
   });
 
-  it("rejects all that waits when the peer is found dead, and has room at once for what comes then", async () => {
-    const { batcher, frames, tell } = peerOf();
-    const told = [tell("a")];
+  it("rejects all waiting invalidations on rejectAll, and accepts new ones at once", async () => {
+    const { batcher, frames, invalidate } = peerOf();
+    const outcomes = [invalidate("a")];
     await settled();
-    told.push(tell("b"));
+    outcomes.push(invalidate("b"));
     await settled();
-    told.push(tell("c"));
+    outcomes.push(invalidate("c"));
     await settled();
     expect(batcher.openFrames).toBe(2);
     batcher.rejectAll(new ParsecError("PEER_UNREACHABLE", "dead"));
     expect(batcher.openFrames).toBe(0);
-    expect(new Set(await Promise.all(told))).toEqual(new Set(["PEER_UNREACHABLE"]));
-    const next = tell("d");
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(["PEER_UNREACHABLE"]));
+    const next = invalidate("d");
     await settled();
     frames[2]?.answer();
     expect(await next).toBe("applied");
     expect(frames.map(({ keys }) => keys)).toEqual([["a"], ["b"], ["d"]]);
   });
 
-  it("lets a caller give up, before and after his frame has left, and nobody else", async () => {
-    const { frames, tell } = peerOf();
+  it("rejects an aborted caller alone, before and after its frame was sent", async () => {
+    const { frames, invalidate } = peerOf();
     const early = new AbortController();
     const late = new AbortController();
-    const told = [tell("a", early.signal), tell("b", late.signal), tell("c")];
+    const outcomes = [invalidate("a", early.signal), invalidate("b", late.signal), invalidate("c")];
     early.abort();
     await settled();
     expect(frames[0]?.keys).toEqual(["b", "c"]);
     late.abort();
     frames[0]?.answer();
-    expect(await Promise.all(told)).toEqual(["ABORTED", "ABORTED", "applied"]);
-    expect(await tell("d", AbortSignal.abort())).toBe("ABORTED");
+    expect(await Promise.all(outcomes)).toEqual(["ABORTED", "ABORTED", "applied"]);
+    expect(await invalidate("d", AbortSignal.abort())).toBe("ABORTED");
   });
 
-  it("keeps each caller's time limit, also for those who never left or wait with others", async () => {
-    const { batcher, clock, frames, tell } = peerOf();
-    const sent = tell("a");
+  it("enforces each caller's timeout, also for queued and batched invalidations", async () => {
+    const { batcher, clock, frames, invalidate } = peerOf();
+    const sent = invalidate("a");
     const hurried = batcher.invalidate(invalidationOf("h"), { timeoutMs: 300 });
     await settled();
     await Promise.all([
@@ -158,9 +158,9 @@ describe("InvalidationBatcher", () => {
       clock.advance(300),
     ]);
     await clock.advance(100);
-    const second = tell("b");
+    const second = invalidate("b");
     await settled();
-    const queued = tell("c");
+    const queued = invalidate("c");
     const unsent = batcher.invalidate(invalidationOf("u"), { timeoutMs: 100 });
     await Promise.all([
       expect(unsent).rejects.toMatchObject({ code: "TIMEOUT" }),
@@ -177,11 +177,11 @@ describe("InvalidationBatcher", () => {
     ]);
   });
 
-  it("does not let one that is too large take others with it", async () => {
-    const { batcher, frames, tell } = peerOf({ maxInvalidationKeys: 3, maxKeyBytes: 100 });
+  it("does not fail others because of one that is too large", async () => {
+    const { batcher, frames, invalidate } = peerOf({ maxInvalidationKeys: 3, maxKeyBytes: 100 });
     const many = batcher.invalidate(invalidationOf("1", "2", "3", "4"), options);
-    const long = tell("x".repeat(101));
-    const small = tell("a");
+    const long = invalidate("x".repeat(101));
+    const small = invalidate("a");
     await expect(many).rejects.toMatchObject({ code: "FRAME_TOO_LARGE" });
     await settled();
     for (const { answer } of frames) answer();

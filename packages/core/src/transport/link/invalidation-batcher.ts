@@ -8,15 +8,15 @@ import { encodeInvalidations } from "../wire/invalidations.ts";
 import { frameHeaderBytes, maxMessageBytes } from "../wire/layout.ts";
 import type { FrameLimits } from "../wire/limits.ts";
 
-/** As many error messages may come back at once, which is what the asker has to have room for. */
+/** Limits the size of an answer, which may contain an error message for each invalidation. */
 const maxPerFrame = 64;
-/** The next frame leaves while the one before is being answered; the third fills up. */
+/** Frames in flight at once; further invalidations gather for the next frame. */
 const maxFrames = 2;
 
-/** An answer's head and the longest message. */
+/** The header of an answer and the longest message. */
 const longestAnswerBytes = 6 + maxMessageBytes;
 
-/** A valid answer to a frame of `count` invalidations, or parts of a hand-over, is not longer than this. */
+/** Longest valid answer, in bytes, to a frame of `count` invalidations or parts of a hand-over. */
 export function controlAnswerBytes(count: number): number {
   return frameHeaderBytes + count * longestAnswerBytes;
 }
@@ -29,45 +29,46 @@ interface OutgoingInvalidations {
   readonly signal: AbortSignal;
 }
 
-/** Carries a frame to the peer and brings back what `read` makes of the answer. Rejects with a `ParsecError`; in time, with `TIMEOUT`. */
+/** Sends a frame and resolves with the result of `read` for the answer. Rejects with a `ParsecError`, such as `TIMEOUT` after `timeoutMs`. */
 export type SendInvalidations = (
   frame: OutgoingInvalidations,
   read: (answer: Uint8Array) => readonly (ParsecError | undefined)[],
 ) => Promise<readonly (ParsecError | undefined)[]>;
 
+/** Options of {@link InvalidationBatcher}. */
 export interface InvalidationBatcherOptions {
   readonly peerId: string;
-  /** Random integer below 2^53 that names this node since its start. */
+  /** Random integer below 2^53 that identifies this process. */
   readonly sender: number;
-  /** What the peer accepts. */
+  /** Limits of the peer. */
   readonly limits: FrameLimits;
   readonly clock: Clock;
   readonly send: SendInvalidations;
 }
 
-interface Waiting {
+interface QueuedInvalidation {
   readonly invalidation: PeerInvalidation;
   readonly deadline: number;
   readonly cancelTimer: () => void;
-  /** Settles once; what comes later is ignored. */
+  /** Settles once; later calls are ignored. */
   readonly settle: (error: ParsecError | undefined) => void;
   settled: boolean;
 }
 
-interface FrameUnderWay {
-  readonly batch: readonly Waiting[];
-  readonly ending: AbortController;
+interface OpenFrame {
+  readonly batch: readonly QueuedInvalidation[];
+  readonly controller: AbortController;
 }
 
 /**
- * Gathers invalidations for one peer: those of one turn of the event loop, and those that come while
- * two frames are under way. A lone one leaves at the end of its turn. Each caller has its own time
- * limit and may give up; the frame goes on, because applying it does no harm.
+ * Batches the invalidations for one peer: those of one turn of the event loop, and those issued while two
+ * frames are in flight. A single one is sent at the end of its turn. Each caller has its own timeout and
+ * may abort; the frame continues, because invalidations are idempotent.
  */
 export class InvalidationBatcher {
   readonly #options: InvalidationBatcherOptions;
-  #queue: Waiting[] = [];
-  readonly #underWay: Set<FrameUnderWay> = new Set();
+  #queue: QueuedInvalidation[] = [];
+  readonly #open: Set<OpenFrame> = new Set();
   #flushScheduled = false;
 
   constructor(options: InvalidationBatcherOptions) {
@@ -83,13 +84,13 @@ export class InvalidationBatcher {
     const { signal, timeoutMs } = options;
     if (signal?.aborted) return Promise.reject(abortedError(signal));
     return new Promise((resolve, reject) => {
-      const leave = (): void => waiting.settle(abortedError(signal));
+      const onAbort = (): void => waiting.settle(abortedError(signal));
       const cancelTimer = clock.schedule(timeoutMs, () => {
         waiting.settle(
           new ParsecError("TIMEOUT", `${peerId} did not answer within ${timeoutMs} ms`),
         );
       });
-      const waiting: Waiting = {
+      const waiting: QueuedInvalidation = {
         invalidation,
         deadline: clock.now() + timeoutMs,
         cancelTimer,
@@ -98,35 +99,35 @@ export class InvalidationBatcher {
           if (waiting.settled) return;
           waiting.settled = true;
           cancelTimer();
-          signal?.removeEventListener("abort", leave);
+          signal?.removeEventListener("abort", onAbort);
           if (error === undefined) resolve();
           else reject(error);
         },
       };
-      signal?.addEventListener("abort", leave, { once: true });
+      signal?.addEventListener("abort", onAbort, { once: true });
       this.#queue.push(waiting);
       this.#flushLater();
     });
   }
 
-  /** Frames whose answers are awaited. */
+  /** Number of frames in flight. */
   get openFrames(): number {
-    return this.#underWay.size;
+    return this.#open.size;
   }
 
-  /** Rejects everything that waits, such as when the peer was found dead. */
+  /** Rejects all invalidations, such as when the peer failed its liveness check. */
   rejectAll(error: ParsecError): void {
-    const frames = [...this.#underWay];
-    this.#underWay.clear();
+    const frames = [...this.#open];
+    this.#open.clear();
     for (const waiting of this.#queue.splice(0)) waiting.settle(error);
-    for (const { batch, ending } of frames) {
+    for (const { batch, controller: ending } of frames) {
       for (const waiting of batch) waiting.settle(error);
       ending.abort(error);
     }
   }
 
   #flushLater(): void {
-    if (this.#flushScheduled || this.#underWay.size >= maxFrames) return;
+    if (this.#flushScheduled || this.#open.size >= maxFrames) return;
     this.#flushScheduled = true;
     process.nextTick(() => {
       this.#flushScheduled = false;
@@ -136,18 +137,18 @@ export class InvalidationBatcher {
 
   #flush(): void {
     this.#queue = this.#queue.filter(({ settled }) => !settled);
-    while (this.#queue.length > 0 && this.#underWay.size < maxFrames) {
-      const frame = { batch: this.#nextBatch(), ending: new AbortController() };
-      this.#underWay.add(frame);
+    while (this.#queue.length > 0 && this.#open.size < maxFrames) {
+      const frame = { batch: this.#nextBatch(), controller: new AbortController() };
+      this.#open.add(frame);
       void this.#send(frame).finally(() => {
-        this.#underWay.delete(frame);
+        this.#open.delete(frame);
         if (this.#queue.length > 0) this.#flushLater();
       });
     }
   }
 
-  /** As many of the oldest as one frame may carry; one at least. */
-  #nextBatch(): Waiting[] {
+  /** The oldest invalidations, at least one, as many as one frame can carry. */
+  #nextBatch(): QueuedInvalidation[] {
     const { maxInvalidationKeys } = this.#options.limits;
     let count = 0;
     let keys = 0;
@@ -160,7 +161,7 @@ export class InvalidationBatcher {
     return this.#queue.splice(0, count);
   }
 
-  async #send({ batch, ending }: FrameUnderWay): Promise<void> {
+  async #send({ batch, controller: ending }: OpenFrame): Promise<void> {
     const { sender, limits, clock, send } = this.#options;
     const frameId = randomInt(1, 2 ** 32);
     const count = batch.length;
@@ -169,14 +170,14 @@ export class InvalidationBatcher {
       const invalidations = batch.map(({ invalidation }) => invalidation);
       bytes = encodeInvalidations({ frameId, sender, invalidations }, limits);
     } catch (error) {
-      // One that is too large must not take others with it.
+      // An invalidation that is too large must not fail the others.
       if (count === 1) batch[0]?.settle(typed(error));
-      else for (const waiting of batch) await this.#send({ batch: [waiting], ending });
+      else for (const waiting of batch) await this.#send({ batch: [waiting], controller: ending });
       return;
     }
     const latest = Math.max(...batch.map(({ deadline }) => deadline));
     const timeoutMs = Math.max(1, latest - clock.now());
-    // Those who wait longest end with the frame itself: the transport draws its conclusions first.
+    // The latest deadlines are left to the frame itself, so that the transport notices the timeout first.
     for (const { deadline, cancelTimer } of batch) if (deadline === latest) cancelTimer();
     try {
       const maxAnswerBytes = controlAnswerBytes(count);
@@ -194,5 +195,7 @@ export class InvalidationBatcher {
 function typed(error: unknown): ParsecError {
   return isParsecError(error)
     ? error
-    : new ParsecError("PEER_UNREACHABLE", "the peer could not be told", { cause: error });
+    : new ParsecError("PEER_UNREACHABLE", "the peer did not apply the invalidation", {
+        cause: error,
+      });
 }

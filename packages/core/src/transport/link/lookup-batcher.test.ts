@@ -10,7 +10,7 @@ function answerOf(text: string): PeerAnswer {
   return { value: Buffer.from(text), ttlMs: 1, fence: 0, ratePerMinute: 0 };
 }
 
-/** Keys that start with "slow" wait until the test settles them; all others are answered at once. */
+/** Keys that start with "slow" wait until the test settles them; others are answered at once. */
 class ScriptedHost implements PeerHost {
   readonly asked: string[] = [];
   readonly aborted: string[] = [];
@@ -20,7 +20,7 @@ class ScriptedHost implements PeerHost {
   lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer> {
     const { key } = lookup;
     this.asked.push(key);
-    if (key === "bad") throw new ParsecError("NO_SUCH_GROUP", "nobody registered it");
+    if (key === "bad") throw new ParsecError("NO_SUCH_GROUP", "no such group");
     if (!key.startsWith("slow")) return answerOf(key);
     options?.signal?.addEventListener("abort", () => this.aborted.push(key));
     return new Promise((done, fail) => this.#waiting.set(key, { done, fail }));
@@ -75,7 +75,7 @@ function setup(overrides: Partial<LookupBatcherOptions> = {}) {
 }
 
 describe("lookups of one turn", () => {
-  it("travel in one frame, and each gets its own answer", async () => {
+  it("are sent in one frame, and each gets its own answer", async () => {
     const { ask, channel } = setup();
     const keys = Array.from({ length: 100 }, (_, index) => `k${index}`);
     expect(await Promise.all(keys.map((key) => ask(key)))).toEqual(keys);
@@ -83,13 +83,13 @@ describe("lookups of one turn", () => {
     expect(channel.pieceCounts).toEqual([1]);
   });
 
-  it("fill more frames when one cannot hold them", async () => {
+  it("are sent in several frames when one cannot hold them", async () => {
     const { ask, channel } = setup();
     await Promise.all(Array.from({ length: 250 }, (_, index) => ask(`k${index}`)));
     expect(channel.sent.map((frame) => frame.count)).toEqual([100, 100, 50]);
   });
 
-  it("leave at the end of it when they are alone", async () => {
+  it("are sent at the end of the turn when no frame is in flight", async () => {
     const { ask, channel } = setup();
     const answer = ask("k");
     expect(channel.sent).toHaveLength(0);
@@ -98,7 +98,7 @@ describe("lookups of one turn", () => {
     expect(await answer).toBe("k");
   });
 
-  it("issued by those who just got answers travel together too", async () => {
+  it("issued by callers that just got answers are sent together as well", async () => {
     const { ask, channel } = setup();
     const twice = async (key: string): Promise<string> => {
       await ask(key);
@@ -108,7 +108,7 @@ describe("lookups of one turn", () => {
     expect(channel.sent.map((frame) => frame.count)).toEqual([50, 50]);
   });
 
-  it("gather in larger frames while the allowed ones are under way", async () => {
+  it("gather in larger frames while the maximum of frames is in flight", async () => {
     const { ask, channel } = setup({ maxUnheardFrames: 1 });
     const first = ask("k0");
     await new Promise<void>((resolve) => process.nextTick(resolve));
@@ -121,7 +121,7 @@ describe("lookups of one turn", () => {
     expect(channel.sent.map((frame) => frame.count)).toEqual([1, 20]);
   });
 
-  it("do not wait for the slow one among them", async () => {
+  it("do not wait for a slow one among them", async () => {
     const { ask, host, channel } = setup();
     const slow = ask("slow");
     expect(await Promise.all([ask("a"), ask("b")])).toEqual(["a", "b"]);
@@ -131,7 +131,7 @@ describe("lookups of one turn", () => {
     expect(channel.pieceCounts).toEqual([2]);
   });
 
-  it("get the owner's typed error each for itself", async () => {
+  it("get the owner's typed error individually", async () => {
     const { ask, host } = setup();
     const failing = ask("slow");
     expect(await Promise.all([ask("bad"), ask("good")])).toEqual(["NO_SUCH_GROUP", "good"]);
@@ -139,7 +139,7 @@ describe("lookups of one turn", () => {
     expect(await failing).toBe("ORIGIN_FAILED");
   });
 
-  it("take an owner that is closing for unreachable, so that somebody else may load", async () => {
+  it("treat a closing owner as unreachable, for failover", async () => {
     const { ask, host } = setup();
     const failing = ask("slow");
     await settled();
@@ -149,18 +149,18 @@ describe("lookups of one turn", () => {
 });
 
 describe("limits", () => {
-  it("a full queue rejects with OVERLOADED, and those inside still get their answers", async () => {
+  it("reject with OVERLOADED when the queue is full, without affecting queued lookups", async () => {
     const { ask } = setup({ maxQueued: 2 });
     expect(await Promise.all([ask("a"), ask("b"), ask("c")])).toEqual(["a", "b", "OVERLOADED"]);
   });
 
-  it("a key too large for any frame is rejected alone", async () => {
+  it("reject a key that is too large without affecting other lookups", async () => {
     const { ask } = setup();
     const answers = await Promise.all([ask("a"), ask("x".repeat(70_000)), ask("b")]);
     expect(answers).toEqual(["a", "KEY_TOO_LARGE", "b"]);
   });
 
-  it("an answer beyond maxValueBytes fails the exchange instead of being taken in", async () => {
+  it("fail the exchange for an answer beyond maxValueBytes", async () => {
     const limits = resolveFrameLimits({ maxValueBytes: 3 });
     const { batcher, channel } = setup({ limits });
     channel.send = (frame) => {
@@ -187,7 +187,7 @@ describe("limits", () => {
 });
 
 describe("deadlines", () => {
-  it("reject each lookup with TIMEOUT at its own, by one timer", async () => {
+  it("reject each lookup with TIMEOUT at its own deadline, with one timer", async () => {
     const { ask, clock, channel } = setup();
     channel.deaf = true;
     const settledAt: number[] = [];
@@ -204,7 +204,7 @@ describe("deadlines", () => {
     expect(channel.cancelled).toBe(1);
   });
 
-  it("hold for those who wait to be sent", async () => {
+  it("apply to lookups that wait to be sent", async () => {
     const { ask, clock, channel } = setup({ maxUnheardFrames: 1 });
     channel.deaf = true;
     const stuck = ask("a", { timeoutMs: 1000 });
@@ -217,7 +217,7 @@ describe("deadlines", () => {
     expect(await stuck).toBe("TIMEOUT");
   });
 
-  it("never come when the timeout is Infinity", async () => {
+  it("do not exist for a timeout of Infinity", async () => {
     const { ask, clock, host } = setup();
     const answer = ask("slow", { timeoutMs: Number.POSITIVE_INFINITY });
     await clock.advance(1e9);
@@ -226,8 +226,8 @@ describe("deadlines", () => {
   });
 });
 
-describe("a caller that leaves", () => {
-  it("takes away its own lookup only, and the owner hears of it", async () => {
+describe("an aborted lookup", () => {
+  it("does not affect others and is cancelled at the owner", async () => {
     const { ask, host, channel } = setup();
     const leaving = new AbortController();
     const left = ask("slow 1", { signal: leaving.signal });
@@ -242,7 +242,7 @@ describe("a caller that leaves", () => {
     expect(await stayed).toBe("slow 2");
   });
 
-  it("is made known to the owner even when it left before the frame arrived", async () => {
+  it("is cancelled at the owner even if it was aborted before the frame arrived", async () => {
     const { ask, host } = setup();
     const leaving = new AbortController();
     const left = ask("slow 1", { signal: leaving.signal });
@@ -256,7 +256,7 @@ describe("a caller that leaves", () => {
     await stayed;
   });
 
-  it("ends the exchange when it was the last one", async () => {
+  it("ends the exchange when it was the last lookup", async () => {
     const { ask, host, channel, batcher } = setup();
     const leaving = new AbortController();
     const left = ask("slow", { signal: leaving.signal });
@@ -268,7 +268,7 @@ describe("a caller that leaves", () => {
     expect(batcher.openFrames).toBe(0);
   });
 
-  it("before it was sent is not sent", async () => {
+  it("is not sent if aborted before", async () => {
     const { ask, host } = setup();
     const leaving = new AbortController();
     const left = ask("k1", { signal: leaving.signal });
@@ -282,7 +282,7 @@ describe("a caller that leaves", () => {
 });
 
 describe("an exchange that fails", () => {
-  it("rejects its lookups with one and the same error, and is reported", async () => {
+  it("rejects its lookups with the same error and is reported", async () => {
     const { ask, channel, events } = setup();
     channel.broken = connectionLost;
     expect(await Promise.all([ask("a"), ask("b")])).toEqual([
@@ -294,7 +294,7 @@ describe("an exchange that fails", () => {
     expect(events).toEqual(["PEER_UNREACHABLE", "answered", "idle"]);
   });
 
-  it("by ending too early is unreachable for those left over", async () => {
+  it("by ending too early rejects unanswered lookups with PEER_UNREACHABLE", async () => {
     const { ask, channel } = setup();
     channel.send = (frame) => {
       setImmediate(() => {
@@ -308,7 +308,7 @@ describe("an exchange that fails", () => {
     expect(await Promise.all([ask("a"), ask("b")])).toEqual(["", "PEER_UNREACHABLE"]);
   });
 
-  it("to end, though everything is answered, is cut off", async () => {
+  it("to end after all answers is aborted", async () => {
     const { ask, channel, clock, events, batcher } = setup();
     let cancelled = 0;
     channel.send = (frame) => {
@@ -326,7 +326,7 @@ describe("an exchange that fails", () => {
     expect([batcher.openFrames, cancelled, events]).toEqual([0, 1, ["PEER_UNREACHABLE"]]);
   });
 
-  it("by a channel that throws is unreachable", async () => {
+  it("because the channel throws rejects with PEER_UNREACHABLE", async () => {
     const { ask, channel } = setup();
     channel.send = () => {
       throw new TypeError("bad path");
@@ -337,7 +337,7 @@ describe("an exchange that fails", () => {
 
 describe("slow origins", () => {
   it.each([3, 4, 8, 16])(
-    "cannot use up %d frames: the lookups of old ones move together",
+    "cannot exhaust %d frames, because lookups of old frames are consolidated",
     async (maxOpenFrames) => {
       const { ask, host, channel, batcher } = setup({ maxOpenFrames });
       const slow = [];
@@ -347,10 +347,10 @@ describe("slow origins", () => {
       }
       expect(batcher.openFrames).toBeLessThan(maxOpenFrames);
       expect(await ask("hit")).toBe("hit");
-      // Nobody who still waits was given up by the owner: the same key is asked again before.
+      // Waiting lookups stay alive at the owner: their keys are sent again before the old frame ends.
       for (let index = 0; index < 40; index++) host.settle(`slow ${index}`);
       expect(await Promise.all(slow)).toEqual(slow.map((_, index) => `slow ${index}`));
-      // At worst each new frame makes two others one.
+      // At worst each new frame replaces two others.
       expect(channel.sent.length).toBeLessThanOrEqual(82);
       await settled();
       expect(batcher.openFrames).toBe(0);
@@ -359,7 +359,7 @@ describe("slow origins", () => {
 });
 
 describe("closing", () => {
-  it("takes nothing more and waits for what is under way", async () => {
+  it("accepts no more lookups and waits for those in flight", async () => {
     const { ask, host, batcher, clock } = setup();
     const slow = ask("slow");
     await settled();
@@ -377,7 +377,7 @@ describe("closing", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("can be cut short", async () => {
+  it("can be ended early", async () => {
     const { ask, batcher, channel } = setup({ maxUnheardFrames: 1 });
     channel.deaf = true;
     const answers = [ask("a")];

@@ -15,57 +15,58 @@ import {
 import { oldestHeld } from "./held-frames.ts";
 import { PendingLookup, PendingQueue } from "./pending-lookups.ts";
 
-/** How far apart the looks at the deadlines are at least: a rejection may come this much late. */
+/** Shortest interval between checks of the deadlines: a timeout may be this late. */
 const sweepStepMs = 5;
-/** How long an exchange may go on when all its lookups are answered. */
+/** Time limit for the end of a response whose lookups are all answered. */
 const lingerMs = 1000;
 
-/** Told about the peer's conduct; see `PeerHealth` and `SilenceWatch`. */
+/** Receives events for the circuit breaker (`PeerHealth`) and the `LivenessCheck` of the peer. */
 export interface PeerObserver {
   /** A frame was sent. */
   sent(): void;
-  /** Something came from the peer. */
+  /** Bytes arrived from the peer. */
   heard(): void;
   /** A frame was answered in full. */
   answered(): void;
-  /** An exchange failed on the way. */
+  /** An exchange failed. */
   failed(error: ParsecError): void;
-  /** No frame is under way any more, and the last one was answered. */
+  /** No frame is in flight any more, and the last one was answered. */
   idle(): void;
 }
 
+/** Options of {@link LookupBatcher}. */
 export interface LookupBatcherOptions {
   readonly peerId: string;
   readonly channel: FrameChannel;
   readonly observer: PeerObserver;
   readonly clock: Clock;
-  /** Random integer below 2^53 that names this node since its start. */
+  /** Random integer below 2^53 that identifies this process. */
   readonly sender: number;
-  /** What the peer accepts. */
+  /** Limits of the peer. */
   readonly limits: FrameLimits;
-  /** Lookups that leave together, so that answers to the first come while the next are on their way. */
+  /** Most lookups in one frame, so that answers to one frame arrive while the next is on its way. */
   readonly maxLookupsPerFrame: number;
-  /** Lookups that may wait for a frame to send them; beyond it `OVERLOADED`. */
+  /** Most lookups that wait to be sent; further ones fail with `OVERLOADED`. */
   readonly maxQueued: number;
-  /** Frames sent and not yet heard about; while there are as many, the next one fills up. */
+  /** Most frames without a first byte of an answer; further lookups gather for the next frame. */
   readonly maxUnheardFrames: number;
-  /** Frames that may be open at once, counting those which wait for slow origins only. At least 3. */
+  /** Most frames in flight, including those held open by slow origins. At least 3. */
   readonly maxOpenFrames: number;
 }
 
 /**
- * Gathers the lookups for one peer that are issued in the same turn of the event loop into frames,
- * and hands out the answers in whatever order they come. A lone lookup goes out at the end of the
- * turn. Owns the callers' deadlines and aborts; knows nothing of any transport.
+ * Batches the lookups for one peer that are issued in the same turn of the event loop into frames, and
+ * dispatches the answers in the order they arrive. A single lookup is sent at the end of its turn. Enforces
+ * the deadlines and aborts of callers; independent of the transport.
  */
 export class LookupBatcher implements FrameOwner {
   readonly #options: LookupBatcherOptions;
   readonly #writer: LookupFrameWriter;
   readonly #flushTask: () => void;
   readonly #open: Set<FrameInFlight> = new Set();
-  /** Frames whose lookups were sent again in the frame they are listed under. */
+  /** Frames that a newer frame replaces, by the newer one, which carries their lookups. */
   readonly #replaced: Map<FrameInFlight, readonly FrameInFlight[]> = new Map();
-  readonly #forgotten: CancelledLookups;
+  readonly #cancelled: CancelledLookups;
   readonly #queue: PendingQueue = new PendingQueue();
   #unheardCount = 0;
   #flushScheduled = false;
@@ -79,19 +80,19 @@ export class LookupBatcher implements FrameOwner {
   constructor(options: LookupBatcherOptions) {
     this.#options = options;
     this.#writer = new LookupFrameWriter(new ByteWriter(4096), options);
-    this.#forgotten = new CancelledLookups(options.channel);
+    this.#cancelled = new CancelledLookups(options.channel);
     this.#flushTask = () => this.#flush();
   }
 
   /**
-   * Sends a lookup with the next frame. Rejects with the owner's error, or `TIMEOUT`, `ABORTED`,
+   * Sends a lookup in the next frame. Rejects with the owner's error, or `TIMEOUT`, `ABORTED`,
    * `OVERLOADED`, `CLOSED`, `PEER_UNREACHABLE`, and `KEY_TOO_LARGE` or `FRAME_TOO_LARGE` when no frame can carry it.
    */
   lookup(lookup: PeerLookup, signal: AbortSignal | undefined): Promise<PeerAnswer> {
     if (this.#closed) return Promise.reject(this.#closedError());
     if (signal?.aborted) return Promise.reject(abortedError(signal));
     if (this.#queue.size >= this.#options.maxQueued) {
-      const message = `${this.#options.maxQueued} lookups wait to be sent to ${this.#options.peerId}`;
+      const message = `${this.#options.peerId}: ${this.#options.maxQueued} lookups are waiting to be sent (limits.maxQueued)`;
       return Promise.reject(new ParsecError("OVERLOADED", message));
     }
     const deadline = this.#options.clock.now() + lookup.timeoutMs;
@@ -103,12 +104,12 @@ export class LookupBatcher implements FrameOwner {
     return pending.promise;
   }
 
-  /** Frames whose answers are awaited. */
+  /** Number of frames in flight. */
   get openFrames(): number {
     return this.#open.size;
   }
 
-  /** Rejects everything that waits, such as when the peer was found dead. */
+  /** Rejects all lookups, such as when the peer failed its liveness check. */
   rejectAll(error: ParsecError): void {
     const queued = this.#queue.takeAll();
     this.#replaced.clear();
@@ -121,7 +122,7 @@ export class LookupBatcher implements FrameOwner {
     this.#checkEmpty();
   }
 
-  /** Accepts nothing more; resolves when all that was accepted has settled. */
+  /** Accepts no more lookups. Resolves when all accepted ones have settled. */
   close(): Promise<void> {
     this.#closed = true;
     return new Promise((resolve) => {
@@ -152,18 +153,18 @@ export class LookupBatcher implements FrameOwner {
   #scheduleFlush(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    // Alone, a lookup leaves at the end of this turn. While others are under way, the whole poll
-    // phase is waited for, because the answers it brings make callers ask again.
+    // A single lookup is sent at the end of this turn. While others are in flight, wait for the whole poll
+    // phase, because the answers it delivers cause further lookups.
     if (this.#unheardCount === 0) process.nextTick(this.#flushTask);
     else setImmediate(this.#flushTask);
   }
 
   #flush(): void {
     this.#flushScheduled = false;
-    this.#forgotten.send(this.#open);
+    this.#cancelled.send(this.#open);
     const { maxUnheardFrames, maxOpenFrames, maxLookupsPerFrame } = this.#options;
     while (this.#queue.size > 0 && this.#unheardCount < maxUnheardFrames) {
-      // One place is left free for those that wait together.
+      // Keeps one frame free for consolidation.
       if (this.#open.size >= maxOpenFrames - 1) break;
       this.#queue.take((items, start) => this.#sendFrom(items, start, maxLookupsPerFrame).next);
     }
@@ -171,7 +172,7 @@ export class LookupBatcher implements FrameOwner {
     this.#checkEmpty();
   }
 
-  /** Sends one frame of the lookups from `start` on and says where the next one starts. */
+  /** Sends one frame with lookups from `start` on. Returns the frame and where the next one starts. */
   #sendFrom(
     lookups: readonly PendingLookup[],
     start: number,
@@ -222,14 +223,14 @@ export class LookupBatcher implements FrameOwner {
   }
 
   #unreachable(cause: unknown): ParsecError {
-    const message = `${this.#options.peerId} could not be asked`;
+    const message = `${this.#options.peerId} is unreachable`;
     return new ParsecError("PEER_UNREACHABLE", message, { cause });
   }
 
   /**
-   * Each open frame holds a connection. When nearly all of them only wait for slow origins, the
-   * lookups of the oldest are asked once more in one frame: the owner joins them to the loads it has
-   * under way, and a source that hangs cannot use up the way to its peer.
+   * Each open frame holds a connection or stream. When slow origins hold most of them, the lookups of the
+   * oldest frames are sent again in one frame, whose lookups join the owner's flights. So a hanging data
+   * source cannot exhaust the connections to a peer.
    */
   #consolidate(): void {
     if (!this.#isCrowded() || this.#replaced.size > 0) return;
@@ -258,7 +259,7 @@ export class LookupBatcher implements FrameOwner {
     if (!first) return;
     this.#unheardCount--;
     this.#dropReplaced(frame);
-    const hasWork = this.#queue.size > 0 || this.#forgotten.size > 0 || this.#isCrowded();
+    const hasWork = this.#queue.size > 0 || this.#cancelled.size > 0 || this.#isCrowded();
     if (hasWork) this.#scheduleFlush();
   }
 
@@ -287,10 +288,10 @@ export class LookupBatcher implements FrameOwner {
     this.#afterFrame(false);
   }
 
-  gaveUp(frame: FrameInFlight, index: number): void {
-    // An owner runs the same deadlines; only a caller that left early is news to it.
+  lookupAborted(frame: FrameInFlight, index: number): void {
+    // The owner has the same deadlines; it needs to know about early aborts only.
     if (this.#sweeping) return;
-    this.#forgotten.add(frame, index);
+    this.#cancelled.add(frame, index);
     this.#scheduleFlush();
   }
 
@@ -316,11 +317,11 @@ export class LookupBatcher implements FrameOwner {
   #sweep(): void {
     this.#cancelSweep = undefined;
     this.#sweepAt = Number.POSITIVE_INFINITY;
-    // A timer may be a fraction of a millisecond early.
+    // Timers may fire a fraction of a millisecond early.
     const now = this.#options.clock.now() + 1;
     let shared: ParsecError | undefined;
     const late = (): ParsecError => {
-      shared ??= new ParsecError("TIMEOUT", `${this.#options.peerId} did not answer in time`);
+      shared ??= new ParsecError("TIMEOUT", `${this.#options.peerId}: lookup timed out`);
       return shared;
     };
     this.#sweeping = true;
@@ -335,7 +336,7 @@ export class LookupBatcher implements FrameOwner {
     this.#checkEmpty();
   }
 
-  /** Ends an exchange that has nothing left to bring and does not end: it would be held for ever. */
+  /** Ends an exchange whose lookups are answered but whose response does not end, which would be held forever. */
   #cutOff(frame: FrameInFlight): void {
     frame.cancel();
     this.ended(frame, this.#unreachable("the answers did not end"));

@@ -1,13 +1,13 @@
 import { ParsecError } from "../../errors.ts";
 
 /**
- * An error the owner reported about a lookup, as the asker sees it. Its own typed errors stay what
- * they are; an owner that is closing, or whose wait was cut short, could not be asked after all.
+ * Maps an error that an owner reported for a lookup to the requester's error. `CLOSED`, `ABORTED` and
+ * `UNAUTHENTICATED` become `PEER_UNREACHABLE`, so that the fallback owner is tried; others stay as they are.
  */
 export function errorFromOwner(error: ParsecError): ParsecError {
-  const unasked =
+  const isUnavailable =
     error.code === "CLOSED" || error.code === "ABORTED" || error.code === "UNAUTHENTICATED";
-  if (!unasked) return error;
+  if (!isUnavailable) return error;
   return new ParsecError("PEER_UNREACHABLE", `the owner could not answer: ${error.message}`, {
     cause: error,
   });

@@ -72,7 +72,7 @@ function setup({
   return { channel, clock, changes, peer, link, ask, tell };
 }
 
-it("stops asking a peer that fails, and asks again once it answers a probe", async () => {
+it("opens the circuit after failures and closes it once the peer answers a ping", async () => {
   const { channel, clock, changes, ask, link } = setup();
   channel.broken = connectionLost;
   for (let times = 0; times < 3; times++) expect(await ask()).toBe("PEER_UNREACHABLE");
@@ -87,7 +87,7 @@ it("stops asking a peer that fails, and asks again once it answers a probe", asy
   expect(clock.pendingCount).toBe(0);
 });
 
-it("does not leave out a peer for being overloaded, and lets its callers know", async () => {
+it("keeps the circuit closed for an overloaded peer and rejects its callers with OVERLOADED", async () => {
   const { channel, changes, ask, link } = setup();
   channel.broken = new ParsecError("OVERLOADED", "busy");
   for (let times = 0; times < 5; times++) expect(await ask()).toBe("OVERLOADED");
@@ -97,7 +97,7 @@ it("does not leave out a peer for being overloaded, and lets its callers know", 
   await link.close();
 });
 
-it("rejects the callers of a stopped peer in two seconds, whatever their timeout, and later ones at once", async () => {
+it("rejects callers of a stopped peer in two seconds, whatever their timeout, and later ones at once", async () => {
   const { channel, clock, peer, ask, link } = setup();
   expect(await ask()).toBe("ok");
   channel.deaf = true;
@@ -122,7 +122,7 @@ it("notices a stopped peer even when no caller waits that long", async () => {
   await link.close();
 });
 
-it("rejects invalidations of a stopped peer in two seconds, and tries later ones as long as a ping may take", async () => {
+it("rejects invalidations for a stopped peer in two seconds, and later ones after the ping timeout", async () => {
   const { channel, changes, clock, peer, tell, link } = setup();
   expect(await tell()).toBe("applied");
   channel.deaf = true;
@@ -139,7 +139,7 @@ it("rejects invalidations of a stopped peer in two seconds, and tries later ones
   await link.close();
 });
 
-it("pings nobody who has applied what it was told", async () => {
+it("does not ping a peer that has applied an invalidation", async () => {
   const { clock, tell, link } = setup();
   expect(await tell()).toBe("applied");
   await clock.advance(10_000);
@@ -159,7 +159,7 @@ it("waits for a live peer whose origin is slow until the caller's own deadline",
   await link.close();
 });
 
-it("cuts callers short that are still waiting when the time to drain is over", async () => {
+it("rejects callers that still wait after closeTimeoutMs", async () => {
   const { clock, ask, link, channel } = setup({
     host: { lookup: () => new Promise(() => {}), invalidate: () => {} },
     closeTimeoutMs: 500,

@@ -30,67 +30,73 @@ import {
 } from "./invalidation-batcher.ts";
 import { LookupBatcher, type PeerObserver } from "./lookup-batcher.ts";
 
-/** A request that the peer has to apply: invalidations, or part of a hand-over. */
+/** A request with effects on the peer: invalidations, or part of a hand-over. */
 export interface ControlFrame {
   readonly kind: "invalidations" | "entries";
   readonly bytes: NodeBuffer;
-  /** How long to wait for the answer. */
+  /** Time limit of the answer, in milliseconds. */
   readonly timeoutMs: number;
-  /** A valid answer is not longer than this. */
+  /** Longest valid answer, in bytes. */
   readonly maxAnswerBytes: number;
-  /** Fires when the answer is not needed any more: the caller left, or the peer was found dead. */
+  /** Fires when the answer is not needed any more: the caller aborted, or the peer failed its liveness check. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** A transport's way to one peer: what an author of a transport writes for the asking side. */
+/** A transport's connection to one peer: the client side that a transport implements. */
 export interface PeerChannel {
-  /** Sends a frame of lookups and passes on what comes back; see {@link FrameChannel.send}. */
+  /** Sends `frame.bytes` and reports the response through the methods of `frame`, never before `send` has returned. */
   readonly send: FrameChannel["send"];
-  /** Sends a frame that the peer has to apply, and resolves with its answer. Rejects with a `ParsecError`; in time, with `TIMEOUT`. */
+  /** Sends a control frame and resolves with the answer. Rejects with a `ParsecError`, such as `TIMEOUT` after `timeoutMs`. */
   control(frame: ControlFrame): Promise<Uint8Array>;
-  /** Tells the peer that lookups of the open frame `frameId` are cancelled. Best effort, no answer. */
+  /** Sends the cancellation of lookups of the open frame `frameId`. Best effort, without an answer. */
   cancel(cancellation: { readonly frameId: number; readonly bytes: NodeBuffer }): void;
-  /** Asks for a sign of life, on another connection than the lookups. */
+  /** Pings the peer, on another connection than the lookups. */
   readonly ping: PeerPing;
-  /** The error of every call for as long as the peer cannot be asked for a reason that is not its own, such as a lost connection to a message server. */
+  /** The error for every call while this node itself cannot send, such as without a connection to the message server. Does not count as a failure of the peer. */
   refusal?(): ParsecError | undefined;
-  /** Frees the connections. Called once, when no lookup is under way any more. */
+  /** Frees the connections. Called once, when no lookup is in flight any more. */
   close(): void | Promise<void>;
 }
 
-/** Options of {@link createPeerLink}. All limits are complete: nothing is optional here. */
+/** Options of {@link createPeerLink}, with defaults filled in: see `resolvePeerOptions` and `resolvePeerLimits`. */
 export interface PeerLinkOptions {
   readonly peerId: string;
   readonly channel: PeerChannel;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Random integer below 2^53 that names this node since its start. */
+  /** Random integer below 2^53 that identifies this process. */
   readonly sender: number;
+  /** Limits of frames of lookups. */
   readonly limits: FrameLimits;
-  /** Limits of control frames, where the channel carries larger ones than for lookups. Defaults to `limits`. */
+  /** Limits of control frames, if they differ from those of lookups. Defaults to `limits`. */
   readonly controlLimits?: FrameLimits;
+  /** Most lookups in one frame. */
   readonly maxLookupsPerFrame: number;
+  /** Most lookups that wait to be sent; further ones fail with `OVERLOADED`. */
   readonly maxQueued: number;
+  /** Most frames without a first byte of an answer; further lookups gather for the next frame. */
   readonly maxUnheardFrames: number;
+  /** Most frames in flight, including those held open by slow origins. At least 3. */
   readonly maxOpenFrames: number;
   readonly health: PeerHealthOptions;
-  /** How long `close` waits for lookups under way. */
+  /** How long `close` waits for lookups in flight, in milliseconds. */
   readonly closeTimeoutMs: number;
+  /** Called when the circuit breaker opens or closes. */
   readonly onChange: (change: PeerHealthChange) => void;
 }
 
-/** A peer over frames: batches lookups and invalidations, keeps deadlines, and fails fast while the peer is down. */
+/** A {@link Peer} over frames: batches lookups and invalidations, enforces deadlines, and fails fast while the circuit breaker is open. */
 export interface PeerLink extends Peer {
   handOver(
     part: PeerHandOver,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<number>;
   probe(): void;
-  /** Accepts no more calls, lets lookups under way finish for `closeTimeoutMs`, and rejects the rest with `CLOSED`. */
+  /** Graceful shutdown: accepts no more calls, lets lookups in flight finish for `closeTimeoutMs`, and rejects the rest with `CLOSED`. */
   close(): Promise<void>;
 }
 
-/** Everything between `Peer` and a transport's channel, the same for all transports. */
+/** Creates a peer on a transport's channel: batching, deadlines, circuit breaker, liveness check and hand-over. */
 export function createPeerLink(options: PeerLinkOptions): PeerLink {
   return new FrameLink(options);
 }
@@ -114,7 +120,7 @@ class FrameLink implements PeerLink, PeerObserver {
       ...options,
       channel: {
         send: (frame) => channel.send(frame),
-        forget: (frameId, indexes) =>
+        cancelLookups: (frameId, indexes) =>
           channel.cancel({
             frameId,
             bytes: encodeCancellation({ frameId, sender, indexes }),
@@ -133,7 +139,7 @@ class FrameLink implements PeerLink, PeerObserver {
       ...options.health,
       clock,
       ping,
-      owes: () => this.#owes,
+      awaitsAnswer: () => this.#awaitsAnswer,
       onDead: (error) => this.#dead(error),
     });
   }
@@ -144,12 +150,12 @@ class FrameLink implements PeerLink, PeerObserver {
     return this.#batcher.lookup(lookup, options?.signal);
   }
 
-  /** Tried even while the peer is down: it may be back, and must then not serve what is old. */
+  /** Sent even while the circuit breaker is open: the peer may be up, and must not serve the old value. */
   invalidate(
     invalidation: PeerInvalidation,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<void> {
-    const timeoutMs = this.#patience(options.timeoutMs);
+    const timeoutMs = this.#timeoutFor(options.timeoutMs);
     return this.#invalidations.invalidate(invalidation, { ...options, timeoutMs });
   }
 
@@ -182,25 +188,25 @@ class FrameLink implements PeerLink, PeerObserver {
     this.#health.succeeded();
   }
 
-  /** A peer that answers `OVERLOADED` is up all the same. */
+  /** Other errors, such as `OVERLOADED`, show that the peer is up. */
   failed(error: ParsecError): void {
     if (error.code === "PEER_UNREACHABLE") this.#health.failed(error);
   }
 
   idle(): void {
-    if (!this.#owes) this.#liveness.idle();
+    if (!this.#awaitsAnswer) this.#liveness.idle();
   }
 
   get #controlLimits(): FrameLimits {
     return this.#options.controlLimits ?? this.#options.limits;
   }
 
-  get #owes(): boolean {
+  get #awaitsAnswer(): boolean {
     return this.#batcher.openFrames > 0 || this.#invalidations.openFrames > 0;
   }
 
-  /** How long to wait: for a peer that is down only as long as for a ping. */
-  #patience(timeoutMs: number): number {
+  /** The time limit of a call: while the circuit breaker is open, at most that of a ping. */
+  #timeoutFor(timeoutMs: number): number {
     const { pingTimeoutMs } = this.#options.health;
     return this.#health.down === undefined ? timeoutMs : Math.min(timeoutMs, pingTimeoutMs);
   }
@@ -223,31 +229,29 @@ class FrameLink implements PeerLink, PeerObserver {
     try {
       const answer = await this.#channel.control({
         ...frame,
-        timeoutMs: this.#patience(frame.timeoutMs),
+        timeoutMs: this.#timeoutFor(frame.timeoutMs),
       });
       const outcome = read(answer);
       this.answered();
       return outcome;
     } catch (error) {
       const typed = this.#typed(error);
-      // A way that broke on this side says nothing about the peer.
+      // A failure of this node's own connection does not count against the peer.
       if (this.#channel.refusal?.() === undefined) this.failed(typed);
       throw typed;
     }
   }
 
-  /** An answer that cannot be read is the peer's fault, and as good as none. */
+  /** Maps an unreadable answer to `PEER_UNREACHABLE`. */
   #typed(error: unknown): ParsecError {
     if (isParsecError(error)) {
       const { code } = error;
       if (code !== "MALFORMED_FRAME" && code !== "FRAME_TOO_LARGE") return error;
     }
     const detail = error instanceof Error ? error.message : String(error);
-    return new ParsecError(
-      "PEER_UNREACHABLE",
-      `${this.id} cannot be asked: its answer cannot be read: ${detail}`,
-      { cause: error },
-    );
+    return new ParsecError("PEER_UNREACHABLE", `${this.id} sent an invalid answer: ${detail}`, {
+      cause: error,
+    });
   }
 
   #dead(error: ParsecError): void {

@@ -2,13 +2,13 @@ import { abortedError } from "../../abort.ts";
 import type { ParsecError } from "../../errors.ts";
 import type { PeerAnswer, PeerLookup } from "../../peer.ts";
 
-/** Where a lookup waits for its answer: a frame under way. */
+/** The frame in which a lookup waits for its answer. */
 export interface LookupSlots {
-  /** Empties a slot whose lookup was settled elsewhere or given up. */
+  /** Empties the slot of a lookup that was aborted or settled elsewhere. */
   vacate(index: number): void;
 }
 
-/** One caller's lookup, from the call to its end. Settles once; whatever comes later is ignored. */
+/** One caller's lookup. Settles once; later results are ignored. */
 export class PendingLookup {
   readonly lookup: PeerLookup;
   readonly deadline: number;
@@ -33,7 +33,7 @@ export class PendingLookup {
     return this.#settled;
   }
 
-  /** Notes where the answer will come in. The slot before, if any, keeps waiting too. */
+  /** Sets the frame and slot that will receive the answer. A previous slot keeps waiting as well. */
   placeIn(slots: LookupSlots, index: number): void {
     this.#slots = slots;
     this.#index = index;
@@ -42,7 +42,7 @@ export class PendingLookup {
   /** Rejects with `ABORTED` when the caller's signal fires. */
   watch(signal: AbortSignal): void {
     this.#signal = signal;
-    // The object itself listens: a closure and its listener cost more than the rest of a lookup.
+    // The object itself is the listener: a closure would cost more than the rest of a lookup.
     signal.addEventListener("abort", this, { once: true });
   }
 
@@ -67,12 +67,12 @@ export class PendingLookup {
   }
 }
 
-/** Lookups that wait for a frame to carry them, in the order they came. */
+/** FIFO queue of lookups to send. */
 export class PendingQueue {
   #items: PendingLookup[] = [];
   #head = 0;
 
-  /** How many there are, counting those that gave up since the last look. */
+  /** Length, including lookups that were aborted and not removed yet. */
   get size(): number {
     return this.#items.length - this.#head;
   }
@@ -82,8 +82,7 @@ export class PendingQueue {
   }
 
   /**
-   * Hands the lookups to `take`, which returns how far it came: the index of the first it left. Stops
-   * when none are left.
+   * Passes the lookups to `take`, which returns the index of the first one that it did not take.
    */
   take(take: (items: readonly PendingLookup[], start: number) => number): void {
     this.#head = take(this.#items, this.#head);
@@ -92,7 +91,7 @@ export class PendingQueue {
     this.#head = 0;
   }
 
-  /** Empties the queue and returns what was in it. */
+  /** Empties the queue and returns its lookups. */
   takeAll(): readonly PendingLookup[] {
     const all = this.#items.slice(this.#head);
     this.#items = [];
@@ -104,7 +103,7 @@ export class PendingQueue {
     this.#items = this.takeAll().filter((pending) => !pending.settled);
   }
 
-  /** Rejects what is due by `now` and returns when the next one is. */
+  /** Rejects lookups whose deadline has passed. Returns the earliest remaining deadline. */
   expire(now: number, late: () => ParsecError): number {
     let earliest = Number.POSITIVE_INFINITY;
     for (let index = this.#head; index < this.#items.length; index++) {

@@ -1,25 +1,25 @@
 import { describe, invalidArgument } from "../../option-checks.ts";
 
-/** The members of a cluster as one node sees them. */
+/** The members of a cluster and this node's own id. */
 export interface Membership {
   readonly selfId: string;
   /** Every node, this one included, in the order given. */
   readonly ids: readonly string[];
 }
 
-/** How a transport spells the ids of its nodes. */
+/** The form of node ids in a transport. */
 export interface NodeIds {
-  /** The plural that errors use: "URLs", "addresses". */
+  /** Plural noun for error messages: "URLs", "addresses". */
   readonly noun: string;
-  /** Returns the id as it was given, without a slash at its end. Throws `INVALID_ARGUMENT` that begins with `name`. */
+  /** Checks an id and returns it without a trailing slash. Throws `INVALID_ARGUMENT` with a message that starts with `name`. */
   check(name: string, text: unknown): string;
-  /** One text for all spellings of one node: case, default port, scheme. */
+  /** The same text for all spellings of one node, such as in case, default port or scheme. */
   normalForm(id: string): string;
 }
 
 /**
- * Checks `selfUrl` and `peerUrls`. Placement hashes their text, so all nodes must spell each of them
- * alike. Throws `INVALID_ARGUMENT` that names the option and the rule.
+ * Checks the options `selfUrl` and `peerUrls`. Placement hashes their text, so all nodes must spell each id
+ * alike. Throws `INVALID_ARGUMENT` naming the option and the rule.
  */
 export function checkMembership(
   given: { readonly selfUrl: string; readonly peerUrls: readonly string[] | undefined },
@@ -37,10 +37,11 @@ export function checkMembership(
   for (const id of ids) {
     const normal = nodeIds.normalForm(id);
     const earlier = byNormalForm.get(normal);
-    if (earlier === id) throw invalidArgument(`peerUrls lists ${describe(id)} twice`);
+    if (earlier === id)
+      throw invalidArgument(`peerUrls must not contain duplicates, got ${describe(id)} twice`);
     if (earlier !== undefined) {
       throw invalidArgument(
-        `peerUrls lists one node as ${describe(earlier)} and as ${describe(id)}`,
+        `peerUrls must list each node once, got ${describe(earlier)} and ${describe(id)} for one node`,
       );
     }
     byNormalForm.set(normal, id);
@@ -49,12 +50,12 @@ export function checkMembership(
   if (listed === undefined) {
     const all = ids.length === 0 ? "nothing" : ids.map(describe).join(", ");
     throw invalidArgument(
-      `selfUrl ${describe(selfId)} is not among peerUrls, which must list every node, this one included: ${all}`,
+      `peerUrls must list every node, this one included: selfUrl is ${describe(selfId)}, got ${all}`,
     );
   }
   if (listed !== selfId) {
     throw invalidArgument(
-      `selfUrl is spelled ${describe(selfId)} but peerUrls has ${describe(listed)}; use the same text, because the ring hashes it`,
+      `selfUrl must be spelled as in peerUrls, ${describe(listed)}, because placement hashes the text, got ${describe(selfId)}`,
     );
   }
   return { selfId, ids };

@@ -12,47 +12,49 @@ import type { PlacementName } from "../../placement/placement.ts";
 import { type PeerHealthOptions, resolvePeerHealth } from "../health/peer-health.ts";
 import { type FrameLimits, resolveFrameLimits } from "../wire/limits.ts";
 
-/** An event an operator should know of. Never holds a secret, a key or an input. */
+/** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem. Contains no secrets, keys or inputs. */
 export interface PeerWarning<Kind extends string = never> {
   readonly kind: "peer-down" | "peer-up" | "unprotected" | "discovery" | Kind;
-  /** The node it is about: a peer, or this one. */
+  /** The node concerned: a peer, or this node. */
   readonly peerId: string;
   readonly message: string;
 }
 
-/** Limits of every transport. Sizes in bytes, times in milliseconds. */
+/** Limits that all transports have. Sizes in bytes, times in milliseconds. */
 export interface PeerLimits extends FrameLimits {
-  /** Lookups in one request. Defaults to 128, at most `maxLookups`, which should be the same on all nodes. */
+  /** Most lookups in one frame that this node sends. Defaults to 128, at most `maxLookups`, which should be the same on all nodes. */
   readonly maxLookupsSent: number;
-  /** Lookups that may wait to be sent to one peer; more fail with `OVERLOADED`. Defaults to 16,384. */
+  /** Most lookups that wait to be sent to one peer; further ones fail with `OVERLOADED`. Defaults to 16,384. */
   readonly maxQueued: number;
-  /** Requests from peers under way at once; more are refused with `OVERLOADED`. Defaults to 4,096. */
+  /** Most concurrent requests from peers; further ones are refused with `OVERLOADED`. Defaults to 4,096. */
   readonly maxRequests: number;
-  /** How far apart the clocks of two nodes may be when requests are signed. Defaults to 30,000. */
+  /** Largest difference between the clocks of two nodes for signed requests. Defaults to 30,000. */
   readonly maxClockSkewMs: number;
 }
 
-/** Options of every transport. */
+/** Options that all transports have. Times in milliseconds. */
 export interface PeerOptions<Warning, Limits extends PeerLimits = PeerLimits> {
-  /** `"groupcache"` for a ring shared with nodes of Go's groupcache. Defaults to `"slots"`. The same on every node. */
+  /** How keys are placed; the same on every node. `"groupcache"` for clusters with nodes of Go's groupcache. Defaults to `"slots"`. */
   readonly placement?: PlacementName;
-  /** Signs requests, and refuses unsigned ones. At least 16 characters; of several the first signs and all are accepted. */
+  /** Shared secret of at least 16 characters: requests are signed, and unsigned ones refused. With several secrets, the first signs and all are accepted. */
   readonly secret?: string | readonly string[] | undefined;
-  /** Serves anyone who can connect, unless a secret or certificates say otherwise. */
+  /** Serves peers without authentication. Otherwise a node without secret or certificates accepts requests on loopback only. */
   readonly insecure?: true;
+  /** Limits of frames, queues and requests. */
   readonly limits?: Partial<Limits>;
-  /** When a peer counts as down, and how it is tried again. */
+  /** Circuit breaker and liveness check. */
   readonly health?: Partial<PeerHealthOptions>;
-  /** How long `close` waits for requests under way. Defaults to 5,000. */
+  /** How long `close` waits for open requests. Defaults to 5,000. */
   readonly closeTimeoutMs?: number;
   /** For tests; defaults to the process's monotonic clock. */
   readonly clock?: Clock;
   /** Numbers from 0 up to 1, for jitter. For tests; defaults to `Math.random`. */
   readonly random?: () => number;
+  /** Called with events for operators. Its exceptions are ignored. */
   readonly onWarning?: (warning: Warning) => void;
 }
 
-/** {@link PeerOptions}, each with its value. */
+/** {@link PeerOptions} with defaults filled in, without `limits`. */
 export interface ResolvedPeerOptions<Warning> {
   readonly placement: PlacementName;
   readonly secrets: readonly string[];
@@ -62,18 +64,18 @@ export interface ResolvedPeerOptions<Warning> {
   readonly clock: Clock;
   readonly random: () => number;
   readonly onWarning: (warning: Warning) => void;
-  /** Random integer below 2^53 that names this node since its start, in frames and messages. */
+  /** Random integer below 2^53 that identifies this process in frames and messages. */
   readonly sender: number;
 }
 
 const hourMs = 3_600_000;
 
-/** Checks and completes all common options but `limits`. Throws `INVALID_ARGUMENT` naming the field and its range. */
+/** Checks the common options other than `limits` and fills in defaults. Throws `INVALID_ARGUMENT` naming the option and its rule. */
 export function resolvePeerOptions<Warning, Limits extends PeerLimits>(
   options: PeerOptions<Warning, Limits>,
 ): ResolvedPeerOptions<Warning> {
   if (typeof options !== "object" || options === null) {
-    throw invalidArgument(`the options must be an object, got ${describe(options)}`);
+    throw invalidArgument(`options must be an object, got ${describe(options)}`);
   }
   return {
     placement: choiceOption("placement", {
@@ -87,12 +89,12 @@ export function resolvePeerOptions<Warning, Limits extends PeerLimits>(
     clock: options.clock ?? createSystemClock(),
     random: options.random ?? Math.random,
     onWarning: guarded(options.onWarning),
-    // Not from `random`: two nodes with the same seed must still tell each other apart.
+    // Not from `random`: nodes with the same seed must have different ids.
     sender: randomBytes(6).readUIntBE(0, 6) + 1,
   };
 }
 
-/** Checks and completes the limits that all transports have. Throws `INVALID_ARGUMENT` naming the field and its range. */
+/** Checks the common limits and fills in defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolvePeerLimits(given: Partial<PeerLimits>): PeerLimits {
   const frames = resolveFrameLimits(given);
   return {
@@ -108,7 +110,7 @@ export function resolvePeerLimits(given: Partial<PeerLimits>): PeerLimits {
   };
 }
 
-/** A switch that has to be spelled out: true or absent. Throws `INVALID_ARGUMENT` for anything else. */
+/** Checks an option that is either `true` or absent. Throws `INVALID_ARGUMENT` for any other value. */
 export function flagOption(name: string, given: true | undefined): boolean {
   if (given !== undefined && given !== true) {
     throw invalidArgument(`${name} must be true or left out, got ${describe(given)}`);
@@ -116,7 +118,7 @@ export function flagOption(name: string, given: true | undefined): boolean {
   return given === true;
 }
 
-/** An exception of the user's callback must not reach the loops that report. */
+/** Keeps exceptions of the user's callback away from the code that reports warnings. */
 function guarded<Warning>(
   onWarning: ((warning: Warning) => void) | undefined,
 ): (warning: Warning) => void {
@@ -124,7 +126,7 @@ function guarded<Warning>(
     try {
       onWarning?.(warning);
     } catch {
-      // The callback's own affair.
+      // Documented as ignored.
     }
   };
 }

@@ -7,37 +7,38 @@ import type { Placement, PlacementName } from "../../placement/placement.ts";
 import type { PeerHealthChange } from "../health/peer-health.ts";
 import type { PeerWarning } from "./peer-options.ts";
 
-/** A peer as a {@link PeerSet} holds it. */
+/** A {@link Peer} that a {@link PeerSet} creates and closes. */
 export interface ManagedPeer extends Peer {
-  /** Accepts no more calls, lets those under way finish for a while, and frees the connections. */
+  /** Graceful shutdown: accepts no more calls, lets open ones finish for a while, and frees the connections. */
   close(): Promise<void>;
-  /** The same for a peer that is not a member any more. Defaults to `close`. */
+  /** Like `close`, for a peer that has left the cluster. Defaults to `close`. */
   remove?(): Promise<void>;
 }
 
-/** The members of the cluster, a connection to each, and the owner of each key. */
+/** The other members of the cluster and the owner of each key: a {@link PeerPicker} without its server side. */
 export interface PeerSet<P extends ManagedPeer = ManagedPeer> extends Omit<PeerPicker, "attach"> {
   peers(): readonly P[];
   pick(key: string, without?: string): P | undefined;
-  /** The member of this id; undefined for this node and for strangers. */
+  /** The peer with this id; undefined for this node and for nodes that are not members. */
   get(id: string): P | undefined;
 }
 
-/** What a {@link PeerSet} is made of. */
+/** Options of {@link createPeerSet}. */
 export interface PeerSetOptions<P extends ManagedPeer> {
   readonly selfId: string;
-  /** Every node to begin with, this one included. */
+  /** The initial members, this node included. */
   readonly ids: readonly string[];
   readonly placement: PlacementName;
-  /** Changes the members until `updatePeers` is called. */
+  /** Replaces the members whenever it finds others, until `updatePeers` is called. */
   readonly discovery: PeerDiscovery | undefined;
-  /** Checks members that come later. Throws `INVALID_ARGUMENT`. */
+  /** Checks the ids of a later membership and returns them. Throws `INVALID_ARGUMENT`. */
   readonly checkIds: (ids: readonly string[]) => readonly string[];
+  /** Connects to a new member. `onChange` reports its circuit breaker. */
   readonly createPeer: (id: string, onChange: (change: PeerHealthChange) => void) => P;
   readonly onWarning: (warning: PeerWarning) => void;
 }
 
-/** The picker of a transport, but for `attach`: connects to members that come, and lets go of those that leave. */
+/** Creates the {@link PeerSet} of a transport, which creates a peer for each new member and removes those that leave. */
 export function createPeerSet<P extends ManagedPeer>(options: PeerSetOptions<P>): PeerSet<P> {
   const members = new Members(options);
   const { discovery, onWarning, selfId } = options;
@@ -62,7 +63,7 @@ class Members<P extends ManagedPeer> {
   readonly #options: PeerSetOptions<P>;
   #placement: Placement;
   #peers: ReadonlyMap<string, P> = new Map();
-  /** Peers that were removed and finish what they were asked. */
+  /** Removed peers that still finish open calls. */
   readonly #leaving: Set<Promise<void>> = new Set();
   #closed = false;
 
@@ -86,7 +87,7 @@ class Members<P extends ManagedPeer> {
   }
 
   updatePeers(given: readonly string[]): void {
-    if (this.#closed) throw new ParsecError("CLOSED", "the peers were closed");
+    if (this.#closed) throw new ParsecError("CLOSED", "the transport was closed");
     const ids = this.#options.checkIds(given);
     this.#placement = createPlacement(this.#options.placement, ids);
     this.#connect(ids);
@@ -94,7 +95,7 @@ class Members<P extends ManagedPeer> {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const peer of this.#peers.values()) this.#await(peer.close());
+    for (const peer of this.#peers.values()) this.#track(peer.close());
     await Promise.all(this.#leaving);
   }
 
@@ -106,7 +107,7 @@ class Members<P extends ManagedPeer> {
     }
     this.#peers = after;
     for (const [id, peer] of before) {
-      if (!after.has(id)) this.#await(peer.remove?.() ?? peer.close());
+      if (!after.has(id)) this.#track(peer.remove?.() ?? peer.close());
     }
   }
 
@@ -120,7 +121,7 @@ class Members<P extends ManagedPeer> {
     });
   }
 
-  #await(ending: Promise<void>): void {
+  #track(ending: Promise<void>): void {
     const leaving = ending.finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }

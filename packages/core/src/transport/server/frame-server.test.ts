@@ -35,7 +35,7 @@ class Response implements AnswerSink, AnswerReceiver {
   readonly count = 1000;
   readonly pieces: string[][] = [];
   state: "open" | "finished" = "open";
-  /** Whether the next piece finds room. */
+  /** What `send` returns: whether the next piece may follow. */
   room = true;
   #piece: string[] = [];
   readonly #reader: AnswerReader = new AnswerReader(this, limits);
@@ -105,14 +105,14 @@ function setup() {
 }
 
 describe("lookups", () => {
-  it("are answered in one piece, at once, when memory has them all", () => {
+  it("are answered at once in one piece when memory has all of them", () => {
     const { server, response } = setup();
     server.lookups(frameOf(["hit", "hit", "boom"]), response);
     expect(response.pieces).toEqual([["0=1", "1=1", "2!ORIGIN_FAILED"]]);
     expect(response.state).toBe("finished");
   });
 
-  it("are answered in one piece when the rest is there within the turn", async () => {
+  it("are answered in one piece when the other loads end within the turn", async () => {
     const { server, response } = setup();
     server.lookups(frameOf(["hit", "soon"]), response);
     expect(response.pieces).toEqual([]);
@@ -120,7 +120,7 @@ describe("lookups", () => {
     expect(response.pieces).toEqual([["0=1", "1=1"]]);
   });
 
-  it("are answered hits first when some have to be loaded", async () => {
+  it("are answered in pieces, hits first, when some have to be loaded", async () => {
     const { server, response, host } = setup();
     const served = server.lookups(frameOf(["never", "hit"]), response);
     await settled();
@@ -132,7 +132,7 @@ describe("lookups", () => {
     expect(host.aborts).toBe(1);
   });
 
-  it("of large values leave piece by piece, as fast as the asker takes them", async () => {
+  it("with large values are sent in pieces under back-pressure", async () => {
     const { server, response, host } = setup();
     response.room = false;
     const served = server.lookups(frameOf(Array.from({ length: 9 }, () => "big")), response);
@@ -148,31 +148,33 @@ describe("lookups", () => {
     expect(response.state).toBe("finished");
   });
 
-  it("that nobody waits for any more lose their signal only", async () => {
+  it("that are cancelled get their signal fired and nothing else", async () => {
     const { server, response, host } = setup();
     server.lookups(frameOf(["never", "never"]), response);
     await settled();
-    // Kind 4, frame 7, sender 1, the lookup at index 1 and one that never was.
+    // Kind 4, frame 7, sender 1, the lookup at index 1 and an unknown index.
     const cancellation = Buffer.from("5001040007000000000000000000f03f020001000900", "hex");
     server.cancellation(cancellation);
     expect(host.aborts).toBe(1);
     expect(response.state).toBe("open");
   });
 
-  it("none is asked when the frame is broken", () => {
+  it("are not passed to the host when the frame is malformed", () => {
     const { server, response, host } = setup();
     const frame = frameOf(["hit", "hit"]);
     expect(() => server.lookups(frame.subarray(0, -1), response)).toThrow(ParsecError);
     expect(host.asked).toEqual([]);
   });
 
-  it("of this very node are refused", () => {
+  it("from this node itself are rejected", () => {
     const { server, response, host } = setup();
-    expect(() => server.lookups(frameOf(["hit"], 2), response)).toThrow("asked itself");
+    expect(() => server.lookups(frameOf(["hit"], 2), response)).toThrow(
+      "comes from this node itself",
+    );
     expect(host.asked).toEqual([]);
   });
 
-  it("an empty frame has an empty answer", () => {
+  it("get an empty answer for an empty frame", () => {
     const { server, response } = setup();
     server.lookups(frameOf([]), response);
     expect(response.pieces).toEqual([[]]);
@@ -189,14 +191,14 @@ describe("invalidations", () => {
   const frame = (...groups: string[]): Buffer =>
     encodeInvalidations({ frameId: 3, sender: 1, invalidations: groups.map(invalidation) }, limits);
 
-  it("are applied before they are confirmed", () => {
+  it("are applied before they are acknowledged", () => {
     const { server, host } = setup();
     const answer = server.invalidations(frame("a", "b"));
     expect(host.invalidations).toEqual([invalidation("a"), invalidation("b")]);
     expect(readAppliedEach(answer, { frameId: 3, count: 2 })).toEqual([undefined, undefined]);
   });
 
-  it("that fail say why, and do not stop the others", () => {
+  it("that fail report their error and do not stop the others", () => {
     const { server, host } = setup();
     const answer = server.invalidations(frame("unknown", "b"));
     expect(host.invalidations).toEqual([invalidation("b")]);
@@ -206,7 +208,7 @@ describe("invalidations", () => {
     ]);
   });
 
-  it("count as failed when the answer leaves one out or is to another frame", () => {
+  it("count as failed when the answer omits one or belongs to another frame", () => {
     const { server } = setup();
     const answer = server.invalidations(frame("a"));
     expect(readAppliedEach(answer, { frameId: 3, count: 2 })).toEqual([
@@ -227,7 +229,7 @@ describe("entries", () => {
       limits,
     );
 
-  it("are taken over before the ticket for the next ones goes out", () => {
+  it("are accepted before the next ticket is returned", () => {
     const { server, host } = setup();
     expect(readTakenOver(server.entries(frame()), 3)).toBe(77);
     expect(readTakenOver(server.entries(frame({ ticket: 77 })), 3)).toBe(0);
@@ -237,27 +239,27 @@ describe("entries", () => {
     ]);
   });
 
-  it("that are refused say why", () => {
+  it("that are rejected report the error", () => {
     const { server } = setup();
     expect(() => readTakenOver(server.entries(frame({ group: "unknown" })), 3)).toThrow(
       expect.objectContaining({ code: "NO_SUCH_GROUP" }),
     );
   });
 
-  it("of this very node, or broken, are not taken", () => {
+  it("from this node itself, or malformed, are rejected", () => {
     const { server, host } = setup();
-    expect(() => server.entries(frame({}, 2))).toThrow("asked itself");
+    expect(() => server.entries(frame({}, 2))).toThrow("comes from this node itself");
     expect(() => server.entries(frame().subarray(0, -1))).toThrow(ParsecError);
     expect(host.taken).toEqual([]);
   });
 
-  it("are not wanted by a host that knows nothing of them", () => {
+  it("get ticket 0 from a host without takeOver", () => {
     const { lookup, invalidate } = new Host();
     const server = createFrameServer({ host: { lookup, invalidate }, limits, sender: 2 });
     expect(readTakenOver(server.entries(frame()), 3)).toBe(0);
   });
 
-  it("count as not taken when the answer is to another frame, or to lookups", () => {
+  it("count as rejected when the answer belongs to another frame or to lookups", () => {
     const { server } = setup();
     expect(() => readTakenOver(server.entries(frame()), 4)).toThrow(
       expect.objectContaining({ code: "MALFORMED_FRAME" }),

@@ -13,37 +13,40 @@ import {
   type ServedFrameOwner,
 } from "./served-frame.ts";
 
-/** Memory for answers nobody has measured yet, and the most that is set aside on a guess. */
+/** Initial estimate of the bytes of an answer, and the largest buffer allocated by estimate. */
 const firstGuessBytes = 256;
 const largestGuessBytes = 256 * 1024;
 
+/** Options of {@link createFrameServer}. */
 export interface FrameServerOptions {
+  /** The node that answers, from `PeerPicker.attach`. */
   readonly host: PeerHost;
+  /** Limits of frames that are accepted. */
   readonly limits: FrameLimits;
-  /** This node's own name in frames: to be asked by it means that a peer's address leads back here. */
+  /** This process's own identifier in frames, which detects a peer address that leads back to this node. */
   readonly sender: number;
 }
 
 /**
- * Answers the frames of native peers, whatever carried them. Every method reads its whole frame
- * before it acts, and throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE` then, or `PEER_UNREACHABLE`
- * when this node asked itself.
+ * Answers frames of native peers, independent of the transport. Every method decodes its whole frame before
+ * it acts. It throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`, or `PEER_UNREACHABLE` for a frame that this node
+ * sent itself.
  */
 export interface FrameServer {
   /**
-   * Answers lookups: at once and in one piece when all of them can be answered from memory, else in
-   * pieces as they become ready, what memory holds first. Call `disconnected` of the result when the asker left.
+   * Answers a frame of lookups: at once and in one piece when memory has all of them, else in pieces as answers
+   * become ready. Call `disconnected` of the result when the requester is gone.
    */
   lookups(bytes: Uint8Array, sink: AnswerSink): ServedFrame;
-  /** Applies invalidations and returns the frame that says so. */
+  /** Applies a frame of invalidations and returns the answer frame. */
   invalidations(bytes: Uint8Array): NodeBuffer;
-  /** Takes over part of what a leaving peer holds and returns the frame that says so. */
+  /** Accepts part of a leaving peer's hand-over and returns the answer frame. */
   entries(bytes: Uint8Array): NodeBuffer;
-  /** Ends the wait for lookups whose askers left. */
+  /** Cancels lookups that no caller of the requester waits for any more. */
   cancellation(bytes: Uint8Array): void;
 }
 
-/** The answering side of a node, for a transport's server. */
+/** Creates a {@link FrameServer} for the server side of a transport. */
 export function createFrameServer(options: FrameServerOptions): FrameServer {
   return new HostServer(options);
 }
@@ -108,7 +111,7 @@ class HostServer implements FrameServer, ServedFrameOwner {
 
   cancellation(bytes: Uint8Array): void {
     const frame = decodeCancellation(bytes, this.#limits);
-    this.#waiting.get(nameOf(frame))?.forget(frame.indexes);
+    this.#waiting.get(nameOf(frame))?.cancel(frame.indexes);
   }
 
   waits(served: FrameInService): void {
@@ -124,7 +127,7 @@ class HostServer implements FrameServer, ServedFrameOwner {
     if (sender !== this.#sender) return;
     throw new ParsecError(
       "PEER_UNREACHABLE",
-      "this node asked itself: it is listed among its peers under another name",
+      "the frame comes from this node itself: it is listed among its peers under another id",
     );
   }
 }

@@ -3,43 +3,43 @@ import type { AnswerWriter } from "../wire/answers.ts";
 import type { LookupFrame } from "../wire/lookups.ts";
 import type { NodeBuffer } from "../wire/node-buffer.ts";
 
-/** Answers leave in pieces of about this size, so that a frame of large values is never in memory twice. */
+/** Approximate size of a piece, so that a frame of large values is never in memory twice. */
 const pieceBytes = 256 * 1024;
 
-/** Where a transport sends the answers to one frame of lookups. */
+/** The response to one frame of lookups, implemented by a transport. */
 export interface AnswerSink {
-  /** All answers there are, ready at once. Nothing follows. */
+  /** Sends the complete response. Nothing follows. */
   sendAll(bytes: NodeBuffer): void;
-  /** Some answers; more follow. Returns false to be spared the next until `ServedFrame.resume` is called. */
+  /** Sends part of the response; more follow. Returns false for back-pressure: the next part follows after `ServedFrame.resume`. */
   send(bytes: NodeBuffer): boolean;
-  /** No answers are left. */
+  /** Ends the response. */
   finish(): void;
 }
 
-/** Keeps the frames being served. */
+/** Tracks the frames being answered. */
 export interface ServedFrameOwner {
   readonly host: PeerHost;
-  /** Some of its answers have to wait for an origin. */
+  /** Some of the frame's lookups wait for an origin. */
   waits(served: FrameInService): void;
-  /** All is said, or the asker left. */
+  /** The response is complete, or the requester is gone. */
   done(served: FrameInService, bytesPerAnswer: number): void;
 }
 
-/** A frame of lookups that is being answered, as a transport's server sees it. */
+/** A frame of lookups being answered, for a transport's server. */
 export interface ServedFrame {
-  /** The connection has room for the next piece. */
+  /** The connection can take the next part, after `send` returned false. */
   resume(): void;
-  /** The asker is gone: waits for origins end, and no answer is sent. */
+  /** The requester is gone: cancels the remaining lookups and sends nothing more. */
   disconnected(): void;
 }
 
-/** One frame of lookups on the owner's side, from its arrival to its last answer. */
+/** One frame of lookups on the server side, from its arrival to its last answer. */
 export class FrameInService implements ServedFrame {
   readonly frame: LookupFrame;
   readonly #owner: ServedFrameOwner;
   readonly #writer: AnswerWriter;
   readonly #sink: AnswerSink;
-  /** What ends the wait of each lookup that waits for an origin, by index; undefined while none has. */
+  /** The lookups that wait for an origin, by index; undefined if there were none so far. */
   #waiting: Map<number, AbortController> | undefined = undefined;
   #next = 0;
   #sentBytes = 0;
@@ -62,24 +62,24 @@ export class FrameInService implements ServedFrame {
     this.#sink = parts.sink;
   }
 
-  /** Whether some answer had to wait for an origin. */
+  /** Whether any lookup had to wait for an origin. */
   get waited(): boolean {
     return this.#waiting !== undefined;
   }
 
-  /** Asks the host for everything. */
+  /** Passes all lookups to the host. */
   start(): void {
     this.#writer.begin(this.frame.frameId);
-    this.#ask();
+    this.#lookUpAll();
     if (this.#isComplete()) this.#flush();
-    // What is in memory goes out at the end of this turn, with all that is loaded by then.
+    // Answers from memory are sent at the end of this turn, with those loaded by then.
     else this.#scheduleFlush();
   }
 
   resume(): void {
     if (!this.#paused || this.#done) return;
     this.#paused = false;
-    this.#ask();
+    this.#lookUpAll();
     this.#flush();
   }
 
@@ -91,18 +91,18 @@ export class FrameInService implements ServedFrame {
     this.#waiting.clear();
   }
 
-  /** Nobody waits for these lookups any more. */
-  forget(indexes: readonly number[]): void {
+  /** Cancels lookups that no caller waits for any more. */
+  cancel(indexes: readonly number[]): void {
     for (const index of indexes) this.#waiting?.get(index)?.abort();
   }
 
-  #ask(): void {
+  #lookUpAll(): void {
     const { lookups } = this.frame;
     const { host } = this.#owner;
     const writer = this.#writer;
     while (this.#next < lookups.length && !this.#paused) {
       const index = this.#next++;
-      // Costs next to nothing until the host asks for its signal.
+      // Cheap until the host reads its signal.
       const controller = new AbortController();
       try {
         const answer = host.lookup(lookups[index] as PeerLookup, controller);

@@ -13,15 +13,15 @@ import {
   maxMessageBytes,
 } from "./layout.ts";
 
-/** Takes answers as they are read. An index may come twice, or belong to a lookup given up long ago. */
+/** Receives answers as they are decoded. An index may appear twice, or belong to an aborted lookup. */
 export interface AnswerReceiver {
   readonly frameId: number;
-  /** Indexes run from 0 to this, exclusively. */
+  /** Indexes are below this. */
   readonly count: number;
-  /** `answer.value` is a view of what was pushed. */
+  /** `answer.value` is a view of the pushed chunk. */
   answered(index: number, answer: PeerAnswer): void;
   failed(index: number, error: ParsecError): void;
-  /** `ticket` is 0 but for a hand-over. */
+  /** `ticket` is 0 unless the answer is to a hand-over. */
   applied(index: number, ticket: number): void;
 }
 
@@ -51,13 +51,13 @@ const missingAnswer: PeerAnswer = {
   missing: true,
 };
 
-/** Most answers come whole: no list is made for pieces until there is one. */
+/** Shared, because most answers arrive whole and need no list of pieces. */
 const none: Uint8Array[] = [];
 const indexBytes = 3;
 const failedHeadBytes = indexBytes + 3;
 const unknownStatus = 0;
 
-/** By first byte: how long an answer is up to its value or message. */
+/** Length of an answer without its value or message, by its first byte. */
 const headBytesByStatus: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
   const status = byte & statusMask;
   const flags = byte & ~statusMask;
@@ -73,17 +73,17 @@ const headBytesByStatus: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte)
 });
 
 /**
- * Reads answers from the pieces of a stream, whole ones without copying. Throws `MALFORMED_FRAME` or
- * `FRAME_TOO_LARGE`; after that, and after the end, push nothing more.
+ * Decodes answers from the chunks of a stream, without copying those that arrive whole. Throws
+ * `MALFORMED_FRAME` or `FRAME_TOO_LARGE`; do not push more after an error or the end.
  */
 export class AnswerReader {
   readonly #receiver: AnswerReceiver;
   readonly #maxValueBytes: number;
   #headerRead = false;
-  /** Pieces of one answer that is not complete yet, and how many bytes they hold. */
+  /** Pieces of an incomplete answer, and their total length. */
   #partial: Uint8Array[] = none;
   #partialBytes = 0;
-  /** How many it must hold before it is looked at again; 0 while that is unknown. */
+  /** Length at which decoding continues; 0 while unknown. */
   #neededBytes = 0;
 
   constructor(receiver: AnswerReceiver, limits: { readonly maxValueBytes: number }) {
@@ -102,10 +102,10 @@ export class AnswerReader {
     }
   }
 
-  /** The stream is over. Throws `MALFORMED_FRAME` when it broke off inside an answer. */
+  /** The stream has ended. Throws `MALFORMED_FRAME` when it ended inside an answer. */
   end(): void {
     if (this.#partialBytes > 0 || !this.#headerRead) {
-      throw malformed("the answers end in the middle of one");
+      throw malformed("the response ends inside an answer");
     }
   }
 
@@ -115,7 +115,7 @@ export class AnswerReader {
     this.#partialBytes += piece.length;
   }
 
-  /** Takes as much of `chunk` as the incomplete answer lacks and returns how much that was. */
+  /** Takes the bytes that the incomplete answer lacks from `chunk` and returns their number. */
   #completePartial(chunk: Uint8Array): number {
     if (this.#neededBytes === 0) this.#neededBytes = this.#nextTarget();
     const taken = Math.min(this.#neededBytes - this.#partialBytes, chunk.length);
@@ -132,7 +132,7 @@ export class AnswerReader {
     return taken;
   }
 
-  /** How many bytes complete the answer, or at least its head when that is not there yet. */
+  /** Length of the whole answer, or of its head while the head is incomplete. */
   #nextTarget(): number {
     if (!this.#headerRead) return frameHeaderBytes;
     let first = this.#partial[0] as Uint8Array;
@@ -154,7 +154,8 @@ export class AnswerReader {
     if (!this.#headerRead) {
       if (bytes.length - offset < frameHeaderBytes) return offset;
       const frameId = answersFrameId(view, offset);
-      if (frameId !== this.#receiver.frameId) throw malformed("these answers are to another frame");
+      if (frameId !== this.#receiver.frameId)
+        throw malformed("the response belongs to another frame");
       this.#headerRead = true;
       offset += frameHeaderBytes;
     }
@@ -191,7 +192,8 @@ export class AnswerReader {
     const byte = bytes[start] as number;
     const index = view.getUint16(start + 1, true);
     const receiver = this.#receiver;
-    if (index >= receiver.count) throw malformed(`answer ${index} to ${receiver.count} questions`);
+    if (index >= receiver.count)
+      throw malformed(`answer ${index} to a frame of ${receiver.count} lookups`);
     let offset = start + indexBytes;
     const status = byte & statusMask;
     if (status === answerStatus.applied) {
@@ -211,7 +213,7 @@ export class AnswerReader {
     let ratePerMinute = 0;
     if ((byte & ttlFlag) !== 0) {
       ttlMs = view.getFloat64(offset, true);
-      if (!(ttlMs >= 0)) throw malformed("a time to live below 0");
+      if (!(ttlMs >= 0)) throw malformed(`time to live must be at least 0, got ${ttlMs}`);
       offset += 8;
     }
     if ((byte & fenceFlag) !== 0) {
@@ -221,7 +223,7 @@ export class AnswerReader {
     }
     if ((byte & rateFlag) !== 0) {
       ratePerMinute = view.getFloat64(offset, true);
-      if (!(ratePerMinute >= 0)) throw malformed("a rate below 0");
+      if (!(ratePerMinute >= 0)) throw malformed(`rate must be at least 0, got ${ratePerMinute}`);
       offset += 8;
     }
     let value: Uint8Array | undefined;
@@ -240,21 +242,21 @@ export class AnswerReader {
     if (code === undefined) {
       return new ParsecError(
         "PEER_UNREACHABLE",
-        "the peer failed with an error this version does not know",
+        "the peer reported an error code that this version does not know",
       );
     }
     return new ParsecError(code, message);
   }
 }
 
-/** Checks the head of a frame of answers, all of which is there, and returns whose answers they are. */
+/** Checks the complete header of an answer frame and returns the id of the frame it answers. */
 function answersFrameId(view: DataView, offset: number): number {
   const isAnswers =
     view.getUint8(offset) === frameMagic &&
     view.getUint8(offset + 1) === frameVersion &&
     view.getUint8(offset + 2) === frameKinds.answers &&
     view.getUint8(offset + 3) === 0;
-  if (!isAnswers) throw malformed("these bytes are no answers of a known version");
+  if (!isAnswers) throw malformed("the response is not an answer frame of a known version");
   return view.getUint32(offset + 4, true);
 }
 

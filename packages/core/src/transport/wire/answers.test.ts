@@ -59,7 +59,7 @@ function codeOf(run: () => unknown): string {
   return "none";
 }
 
-/** Cuts `bytes` at the given places. */
+/** Splits `bytes` at the given offsets. */
 function pieces(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length];
   places.sort((a, b) => a - b);
@@ -127,7 +127,7 @@ describe("a frame of answers", () => {
     );
   });
 
-  it("comes out as it went in, however the stream is cut", () => {
+  it("is decoded to the same answers, however the stream is split", () => {
     fc.assert(
       fc.property(
         fc.array(anyAnswer, { maxLength: 12 }),
@@ -140,7 +140,7 @@ describe("a frame of answers", () => {
     );
   });
 
-  it("comes out byte by byte", () => {
+  it("is decoded byte by byte", () => {
     fc.assert(
       fc.property(fc.array(anyAnswer, { maxLength: 5 }), (answers) => {
         const frame = write(answers);
@@ -149,7 +149,7 @@ describe("a frame of answers", () => {
     );
   });
 
-  it("hands out a whole value without copying it", () => {
+  it("returns a whole value without copying it", () => {
     const frame = write([
       ["answered", 0, { value: Buffer.from("hi"), ttlMs: 1, fence: 0, ratePerMinute: 0 }],
     ]);
@@ -163,14 +163,14 @@ describe("a frame of answers", () => {
     expect(buffer).toBe(frame.buffer);
   });
 
-  it("that breaks off inside an answer is malformed, and what came before stands", () => {
+  it("that ends inside an answer is malformed, after the complete answers were delivered", () => {
     const answers: Seen[] = [
       ["applied", 1, 0],
       ["failed", 2, "TIMEOUT", "late"],
     ];
     const frame = write(answers);
     for (let length = 0; length < frame.length; length++) {
-      // Between two answers it merely ends early: whoever counts the answers notices.
+      // Between two answers it ends early, which the receiver notices by counting.
       if (length === 8 || length === 11) continue;
       expect(codeOf(() => read([frame.subarray(0, length)]))).toBe("MALFORMED_FRAME");
     }
@@ -179,7 +179,7 @@ describe("a frame of answers", () => {
     expect(recorder.seen).toEqual([["applied", 1, 0]]);
   });
 
-  it("never throws anything but a typed error, whatever the bytes", () => {
+  it("throws typed errors only, for any bytes", () => {
     fc.assert(
       fc.property(
         fc.array(anyAnswer, { minLength: 1, maxLength: 4 }),
@@ -203,7 +203,7 @@ describe("a frame of answers", () => {
     ["a flag out of place", 8, 0x91, "MALFORMED_FRAME"],
     ["a time to live of something applied", 8, 0x14, "MALFORMED_FRAME"],
     ["something missing that has a fence", 8, 0x25, "MALFORMED_FRAME"],
-    ["an index nobody asked", 9, 200, "MALFORMED_FRAME"],
+    ["an unknown index", 9, 200, "MALFORMED_FRAME"],
     ["a time to live below 0", 18, 0xbf, "MALFORMED_FRAME"],
     ["a value beyond the limit", 21, 0xff, "FRAME_TOO_LARGE"],
   ])("is refused for %s", (_, offset, byte, code) => {
@@ -214,7 +214,7 @@ describe("a frame of answers", () => {
     expect(codeOf(() => read([frame]))).toBe(code);
   });
 
-  it("says so in the place of a value that is too large to send", () => {
+  it("contains VALUE_TOO_LARGE instead of a value that is too large to send", () => {
     const frame = write(
       [["answered", 5, { value: Buffer.alloc(11), ttlMs: 1, fence: 0, ratePerMinute: 0 }]],
       10,
@@ -223,14 +223,14 @@ describe("a frame of answers", () => {
     expect(failure?.slice(0, 3)).toEqual(["failed", 5, "VALUE_TOO_LARGE"]);
   });
 
-  it("cuts a long message between characters", () => {
+  it("truncates a long message between characters", () => {
     const [failure] = read([
       write([["failed", 1, "ORIGIN_FAILED", `x${"é".repeat(maxMessageBytes)}`]]),
     ]);
     expect(failure?.[3]).toBe(`x${"é".repeat((maxMessageBytes - 2) / 2)}`);
   });
 
-  it("does not carry the text of an error that is not ours", () => {
+  it("does not contain the message of an untyped error", () => {
     const writer = new AnswerWriter({ maxValueBytes: 10, initialBytes: 16 });
     writer.begin(7);
     writer.failed(1, new Error("password=hunter2"));
@@ -239,7 +239,7 @@ describe("a frame of answers", () => {
     expect(read([frame])[0]?.slice(0, 3)).toEqual(["failed", 1, "ORIGIN_FAILED"]);
   });
 
-  it("reports an error code this version does not know as unreadable", () => {
+  it("reports an unknown error code as PEER_UNREACHABLE", () => {
     const frame = write([["failed", 1, "ORIGIN_FAILED", ""]]);
     frame[11] = 200;
     expect(read([frame])[0]?.[2]).toBe("PEER_UNREACHABLE");

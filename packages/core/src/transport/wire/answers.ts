@@ -3,7 +3,7 @@ import type { PeerAnswer } from "../../peer.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { errorCodeToByte, maxMessageBytes, writeFrameHeader } from "./layout.ts";
 
-/** What an answer is, in the low half of its first byte; the flags stand in the high half. */
+/** Status of an answer, in the low half of its first byte; the high half contains the flags. */
 export const answerStatus = { found: 1, absent: 2, failed: 3, applied: 4, missing: 5 } as const;
 export const statusMask = 0x0f;
 export const ttlFlag = 0x10;
@@ -13,7 +13,7 @@ export const rateFlag = 0x40;
 /** The longest answer without its value or message. */
 const longestHeadBytes = 3 + 3 * 8 + 4;
 
-/** Collects answers as bytes. Values are copied at once, so they may be views of memory about to change. */
+/** Encodes answers. Values are copied at once, so they may be views of memory that changes later. */
 export class AnswerWriter {
   readonly #writer: ByteWriter;
   readonly #maxValueBytes: number;
@@ -23,12 +23,12 @@ export class AnswerWriter {
     this.#maxValueBytes = options.maxValueBytes;
   }
 
-  /** Bytes collected and not yet taken. */
+  /** Bytes encoded and not yet taken. */
   get length(): number {
     return this.#writer.length;
   }
 
-  /** The head of an answer frame. Comes first, once. */
+  /** Writes the header of an answer frame. Call it first, and once. */
   begin(frameId: number): void {
     writeFrameHeader(this.#writer, "answers", frameId);
   }
@@ -41,7 +41,7 @@ export class AnswerWriter {
       return;
     }
     if (value !== undefined && value.length > this.#maxValueBytes) {
-      const message = `the value has ${value.length} bytes, limits.maxValueBytes is ${this.#maxValueBytes}`;
+      const message = `value must have at most ${this.#maxValueBytes} bytes (limits.maxValueBytes), got ${value.length}`;
       this.#failed(index, "VALUE_TOO_LARGE", message);
       return;
     }
@@ -64,13 +64,13 @@ export class AnswerWriter {
     }
   }
 
-  /** Appends what went wrong. Anything that is no `ParsecError` becomes `ORIGIN_FAILED` without its text. */
+  /** Appends an error. Errors other than `ParsecError` become `ORIGIN_FAILED` without their message. */
   failed(index: number, error: unknown): void {
     if (isParsecError(error)) this.#failed(index, error.code, error.message);
-    else this.#failed(index, "ORIGIN_FAILED", "the owner failed in an unexpected way");
+    else this.#failed(index, "ORIGIN_FAILED", "internal error of the owner");
   }
 
-  /** Appends that the invalidation at `index` was applied, or a part taken over and with which ticket to go on. */
+  /** Appends that the invalidation at `index` was applied, or, with the next ticket, that a part of a hand-over was accepted. */
   applied(index: number, ticket = 0): void {
     this.#writer.reserve(11);
     this.#writer.u8(answerStatus.applied | (ticket === 0 ? 0 : fenceFlag));
@@ -94,7 +94,7 @@ export class AnswerWriter {
     this.#writer.bytes(text);
   }
 
-  /** Everything collected since the last call. */
+  /** The bytes encoded since the last call. */
   take(): Buffer {
     return this.#writer.take();
   }

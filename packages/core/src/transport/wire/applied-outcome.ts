@@ -4,7 +4,7 @@ import { AnswerReader, type AnswerReceiver } from "./answer-reader.ts";
 class Outcome implements AnswerReceiver {
   readonly frameId: number;
   readonly count: number;
-  /** By index; what was applied, with the ticket that came along. */
+  /** Tickets of applied invalidations or parts, by index. */
   readonly applications: Map<number, number> = new Map();
   readonly failures: Map<number, ParsecError> = new Map();
 
@@ -14,7 +14,7 @@ class Outcome implements AnswerReceiver {
   }
 
   answered(): void {
-    // An answer to a lookup here applies nothing; the count shows that something is missing.
+    // Such an answer belongs to lookups. It is ignored, so its index counts as not applied.
   }
 
   failed(index: number, error: ParsecError): void {
@@ -25,17 +25,17 @@ class Outcome implements AnswerReceiver {
     this.applications.set(index, ticket);
   }
 
-  /** Why one of them was not applied; undefined when it was. */
+  /** The error of an index; undefined when it was applied. */
   failureOf(index: number): ParsecError | undefined {
     const failure = this.failures.get(index);
     if (failure !== undefined || this.applications.has(index)) return failure;
-    return new ParsecError("PEER_UNREACHABLE", "the peer did not say that it applied everything");
+    return new ParsecError("PEER_UNREACHABLE", "the answer of the peer is incomplete");
   }
 }
 
 /**
- * Reads the peer's answer to a frame of `count` invalidations: for each what the peer reports,
- * `PEER_UNREACHABLE` when it leaves it out, undefined when it applied it. Throws `MALFORMED_FRAME`.
+ * Decodes the answer to a frame of `count` invalidations. For each: undefined when the peer applied it, the
+ * error that it reports, or `PEER_UNREACHABLE` when the answer omits it. Throws `MALFORMED_FRAME`.
  */
 export function readAppliedEach(
   bytes: Uint8Array,
@@ -45,7 +45,7 @@ export function readAppliedEach(
   return Array.from({ length: frame.count }, (_, index) => outcome.failureOf(index));
 }
 
-/** Reads the peer's answer to part of a hand-over: the ticket for the next. Throws what the peer reports, or `MALFORMED_FRAME`. */
+/** Decodes the answer to a part of a hand-over and returns the ticket for the next part. Throws the error that the peer reports, or `MALFORMED_FRAME`. */
 export function readTakenOver(bytes: Uint8Array, frameId: number): number {
   const outcome = readOutcome(bytes, { frameId, count: 1 });
   const failure = outcome.failureOf(0);

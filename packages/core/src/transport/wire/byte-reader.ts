@@ -2,8 +2,8 @@ import { ParsecError } from "../../errors.ts";
 import { keyFromBytes } from "../../key-bytes.ts";
 
 /**
- * Reads what `ByteWriter` wrote from bytes nobody has checked yet. Call {@link need} before any field;
- * that is the only place that finds a frame too short.
+ * Reads the fields that `ByteWriter` writes from untrusted bytes. Call {@link need} before reading any field:
+ * the other methods do not check the length.
  */
 export class ByteReader {
   readonly #bytes: Buffer;
@@ -17,12 +17,12 @@ export class ByteReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Throws `MALFORMED_FRAME` unless `byteCount` more bytes are there. `field` names what they would be. */
+  /** Throws `MALFORMED_FRAME` naming the field unless `byteCount` more bytes follow. */
   need(byteCount: number, field: string): void {
     if (this.#offset + byteCount > this.#bytes.length) {
       throw new ParsecError(
         "MALFORMED_FRAME",
-        `the frame ends inside ${field}: ${this.#offset + byteCount} bytes needed, ${this.#bytes.length} there`,
+        `the frame ends inside ${field}: needs ${this.#offset + byteCount} bytes, got ${this.#bytes.length}`,
       );
     }
   }
@@ -49,7 +49,7 @@ export class ByteReader {
     return value;
   }
 
-  /** A view: keeps the whole frame alive for as long as it is kept. */
+  /** Returns a view, which retains the whole frame in memory. */
   bytes(length: number): Buffer {
     const start = this.#offset;
     this.#offset = start + length;

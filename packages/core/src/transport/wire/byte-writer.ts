@@ -1,12 +1,12 @@
 import { keyToBytes } from "../../key-bytes.ts";
 
-/** Longer keys are left to the engine's own encoder; for shorter ones the call costs more than the loop. */
+/** Up to this length a loop is faster than the call of Node's encoder. */
 const longestLoopedKey = 64;
 
 const noBytes: Buffer = Buffer.alloc(0);
 const noView: DataView = viewOf(noBytes);
 
-/** Little-endian fields and bytes, one after the other, in a buffer that grows. */
+/** Writes little-endian fields and bytes to a growing buffer. */
 export class ByteWriter {
   #buffer: Buffer;
   #view: DataView;
@@ -21,12 +21,12 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** Forgets everything written after `length`. */
+  /** Drops everything after `length`. */
   truncate(length: number): void {
     this.#length = length;
   }
 
-  /** Makes room; the field methods below do not check for it. */
+  /** Makes room for `byteCount` bytes. The field methods below do not check for it. */
   reserve(byteCount: number): void {
     const needed = this.#length + byteCount;
     if (needed <= this.#buffer.length) return;
@@ -56,7 +56,7 @@ export class ByteWriter {
     this.#length += 8;
   }
 
-  /** Overwrites an integer written earlier, such as a count that was not known yet. */
+  /** Overwrites an integer written earlier, such as a count that was unknown then. */
   patchU16(offset: number, value: number): void {
     this.#view.setUint16(offset, value, true);
   }
@@ -72,7 +72,7 @@ export class ByteWriter {
     this.#length += value.length;
   }
 
-  /** Appends a key's bytes, making room for them, and returns how many there are. */
+  /** Appends the bytes of a key, making room for them, and returns their number. */
   key(key: string): number {
     const length = key.length;
     if (length > longestLoopedKey) return this.#keyBytes(key);
@@ -94,12 +94,12 @@ export class ByteWriter {
     return bytes.length;
   }
 
-  /** What was written, as a copy: the writer can be used again at once. */
+  /** A copy of the bytes written; the writer can be reused at once. */
   copy(): Buffer {
     return Buffer.from(this.#buffer.subarray(0, this.#length));
   }
 
-  /** What was written, without copying. The writer goes on in memory of its own, when there is more to come. */
+  /** The bytes written, without copying. The writer allocates a new buffer for later writes. */
   take(): Buffer {
     const written = this.#buffer.subarray(0, this.#length);
     this.#buffer = noBytes;

@@ -73,7 +73,7 @@ describe("a frame of entries", () => {
     );
   });
 
-  it("comes out as it went in", () => {
+  it("is decoded to what was encoded", () => {
     fc.assert(
       fc.property(
         fc.array(anyEntry, { maxLength: 12 }),
@@ -87,7 +87,7 @@ describe("a frame of entries", () => {
     );
   });
 
-  it("is refused when it is cut anywhere, or goes on", () => {
+  it("is rejected when truncated anywhere or followed by more bytes", () => {
     fc.assert(
       fc.property(fc.array(anyEntry, { minLength: 1, maxLength: 4 }), fc.nat(), (entries, at) => {
         const frame = encode(entries);
@@ -99,7 +99,7 @@ describe("a frame of entries", () => {
     );
   });
 
-  it("never throws anything but a typed error, whatever the bytes", () => {
+  it("throws typed errors only, for any bytes", () => {
     fc.assert(
       fc.property(fc.array(anyEntry, { maxLength: 4 }), fc.nat(), fc.nat(255), (all, at, byte) => {
         const frame = encode(all);
@@ -135,7 +135,7 @@ describe("a frame of entries", () => {
     );
   });
 
-  it("is refused beyond maxGroupBytes, and not sent", () => {
+  it("is neither sent nor accepted beyond maxGroupBytes", () => {
     const frame = encode([]);
     const strict = resolveFrameLimits({ maxGroupBytes: 1 });
     expect(decodeEntries(frame, strict).part.group).toBe("g");
@@ -147,7 +147,7 @@ describe("a frame of entries", () => {
     );
   });
 
-  it("leaves out what no receiver with these limits would take, and nothing else", () => {
+  it("omits only entries that a receiver with these limits would reject", () => {
     const big = entryOf("big", { value: Buffer.alloc(3000) });
     const all = [
       entryOf("a"),
@@ -166,7 +166,7 @@ describe("a frame of entries", () => {
     expect(keysIn(encode([entryOf("a", { tags: manyTags }), entryOf("b")]))).toEqual(["b"]);
   });
 
-  it("that announces 65,535 entries in forty bytes costs nothing", () => {
+  it("that announces 65,535 entries in forty bytes is rejected before allocation", () => {
     const frame = encode([entryOf("a")]);
     frame.writeUInt16LE(0xffff, 16);
     const generous = resolveFrameLimits({ maxLookups: 0xffff });
@@ -177,7 +177,7 @@ describe("a frame of entries", () => {
     ["another magic", 0, 0x51],
     ["another version", 1, 2],
     ["another kind", 2, 1],
-    ["a ticket that is no whole number", 18, 1],
+    ["a ticket that is not a whole number", 18, 1],
     ["an unknown flag", 29, 0x08],
   ])("is refused for %s", (_, offset, byte) => {
     const frame = encode([entryOf("a")]);
@@ -185,7 +185,7 @@ describe("a frame of entries", () => {
     expect(codeOf(() => decodeEntries(frame, limits))).toBe("MALFORMED_FRAME");
   });
 
-  it("is refused for a time to live below 0 or a fence that is no whole number", () => {
+  it("is rejected for a time to live below 0 or a fence that is not a whole number", () => {
     for (const over of [{ ttlMs: -1 }, { ttlMs: Number.NaN }, { fence: 0.5 }, { fence: -1 }]) {
       expect(codeOf(() => decodeEntries(encode([entryOf("a", over)]), limits))).toBe(
         "MALFORMED_FRAME",

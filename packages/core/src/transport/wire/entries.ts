@@ -17,13 +17,14 @@ const ttlFlag = 1;
 const fenceFlag = 2;
 const valueFlag = 4;
 const knownFlags = ttlFlag | fenceFlag | valueFlag;
-/** Flags, length of the key, number of tags. */
+/** Flags, key length, number of tags. */
 const fixedBytes = 7;
-/** The fields that a flag announces. */
+/** The fields that depend on flags. */
 const optionalBytes = 20;
-/** Ticket and length of the group's name. */
+/** Ticket and length of the group name. */
 const partHeadBytes = 10;
 
+/** A frame with part of a hand-over. */
 export interface EntryFrame {
   readonly frameId: number;
   readonly sender: number;
@@ -31,8 +32,8 @@ export interface EntryFrame {
 }
 
 /**
- * Packs part of a hand-over into one frame. What goes beyond the limits is left out: its next owner
- * fetches it when it is asked for.
+ * Encodes part of a hand-over as one frame. Entries beyond the limits are omitted: their next owner fetches
+ * them on demand.
  */
 export function encodeEntries(
   frame: EntryFrame,
@@ -96,7 +97,7 @@ function writeEntry(
   return true;
 }
 
-/** Reads a whole frame of entries. Values are views of it. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. */
+/** Decodes a frame of entries. Values are views of it. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. */
 export function decodeEntries(bytes: Uint8Array, limits: FrameLimits): EntryFrame {
   checkLimit(bytes.length, limits.maxFrameBytes, "maxFrameBytes");
   const reader = new ByteReader(bytes);
@@ -131,7 +132,7 @@ function readEntry(reader: ByteReader, limits: FrameLimits): PeerEntry {
   if ((flags & ttlFlag) !== 0) {
     reader.need(8, "a time to live");
     ttlMs = reader.f64();
-    if (!(ttlMs >= 0)) throw malformed("a time to live below 0");
+    if (!(ttlMs >= 0)) throw malformed(`time to live must be at least 0, got ${ttlMs}`);
   }
   let fence = 0;
   if ((flags & fenceFlag) !== 0) {

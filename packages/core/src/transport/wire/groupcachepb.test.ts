@@ -25,12 +25,12 @@ describe("GetResponse", () => {
     ["without expiry", "0a0268691800", "hi"],
     ["with nothing at all", "", ""],
     [
-      "with an unknown text, number and word before",
+      "with unknown fields of three wire types before the value",
       "220161" + "2801" + "3500000000" + "0a0178",
       "x",
     ],
     ["with the value twice, where the last one counts", "0a01610a0162", "b"],
-  ])("is read %s", (_, message, value) => {
+  ])("is decoded %s", (_, message, value) => {
     expect(decodeGetResponse(hex(message), limits).value).toEqual(Buffer.from(value));
   });
 
@@ -38,24 +38,24 @@ describe("GetResponse", () => {
     ["a length beyond the message", "0a056869"],
     ["a length beyond all messages", "0affffffffffffffffff01"],
     ["a length without end", "0affffffffffffffffffffffff"],
-    ["a field cut short", "11000000"],
+    ["a truncated field", "11000000"],
     ["a tag alone", "0a"],
-    ["an integer cut short", "1880"],
-    ["a group, which nobody writes", "0b"],
+    ["a truncated varint", "1880"],
+    ["a deprecated group", "0b"],
   ])("with %s is malformed", (_, message) => {
     expect(() => decodeGetResponse(hex(message), limits)).toThrow(
       expect.objectContaining({ code: "MALFORMED_FRAME" }),
     );
   });
 
-  it("with a value beyond the limit is too large", () => {
+  it("with a value beyond the limit is rejected with FRAME_TOO_LARGE", () => {
     const encoded = encodeGetResponse({ value: Buffer.alloc(1001), minuteQps: 0 });
     expect(() => decodeGetResponse(encoded, limits)).toThrow(
       expect.objectContaining({ code: "FRAME_TOO_LARGE" }),
     );
   });
 
-  it("never throws anything but a typed error, nor believes a rate that is none", () => {
+  it("throws typed errors only, and never returns an invalid rate", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         try {

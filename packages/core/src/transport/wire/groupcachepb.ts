@@ -3,28 +3,28 @@ import type { NodeBuffer } from "./node-buffer.ts";
 import { malformedMessage, readFields, wireTypes, writeVarint } from "./protobuf.ts";
 
 /*
- * The two messages of Go's groupcache, as its groupcache.proto has them:
+ * The two messages of Go's groupcache, from its groupcache.proto:
  * GetRequest { required string group = 1; required string key = 2; }
  * GetResponse { optional bytes value = 1; optional double minute_qps = 2; }
  */
 
-/** A lookup as Go's groupcache sends it. */
+/** The request message of Go's groupcache: a lookup of one key. */
 export interface GetRequest {
   readonly group: NodeBuffer;
   readonly key: NodeBuffer;
 }
 
-/** An answer as Go's groupcache sends it. */
+/** The response message of Go's groupcache. */
 export interface GetResponse {
   readonly value: Uint8Array;
-  /** How often per minute the owner is asked for the key. */
+  /** Requests per minute that the owner measures for the key. */
   readonly minuteQps: number;
 }
 
 const valueTag = 0x0a;
 const minuteQpsTag = 0x11;
 
-/** Reads a GetRequest. Throws `MALFORMED_FRAME`, also when group or key are missing. */
+/** Decodes a GetRequest. Throws `MALFORMED_FRAME`, also when group or key is missing. */
 export function decodeGetRequest(message: NodeBuffer): GetRequest {
   let group: Buffer | undefined;
   let key: Buffer | undefined;
@@ -38,7 +38,7 @@ export function decodeGetRequest(message: NodeBuffer): GetRequest {
   return { group, key };
 }
 
-/** Writes a GetResponse; a rate of 0 is left out, as in Go. */
+/** Encodes a GetResponse. Omits a rate of 0, as Go does. */
 export function encodeGetResponse({ value, minuteQps }: GetResponse): NodeBuffer {
   const head = writeVarint([valueTag], value.length);
   const message = Buffer.allocUnsafe(head.length + value.length + (minuteQps === 0 ? 0 : 9));
@@ -52,8 +52,8 @@ export function encodeGetResponse({ value, minuteQps }: GetResponse): NodeBuffer
 }
 
 /**
- * Reads a GetResponse, skipping fields it does not know. A missing value is an empty one, as in Go.
- * Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`.
+ * Decodes a GetResponse and skips unknown fields. A missing value is decoded as an empty one, as in Go.
+ * Throws `MALFORMED_FRAME`, or `FRAME_TOO_LARGE` for a value beyond the limit.
  */
 export function decodeGetResponse(
   message: NodeBuffer,
@@ -66,7 +66,7 @@ export function decodeGetResponse(
       if (bytes.length > limits.maxValueBytes) {
         throw new ParsecError(
           "FRAME_TOO_LARGE",
-          `the value has ${bytes.length} bytes, maxValueBytes is ${limits.maxValueBytes}`,
+          `value must have at most ${limits.maxValueBytes} bytes (maxValueBytes), got ${bytes.length}`,
         );
       }
       value = bytes;

@@ -71,7 +71,7 @@ describe("a frame of invalidations", () => {
     );
   });
 
-  it("comes out as it went in", () => {
+  it("is decoded to what was encoded", () => {
     fc.assert(
       fc.property(fc.array(anyInvalidation, { maxLength: 6 }), (invalidations) => {
         const frame = encodeInvalidations({ frameId: 1, sender: 2, invalidations }, limits);
@@ -84,7 +84,7 @@ describe("a frame of invalidations", () => {
     );
   });
 
-  it("is refused with a typed error when it is cut or changed", () => {
+  it("is rejected with a typed error when truncated or changed", () => {
     fc.assert(
       fc.property(anyInvalidation, fc.nat(), fc.nat(255), (invalidation, at, byte) => {
         const frame = encodeInvalidations(
@@ -101,7 +101,7 @@ describe("a frame of invalidations", () => {
     );
   });
 
-  it("is bounded in keys on both sides", () => {
+  it("has a limit of keys on both sides", () => {
     const frame = {
       frameId: 1,
       sender: 2,
@@ -134,7 +134,7 @@ describe("an invalidation's trace", () => {
     );
   });
 
-  it("is left out when it is none, and passed over when it came all the same", () => {
+  it("is omitted when invalid, and ignored on arrival", () => {
     const wrong = { traceparent: traceparent.toUpperCase(), tracestate: "v=1" };
     expect(encode([{ ...all, trace: wrong }])).toEqual(encode([all]));
     const frame = encode([{ ...all, trace: { traceparent, tracestate: undefined } }, all]);
@@ -142,7 +142,7 @@ describe("an invalidation's trace", () => {
     expect(decodeInvalidations(frame, limits).invalidations).toEqual([all, all]);
   });
 
-  it("is left out where there is no room for it", () => {
+  it("is omitted when the frame has no room for it", () => {
     const keys = ["k".repeat(100)];
     const some = { ...all, target: { kind: "keys" as const, keys } };
     const small = resolveFrameLimits({
@@ -165,7 +165,7 @@ describe("an invalidation's trace", () => {
 });
 
 describe("a cancellation", () => {
-  it("has exactly these bytes and comes out as it went in", () => {
+  it("has exactly these bytes and is decoded to what was encoded", () => {
     const frame = { frameId: 5, sender: 1, indexes: [0, 258] };
     const bytes = encodeCancellation(frame);
     expect(bytes.toString("hex")).toBe(

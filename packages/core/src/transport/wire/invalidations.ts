@@ -18,18 +18,19 @@ import { readTrace, writeTrace } from "./trace.ts";
 import { readPeerTrace } from "./trace-context.ts";
 
 const targetKinds = ["keys", "tag", "all"] as const;
-/** Beside the kind of the target. */
+/** Flags in the byte of the target kind. */
 const againFlag = 0x80;
 const traceFlag = 0x40;
 const fixedBytes = 15;
 
+/** A frame of invalidations. */
 export interface InvalidationFrame {
   readonly frameId: number;
   readonly sender: number;
   readonly invalidations: readonly PeerInvalidation[];
 }
 
-/** One frame of invalidations. Throws `FRAME_TOO_LARGE` when a receiver with these limits would refuse it. */
+/** Encodes one frame of invalidations. Throws `FRAME_TOO_LARGE` when a receiver with these limits would refuse it. */
 export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimits): NodeBuffer {
   const writer = new ByteWriter(256);
   writeRequestHeader(writer, "invalidations", frame);
@@ -68,7 +69,7 @@ export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimit
   return writer.copy();
 }
 
-/** Reads a whole frame of invalidations. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. */
+/** Decodes a frame of invalidations. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. */
 export function decodeInvalidations(bytes: Uint8Array, limits: FrameLimits): InvalidationFrame {
   checkLimit(bytes.length, limits.maxFrameBytes, "maxFrameBytes");
   const reader = new ByteReader(bytes);
@@ -134,18 +135,19 @@ function checkOutgoing(value: number, limit: number, limitName: string): void {
   if (value > limit) {
     throw new ParsecError(
       "FRAME_TOO_LARGE",
-      `the invalidation takes ${value}, ${limitName} is ${limit}`,
+      `invalidation exceeds ${limitName}: must be at most ${limit}, got ${value}`,
     );
   }
 }
 
-/** Names lookups of an earlier frame whose answers nobody waits for any more. */
+/** A cancellation: the lookups of an earlier frame that no caller waits for any more. */
 export interface CancellationFrame {
   readonly frameId: number;
   readonly sender: number;
   readonly indexes: readonly number[];
 }
 
+/** Encodes a cancellation. */
 export function encodeCancellation(frame: CancellationFrame): NodeBuffer {
   const writer = new ByteWriter(64);
   writeRequestHeader(writer, "cancellation", frame);
@@ -155,7 +157,7 @@ export function encodeCancellation(frame: CancellationFrame): NodeBuffer {
   return writer.copy();
 }
 
-/** Reads a cancellation. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. */
+/** Decodes a cancellation. Throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`. */
 export function decodeCancellation(bytes: Uint8Array, limits: FrameLimits): CancellationFrame {
   checkLimit(bytes.length, limits.maxFrameBytes, "maxFrameBytes");
   const reader = new ByteReader(bytes);

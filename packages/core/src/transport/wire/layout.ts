@@ -3,17 +3,17 @@ import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 
 /*
- * What two nodes of this package say to each other: binary frames, little-endian, the same on every
- * transport. Optional fields are in brackets; a flag of the record says whether they are there.
+ * The frame format between nodes: little-endian binary, the same on every transport. Optional fields are in
+ * brackets; a flag of the record tells whether they are present.
  *
  * every frame    u8 0x50 "P", u8 version, u8 kind, u8 0, u32 frame id
  * lookups        f64 sender, u16 count, count × lookup
  *   lookup       u8 flags, u16 group, u32 timeoutMs, u32 key length, [u16 group name length],
  *                [f64 fence], [u32 input length], [group name], key, [input],
  *                [trace]
- *                A group's name comes with its first lookup; later ones give its number in the frame.
+ *                The first lookup of a group has its name; later ones have its number in the frame.
  * answers        any number of answers, in any order, until the stream ends
- *   found        u8 status and flags, u16 index, [f64 ttlMs, else for ever], [f64 fence],
+ *   found        u8 status and flags, u16 index, [f64 ttlMs, else no expiry], [f64 fence],
  *                [f64 ratePerMinute], u32 value length, value
  *   absent       the same without length and value
  *   failed       u8 status, u16 index, u8 error code, u16 message length, message
@@ -23,17 +23,17 @@ import type { ByteWriter } from "./byte-writer.ts";
  *   invalidation u8 target and flags, u16 group name length, f64 fence, u32 number of keys or tags,
  *                group name, number × (u32 length, bytes), [trace]
  * entries        f64 sender, u16 count, f64 ticket, u16 group name length, group name, count × entry
- *   entry        u8 flags, u32 key length, u16 number of tags, [f64 ttlMs, else for ever],
- *                [f64 fence], [u32 value length, else "there is none"], key,
+ *   entry        u8 flags, u32 key length, u16 number of tags, [f64 ttlMs, else no expiry],
+ *                [f64 fence], [u32 value length, else a negative entry], key,
  *                number × (u16 length, tag), value
  * cancellation   f64 sender, u16 count, count × u16 index; the frame id is that of the lookups
- * trace          u16 length, 55 bytes of traceparent, up to 512 of tracestate; passed over if it is none
+ * trace          u16 length, 55 bytes of traceparent, up to 512 of tracestate; ignored if invalid
  */
 
 export const frameMagic = 0x50;
 export const frameVersion = 1;
 export const frameHeaderBytes = 8;
-/** A header, the sender and a count. */
+/** Frame header, sender and count. */
 export const requestHeaderBytes: number = frameHeaderBytes + 10;
 
 export const frameKinds = {
@@ -46,13 +46,13 @@ export const frameKinds = {
 
 export type FrameKind = keyof typeof frameKinds;
 
-/** The most a frame can count; what a node accepts is set by its `FrameLimits`. */
+/** The largest count that the format allows. `FrameLimits` sets what a node accepts. */
 export const largestCount = 0xffff;
 
-/** An error's message travels up to this many bytes of UTF-8. */
+/** Error messages are cut to this many bytes of UTF-8. */
 export const maxMessageBytes = 512;
 
-/** Position + 1 is the number on the wire, so the order is part of the format: append only. */
+/** The number on the wire is the index + 1, so the order is part of the format: only append. */
 const errorCodes: readonly ParsecErrorCode[] = [
   "INVALID_ARGUMENT",
   "DUPLICATE_NAME",
@@ -76,23 +76,26 @@ const numbersByCode: ReadonlyMap<ParsecErrorCode, number> = new Map(
   errorCodes.map((code, index) => [code, index + 1]),
 );
 
+/** The number of an error code on the wire. */
 export function errorCodeToByte(code: ParsecErrorCode): number {
-  // A code younger than this table is the asker's to report as something it cannot read.
+  // 0 for a code missing from this table, which the requester reports as unknown.
   return numbersByCode.get(code) ?? 0;
 }
 
-/** Undefined for a number this version does not know. */
+/** The error code of a number on the wire; undefined for one that this version does not know. */
 export function errorCodeFromByte(byte: number): ParsecErrorCode | undefined {
   return errorCodes[byte - 1];
 }
 
+/** Whether a text is a {@link ParsecErrorCode}, for protocols that carry codes as text. */
 export function isErrorCode(text: string): text is ParsecErrorCode {
   return numbersByCode.has(text as ParsecErrorCode);
 }
 
+/** The header of a request frame. */
 export interface RequestHeader {
   readonly frameId: number;
-  /** Random integer below 2^53 that names the asking node since its start. */
+  /** Random integer below 2^53 that identifies the requesting process. */
   readonly sender: number;
   readonly count: number;
 }
@@ -106,7 +109,7 @@ export function writeFrameHeader(writer: ByteWriter, kind: FrameKind, frameId: n
   writer.u32(frameId);
 }
 
-/** Writes a request's head; its count is patched in by {@link patchRequestCount}. */
+/** Writes the header of a request; {@link patchRequestCount} sets its count later. */
 export function writeRequestHeader(
   writer: ByteWriter,
   kind: FrameKind,
@@ -122,19 +125,20 @@ export function patchRequestCount(writer: ByteWriter, count: number): void {
   writer.patchU16(requestHeaderBytes - 2, count);
 }
 
-/** Checks the eight bytes all frames begin with and returns the frame id. */
+/** Checks the eight bytes that every frame starts with and returns the frame id. */
 function readFrameHeader(reader: ByteReader, kind: FrameKind): number {
   reader.need(frameHeaderBytes, "the frame header");
   const magic = reader.u8();
   const version = reader.u8();
   const kindByte = reader.u8();
   const reserved = reader.u8();
-  if (magic !== frameMagic) throw malformed("these bytes are no Parsec frame");
+  if (magic !== frameMagic) throw malformed("the bytes are not a Parsec frame");
   if (version !== frameVersion) {
-    throw malformed(`the frame has version ${version}, this node reads version ${frameVersion}`);
+    throw malformed(`frame version must be ${frameVersion}, got ${version}`);
   }
-  if (kindByte !== frameKinds[kind]) throw malformed(`frame kind ${kindByte} is not ${kind}`);
-  if (reserved !== 0) throw malformed("the reserved byte is not 0");
+  if (kindByte !== frameKinds[kind])
+    throw malformed(`frame kind must be ${frameKinds[kind]} (${kind}), got ${kindByte}`);
+  if (reserved !== 0) throw malformed(`reserved byte must be 0, got ${reserved}`);
   return reader.u32();
 }
 
@@ -143,7 +147,7 @@ export interface CountLimit {
   readonly limitName: string;
 }
 
-/** Reads a request's head. Throws `FRAME_TOO_LARGE` when it announces more than the limit. */
+/** Reads the header of a request. Throws `MALFORMED_FRAME`, or `FRAME_TOO_LARGE` when its count exceeds the limit. */
 export function readRequestHeader(
   reader: ByteReader,
   kind: FrameKind,
@@ -158,7 +162,7 @@ export function readRequestHeader(
   return { frameId, sender, count };
 }
 
-/** Says what a request frame is about without reading it. Undefined when it is none of the kinds. */
+/** The kind of a request frame, from its header alone; undefined for any other bytes. */
 export function requestKind(bytes: Uint8Array): Exclude<FrameKind, "answers"> | undefined {
   switch (bytes[2]) {
     case frameKinds.lookups:
@@ -176,7 +180,7 @@ export function requestKind(bytes: Uint8Array): Exclude<FrameKind, "answers"> | 
 
 export function checkWholeNumber(value: number, field: string): void {
   if (!(Number.isSafeInteger(value) && value >= 0)) {
-    throw malformed(`${field} is no whole number below 2^53`);
+    throw malformed(`${field} must be a whole number below 2^53, got ${value}`);
   }
 }
 
@@ -184,7 +188,7 @@ export function checkLimit(value: number, limit: number, limitName: string): voi
   if (value > limit) {
     throw new ParsecError(
       "FRAME_TOO_LARGE",
-      `the frame announces ${value}, ${limitName} is ${limit}`,
+      `frame exceeds ${limitName}: must be at most ${limit}, got ${value}`,
     );
   }
 }

@@ -1,19 +1,19 @@
 import { ParsecError } from "../../errors.ts";
 import { largestCount } from "./layout.ts";
 
-/** What a node accepts from a peer, and how far it goes itself. Checked before anything is allocated. */
+/** Limits of frames that a node accepts and sends, checked before anything is allocated. Sizes in bytes. */
 export interface FrameLimits {
-  /** Bytes of a request frame. Defaults to 4 MiB; at least what the longest key and input take. */
+  /** Size of a request frame. Defaults to 4 MiB; at least the sum of the longest group name, key and input. */
   readonly maxFrameBytes: number;
   /** Lookups in one frame. Defaults to 1,024; at most 65,535. */
   readonly maxLookups: number;
-  /** Bytes of a group's name. Defaults to 1,024. */
+  /** Size of a group name. Defaults to 1,024. */
   readonly maxGroupBytes: number;
-  /** Bytes of a key or a tag. Defaults to 64 KiB. */
+  /** Size of a key or a tag. Defaults to 64 KiB. */
   readonly maxKeyBytes: number;
-  /** Bytes of a data source's encoded input. Defaults to 1 MiB. */
+  /** Size of a data source's encoded input. Defaults to 1 MiB. */
   readonly maxInputBytes: number;
-  /** Bytes of a value. Defaults to 16 MiB. */
+  /** Size of a value. Defaults to 16 MiB. */
   readonly maxValueBytes: number;
   /** Keys that one frame invalidates. Defaults to 10,000; at most 65,535. */
   readonly maxInvalidationKeys: number;
@@ -31,10 +31,10 @@ const defaults: FrameLimits = {
 
 const largestFrameBytes = 1024 * 1024 * 1024;
 
-/** Headers of a frame and of one lookup, generously. Its trace is left out where there is no room for it. */
+/** Upper bound for the headers of a frame and one lookup, without its trace, which is omitted where it does not fit. */
 const headersBytes = 64;
 
-/** Fills in the defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
+/** Checks frame limits and fills in defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolveFrameLimits(limits: Partial<FrameLimits> = {}): FrameLimits {
   const resolved = {
     maxFrameBytes: within(limits, "maxFrameBytes", largestFrameBytes),
@@ -50,7 +50,7 @@ export function resolveFrameLimits(limits: Partial<FrameLimits> = {}): FrameLimi
   if (resolved.maxFrameBytes < smallest) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `limits.maxFrameBytes is ${resolved.maxFrameBytes}; one lookup at the other limits takes ${smallest}`,
+      `limits.maxFrameBytes must be at least ${smallest}, the size of a lookup at the other limits, got ${resolved.maxFrameBytes}`,
     );
   }
   return resolved;

@@ -78,14 +78,14 @@ describe("a frame of lookups", () => {
     );
   });
 
-  it("carries keys that are no UTF-8", () => {
+  it("carries keys that are not UTF-8", () => {
     const key = "\udcff\udcfe";
     const frame = encode([plain(key)]);
     expect(frame.subarray(-2)).toEqual(Buffer.from([0xff, 0xfe]));
     expect(decodeLookups(frame, limits).lookups[0]?.key).toBe(key);
   });
 
-  it("comes out as it went in", () => {
+  it("is decoded to what was encoded", () => {
     fc.assert(
       fc.property(fc.array(anyLookup, { maxLength: 20 }), fc.nat(0xffffffff), (lookups, id) => {
         const decoded = decodeLookups(encode(lookups, id), limits);
@@ -100,13 +100,13 @@ describe("a frame of lookups", () => {
     );
   });
 
-  it("names a group once, however many lookups ask it", () => {
+  it("contains a group name once for many lookups", () => {
     const one = encode([plain("k", "datasource:users")]).length;
     const two = encode([plain("k", "datasource:users"), plain("k", "datasource:users")]).length;
     expect(two - one).toBe(12);
   });
 
-  it("is refused when it is cut anywhere, or goes on", () => {
+  it("is rejected when truncated anywhere or followed by more bytes", () => {
     fc.assert(
       fc.property(fc.array(anyLookup, { minLength: 1, maxLength: 4 }), fc.nat(), (lookups, at) => {
         const frame = encode(lookups);
@@ -118,7 +118,7 @@ describe("a frame of lookups", () => {
     );
   });
 
-  it("never throws anything but a typed error, whatever the bytes", () => {
+  it("throws typed errors only, for any bytes", () => {
     fc.assert(
       fc.property(fc.array(anyLookup, { maxLength: 4 }), fc.nat(), fc.nat(255), (all, at, byte) => {
         const frame = encode(all);
@@ -149,7 +149,7 @@ describe("a frame of lookups", () => {
     );
   });
 
-  it("that announces 65,535 lookups in twenty bytes costs nothing", () => {
+  it("that announces 65,535 lookups in twenty bytes is rejected before allocation", () => {
     const frame = encode([]);
     frame.writeUInt16LE(0xffff, frame.length - 2);
     const generous = resolveFrameLimits({ maxLookups: 0xffff });
@@ -169,7 +169,7 @@ describe("a frame of lookups", () => {
     expect(codeOf(() => decodeLookups(frame, limits))).toBe("MALFORMED_FRAME");
   });
 
-  it("is full at the limits of count and bytes, and the rest goes in the next", () => {
+  it("is full at the limits of count and bytes, and further lookups fit the next", () => {
     const byCount = writerWith({ maxLookups: 2 });
     byCount.begin(1);
     expect([plain("a"), plain("b"), plain("c")].map((one) => byCount.add(one, 1))).toEqual([
@@ -193,7 +193,7 @@ describe("a frame of lookups", () => {
     expect(decodeLookups(frame, resolveFrameLimits(small)).lookups).toHaveLength(2);
   });
 
-  it("carries what a lookup is part of, and not a byte for one that nobody traces", () => {
+  it("carries the trace of a lookup, and no extra byte without one", () => {
     const traced = {
       ...plain("a"),
       input: Uint8Array.of(9),
@@ -222,7 +222,7 @@ describe("a frame of lookups", () => {
     expect(encode([{ ...plain("a"), trace }])).toEqual(encode([plain("a")]));
   });
 
-  it("passes a trace that is none over, whatever it is, and reads what follows", () => {
+  it("ignores an invalid trace and decodes the following lookups", () => {
     const good = Buffer.from(traceparent);
     for (const [bytes, tracestate] of [
       [Buffer.concat([good, Buffer.alloc(512, "x")]), "x".repeat(512)],
@@ -250,7 +250,7 @@ describe("a frame of lookups", () => {
     }
   });
 
-  it("goes without a trace that has no room, rather than not at all", () => {
+  it("omits a trace that does not fit", () => {
     const small = { maxFrameBytes: 200, maxKeyBytes: 60, maxInputBytes: 10, maxGroupBytes: 20 };
     const writer = writerWith(small);
     const lookup = { ...plain("k"), trace: { traceparent, tracestate: undefined } };
@@ -269,7 +269,7 @@ describe("a frame of lookups", () => {
     ]);
   });
 
-  it("does not take what no frame could carry, and stays usable", () => {
+  it("rejects a lookup that fits no frame, and stays usable", () => {
     const writer = writerWith({ maxKeyBytes: 3, maxInputBytes: 1, maxGroupBytes: 2 });
     writer.begin(1);
     expect(codeOf(() => writer.add(plain("éé"), 1))).toBe("KEY_TOO_LARGE");
@@ -283,7 +283,7 @@ describe("a frame of lookups", () => {
     ]);
   });
 
-  it("sends a timeout without end as the longest there is", () => {
+  it("encodes an infinite timeout as the longest possible", () => {
     const writer = writerWith();
     writer.begin(1);
     writer.add(plain("a"), Number.POSITIVE_INFINITY);

@@ -25,7 +25,7 @@ const knownFlags = inputFlag | fenceFlag | newGroupFlag | memoryOnlyFlag | trace
 const fixedBytes = 11;
 const longestTimeoutMs = 0xffffffff;
 
-/** Packs lookups into frames. One per connection partner, used again for every frame. */
+/** Encodes frames of lookups. Create one per peer and reuse it for every frame. */
 export class LookupFrameWriter {
   readonly #limits: FrameLimits;
   readonly #writer: ByteWriter;
@@ -48,7 +48,7 @@ export class LookupFrameWriter {
     return this.#count;
   }
 
-  /** Starts a frame; what was not finished is forgotten. */
+  /** Starts a frame and drops an unfinished one. */
   begin(frameId: number): void {
     this.#writer.truncate(0);
     writeRequestHeader(this.#writer, "lookups", { frameId, sender: this.#sender });
@@ -58,8 +58,8 @@ export class LookupFrameWriter {
   }
 
   /**
-   * Appends a lookup that waits `timeoutMs` from now. False when the frame is full: finish it, begin
-   * another and add it there. Throws `KEY_TOO_LARGE` or `FRAME_TOO_LARGE` when it fits no frame.
+   * Appends a lookup with `timeoutMs` left. Returns false when the frame is full: finish it, begin another and
+   * add the lookup there. Throws `KEY_TOO_LARGE` or `FRAME_TOO_LARGE` when it fits into no frame.
    */
   add(lookup: PeerLookup, timeoutMs: number): boolean {
     const limits = this.#limits;
@@ -125,15 +125,15 @@ export class LookupFrameWriter {
     return true;
   }
 
-  /** The frame, as bytes of its own. */
+  /** The finished frame, as a copy. */
   finish(): Buffer {
     patchRequestCount(this.#writer, this.#count);
     return this.#writer.copy();
   }
 
-  /** The group's number in this frame; the next free one when the frame does not know it yet. */
+  /** The group's number in this frame; the next free number for a new group. */
   #groupNumber(group: string): number {
-    // Nearly all frames speak of one group: the comparison saves the map.
+    // Most frames contain one group, so this comparison saves the map lookup.
     if (this.#lastGroupNumber >= 0 && group === this.#lastGroup) return this.#lastGroupNumber;
     return this.#groups.get(group) ?? this.#groups.size;
   }
@@ -146,11 +146,11 @@ function tooLarge(
 ): ParsecError {
   return new ParsecError(
     code,
-    `the ${field} has ${bytes} bytes, more than the ${limit} a peer is sent`,
+    `${field} must have at most ${limit} bytes to be sent to a peer, got ${bytes}`,
   );
 }
 
-/** A lookup as it came off the wire. Its input is a view of the frame. */
+/** A decoded lookup. Its input is a view of the frame. */
 class DecodedLookup implements PeerLookup {
   readonly group: string;
   readonly key: string;
@@ -178,7 +178,7 @@ class DecodedLookup implements PeerLookup {
   }
 }
 
-/** A class of its own, so that lookups which nobody traces are no larger for it. */
+/** A subclass, so that untraced lookups stay small. */
 class TracedLookup extends DecodedLookup {
   readonly trace: PeerTrace;
 
@@ -188,6 +188,7 @@ class TracedLookup extends DecodedLookup {
   }
 }
 
+/** A decoded frame of lookups. */
 export interface LookupFrame {
   readonly frameId: number;
   readonly sender: number;
@@ -195,8 +196,8 @@ export interface LookupFrame {
 }
 
 /**
- * Reads a whole frame of lookups before any of them is acted on. Throws `MALFORMED_FRAME` or
- * `FRAME_TOO_LARGE`, naming the field or the limit.
+ * Decodes a whole frame of lookups, before any of them takes effect. Throws `MALFORMED_FRAME` or
+ * `FRAME_TOO_LARGE` naming the field or the limit.
  */
 export function decodeLookups(bytes: Uint8Array, limits: FrameLimits): LookupFrame {
   checkLimit(bytes.length, limits.maxFrameBytes, "maxFrameBytes");

@@ -1,13 +1,13 @@
 import { ParsecError } from "../../errors.ts";
 import type { NodeBuffer } from "./node-buffer.ts";
 
-/** How a field is encoded; the other wire types of protobuf are obsolete. */
+/** Wire types of protobuf, without the deprecated groups. */
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
-/** A varint of protobuf has at most ten bytes, of which a length in a message we accept uses five. */
+/** A varint has at most ten bytes. */
 const longestVarint = 10;
 
-/** One field of a message. `bytes` is a view: the content of a field with a length, else its encoding. */
+/** One field of a protobuf message. `bytes` is a view: the content of a length-delimited field, else the encoded number. */
 export interface ProtobufField {
   readonly field: number;
   readonly wireType: number;
@@ -15,8 +15,8 @@ export interface ProtobufField {
 }
 
 /**
- * Reads the fields of a message in their order (https://protobuf.dev/programming-guides/encoding).
- * Throws `MALFORMED_FRAME` when the message breaks off or a wire type is unknown.
+ * Calls `take` with each field of a protobuf message in order (https://protobuf.dev/programming-guides/encoding).
+ * Throws `MALFORMED_FRAME` when the message is truncated or a wire type is unknown.
  */
 export function readFields(message: NodeBuffer, take: (field: ProtobufField) => void): void {
   let offset = 0;
@@ -32,7 +32,7 @@ export function readFields(message: NodeBuffer, take: (field: ProtobufField) => 
       const length = readVarint(message, offset);
       offset = length.next;
       size = length.value;
-    } else throw malformedMessage(`wire type ${wireType} is unknown`);
+    } else throw malformedMessage(`unknown wire type ${wireType}`);
     if (size > message.length - offset) {
       throw malformedMessage("a field is longer than the message");
     }
@@ -42,7 +42,7 @@ export function readFields(message: NodeBuffer, take: (field: ProtobufField) => 
   }
 }
 
-/** Appends a non-negative integer. */
+/** Appends a non-negative integer as a varint. */
 export function writeVarint(bytes: number[], value: number): number[] {
   let rest = value;
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
@@ -50,9 +50,9 @@ export function writeVarint(bytes: number[], value: number): number[] {
   return bytes;
 }
 
-/** A `MALFORMED_FRAME` that says why a message cannot be read. */
+/** Creates a `MALFORMED_FRAME` for a protobuf message, with the reason. */
 export function malformedMessage(reason: string): ParsecError {
-  return new ParsecError("MALFORMED_FRAME", `the protobuf message cannot be read: ${reason}`);
+  return new ParsecError("MALFORMED_FRAME", `invalid protobuf message: ${reason}`);
 }
 
 function readVarint(
@@ -62,9 +62,9 @@ function readVarint(
   let value = 0;
   for (let index = 0; index < longestVarint; index++) {
     const byte = bytes[start + index];
-    if (byte === undefined) throw malformedMessage("an integer is cut short");
+    if (byte === undefined) throw malformedMessage("truncated varint");
     value += (byte & 0x7f) * 2 ** (7 * index);
     if (byte < 0x80) return { value, next: start + index + 1 };
   }
-  throw malformedMessage("an integer has no end");
+  throw malformedMessage("varint of more than 10 bytes");
 }

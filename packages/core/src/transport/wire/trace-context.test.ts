@@ -6,7 +6,7 @@ const spanId = "b7ad6b7169203331";
 const traceparent = `00-${traceId}-${spanId}-01`;
 
 describe("readPeerTrace", () => {
-  it("takes what W3C's two headers say", () => {
+  it("parses the two headers of W3C trace context", () => {
     const tracestate = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE";
     expect(readPeerTrace({ traceparent, tracestate })).toEqual({ traceparent, tracestate });
     expect(readPeerTrace({ traceparent })).toEqual({ traceparent, tracestate: undefined });

@@ -1,18 +1,17 @@
 import type { PeerTrace } from "../../peer.ts";
 
-/** Of version 00 and, as far as anyone knows them, of later ones: all fields are of a fixed length. */
+/** The length of a traceparent of version 00, whose fields all have fixed lengths. */
 export const traceparentBytes = 55;
-/** What W3C asks everybody to carry of a tracestate. */
+/** The length of a tracestate that W3C requires implementations to propagate. */
 export const maxTracestateBytes = 512;
 
 const traceparentForm = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 const printable = /^[\x20-\x7e]+$/;
 
 /**
- * The trace that W3C's two headers name, whoever wrote them; undefined when `traceparent` is none.
- * A `tracestate` that is empty, not printable ASCII or longer than 512 bytes is left out. For
- * transports, whose calls must not fail for what a trace contains. Never throws.
- * See https://www.w3.org/TR/trace-context/.
+ * Parses the two headers of W3C trace context (https://www.w3.org/TR/trace-context/), for transports. Returns
+ * undefined for an invalid `traceparent`, and omits a `tracestate` that is empty, longer than 512 bytes or
+ * not printable ASCII. Never throws: calls must not fail because of a trace.
  */
 export function readPeerTrace(headers: {
   readonly traceparent?: unknown;

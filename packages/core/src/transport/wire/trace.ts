@@ -3,7 +3,7 @@ import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import { maxTracestateBytes, readPeerTrace, traceparentBytes } from "./trace-context.ts";
 
-/** Appends a trace that `readPeerTrace` let through. */
+/** Appends a trace that `readPeerTrace` has validated. */
 export function writeTrace(writer: ByteWriter, { traceparent, tracestate }: PeerTrace): void {
   writer.reserve(2);
   const lengthAt = writer.length;
@@ -12,7 +12,7 @@ export function writeTrace(writer: ByteWriter, { traceparent, tracestate }: Peer
   writer.patchU16(lengthAt, tracestate === undefined ? length : length + writer.key(tracestate));
 }
 
-/** Reads what a flag announced. What is none is passed over: a lookup is answered all the same. */
+/** Reads a trace. Returns undefined for an invalid one, because the lookup must be answered nevertheless. */
 export function readTrace(reader: ByteReader): PeerTrace | undefined {
   reader.need(2, "a trace's length");
   const length = reader.u16();
