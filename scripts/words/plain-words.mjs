@@ -52,7 +52,6 @@ export const notYetSwept = [
   "apps/token-service/",
   "docs/",
   "nats-fixtures/",
-  "packages/core/",
   "packages/metrics/",
   "packages/nats/",
   "packages/program/",

@@ -75,7 +75,7 @@ describe("nodes listed by address", () => {
       emptyAnswers: 0,
       failures: 0,
       sinceAnswerMs: 0,
-      trouble: undefined,
+      problem: undefined,
     });
     expect(dns.questions).toEqual([{ name, type: "A" }]);
   });
