@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { buildQuietly } from "../processes/quiet-build.mjs";
 import { runCommand } from "./run-command.mjs";
 
 /**
@@ -12,17 +13,12 @@ import { runCommand } from "./run-command.mjs";
  */
 
 /**
- * Packs every package that is published, as `pnpm publish` would, into `folder`.
+ * Builds every package that is published and packs it, as `pnpm publish` would, into `folder`.
  *
  * @param {{ root: string, folder: string, signal: AbortSignal }} options
  * @returns {Promise<PackedPackage[]>}
  */
 export async function packPackages({ root, folder, signal }) {
-  const filter = ["--recursive", "--filter", "./packages/*"];
-  await runCommand("pnpm", [...filter, "pack", "--pack-destination", folder], {
-    cwd: root,
-    signal,
-  });
   /** @type {PackedPackage[]} */
   const packed = [];
   for (const name of (await readdir(join(root, "packages"))).sort()) {
@@ -43,6 +39,13 @@ export async function packPackages({ root, folder, signal }) {
       ),
     });
   }
+  const names = packed.map(({ name }) => name);
+  if (!(await buildQuietly({ signal, packages: names }))) throw new Error("the build failed");
+  const filters = names.flatMap((name) => ["--filter", name]);
+  await runCommand("pnpm", ["--recursive", ...filters, "pack", "--pack-destination", folder], {
+    cwd: root,
+    signal,
+  });
   return packed;
 }
 

@@ -6,6 +6,7 @@ const commands = new Map([
   ["build.mjs", "build"],
   ["campaign.mjs", "campaign"],
   ["check.mjs", "check"],
+  ["check-consumers.mjs", "check:consumers"],
   ["test.mjs", "test"],
   ["turbo.mjs", "build"],
   ["update-api.mjs", "api:update"],

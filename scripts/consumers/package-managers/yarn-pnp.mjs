@@ -16,7 +16,8 @@ export const yarnPnp = {
     await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
     // Makes this folder a project of its own.
     await writeFile(join(folder, "yarn.lock"), "");
-    const registry = (await exec("npm", ["config", "get", "registry"])).trim();
+    const answer = await exec("npm", ["config", "get", "registry"]);
+    const registry = /^https?:\S+/m.exec(answer)?.[0] ?? "https://registry.npmjs.org";
     const env = {
       YARN_NPM_REGISTRY_SERVER: registry,
       YARN_NODE_LINKER: "pnp",
