@@ -89,7 +89,7 @@ describeOnServers((server) => {
     const askOn = async (key: string): Promise<void> => {
       for (;;) {
         const answer = await set(node.url, key, "x").catch(() => undefined);
-        if (answer === undefined) return; // Nobody listens any more.
+        if (answer === undefined) return; // The node has ended.
         answers.push(answer);
       }
     };
@@ -106,7 +106,7 @@ describeOnServers((server) => {
     // On a busy machine a backup may have answered too late, and is copied to again.
     await cluster.settled();
     await cluster.nodes.get("b")?.kill();
-    // At once, while nobody knows yet: answers come late, but they come.
+    // At once, before the others detect the crash: answers are late, but arrive.
     expect(await cluster.missing(300)).toEqual([]);
     await cluster.settled();
     await cluster.nodes.get("a")?.kill();
@@ -125,7 +125,7 @@ describeOnServers((server) => {
     expect(await cluster.nodes.get("a")?.leave()).toBe(0);
     await cluster.settled();
     await load.acknowledged(500);
-    // Up to here everything was planned.
+    // Until here all moves were planned.
     expect(load.takeFailures()).toEqual([]);
     await cluster.nodes.get("b")?.kill();
     await cluster.settled();
@@ -146,7 +146,7 @@ describeOnServers((server) => {
     const node = cluster.nodes.get("a");
     node?.program.kill("SIGTERM");
     await waitForOutput(node?.program as RunningProgram, /"msg":"stopping"/);
-    // Those that follow at once are taken for the same Ctrl-C, so there are more.
+    // Signals in quick succession count as one Ctrl-C, so several are sent.
     const again = setInterval(() => node?.program.kill("SIGTERM"), 50);
     expect(await node?.program.ended).toBe(1);
     clearInterval(again);

@@ -15,12 +15,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   expect(await node.leave()).toBe(0);
-  // Nothing that was sent here has upset it, or can be read in its log.
+  // No request caused an error log, or appears in the log.
   expect(node.program.stderr()).toBe("");
   expect(node.program.stdout()).not.toMatch(/should not|"level":50|secret key/);
 });
 
-/** Sends bytes as they are, and reads what comes. */
+/** Sends raw bytes, and reads the response. */
 async function sendRaw(bytes: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   socket.write(Buffer.from(bytes, "latin1"));

@@ -35,7 +35,7 @@ describeOnOneServer((server) => {
       (all: NodeCluster) => [...all.nodes.values()].map((node) => node.kill()),
     ],
     [
-      "told to leave at once",
+      "all stopped at once",
       (all: NodeCluster) => [...all.nodes.values()].map((node) => node.leave()),
     ],
   ])("nodes that are %s have all data when they are started again", async (_how, end) => {
@@ -73,7 +73,7 @@ describeOnOneServer((server) => {
     await startOnDisk();
     await cluster.fill(300);
     for (const id of ids) expect(await cluster.nodes.get(id)?.leave()).toBe(0);
-    // The last one that went has everything; the others wait for it.
+    // The node that was stopped last has all data; the others wait for it.
     for (const id of ids) await cluster.start(id);
     await cluster.settled();
     expect(await cluster.missing(300)).toEqual([]);
@@ -86,12 +86,12 @@ describe("a single node", () => {
   test("has its data after a restart, except entries that expired meanwhile", async () => {
     const folder = await temporaryFolder();
     const first = await startNodeProgram({ args: alone(folder) });
-    await set(first.url, "for ever", "1");
+    await set(first.url, "no expiry", "1");
     await set(first.url, "for long", "2", 1000);
     await set(first.url, "for short", "3", 1);
     await first.kill();
     const second = await startNodeProgram({ args: alone(folder) });
-    expect((await get(second.url, "for ever")).body).toMatchObject({ value: "1" });
+    expect((await get(second.url, "no expiry")).body).toMatchObject({ value: "1" });
     expect((await get(second.url, "for long")).body).toMatchObject({ value: "2" });
     await expect.poll(async () => (await get(second.url, "for short")).status).toBe(404);
     expect(second.program.stdout()).not.toContain("lost");
@@ -150,7 +150,7 @@ describe("a single node", () => {
   });
 });
 
-/** Exit code and last words of a node that does not start. */
+/** Exit code and output of a node that does not start. */
 async function refusal(args: readonly string[]): Promise<string> {
   const program = runProgram("node", { args: ["--http", "127.0.0.1:0", ...args] });
   return `${await program.ended} ${program.stderr()}`;

@@ -12,7 +12,7 @@ import { temporaryFolder } from "../test/temporary-folder.ts";
 const { program: nats, missing } = systemNats;
 const withNats = { PARSEC_NATS_SERVER: nats ?? "" };
 
-/** Processes that have the text among their arguments. */
+/** Processes with the text in their arguments. */
 async function processesAbout(text: string): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
@@ -74,7 +74,7 @@ describe.skipIf(nats === undefined)("ending", () => {
     const env = { ...withNats, TMPDIR: folder };
     const cluster = await startClusterProgram({ env, detached: true });
     expect(await readdir(folder)).toHaveLength(1);
-    // A terminal sends it to the whole group.
+    // A terminal sends the signal to the whole process group.
     process.kill(-cluster.program.pid, "SIGINT");
     expect(await cluster.program.ended).toBe(0);
     expect(cluster.program.stderr()).toBe("");

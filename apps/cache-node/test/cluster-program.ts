@@ -1,15 +1,15 @@
 import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 
-/** A cluster started by its own program, as read from what that prints. */
+/** A cluster that was started by its program, with the data that the program prints. */
 export interface ClusterProgram {
   readonly program: RunningProgram;
   readonly nodes: readonly { readonly id: string; readonly url: string; readonly pid: number }[];
   readonly curlLines: readonly string[];
-  /** The end of the program, by a signal or what has been done to it. */
+  /** Stops the program by a signal; resolves with its exit code. */
   stop(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 }
 
-/** Starts `start.js` on free ports and waits until it says that it is up. */
+/** Starts `start.js` on free ports and waits until it has printed the welcome. */
 export async function startClusterProgram(
   options: {
     readonly args?: readonly string[];

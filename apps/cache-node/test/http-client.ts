@@ -1,4 +1,4 @@
-/** An answer, its body read as JSON: whatever a node says is. */
+/** An answer with its JSON body. */
 export interface JsonAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -21,7 +21,7 @@ export function set(
   return post(nodeUrl, JSON.stringify({ key, value, ttl }));
 }
 
-/** `POST /set` with any body. */
+/** Sends `POST /set` with any body. */
 export function post(
   nodeUrl: string,
   body: string | Uint8Array<ArrayBuffer>,

@@ -1,17 +1,17 @@
 import { get, set } from "./http-client.ts";
 import type { NodeCluster } from "./node-cluster.ts";
 
-/** Writers that count up a value each, by way of all nodes, until they are stopped. */
+/** Writers that each increment a value, through all nodes, until they are stopped. */
 export interface HttpLoad {
-  /** From now on nobody asks this node any more. */
+  /** Sends no further requests to this node. */
   avoid(id: string): void;
-  /** Waits until so many more writes have been acknowledged. */
+  /** Waits until that many more writes have been acknowledged. */
   acknowledged(count: number): Promise<void>;
-  /** Answers other than 200, and connections that broke, since the last call. */
+  /** Returns answers other than 200, and broken connections, since the last call. */
   takeFailures(): readonly string[];
   /** Ends the load. */
   stop(): Promise<void>;
-  /** Which values are older than what was acknowledged, or were never written. */
+  /** Returns values that are older than an acknowledged write, or were never written. */
   faults(): Promise<readonly string[]>;
 }
 

@@ -4,24 +4,24 @@ import type { NodeStats } from "../src/http/node-stats.ts";
 import { ask, get, type JsonAnswer } from "./http-client.ts";
 import { type NodeProgram, startNodeProgram } from "./node-program.ts";
 
-/** Nodes of one ring, each in a process of its own. */
+/** Nodes of one ring, each in its own process. */
 export interface NodeCluster {
   readonly nodes: Map<string, NodeProgram>;
   start(id: string): Promise<NodeProgram>;
-  /** Waits until exactly these own everything, and nothing moves or lacks a copy. */
+  /** Waits until exactly these nodes own all partitions, and nothing moves or lacks a copy. */
   settled(): Promise<void>;
   stats(): Promise<NodeStats[]>;
-  /** Writes keys by way of all nodes in turn; each must be acknowledged. */
+  /** Writes keys through all nodes in turn; each must be acknowledged. */
   fill(count: number): Promise<void>;
-  /** How many of these keys are not there, asked by way of all nodes in turn. */
+  /** Counts missing keys, through all nodes in turn. */
   missing(count: number): Promise<string[]>;
-  /** Kills what is left. */
+  /** Kills the remaining nodes. */
   close(): Promise<void>;
 }
 
 export function createNodeCluster(options: {
   readonly natsUrl: string;
-  /** Of the node with this id. */
+  /** Arguments of the node with this id. */
   readonly args?: (id: string) => readonly string[];
 }): NodeCluster {
   const nodes = new Map<string, NodeProgram>();

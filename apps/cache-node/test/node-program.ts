@@ -1,13 +1,13 @@
 import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 
-/** A node in a process of its own. */
+/** A node in its own process. */
 export interface NodeProgram {
   readonly id: string;
   readonly url: string;
   readonly program: RunningProgram;
-  /** SIGTERM, and what became of it. */
+  /** Sends SIGTERM; resolves with the exit code. */
   leave(): Promise<number | NodeJS.Signals>;
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
 }
 
@@ -15,7 +15,7 @@ export interface NodeProgramOptions {
   readonly id?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Until it listens only, not until it is a member. */
+  /** False to wait only until the node listens. Defaults to true: until it is a member of the ring. */
   readonly isJoined?: boolean;
 }
 

@@ -62,7 +62,7 @@ describeWithPrograms((startServer) => {
   }, 30_000);
 
   it.each(["delete", "purge"] as const)(
-    "finds its data again after somebody %ss the bucket",
+    "recovers its data after a %s of the bucket",
     async (how) => {
       const server = await startServer();
       cleanups.push(() => server.dispose());

@@ -52,7 +52,7 @@ it.each([
   ["a piece before the first", [piece(1, "x")]],
   ["a piece left out", [piece(0, "a", { total: 9 }), piece(2, "c")]],
   ["a piece twice", [piece(0, "a", { total: 9 }), piece(1, "b"), piece(1, "b")]],
-  ["a piece of another asker", [piece(0, "a", { total: 9 }), piece(1, "b", { session: 2 })]],
+  ["a piece of another sender", [piece(0, "a", { total: 9 }), piece(1, "b", { session: 2 })]],
   ["more than announced", [piece(0, "a", { total: 2 }), piece(1, "bc", { last: true })]],
   ["an end before all is there", [piece(0, "a", { total: 9 }), piece(1, "b", { last: true })]],
   ["no end when all is there", [piece(0, "a", { total: 2 }), piece(1, "b")]],

@@ -61,16 +61,16 @@ export class FrameRequest implements FrameExchange, Exchange {
     if (this.#over) return;
     this.#over = true;
     this.#inbox.close(this.#open);
-    this.#tell("cancel", new Uint8Array(0));
+    this.#control("cancel", new Uint8Array(0));
   }
 
   #askForMore(): void {
     const body = Buffer.allocUnsafe(8);
     body.writeDoubleLE(this.#takenBytes, 0);
-    this.#tell("more", body);
+    this.#control("more", body);
   }
 
-  #tell(kind: "more" | "cancel", body: Uint8Array): void {
+  #control(kind: "more" | "cancel", body: Uint8Array): void {
     try {
       this.#sender.sendWhole(kind, body, this.#destination());
     } catch {

@@ -73,7 +73,7 @@ export class NatsHandler {
     this.#frames = createFrameServer({ host, limits, sender });
   }
 
-  /** Tells the cache that it may have missed invalidations. */
+  /** Notifies the cache that it may have missed invalidations. */
   rejoined(): void {
     this.#host?.rejoined?.();
   }

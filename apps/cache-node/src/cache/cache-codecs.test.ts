@@ -24,7 +24,7 @@ const record: fc.Arbitrary<CacheRecord> = fc.record({
 
 const malformed = expect.objectContaining({ code: "MALFORMED_FRAME" });
 
-/** Cuts bytes where the numbers say, and what is left into one last piece. */
+/** Splits bytes into pieces of these lengths, and the rest into one piece. */
 async function* cut(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   let at = 0;
   for (const size of sizes) {
@@ -98,7 +98,7 @@ describe("snapshots", () => {
   test("are refused when they are truncated, of another version, or with invalid lengths", async () => {
     const bytes = Buffer.concat([...encodeSnapshot([{ key: "k", value: "v", expiresAtMs: 1 }])]);
     for (let length = 0; length < bytes.length; length++) {
-      // One byte is a snapshot of nothing.
+      // A single byte is an empty snapshot.
       if (length === 1) continue;
       await expect(decodeAll(cut(bytes.subarray(0, length), []))).rejects.toEqual(malformed);
     }

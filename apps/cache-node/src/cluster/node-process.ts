@@ -26,7 +26,7 @@ export interface NodeProcessOptions {
 /** The built program of a node, beside this one. */
 const nodeProgram = fileURLToPath(new URL("./node.js", import.meta.url));
 
-/** What somebody may set in the shell that starts the cluster. */
+/** Environment variables of the shell that are passed on to the nodes. */
 const tunable: ReadonlySet<string> = new Set([
   "PARSEC_ACK",
   "PARSEC_INSECURE",

@@ -56,7 +56,7 @@ test("is found by its variable or on PATH, otherwise the error contains instruct
     /PARSEC_NATS_SERVER must be the path of a program/,
   );
   for (const outcome of [before, still]) {
-    // This machine may have one in a usual place.
+    // This machine may have one in a usual folder.
     if (typeof outcome === "string") expect(outcome).toMatch(/nats-server$/);
     else expect(outcome).toMatchObject({ message: expect.stringContaining("apt-get install") });
   }

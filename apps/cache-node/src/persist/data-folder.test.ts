@@ -38,7 +38,7 @@ test("is taken over only from a process that is not running", async () => {
     code: "INVALID_ARGUMENT",
     message: `--persist: the folder ${folder} is in use by process ${holder.pid}`,
   });
-  // The same number, another process.
+  // The same pid, but another process.
   await writeFile(join(folder, "lock"), `${holder.pid} 12345`);
   await (await openDataFolder(folder, owner)).close();
   await writeFile(join(folder, "lock"), `${holder.pid} ${start}`);

@@ -16,12 +16,12 @@ import {
 
 const partition = 7;
 
-/** A state on disk, driven as the ring drives it. */
+/** A state on disk, used as the ring uses it. */
 interface Disk {
   readonly persistent: PersistentState;
   set(key: string, value: string): unknown;
   remove(key: string): unknown;
-  /** A copy of another node arrives, that goes to so many operations. */
+  /** Restores a copy of another node after that many operations. */
   restore(values: Readonly<Record<string, string>>, seq: number): Promise<void>;
   values(): Record<string, string>;
   seq(): number | undefined;
@@ -162,7 +162,7 @@ test("is complete after any operations and a kill at any point", async () => {
     fc.asyncProperty(steps, fc.integer({ min: 0, max: 12 }), async (all, turns) => {
       const folder = join(root, String(++run));
       await mkdir(folder);
-      // So that a tick finds every log too long.
+      // So that every log is too long at a tick.
       let disk = await openDisk(folder, { minLogBytes: 50 });
       let model: Record<string, string> = {};
       for (const [index, each] of all.entries()) {
@@ -189,7 +189,7 @@ test("is complete after any operations and a kill at any point", async () => {
       void disk.persistent.tick();
       for (let turn = 0; turn < turns; turn++)
         await new Promise((resolve) => setImmediate(resolve));
-      // What a process that is killed now leaves behind.
+      // The files that a process leaves when it is killed now.
       const copy = join(root, `${run}-copy`);
       cpSync(folder, copy, { recursive: true });
       const seq = disk.seq();
@@ -218,7 +218,7 @@ describe("damage", () => {
       writeFileSync(file, whole.subarray(0, length));
       const count = ends.filter((end) => end <= length).length;
       const cut = await openDisk(folder);
-      // Without its head there is no log at all.
+      // A log without a head is not a log.
       expect(cut.seq() ?? 0).toBe(count);
       expect(Object.keys(cut.values())).toHaveLength(count);
       cut.set("after", "cut");

@@ -28,7 +28,7 @@ it.each(["not-owner", "not-ready"] as const)(
       table: () => table,
       whenTable: async () => {},
       onNextTable: () => () => {},
-      serveHere: () => Promise.reject(new Error("nobody asks here")),
+      serveHere: () => Promise.reject(new Error("not expected here")),
       send: async (address) => {
         asked.push(address);
         if (address === "c") return encodeAnswer({ outcome: "done", body: Buffer.from("c's") });
