@@ -14,7 +14,7 @@ export interface NatsServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again, with what it had stored. */
   start(): Promise<void>;
-  /** Stops the process without a word to its clients, who then get no answer, and lets it go on. */
+  /** Stops the process (SIGSTOP), so that clients get no answer, and `resume` continues it. */
   pause(): void;
   resume(): void;
   /** Stops it and deletes its files. */

@@ -39,7 +39,7 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
     for (const socket of line.sockets) {
       socket.on("error", () => {});
       socket.on("close", () => {
-        // Whoever is cut off does not hear that the other has gone.
+        // During a partition, one end does not learn that the other has closed.
         if (partitioned) return;
         lines.delete(line);
         for (const each of line.sockets) each.destroySoon();

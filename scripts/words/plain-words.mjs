@@ -48,16 +48,11 @@ export const plainWords = [
 
 /** Folders and files whose words are still to be replaced. */
 export const notYetSwept = [
-  "apps/cache-node/",
   "apps/token-service/",
   "docs/",
-  "nats-fixtures/",
   "packages/metrics/",
-  "packages/nats/",
   "packages/program/",
-  "packages/ring/",
   "packages/testkit/",
   "packages/tokens/",
-  "packages/transport-nats/",
   "scenarios/",
 ];

@@ -47,8 +47,8 @@ interface Delivered {
  * missed: gaps in the numbers, and a server that falls silent. It repairs nothing by itself, since a
  * decision must never rest on an incomplete view.
  *
- * The first read ends when every subject has arrived. The server's count of pending messages is no
- * help: a key that is overwritten while the consumer is created is skipped, and arrives after the count was 0
+ * The first read ends when every subject has arrived. The server's count of pending messages
+ * cannot be used: a key that is overwritten while the consumer is created is skipped, and arrives after the count was 0
  * (seen with 2.9.10 and 2.15.2); and the count may stay one too high for the life of a consumer (2.9.10).
  */
 export async function watchBucket(

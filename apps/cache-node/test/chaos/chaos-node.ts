@@ -36,7 +36,7 @@ export async function startChaosNode(options: ChaosNodeOptions): Promise<ChaosNo
     [join(inject("programs"), "noting-node.js"), "--node", name, "--http", "127.0.0.1:0", ...args],
     {
       env: { PATH: process.env.PATH ?? "", [notesVariable]: notesFile },
-      // A node whose test has died without a word ends by itself, since its channel has closed.
+      // A node whose test has crashed ends by itself, because its channel is closed.
       stdio: ["ignore", log, log, "ipc"],
     },
   );
@@ -47,7 +47,7 @@ export async function startChaosNode(options: ChaosNodeOptions): Promise<ChaosNo
     });
   });
   const joined = hear(child, { ended, has: "joined" }).then(() => {});
-  // Whoever starts a node need not wait until it has joined.
+  // A test need not wait until the node has joined.
   joined.catch(() => {});
   const port = await soon(hear(child, { ended, has: "port" }), `node ${id} is to listen`);
   return {

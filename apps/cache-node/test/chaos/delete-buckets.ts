@@ -1,8 +1,8 @@
 import { connect } from "node:net";
 
 /**
- * Deletes every bucket of a server, as somebody with a command line could: by the few words of NATS's
- * protocol that it takes (https://docs.nats.io/reference/reference-protocols/nats-protocol).
+ * Deletes every bucket of a server, as an operator could, with the few needed commands of NATS's protocol
+ * (https://docs.nats.io/reference/reference-protocols/nats-protocol).
  */
 export async function deleteBuckets(port: number): Promise<number> {
   const names = await ask(port, "$JS.API.STREAM.NAMES");

@@ -251,7 +251,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
     }
   },
 
-  /** Somebody starts a second process under the name of a node that runs: one of the two waits until the other has gone. */
+  /** A second process is started with the name of a running node: one of the two waits until the other has ended. */
   async twins(scene) {
     const { cluster, random } = scene;
     const id = pick(scene);

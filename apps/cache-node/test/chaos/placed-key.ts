@@ -1,4 +1,4 @@
-/** A key, and where it lay when somebody looked. */
+/** A key, and its owner at the time of the request. */
 export interface PlacedKey {
   readonly key: string;
   readonly partition: number;

@@ -19,12 +19,12 @@ export interface RegisterClients {
   /** Waits until so many more were acknowledged. */
   proceed(count: number): Promise<void>;
   /**
-   * Has clients of their own ask for these keys without a rest worth the name, by way of other nodes than those
-   * named `avoided` where there are others. Returns what ends that, once each key was read and written again.
+   * Starts clients that request these keys almost without a pause, through nodes that are not `avoided` where there
+   * are others. Returns a handle that ends them, once each key was read and written again.
    */
   watch(keys: readonly string[], options: { readonly avoided: readonly string[] }): FaultWatch;
   stop(): Promise<void>;
-  /** Reads every key by way of every node, after `stop`; rejects when one cannot be read. */
+  /** Reads every key through every node, after `stop`; rejects when one cannot be read. */
   readAll(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ interface Answer {
 const patienceMs = 3000;
 /** How long all leave a node alone that did not answer. */
 const avoidMs = 700;
-/** How long a client that watches a key rests: what it measures is no finer. */
+/** Pause of a client that watches a key, which is the precision of its measurements. */
 const watchRestMs = { acknowledged: 10, failed: 25 } as const;
 
 export function startRegisterClients(options: RegisterClientsOptions): RegisterClients {
@@ -107,7 +107,7 @@ export function startRegisterClients(options: RegisterClientsOptions): RegisterC
     const noted = (
       endedAt: number | undefined,
       { ok, by = "?" }: { readonly ok: boolean; readonly by?: string },
-    ) => ({ client: `${client} by way of ${node.id}, ${by}`, startedAt, endedAt, ok });
+    ) => ({ client: `${client} through ${node.id}, ${by}`, startedAt, endedAt, ok });
     const note = (
       interval: ReturnType<typeof noted>,
       seen: { readonly value?: string | undefined; readonly found?: boolean | undefined } = {},
@@ -200,7 +200,7 @@ export function startRegisterClients(options: RegisterClientsOptions): RegisterC
       for (const node of nodes.values()) {
         for (const key of keys) {
           const wasRead = await perform({ kind: "get", key }, { client: "reader", node });
-          if (!wasRead) throw new Error(`${key} cannot be read by way of ${node.id}`);
+          if (!wasRead) throw new Error(`${key} cannot be read through ${node.id}`);
         }
       }
       agent.destroy();

@@ -5,7 +5,7 @@ export const giveUpMs = 60_000;
 export async function soon<Value>(promise: Promise<Value>, what: string): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain: ${what}`)), giveUpMs);
+    timer = setTimeout(() => reject(new Error(`did not happen in time: ${what}`)), giveUpMs);
   });
   try {
     return await Promise.race([promise, late]);

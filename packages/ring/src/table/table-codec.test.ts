@@ -36,9 +36,9 @@ describe("the table's format", () => {
     ["too many replicas", (record) => (record.replicas = 1000)],
     ["too many partitions", (record) => (record.partitions = 1e9)],
     ["fewer parts than it says", (record) => (record.partitions = 3)],
-    ["parts that are no lists", (record) => (record.parts = [1, 2])],
+    ["parts that are not lists", (record) => (record.parts = [1, 2])],
     [
-      "an owner that is no member",
+      "an owner that is not a member",
       (record) =>
         (record.parts = [
           [2, [], 1, -1, 0],
@@ -75,7 +75,7 @@ describe("the table's format", () => {
         (record.members = [(record.members as unknown[])[0], (record.members as unknown[])[0]]),
     ],
     ["a member without a session", (record) => (record.members = [{ id: "a" }])],
-    ["members that are no list", (record) => (record.members = {})],
+    ["members that are not a list", (record) => (record.members = {})],
   ])("refuses %s", (_what, change) => {
     expect(() => decodeTable(spoilt(change))).toThrow(
       expect.objectContaining({ code: "MALFORMED_FRAME" }),

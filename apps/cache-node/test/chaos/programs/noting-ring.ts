@@ -4,8 +4,8 @@ import { machineNowMs, type ServiceNote } from "../service-note.ts";
 const lengthBytes = 4;
 
 /**
- * A ring whose owners add to each answer under which ownership they gave it, and when. Whoever asked
- * takes that off again and hands it to `note`: so it is known of those answers that were accepted.
+ * Creates a ring whose owners add their ownership and the time to each answer. The calling node removes that again and
+ * passes it to `note`, so that it is recorded for accepted answers only.
  */
 export function createNotingRing(options: RingOptions, note: (served: ServiceNote) => void): Ring {
   const terms = new Map<number, { readonly incarnation: string; readonly partEpoch: number }>();
