@@ -1,14 +1,16 @@
 import { readdir, readFile } from "node:fs/promises";
 import { describeOnServers } from "@parsec/nats-fixtures";
 import { describe, expect, it } from "vitest";
-import { type ReadmeBlock, readBlocks, root } from "./readme-blocks.ts";
+import { guideOfListings, type ReadmeBlock, readBlocks, root } from "./readme-blocks.ts";
 import { promisedOutput, runProgram } from "./run-program.ts";
 
 /** Programs that need a party of their own. The named test runs them. */
 const runElsewhere = new Map([["packages/tokens/README.md", "packages/tokens/src/readme.test.ts"]]);
 const natsUrl = "nats://127.0.0.1:4222";
 
-const blocks = (await readBlocks()).filter(({ language }) => language === "ts");
+const blocks = (await readBlocks()).filter(
+  ({ language, file }) => language === "ts" && file !== guideOfListings.file,
+);
 const complete = blocks.filter(({ context }) => context === undefined);
 const suites = complete.filter(isTestFile);
 const programs = complete.filter((block) => !isTestFile(block) && !runElsewhere.has(block.file));
@@ -87,6 +89,11 @@ describe("a test", () => {
       expect(tests).toContain(code);
     },
   );
+});
+
+it("leaves the listings of a guide to its own test", async () => {
+  const test = await readFile(`${root}${guideOfListings.test}`, "utf8");
+  expect(test).toContain(guideOfListings.file);
 });
 
 it.each([...runElsewhere])("%s is run by %s", async (file, test) => {

@@ -15,6 +15,12 @@ export interface ReadmeBlock {
   readonly context: { readonly code: string; readonly line: number } | undefined;
 }
 
+/** A guide whose blocks are taken from sources, to the letter, as its own test shows. */
+export const guideOfListings = {
+  file: "docs/writing-a-transport.md",
+  test: "examples/07-unix-socket-transport/src/guide.test.ts",
+} as const;
+
 const skippedFolders = new Set(["node_modules", "dist", "temp", "coverage", "api", "adr"]);
 const blockPattern =
   /(?:<!-- fragment\n(?<context>.*?)-->\s*?\n+)?^```(?<language>\w*)\n(?<code>.*?)^```$/gms;
