@@ -13,7 +13,12 @@ async function packagesOf(module: URL, seen: Set<string> = new Set()): Promise<S
   for (const { fileName } of ts.preProcessFile(outputText).importedFiles) {
     const found = fileName.startsWith(".")
       ? await packagesOf(new URL(fileName, module), seen)
-      : [fileName];
+      : [
+          fileName
+            .split("/")
+            .slice(0, fileName.startsWith("@") ? 2 : 1)
+            .join("/"),
+        ];
     for (const name of found) packages.add(name);
   }
   return packages;
