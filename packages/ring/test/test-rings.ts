@@ -32,8 +32,8 @@ export interface TestRings {
   close(): Promise<void>;
 }
 
-/** Options with short leases, for tests that wait for them to expire. */
-const fastLease = { leaseMs: 240, joinDelayMs: 10, replicaTimeoutMs: 100 };
+/** Short leases, for tests that wait for them to expire, but longer than a busy machine stops a process. */
+const fastLease = { leaseMs: 600, joinDelayMs: 10, replicaTimeoutMs: 100 };
 
 interface Seat {
   readonly options: Partial<RingOptions>;
