@@ -1,6 +1,5 @@
 import type { NodeConnectionOptions } from "@nats-io/transport-node";
-import { ParsecError } from "@parsec/core";
-import { describe } from "@parsec/core/authoring";
+import { describe, invalidArgument } from "@parsec/core/authoring";
 
 /** Options of a connection, and whether they identify this client. */
 export interface NatsServers {
@@ -21,7 +20,7 @@ export function resolveServers(
 ): NatsServers {
   const listed = typeof servers === "string" ? servers.split(",") : (servers ?? [defaultServer]);
   if (!Array.isArray(listed) || listed.length === 0) {
-    throw invalid("servers must be a URL or a non-empty array of URLs");
+    throw invalidArgument("servers must be a URL or a non-empty array of URLs");
   }
   const parsed = listed.map((server, index) => parseServer(`servers[${index}]`, server));
   const named = parsed.find((server) => server.user !== undefined);
@@ -46,12 +45,14 @@ interface ParsedServer {
 
 function parseServer(field: string, server: unknown): ParsedServer {
   if (typeof server !== "string") {
-    throw invalid(`${field} must be a URL such as "nats://host:4222", got ${describe(server)}`);
+    throw invalidArgument(
+      `${field} must be a URL such as "nats://host:4222", got ${describe(server)}`,
+    );
   }
   // Errors do not repeat the text, which may contain a password.
   const match = /^(?:(nats|tls):\/\/)?(?:([^@/]*)@)?([^@/\s?#]+)\/?$/i.exec(server.trim());
   if (match === null) {
-    throw invalid(`${field} must be a URL such as "nats://host:4222" or "tls://host:4222"`);
+    throw invalidArgument(`${field} must be a URL such as "nats://host:4222" or "tls://host:4222"`);
   }
   const [, scheme, identity, address] = match;
   const colon = identity?.indexOf(":") ?? -1;
@@ -59,7 +60,9 @@ function parseServer(field: string, server: unknown): ParsedServer {
     try {
       return decodeURIComponent(text);
     } catch {
-      throw invalid(`${field} must not contain an invalid percent escape in user or password`);
+      throw invalidArgument(
+        `${field} must not contain an invalid percent escape in user or password`,
+      );
     }
   };
   return {
@@ -76,8 +79,4 @@ function credentialsOf(server: ParsedServer | undefined): NodeConnectionOptions 
   if (server?.user === undefined) return {};
   if (server.password === undefined) return { token: server.user };
   return { user: server.user, pass: server.password };
-}
-
-function invalid(message: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", message);
 }

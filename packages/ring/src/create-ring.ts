@@ -1,4 +1,5 @@
 import { ParsecError } from "@parsec/core";
+import { abortedError } from "@parsec/core/authoring";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { describeRing } from "./describe-ring.ts";
 import type { Link } from "./link/link.ts";
@@ -254,8 +255,7 @@ class RingHandle implements Ring {
         done();
       };
       const abort = (): void => {
-        const cause: unknown = signal?.reason;
-        settle(() => reject(new ParsecError("ABORTED", "aborted by the caller", { cause })));
+        settle(() => reject(abortedError(signal)));
       };
       const wake = (error: ParsecError | undefined): void => {
         if (this.#status === "closed") settle(() => reject(closedError()));

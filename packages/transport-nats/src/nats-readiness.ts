@@ -1,4 +1,5 @@
 import { ParsecError } from "@parsec/core";
+import { abortedError } from "@parsec/core/authoring";
 
 /** Whether a node has joined. A permanent failure rejects the waiting callers; a later success clears it. */
 export class Readiness {
@@ -57,8 +58,4 @@ export class Readiness {
     this.#waiting.clear();
     for (const settle of waiting) settle(error);
   }
-}
-
-function abortedError(signal: AbortSignal | undefined): ParsecError {
-  return new ParsecError("ABORTED", "aborted by the caller", { cause: signal?.reason });
 }

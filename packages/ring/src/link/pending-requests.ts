@@ -1,4 +1,5 @@
-import { ParsecError } from "@parsec/core";
+import type { ParsecError } from "@parsec/core";
+import { abortedError } from "@parsec/core/authoring";
 import type { Delivery, LinkRequest } from "./link.ts";
 import { LinkError } from "./link-error.ts";
 
@@ -35,8 +36,7 @@ export class PendingRequests {
         done();
       };
       const fail = (error: ParsecError): void => end(() => reject(error));
-      const abort = (): void =>
-        fail(new ParsecError("ABORTED", "aborted by the caller", { cause: signal?.reason }));
+      const abort = (): void => fail(abortedError(signal));
       const timer = setTimeout(() => {
         const delivery: Delivery = request?.number === 0 ? "not-delivered" : "unknown";
         fail(new LinkError("TIMEOUT", `no answer within ${Math.ceil(timeoutMs)} ms`, { delivery }));

@@ -1,6 +1,7 @@
 import { ParsecError } from "@parsec/core";
 import { PartitionLog } from "../replication/partition-log.ts";
 import type { Replica } from "../replication/replica.ts";
+import { withPermit } from "../replication/with-permit.ts";
 import { memberOf, type RingTable, type TablePart } from "../table/ring-table.ts";
 import type { RequestHead, RequestKind } from "../wire/ring-message.ts";
 import { OwnerBackups } from "./owner-backups.ts";
@@ -214,14 +215,12 @@ export class OwnerTerm {
     if (this.#backups?.isChanging === true || this.#backups?.isClose(next) === false) return;
     this.#moving = true;
     // Limited, so that hand-overs do not keep each other's callers waiting.
-    void this.#options.context.handOvers
-      .run(async () => {
-        if (!this.#hasEnded && this.#part.next === next) await this.#move(next);
-      })
-      .finally(() => {
-        this.#moving = false;
-        if (!this.#hasEnded) this.considerChange();
-      });
+    void withPermit(this.#options.context.handOvers, async () => {
+      if (!this.#hasEnded && this.#part.next === next) await this.#move(next);
+    }).finally(() => {
+      this.#moving = false;
+      if (!this.#hasEnded) this.considerChange();
+    });
   }
 
   /** Stops accepting requests, sends the rest of the log, calls `onRelease`, and gives the partition away. */

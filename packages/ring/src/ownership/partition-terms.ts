@@ -1,7 +1,7 @@
+import { createSemaphore } from "@parsec/core/authoring";
 import type { Link } from "../link/link.ts";
 import { CopyThrottle } from "../replication/copy-throttle.ts";
 import { Replica } from "../replication/replica.ts";
-import { Semaphore } from "../replication/semaphore.ts";
 import type { RingEvent } from "../ring-events.ts";
 import type { RingSettings } from "../ring-options.ts";
 import { backupTargets } from "../table/plan-backups.ts";
@@ -74,7 +74,7 @@ export class PartitionTerms {
         maxCopies: copies.concurrent,
         bytesPerSecond: copies.bytesPerSecond,
       }),
-      handOvers: new Semaphore(maxHandOvers),
+      handOvers: createSemaphore(maxHandOvers),
     };
   }
 

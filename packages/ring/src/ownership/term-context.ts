@@ -1,6 +1,6 @@
 import type { Clock } from "@parsec/core";
+import type { Semaphore } from "@parsec/core/authoring";
 import type { CopyThrottle } from "../replication/copy-throttle.ts";
-import type { Semaphore } from "../replication/semaphore.ts";
 import type { RingTable } from "../table/ring-table.ts";
 import type { TableChange } from "../table/table-keeper.ts";
 import type { HookRunner } from "./hook-runner.ts";

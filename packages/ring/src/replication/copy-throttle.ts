@@ -1,5 +1,6 @@
 import type { Clock } from "@parsec/core";
-import { Semaphore } from "./semaphore.ts";
+import { createSemaphore, type Semaphore } from "@parsec/core/authoring";
+import { withPermit } from "./with-permit.ts";
 
 /** Limits what copies of partitions cost a node: how many run at once, and bytes per second. */
 export class CopyThrottle {
@@ -14,13 +15,13 @@ export class CopyThrottle {
     readonly bytesPerSecond: number;
   }) {
     this.#clock = options.clock;
-    this.#semaphore = new Semaphore(options.maxCopies);
+    this.#semaphore = createSemaphore(options.maxCopies);
     this.#bytesPerSecond = options.bytesPerSecond;
   }
 
   /** Runs `copy` as soon as fewer than `maxCopies` are running. */
   run<Result>(copy: () => Promise<Result>): Promise<Result> {
-    return this.#semaphore.run(copy);
+    return withPermit(this.#semaphore, copy);
   }
 
   /** Waits until `bytes` more may be sent. */

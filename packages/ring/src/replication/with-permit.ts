@@ -1,27 +1,17 @@
-/** Limits how many tasks run at the same time; the others wait in FIFO order. */
-export class Semaphore {
-  readonly #max: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+import type { Semaphore } from "@parsec/core/authoring";
 
-  constructor(max: number) {
-    this.#max = max;
-  }
+/** Nothing in a ring stops waiting for a permit: tasks that are obsolete end at once when they run. */
+const neverAborted: AbortSignal = new AbortController().signal;
 
-  /** Runs `task` as soon as a permit is free. */
-  async run<Result>(task: () => Promise<Result>): Promise<Result> {
-    if (this.#running >= this.#max) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#running++;
-    }
-    try {
-      return await task();
-    } finally {
-      // Passes its permit on, so that no later task can take it first.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
+/** Runs `task` as soon as the semaphore has a permit for it. */
+export async function withPermit<Result>(
+  semaphore: Semaphore,
+  task: () => Promise<Result>,
+): Promise<Result> {
+  await semaphore.acquire(neverAborted);
+  try {
+    return await task();
+  } finally {
+    semaphore.release();
   }
 }

@@ -1,4 +1,5 @@
 import { type Clock, isParsecError, ParsecError } from "@parsec/core";
+import { abortedError } from "@parsec/core/authoring";
 import { LinkError } from "../link/link-error.ts";
 import { memberOf, type RingTable } from "../table/ring-table.ts";
 import { type Answer, decodeAnswer, type RequestHead } from "../wire/ring-message.ts";
@@ -204,5 +205,5 @@ function isSameOwnership(
 function aborted(signal: AbortSignal | undefined): ParsecError {
   const cause: unknown = signal?.reason;
   if (isParsecError(cause)) return cause;
-  return new ParsecError("ABORTED", "aborted by the caller", { cause });
+  return abortedError(signal);
 }
