@@ -1,15 +1,15 @@
 import type { PeerCallOptions, PeerHost, PeerPicker } from "@parsec/core";
 import { createPeerSet } from "@parsec/core/transport";
+import { NatsInbox } from "./client/nats-inbox.ts";
+import { createNatsPeer } from "./client/nats-peer.ts";
+import { NatsMembership } from "./membership/nats-membership.ts";
 import { MessageVerifier } from "./nats-auth.ts";
-import { NatsHandler } from "./nats-handler.ts";
-import { NatsInbox } from "./nats-inbox.ts";
-import { NatsMembership } from "./nats-membership.ts";
 import { type NatsPeersOptions, resolveNatsOptions } from "./nats-options.ts";
-import { createNatsPeer } from "./nats-peer.ts";
 import { Readiness } from "./nats-readiness.ts";
-import { Refusals } from "./nats-refusals.ts";
 import { checkMembers } from "./nats-subjects.ts";
 import { createPeersUplink } from "./nats-uplink.ts";
+import { NatsHandler } from "./server/nats-handler.ts";
+import { Refusals } from "./server/nats-refusals.ts";
 
 /** State of a node's connection to NATS and of its membership. */
 export interface NatsPeersStats {

@@ -1,10 +1,10 @@
 import type { Clock } from "@parsec/core";
 import { abortedError } from "@parsec/core/authoring";
 import { collectAnswer } from "@parsec/core/transport";
-import { unreachable } from "./nats-errors.ts";
+import { unreachable } from "../nats-errors.ts";
+import type { MessageSender } from "../nats-sender.ts";
+import type { MessageKind } from "../nats-wire.ts";
 import type { NatsInbox } from "./nats-inbox.ts";
-import type { MessageSender } from "./nats-sender.ts";
-import type { MessageKind } from "./nats-wire.ts";
 
 /** The longest answer that is collected; invalidations and pings have shorter ones. */
 const maxAnswerBytes = 64 * 1024;

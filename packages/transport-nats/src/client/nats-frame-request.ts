@@ -1,8 +1,8 @@
 import type { ParsecError } from "@parsec/core";
 import type { FrameExchange, OutgoingFrame } from "@parsec/core/transport";
+import type { MessageSender } from "../nats-sender.ts";
+import type { Message } from "../nats-wire.ts";
 import type { Exchange, NatsInbox, OpenExchange } from "./nats-inbox.ts";
-import type { MessageSender } from "./nats-sender.ts";
-import type { Message } from "./nats-wire.ts";
 
 /** One request with a frame of lookups, and its answers as they arrive. */
 export class FrameRequest implements FrameExchange, Exchange {

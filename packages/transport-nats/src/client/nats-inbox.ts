@@ -2,10 +2,10 @@ import type { Msg } from "@nats-io/transport-node";
 import type { Clock, ParsecError } from "@parsec/core";
 import { readRefusal } from "@parsec/core/transport";
 import type { NatsUplink } from "@parsec/nats";
-import type { MessageVerifier } from "./nats-auth.ts";
-import { lost, noResponders, notConnected, unreachable } from "./nats-errors.ts";
-import type { NatsSubjects } from "./nats-subjects.ts";
-import { type Message, readMessage } from "./nats-wire.ts";
+import type { MessageVerifier } from "../nats-auth.ts";
+import { lost, noResponders, notConnected, unreachable } from "../nats-errors.ts";
+import type { NatsSubjects } from "../nats-subjects.ts";
+import { type Message, readMessage } from "../nats-wire.ts";
 
 /** One request whose answer is awaited. */
 export interface Exchange {

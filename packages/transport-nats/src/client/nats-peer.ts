@@ -10,14 +10,14 @@ import {
   type PeerLink,
 } from "@parsec/core/transport";
 import type { NatsUplink } from "@parsec/nats";
-import { MessageSigner } from "./nats-auth.ts";
+import { MessageSigner } from "../nats-auth.ts";
+import { noMember, notConnected } from "../nats-errors.ts";
+import type { ResolvedNatsOptions } from "../nats-options.ts";
+import { MessageSender } from "../nats-sender.ts";
+import { readNumbers, writeNumbers } from "../nats-wire.ts";
 import { type CallOptions, type CallWay, callPeer } from "./nats-call.ts";
-import { noMember, notConnected } from "./nats-errors.ts";
 import { FrameRequest } from "./nats-frame-request.ts";
 import type { NatsInbox } from "./nats-inbox.ts";
-import type { ResolvedNatsOptions } from "./nats-options.ts";
-import { MessageSender } from "./nats-sender.ts";
-import { readNumbers, writeNumbers } from "./nats-wire.ts";
 
 /** Limit of invalidations and pings under way to one peer. */
 const maxCalls = 1024;

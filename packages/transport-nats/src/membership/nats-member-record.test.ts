@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { toKey } from "./nats-auth.ts";
+import { toKey } from "../nats-auth.ts";
 import { decodeRecord, encodeRecord } from "./nats-member-record.ts";
 
 const record = { id: "node 日本", session: 2 ** 40, beat: 7, placement: "slots" };

@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { ParsecError } from "@parsec/core";
-import { malformed } from "./nats-wire.ts";
+import { malformed } from "../nats-wire.ts";
 
 /** The heartbeat of a member, under its own key in the bucket. */
 export interface MemberRecord {

@@ -12,11 +12,11 @@ import {
   openBucket,
   withoutJetStream,
 } from "@parsec/nats";
-import { toKey } from "./nats-auth.ts";
+import { toKey } from "../nats-auth.ts";
+import type { ResolvedMembership, ResolvedNatsOptions } from "../nats-options.ts";
+import { fromToken, toToken } from "../nats-subjects.ts";
 import { decodeRecord, encodeRecord, type MemberRecord } from "./nats-member-record.ts";
 import { Members } from "./nats-members.ts";
-import type { ResolvedMembership, ResolvedNatsOptions } from "./nats-options.ts";
-import { fromToken, toToken } from "./nats-subjects.ts";
 
 const firstRetryMs = 200;
 const longestRetryMs = 5000;

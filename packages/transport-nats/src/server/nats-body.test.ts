@@ -1,7 +1,7 @@
 import { createManualClock } from "@parsec/testkit";
 import { expect, it } from "vitest";
+import { bodyOffset, type Message, MessageWriter, readMessage } from "../nats-wire.ts";
 import { PartialRequests } from "./nats-body.ts";
-import { bodyOffset, type Message, MessageWriter, readMessage } from "./nats-wire.ts";
 
 const limits = { maxFrameBytes: 100, maxPartialBytes: 150, requestTimeoutMs: 5000 };
 

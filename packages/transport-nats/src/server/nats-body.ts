@@ -1,6 +1,6 @@
 import { type Clock, ParsecError } from "@parsec/core";
-import type { NatsLimits } from "./nats-options.ts";
-import { type Message, malformed, totalBytes } from "./nats-wire.ts";
+import type { NatsLimits } from "../nats-options.ts";
+import { type Message, malformed, totalBytes } from "../nats-wire.ts";
 
 type PartialLimits = Pick<NatsLimits, "maxFrameBytes" | "maxPartialBytes" | "requestTimeoutMs">;
 

@@ -1,5 +1,5 @@
 import type { AnswerSink, ServedFrame } from "@parsec/core/transport";
-import type { MessageSender } from "./nats-sender.ts";
+import type { MessageSender } from "../nats-sender.ts";
 
 /**
  * Sends the answers to one frame of lookups: in one message, or in pieces within the server's limit. Limits how many

@@ -7,13 +7,13 @@ import {
   requestKind,
 } from "@parsec/core/transport";
 import type { NatsUplink } from "@parsec/nats";
-import { MessageSigner, type MessageVerifier } from "./nats-auth.ts";
+import { MessageSigner, type MessageVerifier } from "../nats-auth.ts";
+import type { ResolvedNatsOptions } from "../nats-options.ts";
+import { MessageSender } from "../nats-sender.ts";
+import { type Message, readMessage, readNumbers, writeNumbers } from "../nats-wire.ts";
 import { PartialRequests } from "./nats-body.ts";
 import { AnswerStream } from "./nats-frame-endpoint.ts";
-import type { ResolvedNatsOptions } from "./nats-options.ts";
 import type { Refusals } from "./nats-refusals.ts";
-import { MessageSender } from "./nats-sender.ts";
-import { type Message, readMessage, readNumbers, writeNumbers } from "./nats-wire.ts";
 
 /** Requests that one ping may list. */
 const maxPinged = 16_384;

@@ -1,5 +1,5 @@
 import type { Clock } from "@parsec/core";
-import type { NatsPeersWarning } from "./nats-options.ts";
+import type { NatsPeersWarning } from "../nats-options.ts";
 
 /** The least time between two warnings of refused messages, of which there can be thousands. */
 const quietMs = 10_000;
