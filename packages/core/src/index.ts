@@ -12,6 +12,7 @@ export type { ParsecErrorCode } from "./errors.ts";
 export { isParsecError, ParsecError } from "./errors.ts";
 export type { CacheStats, GroupStats } from "./group-stats.ts";
 export type { InvalidationResult } from "./invalidation/invalidation.ts";
+export type { CacheHandle, CallOptions } from "./registry/cache-handle.ts";
 export type { Codec } from "./registry/codec.ts";
 export { bytesCodec, jsonCodec, textCodec } from "./registry/codec.ts";
 export type { DataSource } from "./registry/data-source.ts";

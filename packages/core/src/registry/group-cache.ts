@@ -1,12 +1,10 @@
 import { type CachePolicy, resolvePolicy } from "../cache-policy.ts";
-import type { GroupEngine } from "../group/group-engine.ts";
 import { type Origin, originFailed } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
-import type { InvalidationResult } from "../invalidation/invalidation.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
 import { describe, functionOption } from "../option-checks.ts";
+import { type CacheHandle, cacheHandle } from "./cache-handle.ts";
 import { bytesCodec } from "./codec.ts";
-import { getMany } from "./get-many.ts";
 import { LocalNode, type NodeOptions } from "./node.ts";
 
 /** Loads the value of a key from the origin, as bytes or text; undefined when there is none. `signal` fires on timeout or when no callers are left. */
@@ -23,34 +21,11 @@ export interface GroupOptions extends CachePolicy {
   readonly tags?: (key: string, value: Uint8Array) => readonly string[];
 }
 
-/** A cache from keys to bytes, filled by its loader. Corresponds to a Group of Go's groupcache. */
-export interface Group {
-  readonly name: string;
-  /**
-   * The value of a key, from memory or loaded once for all concurrent callers; undefined when the loader
-   * returns none. The bytes belong to the caller. The key `""` is never cached. Rejects with `ORIGIN_FAILED`,
-   * `TIMEOUT`, `PEER_UNREACHABLE` (with `onPeerFailure: "fail"`), `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `ABORTED` or `CLOSED`.
-   */
-  get(key: string, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | undefined>;
-  /** The values of several keys, in the same order. Rejects with the error of the first `get` that fails. */
-  getMany(
-    keys: readonly string[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<(Uint8Array | undefined)[]>;
-  /** The fresh value in this node's memory, without a load; undefined when there is none. */
-  peek(key: string): Uint8Array | undefined;
-  /** Drops the key on every node. Once resolved, no node in `acknowledged` serves a value fetched before the call. */
-  invalidate(key: string, options?: { readonly signal?: AbortSignal }): Promise<InvalidationResult>;
-  /** Drops all entries with the tag, on every node. */
-  invalidateTag(
-    tag: string,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<InvalidationResult>;
-  /** Drops the whole group, on every node. */
-  invalidateAll(options?: { readonly signal?: AbortSignal }): Promise<InvalidationResult>;
-  /** The group's counters on this node. */
-  stats(): GroupStats;
-}
+/**
+ * A cache from keys to bytes, filled by its loader. Corresponds to a Group of Go's groupcache. The bytes
+ * that `get` returns belong to the caller. The key `""` is never cached.
+ */
+export interface Group extends CacheHandle<string, Uint8Array> {}
 
 /** The groups of one node, by name. Create it with `createGroupCache`. */
 export interface GroupCache {
@@ -76,7 +51,12 @@ export function createGroupCache(options: NodeOptions = {}): GroupCache {
     group(name, groupOptions) {
       const policy = resolvePolicy(groupOptions);
       const origin = bytesOrigin(name, groupOptions);
-      return groupOver(directory.add(name, { policy, origin }));
+      const engine = directory.add(name, { policy, origin });
+      return cacheHandle(engine, {
+        name,
+        get: (key, options) => engine.get(key, key, options?.signal),
+        keyOf: (key) => key,
+      });
     },
     names: () => directory.names(),
     stats: () => directory.stats(),
@@ -112,17 +92,4 @@ function asBytes(value: unknown): Uint8Array | undefined {
   if (value === undefined || value instanceof Uint8Array) return value;
   if (typeof value === "string") return Buffer.from(value, "utf8");
   throw new TypeError(`load must return bytes, a string or undefined, got ${describe(value)}`);
-}
-
-function groupOver(engine: GroupEngine<string, Uint8Array>): Group {
-  return {
-    name: engine.name,
-    get: (key, options) => engine.get(key, key, options?.signal),
-    getMany: (keys, options) => getMany(keys, (key) => engine.get(key, key, options?.signal)),
-    peek: (key) => engine.peek(key),
-    invalidate: (key, options) => engine.invalidate({ kind: "keys", keys: [key] }, options),
-    invalidateTag: (tag, options) => engine.invalidate({ kind: "tag", tag }, options),
-    invalidateAll: (options) => engine.invalidate({ kind: "all" }, options),
-    stats: () => engine.stats(),
-  };
 }

@@ -3,11 +3,10 @@ import { resolvePolicy } from "../cache-policy.ts";
 import { ParsecError } from "../errors.ts";
 import type { GroupEngine } from "../group/group-engine.ts";
 import type { GroupStats } from "../group-stats.ts";
-import type { InvalidationResult } from "../invalidation/invalidation.ts";
-import { describe } from "../option-checks.ts";
+import { describe, invalidArgument } from "../option-checks.ts";
 import type { PeerPicker } from "../peer.ts";
+import { type CacheHandle, type CallOptions, cacheHandle } from "./cache-handle.ts";
 import type { DataSource } from "./data-source.ts";
-import { getMany } from "./get-many.ts";
 import { LocalNode, type NodeOptions } from "./node.ts";
 import { type SourceCoding, sourceOrigin } from "./source-origin.ts";
 
@@ -15,37 +14,7 @@ import { type SourceCoding, sourceOrigin } from "./source-origin.ts";
 export interface DataSourceOptions<Input, Data> extends CachePolicy, SourceCoding<Input, Data> {}
 
 /** A registered data source. Data are deeply frozen and shared between callers: copy them before changing them. */
-export interface DataSourceHandle<Input, Data> {
-  readonly name: string;
-  /**
-   * The data for an input, from memory or fetched once per cluster for all concurrent callers; undefined
-   * when the origin has none. Rejects with `ORIGIN_FAILED`, `TIMEOUT`, `PEER_UNREACHABLE` (with
-   * `onPeerFailure: "fail"`), `CODEC_FAILED`, `INVALID_KEY`, `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `ABORTED`
-   * or `CLOSED`.
-   */
-  get(input: Input, options?: { readonly signal?: AbortSignal }): Promise<Data | undefined>;
-  /** The data for several inputs, in the same order. Rejects with the error of the first `get` that fails. */
-  getMany(
-    inputs: readonly Input[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<(Data | undefined)[]>;
-  /** The fresh data in this node's memory, without a fetch; undefined when there are none. */
-  peek(input: Input): Data | undefined;
-  /** Drops the input's key on every node. Once resolved, no node in `acknowledged` serves data fetched before the call. */
-  invalidate(
-    input: Input,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<InvalidationResult>;
-  /** Drops all entries with the tag, on every node. */
-  invalidateTag(
-    tag: string,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<InvalidationResult>;
-  /** Drops all entries of this data source, on every node. */
-  invalidateAll(options?: { readonly signal?: AbortSignal }): Promise<InvalidationResult>;
-  /** The data source's counters on this node. */
-  stats(): GroupStats;
-}
+export interface DataSourceHandle<Input, Data> extends CacheHandle<Input, Data> {}
 
 /** The members of the cluster, as this node sees them. */
 export interface ClusterStats {
@@ -63,11 +32,7 @@ export interface DataSourceRegistry {
     options?: DataSourceOptions<Input, Data>,
   ): DataSourceHandle<Input, Data>;
   /** Like `get` of the handle, by name. Rejects with `NO_SUCH_GROUP` for an unknown name. */
-  fetch(
-    name: string,
-    input: unknown,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<unknown>;
+  fetch(name: string, input: unknown, options?: CallOptions): Promise<unknown>;
   /** The handle of a registered data source; undefined for an unknown name. */
   get(name: string): DataSourceHandle<unknown, unknown> | undefined;
   /** Names in order of registration. */
@@ -94,8 +59,7 @@ export function createDataSourceClusterRegistry(
   options: NodeOptions & { readonly peers: PeerPicker },
 ): DataSourceRegistry {
   if (typeof options?.peers?.pick !== "function") {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `peers must be a transport, such as createHttpPeers({ … }), got ${describe(options?.peers)}`,
     );
   }
@@ -137,66 +101,43 @@ function handleOver<Input, Data>(
   source: DataSource<Input, Data>,
   engine: GroupEngine<Input, Data>,
 ): DataSourceHandle<Input, Data> {
-  // cacheKey is the user's code and may throw: get must reject instead.
-  const get = (
-    input: Input,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<Data | undefined> => {
-    try {
-      return engine.get(source.cacheKey(input), input, options?.signal);
-    } catch (error) {
-      return Promise.reject(keyFailed(source.name, error));
-    }
-  };
-  return {
-    name: source.name,
-    get,
-    getMany: (inputs, options) => getMany(inputs, (input) => get(input, options)),
-    peek: (input) => engine.peek(keyOf(source, input)),
-    async invalidate(input, options) {
-      return await engine.invalidate({ kind: "keys", keys: [keyOf(source, input)] }, options);
+  const { name } = source;
+  const keyFailed = (error: unknown): ParsecError =>
+    new ParsecError("INVALID_KEY", `${name}: cacheKey failed: ${String(error)}`, { cause: error });
+  return cacheHandle(engine, {
+    name,
+    // cacheKey is the user's code and may throw: get must reject instead.
+    get(input, options) {
+      try {
+        return engine.get(source.cacheKey(input), input, options?.signal);
+      } catch (error) {
+        return Promise.reject(keyFailed(error));
+      }
     },
-    invalidateTag: (tag, options) => engine.invalidate({ kind: "tag", tag }, options),
-    invalidateAll: (options) => engine.invalidate({ kind: "all" }, options),
-    stats: () => engine.stats(),
-  };
-}
-
-function keyOf<Input, Data>(source: DataSource<Input, Data>, input: Input): string {
-  try {
-    return source.cacheKey(input);
-  } catch (error) {
-    throw keyFailed(source.name, error);
-  }
-}
-
-function keyFailed(name: string, error: unknown): ParsecError {
-  return new ParsecError("INVALID_KEY", `${name}: cacheKey failed: ${String(error)}`, {
-    cause: error,
+    keyOf(input) {
+      try {
+        return source.cacheKey(input);
+      } catch (error) {
+        throw keyFailed(error);
+      }
+    },
   });
 }
 
 function checkSource(source: unknown): void {
   if (typeof source !== "object" || source === null) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `data source must be an object, got ${describe(source)}`,
-    );
+    throw invalidArgument(`data source must be an object, got ${describe(source)}`);
   }
   const { name, cacheKey, fetch } = source as Partial<
     Record<keyof DataSource<never, never>, unknown>
   >;
   if (typeof name !== "string" || name === "" || name.length > 200) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `data source name must be a string of 1 to 200 characters, got ${describe(name)}`,
     );
   }
   for (const [method, given] of Object.entries({ cacheKey, fetch })) {
     if (typeof given === "function") continue;
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `${name}: ${method} must be a function, got ${describe(given)}`,
-    );
+    throw invalidArgument(`${name}: ${method} must be a function, got ${describe(given)}`);
   }
 }
