@@ -13,7 +13,7 @@ const kinds = ["request", "cancel", "ping", "piece", "last", "refusal"] as const
 const headBytes = 5;
 
 export interface Message {
-  /** The asker sends the first three kinds, the node that answers sends the others. */
+  /** The client sends the first three kinds, the server sends the others. */
   readonly kind: (typeof kinds)[number];
   readonly exchange: number;
   readonly body: Buffer;

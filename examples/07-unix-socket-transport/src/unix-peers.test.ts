@@ -61,12 +61,12 @@ test("closes a connection that sends more than the limit, and serves the others"
   await once(connect(`${folder}/a.sock`), "connect");
 });
 
-test("closes although askers stay connected", async () => {
+test("closes although requesters stay connected", async () => {
   const peers = peersAt("a");
   await peers.listen();
-  const asker = connect(`${folder}/a.sock`);
-  await once(asker, "connect");
-  const closed = once(asker.resume(), "close");
+  const requester = connect(`${folder}/a.sock`);
+  await once(requester, "connect");
+  const closed = once(requester.resume(), "close");
   await peers.close();
   await closed;
 });

@@ -69,7 +69,7 @@ async function serve(
         served.get(exchange)?.disconnected();
         served.delete(exchange);
       }
-      // An asker that does not read is not listened to: its answers would fill this node's memory.
+      // Stops reading from a requester that does not read: its answers would fill this node's memory.
       if (socket.writableNeedDrain) await once(socket, "drain", gone);
     }
   } catch {

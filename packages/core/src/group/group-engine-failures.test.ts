@@ -9,7 +9,7 @@ import { createGroupCache } from "../registry/group-cache.ts";
 
 describe("an owner that fails", () => {
   /** A node whose only peer owns every key and answers as the test says. */
-  function askerOf(
+  function requesterOf(
     answer: Peer["lookup"],
     options: { onPeerFailure?: "load" | "fail"; maxValueBytes?: number } = {},
   ) {
@@ -50,7 +50,7 @@ describe("an owner that fails", () => {
     "I5 with %s rejects all callers with its error, without a local load",
     async (code) => {
       const error = new ParsecError(code, "said the owner");
-      const { group, loads } = askerOf(() => Promise.reject(error));
+      const { group, loads } = requesterOf(() => Promise.reject(error));
       const results = await Promise.allSettled([group.get("k"), group.get("k"), group.get("k")]);
       for (const result of results) {
         expect(result.status === "rejected" && result.reason).toBe(error);
@@ -74,7 +74,7 @@ describe("an owner that fails", () => {
   ];
 
   it.each(unreachable)("I5 with %s is replaced by one local load", async (_, answer) => {
-    const { group, loads } = askerOf(answer);
+    const { group, loads } = requesterOf(answer);
     const values = await Promise.all([group.get("k"), group.get("k"), group.get("k")]);
     expect(values.map(text)).toEqual(["from here", "from here", "from here"]);
     expect(loads).toEqual(["k"]);
@@ -85,7 +85,7 @@ describe("an owner that fails", () => {
   it.each(unreachable)(
     "I5 with %s rejects with PEER_UNREACHABLE when onPeerFailure is fail",
     async (_, answer) => {
-      const { group, loads } = askerOf(answer, { onPeerFailure: "fail" });
+      const { group, loads } = requesterOf(answer, { onPeerFailure: "fail" });
       const results = await Promise.allSettled([group.get("k"), group.get("k")]);
       for (const result of results)
         expect(result).toMatchObject({ reason: { code: "PEER_UNREACHABLE" } });
@@ -98,7 +98,7 @@ describe("an owner that fails", () => {
 
   it("I8 by returning an answer instead of a promise is tolerated", async () => {
     const answer = { value: Buffer.from("v"), ttlMs: 1000, fence: 0, ratePerMinute: 0 };
-    const { group } = askerOf(() => answer as unknown as Promise<PeerAnswer>);
+    const { group } = requesterOf(() => answer as unknown as Promise<PeerAnswer>);
     expect(text(await group.get("k"))).toBe("v");
     expectBalance(group.stats());
   });
@@ -108,7 +108,7 @@ describe("an owner that fails", () => {
     async (ttl) => {
       const ttlMs = ttl as number;
       const answer = { value: Buffer.from("v"), ttlMs, fence: 0, ratePerMinute: 1000 };
-      const { group } = askerOf(() => Promise.resolve(answer));
+      const { group } = requesterOf(() => Promise.resolve(answer));
       expect(text(await group.get("k"))).toBe("v");
       expect(group.stats().hot.items).toBe(0);
     },
@@ -116,7 +116,7 @@ describe("an owner that fails", () => {
 
   it("I9 with a value beyond the limit rejects with VALUE_TOO_LARGE and caches nothing", async () => {
     const answer = { value: Buffer.alloc(11), ttlMs: 1000, fence: 0, ratePerMinute: 1000 };
-    const { group } = askerOf(() => Promise.resolve(answer), { maxValueBytes: 10 });
+    const { group } = requesterOf(() => Promise.resolve(answer), { maxValueBytes: 10 });
     await expect(group.get("k")).rejects.toMatchObject({ code: "VALUE_TOO_LARGE" });
     expect(group.stats().hot.items).toBe(0);
     expectBalance(group.stats());

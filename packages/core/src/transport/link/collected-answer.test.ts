@@ -16,7 +16,7 @@ function collecting(signal?: AbortSignal): { clock: SteppedClock; answer: Collec
 }
 
 describe("collectAnswer", () => {
-  it("resolves with all pieces once the answer is complete", async () => {
+  it("resolves with all chunks once the answer is complete", async () => {
     const { clock, answer } = collecting();
     answer.receive(Buffer.from("abc"));
     answer.receive(Buffer.from("de"));
@@ -25,7 +25,7 @@ describe("collectAnswer", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("rejects with TIMEOUT when the time is over", async () => {
+  it("rejects with TIMEOUT after timeoutMs", async () => {
     const { clock, answer } = collecting();
     const outcome = expect(answer.whole).rejects.toMatchObject({
       code: "TIMEOUT",
@@ -47,7 +47,7 @@ describe("collectAnswer", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("refuses more bytes than a valid answer has", async () => {
+  it("rejects an answer longer than a valid one", async () => {
     const { answer } = collecting();
     answer.receive(Buffer.alloc(10));
     expect(() => answer.receive(Buffer.alloc(1))).toThrow(

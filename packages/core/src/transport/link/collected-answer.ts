@@ -3,23 +3,23 @@ import type { Clock } from "../../clock.ts";
 import { ParsecError } from "../../errors.ts";
 import type { NodeBuffer } from "../wire/node-buffer.ts";
 
-/** Where a transport brings the answer to a frame: an `OutgoingFrame` of lookups, or a {@link CollectedAnswer}. */
+/** Receives the answer to a frame from a transport: an `OutgoingFrame` of lookups, or a {@link CollectedAnswer}. */
 export interface FrameAnswer {
-  /** Some bytes came, cut anywhere. Throws when they cannot be part of an answer: then call {@link fail}. */
+  /** Call it with each chunk of the answer. Throws when the answer is invalid: then call {@link fail}. */
   receive(chunk: Uint8Array): void;
-  /** All bytes have come. */
+  /** The answer is complete. */
   finish(): void;
-  /** No more bytes will come. */
+  /** The exchange failed. */
   fail(error: ParsecError): void;
 }
 
-/** An answer that is wanted whole, such as that to a control frame or a ping. */
+/** An answer that is needed as a whole, such as that to a control frame or a ping. */
 export interface CollectedAnswer extends FrameAnswer {
-  /** Resolves with all bytes. Rejects with what `fail` was given, or `TIMEOUT` or `ABORTED`: then tell the peer, if that helps. */
+  /** Resolves with all bytes. Rejects with the error of `fail`, or with `TIMEOUT` or `ABORTED`: then cancel the request at the peer, if the transport can. */
   readonly whole: Promise<NodeBuffer>;
 }
 
-/** Collects an answer until it is complete, `timeoutMs` is over or `signal` fires. */
+/** Creates a {@link CollectedAnswer}, with a time limit in milliseconds and a size limit in bytes. */
 export function collectAnswer(options: {
   readonly peerId: string;
   readonly clock: Clock;
@@ -57,7 +57,7 @@ export function collectAnswer(options: {
     receive(chunk) {
       bytes += chunk.length;
       if (bytes > maxAnswerBytes) {
-        const message = `the answer has more than ${maxAnswerBytes} bytes`;
+        const message = `answer must have at most ${maxAnswerBytes} bytes`;
         throw new ParsecError("FRAME_TOO_LARGE", message);
       }
       pieces.push(chunk);

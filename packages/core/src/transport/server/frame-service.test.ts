@@ -10,11 +10,11 @@ import { createFrameService, type FrameService } from "./frame-service.ts";
 import type { AnswerSink } from "./served-frame.ts";
 
 const limits = { ...resolveFrameLimits(), maxRequests: 2 };
-const asker = { frameId: 7, sender: 1 };
+const requester = { frameId: 7, sender: 1 };
 
 function lookupOf(key: string): Buffer {
-  const writer = new LookupFrameWriter(new ByteWriter(64), { limits, sender: asker.sender });
-  writer.begin(asker.frameId);
+  const writer = new LookupFrameWriter(new ByteWriter(64), { limits, sender: requester.sender });
+  writer.begin(requester.frameId);
   writer.add({ group: "g", key, input: undefined, fence: 0, timeoutMs: 1000 }, 1000);
   return writer.finish();
 }
@@ -77,7 +77,7 @@ describe("createFrameService", () => {
     expect(sink.isOver).toBe(true);
   });
 
-  it("returns the frame while it waits, and ends the loads of an asker that left", async () => {
+  it("returns the frame while it waits, and cancels the loads of a requester that is gone", async () => {
     const { service, host } = serving();
     const sink = new Sink();
     const served = service.serve(lookupOf("later"), sink);
@@ -93,13 +93,13 @@ describe("createFrameService", () => {
     const { service, host } = serving();
     const sink = new Sink();
     const invalidation = { group: "g", target: { kind: "all" }, fence: 1 } as const;
-    const frame = encodeInvalidations({ ...asker, invalidations: [invalidation] }, limits);
+    const frame = encodeInvalidations({ ...requester, invalidations: [invalidation] }, limits);
     expect(service.serve(frame, sink)).toBeUndefined();
     expect(sink.isOver).toBe(true);
     expect(host.invalidations).toHaveLength(1);
   });
 
-  it("refuses more requests than the limit with OVERLOADED until one is over", async () => {
+  it("refuses more requests than the limit with OVERLOADED until one has ended", async () => {
     const { service, host } = serving();
     service.serve(lookupOf("a"), new Sink());
     service.serve(lookupOf("b"), new Sink());
@@ -111,7 +111,7 @@ describe("createFrameService", () => {
     expect(service.serve(lookupOf("now"), new Sink())).toBeUndefined();
   });
 
-  it("does not count a frame that cannot be read", () => {
+  it("does not count a malformed frame", () => {
     const { service } = serving();
     for (let count = 0; count < 3; count++) {
       expect(() => service.serve(lookupOf("a").subarray(0, 30), new Sink())).toThrow(
@@ -124,7 +124,7 @@ describe("createFrameService", () => {
     expect(service.serve(lookupOf("now"), new Sink())).toBeUndefined();
   });
 
-  it("lets requests under way finish before it closes, and refuses others with CLOSED", async () => {
+  it("lets open requests finish before it closes, and refuses others with CLOSED", async () => {
     const { service, host } = serving();
     const sink = new Sink();
     service.serve(lookupOf("later"), sink);
@@ -137,18 +137,18 @@ describe("createFrameService", () => {
     expect(sink.isOver).toBe(true);
   });
 
-  it("hears cancellations while it closes", async () => {
+  it("accepts cancellations while it closes", async () => {
     const { service, host } = serving();
     service.serve(lookupOf("later"), new Sink());
     const closing = service.close();
-    const cancellation = encodeCancellation({ ...asker, indexes: [0] });
+    const cancellation = encodeCancellation({ ...requester, indexes: [0] });
     expect(service.serve(cancellation, new Sink())).toBeUndefined();
     expect(host.signals[0]?.aborted).toBe(true);
     host.answerAll();
     await closing;
   });
 
-  it("closes when the time for requests under way is over", async () => {
+  it("closes after closeTimeoutMs despite open requests", async () => {
     const { service, clock } = serving();
     service.serve(lookupOf("never"), new Sink());
     const closing = service.close();

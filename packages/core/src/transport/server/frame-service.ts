@@ -6,30 +6,30 @@ import type { FrameLimits } from "../wire/limits.ts";
 import { createFrameServer, type FrameServer } from "./frame-server.ts";
 import type { AnswerSink, ServedFrame } from "./served-frame.ts";
 
-/** Options of {@link createFrameService}, as `resolvePeerOptions` and `resolvePeerLimits` complete them. */
+/** Options of {@link createFrameService}, from `resolvePeerOptions` and `resolvePeerLimits`. */
 export interface FrameServiceOptions {
   readonly clock: Clock;
-  /** This node's own name in frames. */
+  /** This process's own identifier in frames. */
   readonly sender: number;
   readonly limits: FrameLimits & { readonly maxRequests: number };
   readonly closeTimeoutMs: number;
 }
 
-/** The answering side of a node over frames: what a transport's server calls with the bytes that came. */
+/** The server side of a node over frames, which a transport's server calls with the frames it receives. */
 export interface FrameService {
-  /** Connects the node that answers, for `PeerPicker.attach`. Throws `INVALID_ARGUMENT` the second time. */
+  /** Sets the node that answers, for `PeerPicker.attach`. Throws `INVALID_ARGUMENT` when called twice. */
   attach(host: PeerHost): void;
   /**
-   * Answers a frame of any kind from an asker that may ask. Returns undefined when nothing more will be sent:
-   * all answers went to `sink` already, or the frame has none. Throws `CLOSED`, `OVERLOADED`, `MALFORMED_FRAME`,
+   * Answers a frame of any kind from an authenticated requester. Returns undefined when nothing more will be sent:
+   * all answers were passed to `sink` already, or the frame has none. Throws `CLOSED`, `OVERLOADED`, `MALFORMED_FRAME`,
    * `FRAME_TOO_LARGE` or `PEER_UNREACHABLE`, for `encodeRefusal`.
    */
   serve(frame: Uint8Array, sink: AnswerSink): ServedFrame | undefined;
-  /** Refuses what comes from now on. Resolves when nothing is under way, or `closeTimeoutMs` is over. */
+  /** Graceful shutdown: refuses new frames. Resolves when open ones have ended, at the latest after `closeTimeoutMs`. */
   close(): Promise<void>;
 }
 
-/** Serves frames once a host is attached: counts those under way, bounds them, and lets them finish before it closes. */
+/** Creates a {@link FrameService}, which limits concurrent frames by `limits.maxRequests` and lets them finish before it closes. */
 export function createFrameService(options: FrameServiceOptions): FrameService {
   return new CountingService(options);
 }
@@ -38,7 +38,7 @@ class CountingService implements FrameService {
   readonly #options: FrameServiceOptions;
   readonly #onIdle: (() => void)[] = [];
   #frames: FrameServer | undefined = undefined;
-  #underWay = 0;
+  #openFrames = 0;
   #closed = false;
 
   constructor(options: FrameServiceOptions) {
@@ -47,14 +47,17 @@ class CountingService implements FrameService {
 
   attach(host: PeerHost): void {
     if (this.#frames !== undefined) {
-      throw new ParsecError("INVALID_ARGUMENT", "these peers serve another cache already");
+      throw new ParsecError(
+        "INVALID_ARGUMENT",
+        "peers must not be shared: they serve another cache already",
+      );
     }
     this.#frames = createFrameServer({ ...this.#options, host });
   }
 
   serve(frame: Uint8Array, sink: AnswerSink): ServedFrame | undefined {
     const kind = requestKind(frame);
-    // Still heard while closing: what it cancels is waited for.
+    // Accepted while closing, because the lookups that it cancels delay the close.
     if (kind === "cancellation") {
       this.#frames?.cancellation(frame);
       return undefined;
@@ -70,13 +73,13 @@ class CountingService implements FrameService {
         sink.sendAll(frames.entries(frame));
         return undefined;
       default:
-        throw malformed("this is not a frame that asks for something");
+        throw malformed("the frame is not a request");
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#underWay === 0) return;
+    if (this.#openFrames === 0) return;
     const { clock, closeTimeoutMs } = this.#options;
     await new Promise<void>((resolve) => {
       const cancelTimer = clock.schedule(closeTimeoutMs, resolve);
@@ -90,8 +93,11 @@ class CountingService implements FrameService {
   #admit(): FrameServer {
     if (this.#closed) throw new ParsecError("CLOSED", "this node is closing");
     if (this.#frames === undefined) throw new ParsecError("CLOSED", "this node has no cache yet");
-    if (this.#underWay >= this.#options.limits.maxRequests) {
-      throw new ParsecError("OVERLOADED", `${this.#underWay} requests are under way`);
+    if (this.#openFrames >= this.#options.limits.maxRequests) {
+      throw new ParsecError(
+        "OVERLOADED",
+        `${this.#openFrames} requests are in progress (limits.maxRequests)`,
+      );
     }
     return this.#frames;
   }
@@ -101,10 +107,10 @@ class CountingService implements FrameService {
     const end = (): void => {
       if (isOver) return;
       isOver = true;
-      this.#underWay--;
-      if (this.#underWay === 0) for (const idle of this.#onIdle.splice(0)) idle();
+      this.#openFrames--;
+      if (this.#openFrames === 0) for (const idle of this.#onIdle.splice(0)) idle();
     };
-    this.#underWay++;
+    this.#openFrames++;
     try {
       const served = frames.lookups(frame, {
         sendAll(bytes) {

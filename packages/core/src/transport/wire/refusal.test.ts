@@ -7,12 +7,12 @@ function carried(error: unknown): ParsecError {
 }
 
 describe("a refusal", () => {
-  it("is the code, then the message", () => {
+  it("consists of code and message", () => {
     const bytes = encodeRefusal(new ParsecError("CLOSED", "this node is closing"));
     expect(bytes.toString()).toBe("CLOSED this node is closing");
   });
 
-  it("arrives as PEER_UNREACHABLE with the peer's own error as its cause", () => {
+  it("is decoded as PEER_UNREACHABLE with the peer's own error as cause", () => {
     const error = carried(new ParsecError("CLOSED", "this node is closing"));
     expect(error).toMatchObject({
       code: "PEER_UNREACHABLE",
@@ -27,7 +27,7 @@ describe("a refusal", () => {
     );
   });
 
-  it("does not carry the message of a foreign error", () => {
+  it("does not contain the message of an untyped error", () => {
     const bytes = encodeRefusal(new RangeError("password=hunter2"));
     expect(bytes.toString()).not.toContain("hunter2");
   });

@@ -2,10 +2,10 @@ import { isParsecError, ParsecError } from "../../errors.ts";
 import { isErrorCode } from "./layout.ts";
 import type { NodeBuffer } from "./node-buffer.ts";
 
-/** As much of a message as travels and is repeated. */
+/** Longer messages are cut. */
 const maxMessageLength = 512;
 
-/** The bytes by which a node says why it does not answer a whole frame. Messages of foreign errors stay here. */
+/** Encodes the error with which a node refuses a whole frame. Errors other than `ParsecError` are sent without their message. */
 export function encodeRefusal(error: unknown): NodeBuffer {
   const { code, message } = isParsecError(error)
     ? error
@@ -13,7 +13,7 @@ export function encodeRefusal(error: unknown): NodeBuffer {
   return Buffer.from(`${code} ${message.slice(0, maxMessageLength)}`, "utf8");
 }
 
-/** The error of a frame that the peer refused: `OVERLOADED`, or `PEER_UNREACHABLE` with the peer's own as its cause. */
+/** Decodes a refusal: `OVERLOADED`, or `PEER_UNREACHABLE` with the peer's own error as cause. */
 export function readRefusal(peerId: string, bytes: Uint8Array): ParsecError {
   const text = Buffer.from(bytes.subarray(0, 4 * maxMessageLength)).toString("utf8");
   const [code = "", ...words] = text.split(" ");
