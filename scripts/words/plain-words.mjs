@@ -52,6 +52,5 @@ export const notYetSwept = [
   "packages/metrics/",
   "packages/program/",
   "packages/testkit/",
-  "packages/tokens/",
   "scenarios/",
 ];

@@ -1,4 +1,4 @@
-// For who runs a token service.
+// To run a token service.
 export type { ClaimContext, ClaimMapper, MappedClaims } from "./claims/claim-mapper.ts";
 export { createPassthroughMapper } from "./claims/passthrough-mapper.ts";
 export type { RequestAttributes } from "./claims/request-attributes.ts";
@@ -30,7 +30,7 @@ export {
   type TokenHandlerResponse,
 } from "./http/token-handler.ts";
 export { createDerivedKeySource, type DerivedKeySourceOptions } from "./keys/derived-key-source.ts";
-// For who brings keys of another kind.
+// To implement another key source.
 export type { KeySet, KeySource, PublicSigningJwk, SigningKey } from "./keys/key-source.ts";
 export { createStaticKeySource, type StaticKeySourceOptions } from "./keys/static-key-source.ts";
 export {

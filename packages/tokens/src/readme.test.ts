@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-test("the README's example issues a token", async () => {
+test("runs the README's example, which issues a token", async () => {
   const idp = await startFixtureIssuer();
   closing.push(() => idp.close());
   const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");

@@ -1,5 +1,5 @@
 /**
- * Milliseconds since the epoch. Token times need the calendar, which core's monotonic `Clock` does
- * not know; tests hand in their own. Defaults to `Date.now` everywhere.
+ * Returns milliseconds since the epoch. Token times need the time of day, which core's monotonic
+ * `Clock` does not have. Defaults to `Date.now`; replaced in tests.
  */
 export type WallClock = () => number;

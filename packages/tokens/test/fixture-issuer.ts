@@ -9,18 +9,18 @@ import {
   SignJWT,
 } from "jose";
 
-/** An identity provider on loopback whose every answer a test controls. */
+/** An identity provider on loopback with scripted responses. */
 export interface FixtureIssuer {
   readonly issuer: string;
-  /** How often the key set was asked for. */
+  /** Number of requests for the key set. */
   jwksRequests(): number;
-  /** What the next requests for the key set get; a number is a status without keys. */
+  /** The response to the next requests for the key set; a number is a status without keys. */
   answerJwksWith(answer: unknown): void;
-  /** Replaces the key; `publish: false` keeps the old set on show. */
+  /** Replaces the key; `publish: false` keeps the old key set published. */
   rotate(options?: { readonly publish?: boolean }): Promise<void>;
   /** The key set with the current key. */
   jwks(): { readonly keys: readonly JWK[] };
-  /** Signs claims over sensible defaults; undefined removes a default. */
+  /** Signs claims, merged with defaults; undefined removes a default. */
   mint(claims?: JWTPayload, header?: Partial<{ alg: string; kid: string }>): Promise<string>;
   close(): Promise<void>;
 }

@@ -9,7 +9,7 @@ import { createDerivedKeySource } from "../src/keys/derived-key-source.ts";
 import { createTrustStore } from "../src/trust/trust-store.ts";
 import { type FixtureIssuer, fixtureAudience, startFixtureIssuer } from "./fixture-issuer.ts";
 
-/** A token service on loopback, with an identity provider whose tokens it trusts. */
+/** A token service on loopback, with an identity provider that it trusts. */
 export interface TokenServer {
   readonly url: string;
   readonly issuer: string;
@@ -17,7 +17,7 @@ export interface TokenServer {
   readonly service: TokenService;
   readonly events: ExchangeEvent[];
   post(form: Record<string, string> | string, init?: RequestInit): Promise<Response>;
-  /** Exchanges a freshly minted token, with other parameters or claims as a test needs them. */
+  /** Exchanges a new token, with the given parameters and claims. */
   ask(change?: Record<string, string>, claims?: JWTPayload): Promise<Response>;
   close(): Promise<void>;
 }

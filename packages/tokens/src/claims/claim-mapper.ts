@@ -1,34 +1,36 @@
 import type { VerifiedToken } from "../trust/verified-token.ts";
 import type { RequestAttributes } from "./request-attributes.ts";
 
-/** Claims to add to a token: plain JSON data under names of your own. */
+/** Claims to add to a token: JSON data under any name but those of registered claims. */
 export type MappedClaims = Readonly<Record<string, unknown>>;
 
-/** What a mapper can look at. */
+/** The input of a claim mapper. */
 export interface ClaimContext {
-  /** Whom the token will speak of, as verified. */
+  /** The verified subject token. */
   readonly subject: VerifiedToken;
-  /** Who acts for the subject, when an actor token was sent. */
+  /** The verified actor token; undefined when none was sent. */
   readonly actor: VerifiedToken | undefined;
+  /** Attributes of the HTTP request. */
   readonly request: RequestAttributes;
-  /** Fires when nobody waits for the token any more. */
+  /** Fires when the exchange is aborted or times out. */
   readonly signal: AbortSignal;
   /**
-   * Asks a data source about the subject; undefined means it has nothing. One fetch per source and
-   * token, however many mappers ask. Throws `INVALID_ARGUMENT` for a source that the mapper did not list.
+   * Fetches the subject's data from a data source; undefined when it has none. Mappers share one fetch
+   * per source and token. Rejects with `INVALID_ARGUMENT` for a source that the mapper does not list in
+   * `dataSources`, and with the error of the source.
    */
   dataSource<Data = unknown>(name: string): Promise<Data | undefined>;
 }
 
-/** Turns what is known of a subject into claims. */
+/** Adds claims to tokens. */
 export interface ClaimMapper {
-  /** Shown in errors. */
+  /** Name for error messages. */
   readonly name: string;
-  /** Sources that `map` may ask; checked when the token service is built. Defaults to none. */
+  /** Names of the data sources that `map` uses; checked when the token service is created. Defaults to none. */
   readonly dataSources?: readonly string[];
   /**
-   * Returns claims to add, later mappers winning over earlier ones; undefined values are left out.
-   * Registered claims (`iss`, `sub`, `exp`, …) are refused with `INVALID_ARGUMENT`.
+   * Returns the claims to add. Claims of later mappers replace those of earlier ones; undefined values
+   * are omitted. Registered claims (`iss`, `sub`, `exp`, …) fail the exchange with `INVALID_ARGUMENT`.
    */
   map(context: ClaimContext): MappedClaims | Promise<MappedClaims>;
 }

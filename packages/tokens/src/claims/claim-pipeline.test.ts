@@ -34,7 +34,7 @@ const roles: ClaimMapper = {
   }),
 };
 
-test("two mappers that ask one source cost one fetch, and a source nobody asks costs none", async () => {
+test("fetches a data source once for two mappers, and never for none", async () => {
   const fetch = vi.fn<TokenDataSources["fetch"]>(async () => ({ roles: ["admin"] }));
   const count: ClaimMapper = {
     name: "count",
@@ -58,7 +58,7 @@ test("two mappers that ask one source cost one fetch, and a source nobody asks c
   expect(fetch).toHaveBeenCalledTimes(1);
 });
 
-test("a source that knows nothing of the subject gives undefined, which adds no claim", async () => {
+test("adds no claim when the data source has no data for the subject", async () => {
   const claims = await createClaimPipeline(
     [roles],
     sources(async () => undefined),
@@ -66,7 +66,7 @@ test("a source that knows nothing of the subject gives undefined, which adds no 
   expect(Object.keys(claims)).toEqual([]);
 });
 
-test("a later mapper wins over an earlier one, however long that took", async () => {
+test("prefers the claim of a later mapper, even when an earlier one is slower", async () => {
   const slow: ClaimMapper = {
     name: "slow",
     map: async () => {
@@ -105,18 +105,20 @@ test.each([[undefined], [null], ["text"], [["list"]]])(
   },
 );
 
-test("a mistyped data source is an error when the pipeline is built", () => {
+test("rejects an unknown data source when the pipeline is created", () => {
   const typo: ClaimMapper = { name: "typo", dataSources: ["usres"], map: () => ({}) };
   expect(() =>
     createClaimPipeline(
       [typo],
       sources(async () => undefined),
     ),
-  ).toThrow('claim mapper "typo" asks for the data source "usres", but there are users');
-  expect(() => createClaimPipeline([typo], undefined)).toThrow(/there is none/);
+  ).toThrow(
+    'claim mapper "typo": dataSources must name registered data sources (users), got "usres"',
+  );
+  expect(() => createClaimPipeline([typo], undefined)).toThrow(/none is registered/);
 });
 
-test("a data source that was not listed cannot be asked", async () => {
+test("rejects a data source that the mapper does not list", async () => {
   const sneaky: ClaimMapper = {
     name: "sneaky",
     map: ({ dataSource }) => dataSource("users") as never,
@@ -128,7 +130,7 @@ test("a data source that was not listed cannot be asked", async () => {
   expect(fetch).not.toHaveBeenCalled();
 });
 
-test("passthrough copies what is listed and there, null included", async () => {
+test("passthrough mapper copies listed claims that are present, including null", async () => {
   const mapper = createPassthroughMapper({ claims: ["email", "plan", "toString", "missing"] });
   expect(await mapper.map({ ...request, dataSource: async () => undefined })).toEqual({
     email: "alice@example.org",
@@ -136,7 +138,7 @@ test("passthrough copies what is listed and there, null included", async () => {
   });
 });
 
-test("request attributes go into one claim, absent ones left out", async () => {
+test("request attributes mapper puts present attributes into one claim", async () => {
   const mapper = createRequestAttributesMapper({ attributes: ["ipAddress", "userAgent"] });
   const context = { ...request, dataSource: async () => undefined };
   expect(await mapper.map(context)).toEqual({ rctx: { ip_address: "192.0.2.1" } });
@@ -144,14 +146,14 @@ test("request attributes go into one claim, absent ones left out", async () => {
   expect(await nothing.map(context)).toEqual({});
 });
 
-test("a claim called __proto__ is a claim like any other", async () => {
+test("supports a claim named __proto__", async () => {
   const mapper: ClaimMapper = { name: "m", map: () => JSON.parse('{"__proto__":{"admin":true}}') };
   const claims = await createClaimPipeline([mapper], undefined).run(request);
   expect(JSON.stringify({ ...claims })).toBe('{"__proto__":{"admin":true}}');
   expect((claims as { admin?: unknown }).admin).toBeUndefined();
 });
 
-test("cache keys: no two pairs of issuer and subject meet", () => {
+test("subjectCacheKey differs for every pair of issuer and subject", () => {
   const pairs = [
     ["https://a", "alice"],
     ["https://b", "alice"],

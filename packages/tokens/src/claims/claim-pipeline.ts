@@ -1,11 +1,11 @@
-import { ParsecError } from "@parsec/core";
+import { describe, invalidArgument } from "@parsec/core/authoring";
 import type { TokenDataSources } from "../sources/token-data-source.ts";
 import type { VerifiedToken } from "../trust/verified-token.ts";
 import type { ClaimContext, ClaimMapper, MappedClaims } from "./claim-mapper.ts";
 import { checkMappedClaim } from "./registered-claims.ts";
 import type { RequestAttributes } from "./request-attributes.ts";
 
-/** Whom and what one issuance is about. */
+/** The input of one run of the mappers. */
 export interface ClaimRequest {
   readonly subject: VerifiedToken;
   readonly actor: VerifiedToken | undefined;
@@ -13,13 +13,13 @@ export interface ClaimRequest {
   readonly signal: AbortSignal;
 }
 
-/** All mappers, run as one. */
+/** Runs all mappers of a token service. */
 export interface ClaimPipeline {
-  /** Rejects with what a mapper or its data source threw, or `INVALID_ARGUMENT` for claims it may not set. */
+  /** Returns the merged claims. Rejects with the error of a mapper or data source, or `INVALID_ARGUMENT` for registered claims. */
   run(request: ClaimRequest): Promise<MappedClaims>;
 }
 
-/** Throws `INVALID_ARGUMENT` when a mapper lists a data source that does not exist. */
+/** Creates the pipeline. Throws `INVALID_ARGUMENT` when a mapper lists a data source that does not exist. */
 export function createClaimPipeline(
   mappers: readonly ClaimMapper[],
   sources: TokenDataSources | undefined,
@@ -28,10 +28,9 @@ export function createClaimPipeline(
   for (const mapper of mappers) {
     for (const name of mapper.dataSources ?? []) {
       if (!known.includes(name)) {
-        const list = known.length === 0 ? "there is none" : `there are ${known.join(", ")}`;
-        throw new ParsecError(
-          "INVALID_ARGUMENT",
-          `claim mapper "${mapper.name}" asks for the data source "${name}", but ${list}`,
+        const list = known.length === 0 ? "none is registered" : known.join(", ");
+        throw invalidArgument(
+          `claim mapper "${mapper.name}": dataSources must name registered data sources (${list}), got "${name}"`,
         );
       }
     }
@@ -50,11 +49,11 @@ export function createClaimPipeline(
         }
         return fetch;
       };
-      // Started together, so that sources answer side by side; merged in the order configured.
+      // Run in parallel, merged in the configured order.
       const results = await Promise.all(
         mappers.map(async (mapper) => mapper.map(contextFor(mapper, request, fetchOnce))),
       );
-      // No prototype: a claim may be called "__proto__" and is a claim like any other.
+      // Without prototype, so that "__proto__" is a claim like any other.
       const claims: Record<string, unknown> = Object.create(null);
       for (const [index, mapper] of mappers.entries()) {
         addClaims(claims, mapper, results[index]);
@@ -73,10 +72,7 @@ function contextFor(
     ...request,
     async dataSource<Data>(name: string): Promise<Data | undefined> {
       if (!mapper.dataSources?.includes(name)) {
-        throw new ParsecError(
-          "INVALID_ARGUMENT",
-          `claim mapper "${mapper.name}" must list "${name}" in its dataSources to ask it`,
-        );
+        throw invalidArgument(`claim mapper "${mapper.name}": dataSources must list "${name}"`);
       }
       return (await fetchOnce(name)) as Data | undefined;
     },
@@ -85,9 +81,8 @@ function contextFor(
 
 function addClaims(target: Record<string, unknown>, mapper: ClaimMapper, result: unknown): void {
   if (typeof result !== "object" || result === null || Array.isArray(result)) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `claim mapper "${mapper.name}" must return an object of claims`,
+    throw invalidArgument(
+      `claim mapper "${mapper.name}" must return an object of claims, got ${describe(result)}`,
     );
   }
   for (const [claim, value] of Object.entries(result)) {

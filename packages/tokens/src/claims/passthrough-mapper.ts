@@ -2,8 +2,8 @@ import type { ClaimMapper } from "./claim-mapper.ts";
 import { checkMappedClaim } from "./registered-claims.ts";
 
 /**
- * Copies the listed claims of the subject token, where it has them. There is no "all": a claim that
- * an identity provider adds tomorrow must not end up in your tokens by itself.
+ * Copies the listed claims of the subject token, if present. There is no option for all claims, so that
+ * a claim the identity provider adds later does not get into your tokens unnoticed.
  * Throws `INVALID_ARGUMENT` when a registered claim is listed.
  */
 export function createPassthroughMapper(options: {

@@ -1,8 +1,8 @@
-import { ParsecError } from "@parsec/core";
+import { invalidArgument } from "@parsec/core/authoring";
 
 /**
- * Claims that only the issuer sets: RFC 7519 §4.1, RFC 8693 §4, RFC 7800. A mapper that could write
- * one would decide who the token speaks of, for whom and for how long.
+ * Claims that only the issuer sets: RFC 7519 §4.1, RFC 8693 §4, RFC 7800. They decide the subject,
+ * audience and lifetime of a token.
  */
 const registered: ReadonlySet<string> = new Set([
   "iss",
@@ -19,10 +19,9 @@ const registered: ReadonlySet<string> = new Set([
   "cnf",
 ]);
 
-/** Throws `INVALID_ARGUMENT` when `claim` is the issuer's own. */
+/** Throws `INVALID_ARGUMENT` when `claim` is a registered one. */
 export function checkMappedClaim(mapper: string, claim: string): void {
   if (registered.has(claim)) {
-    const message = `claim mapper "${mapper}" must not set the registered claim "${claim}"`;
-    throw new ParsecError("INVALID_ARGUMENT", message);
+    throw invalidArgument(`claim mapper "${mapper}" must not set the registered claim "${claim}"`);
   }
 }

@@ -1,10 +1,10 @@
 import type { ClaimMapper } from "./claim-mapper.ts";
 import { checkMappedClaim } from "./registered-claims.ts";
 
-/** Attributes that can become part of a token. */
+/** Request attributes that can be copied into a token. */
 export type CopiedAttribute = "method" | "path" | "ipAddress" | "userAgent";
 
-/** What they are called there. */
+/** Their names in the claim. */
 const claimNames: Readonly<Record<CopiedAttribute, string>> = {
   method: "method",
   path: "path",
@@ -14,9 +14,9 @@ const claimNames: Readonly<Record<CopiedAttribute, string>> = {
 
 /** Options of {@link createRequestAttributesMapper}. */
 export interface RequestAttributesMapperOptions {
-  /** Which to copy; what the request does not have is left out. */
+  /** The attributes to copy. Those that the request does not have are omitted. */
   readonly attributes: readonly CopiedAttribute[];
-  /** The claim that holds them as an object. Defaults to `rctx`, as the transaction token draft calls it. */
+  /** The claim that holds them as an object. Defaults to `rctx`, the name in the OAuth Transaction Tokens draft. */
   readonly claim?: string;
 }
 

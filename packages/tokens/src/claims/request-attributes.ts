@@ -1,10 +1,13 @@
-/** What is known of the request that asks for a token. */
+/** Attributes of the HTTP request to the token endpoint, for claim mappers. */
 export interface RequestAttributes {
+  /** HTTP method. */
   readonly method?: string | undefined;
+  /** Path without query. */
   readonly path?: string | undefined;
-  /** The peer's address as the socket shows it. */
+  /** The remote address of the socket: the proxy's, behind a proxy. */
   readonly ipAddress?: string | undefined;
+  /** The `user-agent` header. */
   readonly userAgent?: string | undefined;
-  /** Lower-case names. Credentials (`authorization`, `cookie`, …) are not among them. */
+  /** All headers by lower-case name, except credentials (`authorization`, `cookie`, `proxy-authorization`). */
   readonly headers: Readonly<Record<string, string>>;
 }

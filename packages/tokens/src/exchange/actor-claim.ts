@@ -5,9 +5,8 @@ import { OAuthError } from "./oauth-error.ts";
 export type ActorClaim = Readonly<Record<string, unknown>>;
 
 /**
- * Who acts for the subject. A new actor wraps the chain the subject token already carries; without
- * one the chain stays as it is. Throws `invalid_request` when the subject token names with
- * `may_act` somebody else as its only actor.
+ * The `act` claim of the new token. A new actor is added to the chain of the subject token; without one
+ * the chain is copied. Throws `invalid_request` when the subject token's `may_act` names another actor.
  */
 export function actorClaim(
   subject: VerifiedToken,
@@ -26,10 +25,13 @@ export function actorClaim(
 function checkMayAct(subject: VerifiedToken, actor: VerifiedToken): void {
   if (subject.claims.may_act === undefined) return;
   const allowed = asObject(subject.claims.may_act);
-  // Without `iss` the subject token's own issuer is meant: the same `sub` elsewhere is somebody else.
+  // Without `iss`, the subject token's issuer is meant: the same `sub` of another issuer is another actor.
   const issuer = allowed?.iss ?? subject.issuer;
   if (allowed?.sub !== actor.subject || issuer !== actor.issuer) {
-    throw new OAuthError("invalid_request", "the subject token does not let this actor act for it");
+    throw new OAuthError(
+      "invalid_request",
+      "actor_token does not match may_act of the subject token",
+    );
   }
 }
 

@@ -12,7 +12,7 @@ const basic = (id: string, secret: string): string => {
 const form = (entries: Record<string, string> = {}): URLSearchParams =>
   new URLSearchParams(entries);
 
-test("clients show their secret in the header or in the body", () => {
+test("accepts the secret in the header or in the body", () => {
   const closed = createClientAuthenticator({ clients });
   expect(closed.methods).toEqual(["client_secret_basic", "client_secret_post"]);
   expect(closed.authenticate(basic("billing", "s3cret"), form())).toEqual({ id: "billing" });
@@ -40,23 +40,23 @@ test.each([
   ["no credentials", undefined, {}],
   ["only a name", undefined, { client_id: "billing" }],
   ["an assertion", undefined, { client_id: "billing", client_assertion: "x.y.z" }],
-])("refuses %s", (_name, header, body) => {
+])("rejects %s", (_name, header, body) => {
   const closed = createClientAuthenticator({ clients });
   expect(() => closed.authenticate(header, form(body as Record<string, string>))).toThrow(
     expect.objectContaining({ oauthCode: "invalid_client" }),
   );
 });
 
-test("two ways at once are a bad request", () => {
+test("rejects two authentication methods in one request", () => {
   const closed = createClientAuthenticator({ clients });
-  for (const body of [{ client_secret: "s3cret" }, { client_id: "somebody-else" }]) {
+  for (const body of [{ client_secret: "s3cret" }, { client_id: "someone-else" }]) {
     expect(() => closed.authenticate(basic("billing", "s3cret"), form(body as never))).toThrow(
       expect.objectContaining({ oauthCode: "invalid_request" }),
     );
   }
 });
 
-test("without clients everybody may ask; with them only on request, and never under their names", () => {
+test("serves unregistered callers without clients or with allowUnregistered, but never under a client's id", () => {
   const open = createClientAuthenticator({});
   expect(open.methods).toEqual(["none"]);
   expect(open.authenticate(undefined, form())).toEqual({ id: undefined });
@@ -69,7 +69,7 @@ test("without clients everybody may ask; with them only on request, and never un
   );
 });
 
-test("refuses clients without id or secret, and two of one name", () => {
+test("rejects options with a missing id or secret, or a repeated id", () => {
   for (const bad of [
     [{ id: "", secret: "x" }],
     [{ id: "a", secret: "" }],

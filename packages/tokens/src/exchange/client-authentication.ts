@@ -1,31 +1,36 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { checkText, invalidOption } from "../option-checks.ts";
+import { invalidArgument } from "@parsec/core/authoring";
+import { checkText } from "../option-checks.ts";
 import { formValue } from "./exchange-parameters.ts";
 import { OAuthError } from "./oauth-error.ts";
 
-/** A client that has to prove who it is. */
+/** A client that must authenticate. */
 export interface ClientOptions {
+  /** Its `client_id`. */
   readonly id: string;
+  /** Its `client_secret`. */
   readonly secret: string;
 }
 
+/** The clients of a token service. */
 export interface ClientAuthenticationOptions {
-  /** Clients with a secret. Defaults to none. */
+  /** Registered clients. Defaults to none. */
   readonly clients?: readonly ClientOptions[];
-  /** Whether callers that are none of them get an answer. Defaults to true while there are no clients. */
+  /** Whether callers that are not registered clients are served. Defaults to true when `clients` is empty, else false. */
   readonly allowUnregistered?: boolean;
 }
 
-/** Who asks for a token; no id when it did not say. */
+/** The client of an exchange. */
 export interface AuthenticatedClient {
+  /** Its `client_id`; undefined when it sent none. */
   readonly id: string | undefined;
 }
 
-/** Finds out which client is asking. */
+/** Authenticates clients. */
 export interface ClientAuthenticator {
-  /** Methods as the metadata lists them (RFC 8414 `token_endpoint_auth_methods_supported`). */
+  /** Supported methods (RFC 8414 `token_endpoint_auth_methods_supported`). */
   readonly methods: readonly string[];
-  /** Throws `invalid_client`, or `invalid_request` for two ways of authentication at once. */
+  /** Throws `invalid_client`, or `invalid_request` for two authentication methods in one request. */
   authenticate(authorization: string | undefined, form: URLSearchParams): AuthenticatedClient;
 }
 
@@ -34,22 +39,22 @@ interface Credentials {
   readonly secret: string;
 }
 
-/** Knows `client_secret_basic`, `client_secret_post` and `none`. Throws `INVALID_ARGUMENT` for bad options. */
+/** Supports `client_secret_basic`, `client_secret_post` and `none`. Throws `INVALID_ARGUMENT` for invalid options. */
 export function createClientAuthenticator(
   options: ClientAuthenticationOptions,
 ): ClientAuthenticator {
   const clients = new Map<string, Buffer>();
   for (const [index, client] of (options.clients ?? []).entries()) {
     const id = checkText(`clients[${index}].id`, client.id);
-    if (clients.has(id)) throw invalidOption("clients", `must not list ${id} twice`);
+    if (clients.has(id)) throw invalidArgument(`clients must not list ${id} twice`);
     clients.set(id, digest(checkText(`clients[${index}].secret`, client.secret)));
   }
   const allowUnregistered = options.allowUnregistered ?? clients.size === 0;
-  const nobody = digest("");
+  const noSecret = digest("");
 
   const checkSecret = ({ id, secret }: Credentials): AuthenticatedClient => {
-    // Compared for unknown clients too, so that the time taken does not tell which ids exist.
-    const equal = timingSafeEqual(digest(secret), clients.get(id) ?? nobody);
+    // Compares for unknown clients too, so that the time taken does not reveal which ids exist.
+    const equal = timingSafeEqual(digest(secret), clients.get(id) ?? noSecret);
     if (!equal || !clients.has(id))
       throw new OAuthError("invalid_client", "unknown client or wrong secret");
     return { id };
@@ -68,31 +73,33 @@ export function createClientAuthenticator(
       }
       if (authorization !== undefined) {
         if (secret !== undefined) {
-          throw new OAuthError("invalid_request", "the client authenticates in two ways at once");
+          throw new OAuthError("invalid_request", "client must use only one authentication method");
         }
         const credentials = parseBasic(authorization);
         if (id !== undefined && id !== credentials.id) {
-          throw new OAuthError("invalid_request", "client_id is not the client that authenticates");
+          throw new OAuthError(
+            "invalid_request",
+            "client_id must be that of the Authorization header",
+          );
         }
         return checkSecret(credentials);
       }
       if (secret !== undefined) return checkSecret({ id: id ?? "", secret });
-      // A name without proof is fine only if it is nobody's: a token must not say "billing" for anyone.
+      // An unauthenticated caller must not use the id of a registered client.
       if (!allowUnregistered || (id !== undefined && clients.has(id))) {
-        throw new OAuthError("invalid_client", "the client must authenticate");
+        throw new OAuthError("invalid_client", "client must authenticate");
       }
       return { id };
     },
   };
 }
 
-/** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined and put in Base64. */
+/** RFC 6749 §2.3.1: id and secret are form-encoded, joined by a colon, and encoded in Base64. */
 function parseBasic(authorization: string): Credentials {
   const match = /^basic +([a-z0-9+/=_-]+)$/i.exec(authorization);
   const text = Buffer.from(match?.[1] ?? "", "base64").toString("utf8");
   const colon = text.indexOf(":");
-  if (colon < 0)
-    throw new OAuthError("invalid_client", "the Authorization header is no HTTP Basic");
+  if (colon < 0) throw new OAuthError("invalid_client", "Authorization header must be HTTP Basic");
   return { id: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) };
 }
 
@@ -100,7 +107,7 @@ function formDecode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
   } catch {
-    throw new OAuthError("invalid_client", "the client's credentials are not form-encoded");
+    throw new OAuthError("invalid_client", "client credentials must be form-encoded");
   }
 }
 

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { checkNoRepeats, parseExchangeParameters } from "./exchange-parameters.ts";
-import { grantAudience } from "./granted-audience.ts";
-import { grantScope } from "./granted-scope.ts";
+import { grantAudience, grantScope } from "./grants.ts";
 
 const urn = "urn:ietf:params:oauth";
 const good = {
@@ -39,7 +38,7 @@ test("reads a full request", () => {
   });
 });
 
-test("an empty value is an absent one", () => {
+test("treats an empty value as absent", () => {
   expect(parse({ actor_token: "", actor_token_type: "", scope: "", audience: "" })).toEqual(
     parse({}),
   );
@@ -69,15 +68,17 @@ test.each([
   ["an accent in the scope", { scope: "é" }, "", "invalid_scope"],
   ["a relative resource", { resource: "/api" }, "", "invalid_target"],
   ["a resource with fragment", { resource: "https://api.example/#x" }, "", "invalid_target"],
-])("refuses %s", (_name, change, more, code) => {
+])("rejects %s", (_name, change, more, code) => {
   expect(() => parse(change, more)).toThrow(expect.objectContaining({ oauthCode: code }));
 });
 
-test("what a client sent does not travel back raw", () => {
-  expect(() => parse({}, '&a"\\é%00=1&a"\\é%00=2')).toThrow("a parameter is repeated: a????");
+test("escapes parameter names in errors", () => {
+  expect(() => parse({}, '&a"\\é%00=1&a"\\é%00=2')).toThrow(
+    "parameter must not be repeated: a????",
+  );
 });
 
-test("scope never grows", () => {
+test("never grants more scope than the subject token has", () => {
   expect(grantScope(undefined, ["a", "b"])).toEqual(["a", "b"]);
   expect(grantScope(["a"], ["a", "b"])).toEqual(["a"]);
   expect(grantScope(undefined, undefined)).toBeUndefined();
@@ -88,7 +89,7 @@ test("scope never grows", () => {
   }
 });
 
-test("audiences come from the list, the first by default", () => {
+test("grants audiences of the list only, the first by default", () => {
   expect(grantAudience([], ["a", "b"])).toEqual(["a"]);
   expect(grantAudience(["b", "a", "b"], ["a", "b"])).toEqual(["b", "a"]);
   expect(() => grantAudience(["a", "c"], ["a", "b"])).toThrow(

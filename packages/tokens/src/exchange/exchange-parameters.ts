@@ -7,37 +7,37 @@ import {
   tokenExchangeGrant,
 } from "./token-types.ts";
 
-/** A token exchange request (RFC 8693 §2.1), checked for form but not yet for rights. */
+/** A parsed token exchange request (RFC 8693 §2.1), not yet authorized. */
 export interface ExchangeParameters {
   readonly subjectToken: string;
   readonly actorToken: string | undefined;
   readonly requestedTokenType: IssuedTokenType;
   readonly audiences: readonly string[];
   readonly resources: readonly string[];
-  /** Undefined when no scope was asked for. */
+  /** Undefined when no scope was requested. */
   readonly scope: readonly string[] | undefined;
 }
 
-/** These two may be repeated; nothing else may (RFC 6749 §3.2). */
+/** The only parameters that may be repeated (RFC 6749 §3.2). */
 const repeatable: ReadonlySet<string> = new Set(["audience", "resource"]);
 
 /** RFC 6749 §3.3: printable ASCII without space, quote and backslash. */
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /**
- * Refuses repeated parameters, which different parsers read differently. An empty value counts as
- * absent, so it may stand beside a full one. Throws `invalid_request`.
+ * Rejects repeated parameters, which parsers interpret differently. An empty value counts as absent.
+ * Throws `invalid_request`.
  */
 export function checkNoRepeats(form: URLSearchParams): void {
   const seen = new Set<string>();
   for (const [name, value] of form) {
     if (value === "" || repeatable.has(name)) continue;
-    if (seen.has(name)) throw invalid(`a parameter is repeated: ${printable(name)}`);
+    if (seen.has(name)) throw invalid(`parameter must not be repeated: ${printable(name)}`);
     seen.add(name);
   }
 }
 
-/** The one value of a parameter; undefined when absent or empty. */
+/** The value of a parameter; undefined when absent or empty. */
 export function formValue(form: URLSearchParams, name: string): string | undefined {
   return formValues(form, name)[0];
 }
@@ -50,7 +50,7 @@ export function parseExchangeParameters(form: URLSearchParams): ExchangeParamete
   const grant = formValue(form, "grant_type");
   if (grant === undefined) throw invalid("grant_type is missing");
   if (grant !== tokenExchangeGrant) {
-    throw new OAuthError("unsupported_grant_type", `only ${tokenExchangeGrant} is supported`);
+    throw new OAuthError("unsupported_grant_type", `grant_type must be ${tokenExchangeGrant}`);
   }
   return {
     subjectToken: parseToken(form, "subject_token") ?? missing("subject_token"),
@@ -89,12 +89,12 @@ function parseScope(text: string | undefined): readonly string[] | undefined {
   const names = text?.split(" ").filter((name) => name !== "");
   if (names === undefined || names.length === 0) return undefined;
   if (!names.every((name) => scopeToken.test(name))) {
-    throw new OAuthError("invalid_scope", "scope has a character that is not allowed in it");
+    throw new OAuthError("invalid_scope", "scope contains an invalid character");
   }
   return [...new Set(names)];
 }
 
-/** RFC 8693 §2.1: an absolute URI, a query if need be, no fragment. */
+/** RFC 8693 §2.1: an absolute URI, optionally with a query, without a fragment. */
 function checkResource(resource: string): string {
   if (!URL.canParse(resource) || resource.includes("#")) {
     throw new OAuthError("invalid_target", "resource must be an absolute URI without a fragment");
@@ -110,7 +110,7 @@ function invalid(description: string): OAuthError {
   return new OAuthError("invalid_request", description);
 }
 
-/** A name as the client sent it, cut down to what RFC 6749 allows in an error_description. */
+/** The name as sent by the client, limited to the characters that RFC 6749 allows in error_description. */
 function printable(name: string): string {
   return name.slice(0, 40).replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, "?");
 }

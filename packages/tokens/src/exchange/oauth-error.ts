@@ -1,6 +1,6 @@
 import { isParsecError, ParsecError, type ParsecErrorCode } from "@parsec/core";
 
-/** Error codes of RFC 6749 §5.2 and RFC 8693 §2.2.2, and two for faults of the server. */
+/** Error codes of RFC 6749 §5.2 and RFC 8693 §2.2.2, and two for failures of the server. */
 export type OAuthErrorCode =
   | "invalid_request"
   | "invalid_client"
@@ -22,8 +22,9 @@ const parsecCodes: Readonly<Record<OAuthErrorCode, ParsecErrorCode>> = {
   server_error: "ORIGIN_FAILED",
 };
 
-/** A ParsecError that also says what to tell an OAuth client; its message is the `error_description`. */
+/** A `ParsecError` with an OAuth error code. Its message is sent to the client as `error_description`. */
 export class OAuthError extends ParsecError {
+  /** The `error` of the response. */
   readonly oauthCode: OAuthErrorCode;
 
   constructor(oauthCode: OAuthErrorCode, description: string, options?: ErrorOptions) {
@@ -32,14 +33,14 @@ export class OAuthError extends ParsecError {
   }
 }
 
-/** Recognises an OAuthError even when another copy of this package made it. */
+/** Whether the value is an OAuthError, also of another copy of this package. */
 export function isOAuthError(value: unknown): value is OAuthError {
   return isParsecError(value) && typeof (value as Partial<OAuthError>).oauthCode === "string";
 }
 
 /**
- * The one place that turns whatever went wrong into what the client may know. Faults on our side
- * keep the original as `cause` for the log; its text never travels.
+ * Turns any error into the one for the client. For failures of the server the original is the `cause`,
+ * for the log; its message is not sent.
  */
 export function toOAuthError(reason: unknown): OAuthError {
   if (isOAuthError(reason)) return reason;
@@ -53,13 +54,15 @@ export function toOAuthError(reason: unknown): OAuthError {
       case "ABORTED":
         return new OAuthError(
           "temporarily_unavailable",
-          "something needed to answer does not answer itself; try again soon",
+          "a dependency is unavailable; retry later",
           { cause: reason },
         );
       case "KEY_TOO_LARGE":
-        return new OAuthError("invalid_request", "the subject is too long", { cause: reason });
+        return new OAuthError("invalid_request", "subject_token: the subject is too long", {
+          cause: reason,
+        });
       default:
     }
   }
-  return new OAuthError("server_error", "the request could not be handled", { cause: reason });
+  return new OAuthError("server_error", "internal error (see the log)", { cause: reason });
 }

@@ -1,7 +1,7 @@
-import { numberOption } from "@parsec/core/authoring";
+import { describe, invalidArgument, numberOption } from "@parsec/core/authoring";
 import type { ClaimMapper } from "../claims/claim-mapper.ts";
 import type { KeySource } from "../keys/key-source.ts";
-import { checkHttpUrl, checkText, invalidOption } from "../option-checks.ts";
+import { checkHttpUrl, checkText } from "../option-checks.ts";
 import type { TokenDataSources } from "../sources/token-data-source.ts";
 import type { TrustStore } from "../trust/trust-store.ts";
 import type { WallClock } from "../wall-clock.ts";
@@ -11,25 +11,29 @@ import {
   createClientAuthenticator,
 } from "./client-authentication.ts";
 
+/** Options of `createTokenService`. Times in milliseconds. */
 export interface TokenServiceOptions extends ClientAuthenticationOptions {
-  /** The issuer identifier: an http(s) URL without query and fragment. The same on every node. */
+  /** The issuer identifier: an http or https URL without query and fragment; the same on every node. */
   readonly issuer: string;
-  /** Decides which subject and actor tokens are believed. The service does not close it. */
+  /** Verifies subject and actor tokens. The service does not close it. */
   readonly trust: TrustStore;
-  /** Signs. The service does not close it. */
+  /** The signing keys. The service does not close it. */
   readonly keys: KeySource;
-  /** For whom tokens may be issued; the first is the default. */
+  /** Allowed audiences; the first is the default. */
   readonly audiences: readonly string[];
-  /** A core registry with the sources that mappers ask. The service does not close it. */
+  /** A core registry with the data sources of the mappers. The service does not close it. */
   readonly dataSources?: TokenDataSources;
+  /** Add claims to the tokens, in this order. Defaults to none. */
   readonly claimMappers?: readonly ClaimMapper[];
-  /** Life of a token. Defaults to 300,000; at most the key source's `maxTokenTtlMs`. */
+  /** Lifetime of a token. Defaults to 300,000; at most the key source's `maxTokenTtlMs`. */
   readonly ttlMs?: number;
-  /** What one exchange may take, data sources included. Defaults to 10,000. */
+  /** Timeout of one exchange, data sources included. Defaults to 10,000. */
   readonly timeoutMs?: number;
+  /** For tests; defaults to `Date.now`. */
   readonly now?: WallClock;
 }
 
+/** {@link TokenServiceOptions} after checks, with all defaults filled in. */
 export interface ResolvedTokenServiceOptions {
   readonly issuer: string;
   readonly trust: TrustStore;
@@ -43,16 +47,18 @@ export interface ResolvedTokenServiceOptions {
   readonly now: WallClock;
 }
 
-/** Fills the defaults in. Throws `INVALID_ARGUMENT` naming the option and its limits. */
+/** Checks and completes the options. Throws `INVALID_ARGUMENT` with the option and the rule. */
 export function resolveTokenServiceOptions(
   options: TokenServiceOptions,
 ): ResolvedTokenServiceOptions {
   const { keys } = options;
   const issuer = checkHttpUrl("issuer", checkText("issuer", options.issuer));
   if (issuer.search !== "" || options.issuer.includes("?") || options.issuer.includes("#")) {
-    throw invalidOption("issuer", "must have no query and no fragment");
+    throw invalidArgument(
+      `issuer must not have a query or a fragment, got ${describe(options.issuer)}`,
+    );
   }
-  if (options.audiences.length === 0) throw invalidOption("audiences", "must name an audience");
+  if (options.audiences.length === 0) throw invalidArgument("audiences must not be empty");
   for (const audience of options.audiences) checkText("audiences", audience);
   return {
     issuer: options.issuer,

@@ -1,14 +1,14 @@
 import { isParsecError } from "@parsec/core";
+import { untilAborted } from "@parsec/core/authoring";
 import { createClaimPipeline } from "../claims/claim-pipeline.ts";
 import type { RequestAttributes } from "../claims/request-attributes.ts";
-import { startDeadline, waitFor } from "../deadline.ts";
 import { createJwtIssuer } from "../issuer/jwt-issuer.ts";
 import type { PublicSigningJwk } from "../keys/key-source.ts";
 import type { VerifiedToken } from "../trust/verified-token.ts";
 import { actorClaim } from "./actor-claim.ts";
+import { startDeadline } from "./deadline.ts";
 import { checkNoRepeats, parseExchangeParameters } from "./exchange-parameters.ts";
-import { grantAudience } from "./granted-audience.ts";
-import { grantScope } from "./granted-scope.ts";
+import { grantAudience, grantScope } from "./grants.ts";
 import { OAuthError, toOAuthError } from "./oauth-error.ts";
 import { resolveTokenServiceOptions, type TokenServiceOptions } from "./token-service-options.ts";
 import { accessTokenType, type IssuedTokenType } from "./token-types.ts";
@@ -20,45 +20,50 @@ declare global {
 
 /** A request to the token endpoint. */
 export interface ExchangeRequest {
-  /** The parsed body, repeated parameters included. */
+  /** The parsed body, with repeated parameters. */
   readonly form: URLSearchParams;
   /** The `Authorization` header. */
   readonly authorization: string | undefined;
+  /** Attributes of the request, for claim mappers. */
   readonly attributes: RequestAttributes;
 }
 
-/** A successful answer; the names are those of the JSON (RFC 8693 §2.2.1). */
+/** A successful response, with the names of the JSON (RFC 8693 §2.2.1). */
 export interface ExchangeResponse {
+  /** The signed JWT. */
   readonly access_token: string;
+  /** Its type, as requested. */
   readonly issued_token_type: IssuedTokenType;
   readonly token_type: "Bearer";
+  /** Lifetime in seconds. */
   readonly expires_in: number;
-  /** Left out when it is what was asked for. */
+  /** The granted scope; absent when it is the requested one. */
   readonly scope?: string;
 }
 
-/** Exchanges tokens; one per node, all nodes of a cluster being one issuer. */
+/** Exchanges tokens (RFC 8693). Each node of a cluster has one, and all of them act as one issuer. */
 export interface TokenService {
+  /** The issuer identifier. */
   readonly issuer: string;
-  /** Ways in which clients can authenticate, as metadata lists them. */
+  /** Supported client authentication methods (RFC 8414 `token_endpoint_auth_methods_supported`). */
   readonly clientAuthMethods: readonly string[];
-  /** How long `jwks` may be kept. */
+  /** How long clients may cache `jwks`. */
   readonly jwksMaxAgeMs: number;
-  /** Public keys that verify the tokens in circulation; the same object while nothing changed. */
+  /** The public keys for all valid tokens. Returns the same object until they change. */
   jwks(): readonly PublicSigningJwk[];
-  /** Rejects with an `OAuthError` only. */
+  /** Exchanges a token. Rejects with `OAuthError` only. */
   exchange(
     request: ExchangeRequest,
     options?: { readonly signal?: AbortSignal },
   ): Promise<ExchangeResponse>;
 }
 
-/** JWT times are whole seconds: less than this could be no life at all. */
-const shortestLifeMs = 2_000;
+/** JWT times are whole seconds, so a shorter lifetime could round to zero. */
+const minLifetimeMs = 2_000;
 
 /**
- * Builds the pipeline credential → trust → data sources → claims → signed token. Throws
- * `INVALID_ARGUMENT` for options out of range and for mappers that ask for unknown data sources.
+ * Creates a token service: it verifies the subject token, fetches claims from data sources, and signs a
+ * new token. Throws `INVALID_ARGUMENT` for invalid options and for mappers with unknown data sources.
  */
 export function createTokenService(options: TokenServiceOptions): TokenService {
   const resolved = resolveTokenServiceOptions(options);
@@ -103,10 +108,10 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     const scope = grantScope(parameters.scope, subject.scope);
     const act = actorClaim(subject, actor);
     const mapped = await claims.run({ subject, actor, request: request.attributes, signal });
-    // A token made from another one does not outlive it: its revocation would never be noticed.
+    // A token must not outlive the token it was made from, or it would survive that token's expiry.
     const notAfterMs = Math.min(subject.acceptedUntilMs, actor?.acceptedUntilMs ?? Infinity);
-    if (notAfterMs - now() < shortestLifeMs) {
-      throw new OAuthError("invalid_request", "subject_token: the token expires too soon");
+    if (notAfterMs - now() < minLifetimeMs) {
+      throw new OAuthError("invalid_request", "subject_token: token expires too soon");
     }
     const issued = await issuer.issue({
       type: parameters.requestedTokenType === accessTokenType ? "at+jwt" : "JWT",
@@ -136,9 +141,9 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     async exchange(request, { signal } = {}) {
       const deadline = startDeadline(resolved.timeoutMs, signal);
       try {
-        return await waitFor(exchange(request, deadline.signal), deadline.signal);
+        return await untilAborted(exchange(request, deadline.signal), deadline.signal);
       } catch (reason) {
-        throw toOAuthError(reason);
+        throw toOAuthError(deadline.signal.aborted ? deadline.signal.reason : reason);
       } finally {
         deadline.clear();
       }

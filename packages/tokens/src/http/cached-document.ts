@@ -1,19 +1,19 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** A JSON document that clients may keep for a while. */
+/** A JSON document that clients may cache. */
 export interface CachedDocument {
   readonly bytes: Buffer;
   readonly etag: string;
 }
 
-/** Serialises once; the tag changes when the content does. */
+/** Serializes the content once. The ETag is a hash of it. */
 export function createCachedDocument(content: unknown): CachedDocument {
   const bytes = Buffer.from(JSON.stringify(content));
   return { bytes, etag: `"${createHash("sha256").update(bytes).digest("base64url")}"` };
 }
 
-/** Answers GET and HEAD; 304 when the client already has it (RFC 9110 §13.1.2). */
+/** Answers GET and HEAD, with 304 when `if-none-match` matches (RFC 9110 §13.1.2). */
 export function sendCachedDocument(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import { OAuthError } from "../exchange/oauth-error.ts";
 
-/** The body is larger than allowed; the one refusal with a status of its own. */
+/** The body is too large; reported with status 413. */
 export class BodyTooLargeError extends OAuthError {
   constructor(maxBytes: number) {
-    super("invalid_request", `the body is larger than ${maxBytes} bytes`);
+    super("invalid_request", `body must have at most ${maxBytes} bytes`);
   }
 }
 
 /**
  * Reads an `application/x-www-form-urlencoded` body in UTF-8. Rejects with `invalid_request` for
- * another type, charset or encoding and for bytes that are no UTF-8; {@link BodyTooLargeError}
- * without reading on when it is too large; the socket's error when the client leaves.
+ * another type, charset or encoding and for invalid UTF-8; with {@link BodyTooLargeError}, without
+ * reading the rest, when it is too large; and with an `Error` when the client disconnects.
  */
 export async function readForm(
   request: IncomingMessage,
@@ -26,30 +26,30 @@ export async function readForm(
   try {
     return new URLSearchParams(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new OAuthError("invalid_request", "the body is no UTF-8", { cause });
+    throw new OAuthError("invalid_request", "body must be UTF-8", { cause });
   }
 }
 
 function checkContentType(request: IncomingMessage): void {
   const [type = "", ...parameters] = (request.headers["content-type"] ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/x-www-form-urlencoded") {
-    const description = "the body must be application/x-www-form-urlencoded";
+    const description = "content-type must be application/x-www-form-urlencoded";
     throw new OAuthError("invalid_request", description);
   }
   for (const parameter of parameters) {
     const [name = "", value = ""] = parameter.split("=");
     if (name.trim().toLowerCase() !== "charset") continue;
     if (!/^"?utf-?8"?$/i.test(value.trim())) {
-      throw new OAuthError("invalid_request", "the charset must be utf-8");
+      throw new OAuthError("invalid_request", "charset must be utf-8");
     }
   }
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
-    throw new OAuthError("invalid_request", "the body must not be compressed");
+    throw new OAuthError("invalid_request", "body must not be compressed");
   }
 }
 
-/** By events, not by iteration: leaving an iteration destroys the socket before the refusal is sent. */
+/** Uses events, because leaving a `for await` loop would destroy the socket before the response is sent. */
 function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -60,7 +60,7 @@ function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> 
       else chunks.push(chunk);
     };
     const onEnd = (): void => finish(() => resolve(Buffer.concat(chunks)));
-    const onClose = (): void => finish(() => reject(new Error("the client left")));
+    const onClose = (): void => finish(() => reject(new Error("client disconnected")));
     const finish = (settle: () => void): void => {
       request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
       settle();

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 
-/** Answers with JSON and, for people at a terminal, a line end. Does nothing when the client has gone or an answer was already begun. */
+/** Responds with JSON and a newline, which terminals need. Does nothing when the client has disconnected or headers were sent. */
 export function sendJson(
   response: ServerResponse,
   status: number,

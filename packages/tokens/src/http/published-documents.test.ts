@@ -13,7 +13,7 @@ async function start(options: Parameters<typeof startTokenServer>[0] = {}): Prom
   return server;
 }
 
-test("the key set can be kept for a while and asked for again cheaply", async () => {
+test("serves the key set with max-age and ETag, and 304 for a known ETag", async () => {
   const server = await start();
   for (const path of ["/v1/jwks.json", "/.well-known/jwks.json", "/v1/jwks.json?x=1"]) {
     const response = await fetch(server.url + path);
@@ -34,7 +34,7 @@ test("the key set can be kept for a while and asked for again cheaply", async ()
   expect(await head.text()).toBe("");
 });
 
-test("a rotation shows in the key set before it shows in a token", async () => {
+test("publishes a new key before it signs", async () => {
   let now = Date.UTC(2030, 0, 1, 0, 30);
   const keys = createDerivedKeySource({
     secret: "0123456789abcdef0123456789abcdef",
@@ -56,7 +56,7 @@ test("a rotation shows in the key set before it shows in a token", async () => {
   expect(keys.keysAt(now).signing.kid).toBe(during[1]);
 });
 
-test("metadata of an issuer with a path is found both ways", async () => {
+test("serves the metadata of an issuer with a path at both well-known paths", async () => {
   const server = await start({ issuerPath: "/tenant" });
   for (const path of [
     "/.well-known/oauth-authorization-server/tenant",

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { RequestAttributes } from "../claims/request-attributes.ts";
 
-/** Headers that carry credentials; mappers have no business with them. */
+/** Headers with credentials, which mappers do not get. */
 const secretHeaders: ReadonlySet<string> = new Set([
   "authorization",
   "cookie",
   "proxy-authorization",
 ]);
 
-/** What claim mappers may know of a request. */
+/** The attributes of a request for claim mappers. */
 export function describeRequest(request: IncomingMessage, path: string): RequestAttributes {
   const headers: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(request.headers)) {

@@ -1,7 +1,7 @@
 import type { TokenService } from "../exchange/token-service.ts";
 import { tokenExchangeGrant } from "../exchange/token-types.ts";
 
-/** Where things are, below the issuer. */
+/** Paths of the endpoints, relative to the issuer. */
 export const tokenPath = "/v1/token";
 export const jwksPath = "/v1/jwks.json";
 
@@ -15,8 +15,8 @@ export interface ServerMetadata {
 }
 
 /**
- * Describes the service to clients. `response_types_supported` is left out although RFC 8414 calls
- * it required: there is no authorization endpoint, and the RFC also says to omit empty lists.
+ * The metadata of the service. `response_types_supported` is omitted although RFC 8414 requires it:
+ * there is no authorization endpoint, and the RFC also requires empty lists to be omitted.
  */
 export function describeServer(service: TokenService): ServerMetadata {
   const base = service.issuer.replace(/\/$/, "");

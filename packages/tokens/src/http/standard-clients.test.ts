@@ -4,7 +4,7 @@ import * as openid from "openid-client";
 import { afterEach, describe, expect, test } from "vitest";
 import { grantType, jwtType, startTokenServer, type TokenServer } from "../../test/token-server.ts";
 
-// Both libraries refuse plain http unless told otherwise; nothing else is bent for them.
+// Both libraries reject plain http by default; no other default is changed.
 const insecure = { [oauth.allowInsecureRequests]: true };
 const clients = [{ id: "shop & co", secret: "s3cr:t +ü" }];
 
@@ -100,7 +100,7 @@ test.each(authentications)("%s", async (_name, viaOauth, viaOpenid) => {
   await checkToken(viaOther.access_token, as.jwks_uri);
 });
 
-test("both libraries understand our refusals", async () => {
+test("both libraries parse error responses", async () => {
   server = await startTokenServer({ clients });
   const config = await openid.discovery(new URL(server.issuer), "shop & co", "wrong", undefined, {
     algorithm: "oauth2",

@@ -5,25 +5,27 @@ import { BodyTooLargeError, readForm } from "./form-body.ts";
 import { sendJson } from "./json-response.ts";
 import { describeRequest } from "./request-description.ts";
 
-/** How one exchange went; for logs and counters. */
+/** The outcome of one exchange, for logs and metrics. */
 export interface ExchangeEvent {
-  /** `issued`, the OAuth error code sent, or `abandoned` when the client left before its answer. */
+  /** `issued`, the OAuth error code of the response, or `abandoned` when the client disconnected before the response. */
   readonly outcome: "issued" | "abandoned" | OAuthErrorCode;
+  /** Time from the request to the response, in milliseconds. */
   readonly durationMs: number;
-  /** Present when no token was issued. Its `cause` may hold internals; never the tokens. */
+  /** Undefined when a token was issued. Its `cause` may contain internals, but never a token. */
   readonly error: OAuthError | undefined;
 }
 
+/** Resolved options of the token endpoint. */
 export interface TokenEndpointOptions {
   readonly maxBodyBytes: number;
   readonly retryAfterSeconds: number;
   readonly onExchange: (event: ExchangeEvent) => void;
 }
 
-/** RFC 6749 §5.1: no answer of this endpoint may be kept, errors included. */
+/** RFC 6749 §5.1: responses of this endpoint must not be cached, errors included. */
 const noStore = { "cache-control": "no-store", pragma: "no-cache" };
 
-/** How much of a refused body is still read, so that the client sees the refusal and no reset. */
+/** How long a refused body is still read, so that the client receives the response instead of a reset. */
 const maxDrainMs = 1_000;
 
 /** Handles `POST /v1/token`. Never rejects. */
@@ -73,12 +75,12 @@ function sendError(
   if (error.oauthCode === "temporarily_unavailable") {
     headers["retry-after"] = String(options.retryAfterSeconds);
   }
-  // RFC 6749 §5.2 wants a challenge when the header was used; without one clients read our JSON.
+  // RFC 6749 §5.2 requires a challenge when the header was used; otherwise clients read the JSON.
   if (error.oauthCode === "invalid_client" && request.headers.authorization !== undefined) {
     headers["www-authenticate"] = 'Basic realm="token endpoint", charset="UTF-8"';
   }
   if (!request.complete) {
-    // What is left of the body would be taken for the next request.
+    // The rest of the body would be parsed as the next request.
     headers.connection = "close";
     request.resume();
     const timer = setTimeout(() => request.destroy(), maxDrainMs);

@@ -39,8 +39,8 @@ async function exchange(
   return (await response.json()) as TokenBody;
 }
 
-describe("a token", () => {
-  test("comes as RFC 8693 says and verifies against the published keys", async () => {
+describe("an issued token", () => {
+  test("has the response of RFC 8693 and verifies with the published keys", async () => {
     const server = await start();
     const response = await server.ask();
     expect(response.status).toBe(200);
@@ -70,7 +70,7 @@ describe("a token", () => {
     });
   });
 
-  test("carries the scope it was given: all by default, less on request, never more", async () => {
+  test("has the scope of the subject token, or less on request, but never more", async () => {
     const server = await start();
     const scope = "read write";
     const all = await exchange(server, {}, { scope });
@@ -88,7 +88,7 @@ describe("a token", () => {
     expect(decodeJwt(entra.access_token).scope).toBe("read");
   });
 
-  test("is for whom it was asked, if that is allowed", async () => {
+  test("has the requested audience, if allowed", async () => {
     const server = await start();
     const form = new URLSearchParams({
       grant_type: grantType,
@@ -104,7 +104,7 @@ describe("a token", () => {
     expect(await other.json()).toMatchObject({ error: "invalid_target" });
   });
 
-  test("of type JWT says so", async () => {
+  test("has type JWT when requested", async () => {
     const server = await start();
     const body = await exchange(server, { requested_token_type: jwtType });
     expect(body.issued_token_type).toBe(jwtType);
@@ -116,11 +116,11 @@ describe("a token", () => {
     expect((await exchange(server)).expires_in).toBe(60);
     const soon = Math.floor(Date.now() / 1000) + 20;
     const body = await exchange(server, {}, { exp: soon });
-    // The clock tolerance of five seconds counts for both.
+    // The clock tolerance of five seconds applies to both.
     expect(decodeJwt(body.access_token).exp).toBeLessThanOrEqual(soon + 5);
   });
 
-  test("is refused when the subject token ends while its claims are fetched", async () => {
+  test("is refused when the subject token expires while claims are fetched", async () => {
     let now = Date.now();
     const exp = Math.floor(now / 1000) + 60;
     const slow: ClaimMapper = {
@@ -136,7 +136,7 @@ describe("a token", () => {
     expect(await response.json()).toMatchObject({ error: "invalid_request" });
   });
 
-  test("names the client that asked and the actor, with the chain before it", async () => {
+  test("has the client and the chain of actors", async () => {
     const server = await start();
     const body = await exchange(
       server,
@@ -158,7 +158,7 @@ describe("a token", () => {
     );
   });
 
-  test("goes only to the actor the subject has named", async () => {
+  test("is refused to an actor other than may_act of the subject token", async () => {
     const server = await start();
     const act = async (sub: string, mayAct: unknown): Promise<number> => {
       const actor = { actor_token: await server.idp.mint({ sub }), actor_token_type: jwtType };
@@ -185,7 +185,7 @@ describe("claims from data sources", () => {
     return start({ dataSources, claimMappers: [roles], timeoutMs: 200 });
   }
 
-  test("reach the token, fetched once", async () => {
+  test("are in the token, and fetched once", async () => {
     let fetches = 0;
     const server = await withUsers(async () => {
       fetches += 1;
@@ -197,7 +197,7 @@ describe("claims from data sources", () => {
     expect(fetches).toBe(1);
   });
 
-  test("that fail, hang or break the rules: 503 or 500, and nothing of the inside", async () => {
+  test("that fail, hang or break the rules get 503 or 500 without internals", async () => {
     const secret = "password=hunter2";
     const failing = await withUsers(async () => {
       throw new Error(secret);
@@ -218,12 +218,12 @@ describe("claims from data sources", () => {
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({
       error: "server_error",
-      error_description: "the request could not be handled",
+      error_description: "internal error (see the log)",
     });
     expect(greedy.events.at(-1)?.error?.cause).toBeInstanceOf(ParsecError);
   });
 
-  test("that nobody registered are found before the first request", async () => {
+  test("that are not registered are rejected when the service is created", async () => {
     await expect(start({ claimMappers: [roles] })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
@@ -239,7 +239,7 @@ test.each([
   [{ timeoutMs: 0 }, /timeoutMs/],
   [{ http: { maxBodyBytes: 1 } }, /maxBodyBytes/],
   [{ http: { retryAfterSeconds: Number.NaN } }, /retryAfterSeconds/],
-])("refuses the options %j", async (options, message) => {
+])("rejects the options %j", async (options, message) => {
   await expect(start(options)).rejects.toMatchObject({
     code: "INVALID_ARGUMENT",
     message: expect.stringMatching(message) as string,

@@ -6,12 +6,13 @@ import { sendJson } from "./json-response.ts";
 import { describeServer, jwksPath, tokenPath } from "./server-metadata.ts";
 import { type ExchangeEvent, handleTokenRequest } from "./token-endpoint.ts";
 
+/** Options of `createTokenHandler`. */
 export interface TokenHandlerOptions {
-  /** A larger body is refused with 413. Defaults to 65,536. */
+  /** Maximum size of a request body; a larger one gets 413. Defaults to 65,536. */
   readonly maxBodyBytes?: number;
-  /** What a client is told to wait when a data source is down. Defaults to 1. */
+  /** The `Retry-After` of 503 responses, in seconds. Defaults to 1. */
   readonly retryAfterSeconds?: number;
-  /** Called once per exchange. Defaults to nothing. */
+  /** Called once per exchange, for logs and metrics. Defaults to none. */
   readonly onExchange?: (event: ExchangeEvent) => void;
 }
 
@@ -29,7 +30,7 @@ export interface TokenHandlerResponse {
   end(): unknown;
 }
 
-/** A plain Node listener; Express, Fastify and others take it as it is. */
+/** A request listener for Node's servers, and a middleware for Express, Fastify and others. */
 export type TokenHandler = (
   request: TokenHandlerRequest,
   response: TokenHandlerResponse,
@@ -46,9 +47,9 @@ interface Route {
 const metadataMaxAgeMs = 300_000;
 
 /**
- * Serves the token endpoint, the key set and the metadata. Requests for other paths go to `next`,
- * or get 404. When the issuer has a path, the endpoints answer with and without it, so that it does
- * not matter whether a proxy strips it. Throws `INVALID_ARGUMENT` for options out of range.
+ * Serves the token endpoint, the key set and the metadata. Requests for other paths are passed to
+ * `next`, or get 404 without it. When the issuer has a path, the endpoints are served with and without
+ * it, in case a proxy strips it. Throws `INVALID_ARGUMENT` for invalid options.
  */
 export function createTokenHandler(
   service: TokenService,
@@ -97,7 +98,7 @@ export function createTokenHandler(
     sendCachedDocument(request, response, {
       document: keyDocument,
       maxAgeMs: service.jwksMaxAgeMs,
-      // jose and most clients want plain JSON; application/jwk-set+json is not required anywhere.
+      // Plain JSON as jose and most clients expect; application/jwk-set+json is never required.
       type: "application/json",
     });
   };
@@ -109,7 +110,7 @@ export function createTokenHandler(
     routes.set(prefix + tokenPath, { methods: ["POST"], handle: token });
     routes.set(prefix + jwksPath, { methods: read, handle: publishKeys });
     routes.set(`${prefix}/.well-known/jwks.json`, { methods: read, handle: publishKeys });
-    // OpenID Connect appends the well-known part to the issuer, RFC 8414 inserts it before the path.
+    // OpenID Connect appends the well-known part to the issuer; RFC 8414 inserts it before the path.
     routes.set(`${prefix}/.well-known/openid-configuration`, { methods: read, handle: describe });
     routes.set(`/.well-known/oauth-authorization-server${prefix}`, {
       methods: read,
@@ -129,7 +130,10 @@ export function createTokenHandler(
     }
     if (!route.methods.includes(request.method ?? "")) {
       const allow = route.methods.join(", ");
-      const body = { error: "invalid_request", error_description: `only ${allow} is allowed here` };
+      const body = {
+        error: "invalid_request",
+        error_description: `method must be one of ${allow}`,
+      };
       sendJson(response, 405, body, { allow, "cache-control": "no-store", pragma: "no-cache" });
       return;
     }
@@ -137,7 +141,7 @@ export function createTokenHandler(
   };
 }
 
-/** The path of a request target, which is a whole URL when it came through a forward proxy. */
+/** The path of a request target, which is an absolute URL when it came through a forward proxy. */
 function pathOf(target: string): string {
   const path = target.startsWith("/") || !URL.canParse(target) ? target : new URL(target).pathname;
   return path.split("?", 1)[0] ?? path;

@@ -4,37 +4,38 @@ import type { MappedClaims } from "../claims/claim-mapper.ts";
 import type { KeySource } from "../keys/key-source.ts";
 import type { WallClock } from "../wall-clock.ts";
 
-/** What one token is to say. */
+/** The contents of one token. */
 export interface IssueRequest {
   /** `typ` of the header: `at+jwt` (RFC 9068) or `JWT`. */
   readonly type: "at+jwt" | "JWT";
   readonly subject: string;
-  /** At least one. One becomes a string, several a list. */
+  /** At least one; a single one is written as a string, several as an array. */
   readonly audience: readonly string[];
   readonly scope: readonly string[] | undefined;
   readonly clientId: string | undefined;
   /** The `act` claim (RFC 8693 §4.1). */
   readonly actor: Readonly<Record<string, unknown>> | undefined;
   readonly ttlMs: number;
-  /** The token expires no later, in ms since the epoch. */
+  /** Latest expiry, in ms since the epoch. */
   readonly notAfterMs: number;
-  /** Must hold no registered claim; the claim pipeline sees to that. */
+  /** Must not contain registered claims; the claim pipeline ensures that. */
   readonly claims: MappedClaims;
 }
 
+/** A signed token. */
 export interface IssuedToken {
   readonly token: string;
   /** Whole seconds from now until `exp`. */
   readonly expiresInSeconds: number;
 }
 
-/** Makes signed tokens. */
+/** Signs tokens. */
 export interface JwtIssuer {
-  /** Rejects with `CODEC_FAILED` for claims that are no JSON, and with what signing throws. */
+  /** Rejects with `CODEC_FAILED` for claims that are not JSON, and with the error of the signing key. */
   issue(request: IssueRequest): Promise<IssuedToken>;
 }
 
-/** Issues ES256 JWTs in the name of `issuer`. */
+/** Creates an issuer of ES256 JWTs. */
 export function createJwtIssuer(options: {
   readonly issuer: string;
   readonly keys: KeySource;
@@ -73,6 +74,6 @@ function encode(part: unknown): string {
   try {
     return Buffer.from(JSON.stringify(part)).toString("base64url");
   } catch (cause) {
-    throw new ParsecError("CODEC_FAILED", "a claim cannot be written as JSON", { cause });
+    throw new ParsecError("CODEC_FAILED", "claims must be serializable as JSON", { cause });
   }
 }

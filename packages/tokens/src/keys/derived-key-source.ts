@@ -1,40 +1,40 @@
 import { hkdfSync } from "node:crypto";
-import { numberOption } from "@parsec/core/authoring";
-import { checkText, invalidOption } from "../option-checks.ts";
+import { invalidArgument, numberOption } from "@parsec/core/authoring";
+import { checkText } from "../option-checks.ts";
 import type { KeySet, KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar, scalarFromBytes } from "./p256-key.ts";
 
-/** A rotation that every node computes for itself; see docs/adr/0010-signing-keys.md. */
+/** Options of `createDerivedKeySource`. Times in milliseconds. */
 export interface DerivedKeySourceOptions {
-  /** Shared by all nodes; at least 32 bytes of randomness. Whoever has it can sign as the issuer. */
+  /** Shared by all nodes: at least 32 random bytes. Anyone who has it can sign as the issuer. */
   readonly secret: string | Uint8Array;
-  /** The issuer identifier; two issuers with one secret still have different keys. */
+  /** The issuer identifier. Issuers with the same secret have different keys. */
   readonly issuer: string;
-  /** How long a key signs. Defaults to 86,400,000 (a day). */
+  /** How long each key signs. Defaults to 86,400,000 (a day). */
   readonly rotateEveryMs?: number;
-  /** How long verifiers may keep the key set. Defaults to 300,000. */
+  /** How long verifiers may cache the key set. Defaults to 300,000. */
   readonly jwksMaxAgeMs?: number;
-  /** Longest life of a token. Defaults to 3,600,000. */
+  /** Maximum lifetime of a token. Defaults to 3,600,000. */
   readonly maxTokenTtlMs?: number;
-  /** How far the nodes' clocks may differ. Defaults to 60,000. */
+  /** Maximum difference between the nodes' clocks. Defaults to 60,000. */
   readonly clockSkewMs?: number;
   /**
-   * Secrets whose keys are published but do not sign: the next one while it is rolled out, the last
-   * one until its tokens have expired. Defaults to none.
+   * Secrets whose keys are published but do not sign, for a rotation of the secret: the next one during
+   * its rollout, the previous one until its tokens have expired. Defaults to none.
    */
   readonly publishedSecrets?: readonly (string | Uint8Array)[];
 }
 
 const minSecretBytes = 32;
 const scalarSeedBytes = 48;
-/** More keys than this at once would mean a rotation far shorter than the tokens live. */
+/** Maximum number of published slots. More would mean that keys rotate far faster than tokens expire. */
 const maxSlots = 64;
 const day = 86_400_000;
 
 /**
- * Divides time into slots and derives one ES256 key per slot from the secret: no node asks another,
- * a restart loses nothing, and a process that slept for a week wakes up with the right key. Throws
- * `INVALID_ARGUMENT` for a short secret or times that do not fit together.
+ * Rotates signing keys without coordination: time is divided into slots, and the ES256 key of each slot
+ * is derived from the secret, so all nodes have the same keys, also after a restart or suspension. See
+ * docs/adr/0010-signing-keys.md. Throws `INVALID_ARGUMENT` for a short secret or incompatible times.
  */
 export function createDerivedKeySource(options: DerivedKeySourceOptions): KeySource {
   const {
@@ -82,7 +82,7 @@ export function createDerivedKeySource(options: DerivedKeySourceOptions): KeySou
   };
 }
 
-/** The derivation is part of the contract between nodes: changing it changes everybody's keys. */
+/** All nodes must derive keys in the same way: a change here changes all keys. */
 function deriveKey(secret: Uint8Array, issuer: string, slot: number): SigningKey {
   const info = JSON.stringify(["parsec ES256 signing key", 1, issuer, slot]);
   const seed = hkdfSync("sha256", secret, "", info, scalarSeedBytes);
@@ -105,9 +105,8 @@ function resolveDerivedKeyOptions(options: DerivedKeySourceOptions): ResolvedDer
   const maxTokenTtlMs = number("maxTokenTtlMs", { fallback: 3_600_000, min: 1_000, max: day });
   const clockSkewMs = number("clockSkewMs", { fallback: 60_000, min: 0, max: day });
   if ((jwksMaxAgeMs + maxTokenTtlMs + 2 * clockSkewMs) / rotateEveryMs > maxSlots) {
-    throw invalidOption(
-      "rotateEveryMs",
-      `must be at least a ${maxSlots}th of jwksMaxAgeMs, maxTokenTtlMs and twice clockSkewMs together`,
+    throw invalidArgument(
+      `rotateEveryMs must be at least (jwksMaxAgeMs + maxTokenTtlMs + 2 * clockSkewMs) / ${maxSlots}, got ${rotateEveryMs}`,
     );
   }
   return {
@@ -126,7 +125,9 @@ function resolveDerivedKeyOptions(options: DerivedKeySourceOptions): ResolvedDer
 function checkSecret(name: string, secret: string | Uint8Array): Uint8Array {
   const bytes = Buffer.from(secret as Uint8Array);
   if (bytes.length < minSecretBytes) {
-    throw invalidOption(name, `must have at least ${minSecretBytes} bytes`);
+    throw invalidArgument(
+      `${name} must have at least ${minSecretBytes} bytes, got ${bytes.length}`,
+    );
   }
   return bytes;
 }

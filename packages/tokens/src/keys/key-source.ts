@@ -1,44 +1,49 @@
-/** A public P-256 key as it appears in a key set (RFC 7517). */
+/** A public P-256 key in the format of a key set (RFC 7517). */
 export interface PublicSigningJwk {
   readonly kty: "EC";
   readonly crv: "P-256";
+  /** X coordinate, base64url. */
   readonly x: string;
+  /** Y coordinate, base64url. */
   readonly y: string;
+  /** RFC 7638 thumbprint. */
   readonly kid: string;
   readonly alg: "ES256";
   readonly use: "sig";
 }
 
-/** A key that can sign. */
+/** A private key. */
 export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   readonly kid: string;
+  /** The public key. */
   readonly publicJwk: PublicSigningJwk;
-  /** Signs with ES256; r and s side by side, as JWS wants them. A key held elsewhere answers by a promise. */
+  /** Signs with ES256. Returns r and s concatenated (JWS format); a promise when the key is in a remote service. */
   sign(data: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
-/** The keys at one moment. */
+/** The keys at one point in time. */
 export interface KeySet {
+  /** Signs new tokens. */
   readonly signing: SigningKey;
-  /** Everything a verifier must know now: coming keys, the signing one, and old ones whose tokens live on. */
+  /** All keys that verifiers need: upcoming ones, the signing one, and old ones with unexpired tokens. */
   readonly published: readonly PublicSigningJwk[];
 }
 
 /**
- * Where signing keys come from. All nodes of a cluster are one issuer to the outside, so at every
- * moment each must publish whatever any of them signs with.
+ * Provides signing keys. All nodes of a cluster act as one issuer, so each must publish the keys of all
+ * nodes at any time.
  */
 export interface KeySource {
   /**
-   * The keys at `nowMs` (ms since the epoch). Synchronous: a source that agrees on keys with other
-   * nodes does so ahead of time. Returns the same object while nothing changed.
+   * The keys at `nowMs` (ms since the epoch). Synchronous, so a source that coordinates with other nodes
+   * must do so in advance. Returns the same object until the keys change.
    */
   keysAt(nowMs: number): KeySet;
-  /** How long a verifier may keep the key set. A new key is published at least so long before it signs. */
+  /** How long verifiers may cache the key set. A new key is published for at least this time before it signs. */
   readonly jwksMaxAgeMs: number;
-  /** No token may live longer: old keys are published for so long after their last signature. */
+  /** Maximum lifetime of a token. Old keys stay published for this time after their last signature. */
   readonly maxTokenTtlMs: number;
-  /** Stops whatever keeps the keys fresh. Closing twice is fine. */
+  /** Stops background work. Idempotent. */
   close(): void;
 }

@@ -3,12 +3,12 @@ import { calculateJwkThumbprint, compactVerify, importJWK } from "jose";
 import { expect, test } from "vitest";
 import { p256KeyFromScalar, scalarFromBytes } from "./p256-key.ts";
 
-/** A stream of reproducible "random" seeds. */
+/** Reproducible pseudo-random seeds. */
 function seed(index: number): Uint8Array {
   return createHash("sha384").update(`seed ${index}`).digest();
 }
 
-test("coordinates keep their leading zeros (RFC 7518 §6.2.1.2)", async () => {
+test("encodes coordinates with leading zeros (RFC 7518 §6.2.1.2)", async () => {
   let withZero = 0;
   for (let index = 0; withZero < 3; index += 1) {
     expect(index).toBeLessThan(5_000);
@@ -17,7 +17,7 @@ test("coordinates keep their leading zeros (RFC 7518 §6.2.1.2)", async () => {
     expect(coordinates.map((c) => c.length)).toEqual([32, 32]);
     if (!coordinates.some((c) => c[0] === 0)) continue;
     withZero += 1;
-    // A strict verifier must be able to use exactly this key.
+    // A strict verifier must accept this key.
     const input = `${Buffer.from('{"alg":"ES256"}').toString("base64url")}.e30`;
     const signature = await key.sign(Buffer.from(input));
     const jws = `${input}.${Buffer.from(signature).toString("base64url")}`;
@@ -26,13 +26,13 @@ test("coordinates keep their leading zeros (RFC 7518 §6.2.1.2)", async () => {
   }
 });
 
-test("the key id is the RFC 7638 thumbprint", async () => {
+test("uses the RFC 7638 thumbprint as key id", async () => {
   const key = p256KeyFromScalar(scalarFromBytes(seed(1)));
   expect(key.kid).toBe(await calculateJwkThumbprint({ ...key.publicJwk }));
   expect(key.publicJwk.kid).toBe(key.kid);
 });
 
-test("the extreme seeds still give a scalar within the group's order", () => {
+test("maps extreme seeds to a scalar in range", () => {
   for (const bytes of [new Uint8Array(48), new Uint8Array(48).fill(255)]) {
     expect(() => p256KeyFromScalar(scalarFromBytes(bytes))).not.toThrow();
   }
@@ -41,7 +41,7 @@ test("the extreme seeds still give a scalar within the group's order", () => {
   );
 });
 
-test("the public half shows nothing of the private one", () => {
+test("exports no private part in the public key", () => {
   const { publicJwk } = p256KeyFromScalar(scalarFromBytes(seed(2)));
   expect(Object.keys(publicJwk).sort()).toEqual(["alg", "crv", "kid", "kty", "use", "x", "y"]);
 });

@@ -3,12 +3,12 @@ import type { SigningKey } from "./key-source.ts";
 
 const coordinateBytes = 32;
 
-/** Order of the P-256 group (FIPS 186-5): private keys are the integers from 1 to one less. */
+/** Order n of the P-256 group (FIPS 186-5); private keys are the integers from 1 to n - 1. */
 const groupOrder = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 /**
- * Maps uniform random bytes to a private key as FIPS 186-5 A.2.1 does ("extra random bits"): with 48
- * bytes the bias is below 2^-128. The same bytes always give the same key.
+ * Maps uniform random bytes to a private key by FIPS 186-5 A.2.1 ("extra random bits"): with 48 bytes
+ * the bias is below 2^-128. Deterministic.
  */
 export function scalarFromBytes(bytes: Uint8Array): Uint8Array {
   const wide = BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
@@ -16,11 +16,11 @@ export function scalarFromBytes(bytes: Uint8Array): Uint8Array {
   return Buffer.from(scalar.toString(16).padStart(coordinateBytes * 2, "0"), "hex");
 }
 
-/** Makes the signing key of a 32-byte private scalar. Throws what OpenSSL throws for one out of range. */
+/** The signing key of a 32-byte private scalar. Throws OpenSSL's error for a scalar out of range. */
 export function p256KeyFromScalar(scalar: Uint8Array): SigningKey {
   const ecdh = createECDH("prime256v1");
   ecdh.setPrivateKey(scalar);
-  // 0x04, then x and y, each 32 bytes whatever its leading zeros: RFC 7518 §6.2.1.2 wants full width.
+  // 0x04, then x and y of 32 bytes each, with leading zeros as RFC 7518 §6.2.1.2 requires.
   const point = ecdh.getPublicKey();
   const x = point.subarray(1, 1 + coordinateBytes).toString("base64url");
   const y = point.subarray(1 + coordinateBytes).toString("base64url");

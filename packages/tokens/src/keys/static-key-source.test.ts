@@ -7,14 +7,14 @@ async function privateJwk(): Promise<Record<string, unknown>> {
   return { ...(await exportJWK(pair.privateKey)) };
 }
 
-test("the first key signs and all are published", async () => {
+test("signs with the first key and publishes all", async () => {
   const jwks = [await privateJwk(), await privateJwk()];
   const keys = createStaticKeySource({ jwks }).keysAt(0);
   expect(keys.published.map(({ x, y }) => ({ x, y }))).toEqual(jwks.map(({ x, y }) => ({ x, y })));
   expect(keys.signing.publicJwk).toBe(keys.published[0]);
 });
 
-test("no, public, foreign and impossible keys are refused without showing them", async () => {
+test("rejects missing, public, non-P-256 and invalid keys without showing them", async () => {
   const { d, ...publicOnly } = await privateJwk();
   const zero = { ...publicOnly, d: Buffer.alloc(32).toString("base64url") };
   for (const jwks of [

@@ -1,27 +1,26 @@
-import { numberOption } from "@parsec/core/authoring";
-import { invalidOption } from "../option-checks.ts";
+import { invalidArgument, numberOption } from "@parsec/core/authoring";
 import type { KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar } from "./p256-key.ts";
 
-/** Keys that somebody else rotates. */
+/** Options of `createStaticKeySource`. Times in milliseconds. */
 export interface StaticKeySourceOptions {
-  /** Private P-256 JWKs. The first signs, all are published: put a new key last, and first a while later. */
+  /** Private P-256 JWKs. The first signs and all are published. To rotate, add a new key at the end, and move it to the front after `jwksMaxAgeMs`. */
   readonly jwks: readonly {
     readonly kty?: unknown;
     readonly crv?: unknown;
     readonly d?: unknown;
   }[];
-  /** Defaults to 300,000. */
+  /** How long verifiers may cache the key set. Defaults to 300,000. */
   readonly jwksMaxAgeMs?: number;
-  /** Defaults to 3,600,000. */
+  /** Maximum lifetime of a token. Defaults to 3,600,000. */
   readonly maxTokenTtlMs?: number;
 }
 
-/** Signs with keys given as JWKs. Throws `INVALID_ARGUMENT` for anything but private P-256 keys. */
+/** Signs with fixed keys, for keys that are rotated externally. Throws `INVALID_ARGUMENT` for anything but private P-256 JWKs. */
 export function createStaticKeySource(options: StaticKeySourceOptions): KeySource {
   const keys = options.jwks.map(importKey);
   const [signing] = keys;
-  if (signing === undefined) throw invalidOption("jwks", "must hold at least one private key");
+  if (signing === undefined) throw invalidArgument("jwks must contain at least one private key");
   const keySet = { signing, published: keys.map((key) => key.publicJwk) };
   const limits = { min: 1_000, max: 86_400_000 };
   return {
@@ -47,8 +46,10 @@ function importKey(jwk: StaticKeySourceOptions["jwks"][number], index: number): 
     try {
       return p256KeyFromScalar(scalar);
     } catch {
-      // Falls through: the scalar is zero or beyond the group's order. The cause could show the key.
+      // The scalar is out of range. The cause is not kept because it could contain the key.
     }
   }
-  throw invalidOption(`jwks[${index}]`, 'must be a private JWK with kty "EC", crv "P-256" and d');
+  throw invalidArgument(
+    `jwks[${index}] must be a private JWK with kty "EC", crv "P-256" and a valid d`,
+  );
 }

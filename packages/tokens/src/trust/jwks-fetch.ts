@@ -8,12 +8,12 @@ export interface JwksFetchOptions {
   readonly signal: AbortSignal;
 }
 
-/** Picks keys of one fetched set; jose's own resolver. */
+/** Selects keys of one fetched set (jose's resolver). */
 export type KeyResolver = ReturnType<typeof createLocalJWKSet>;
 
 /**
- * Fetches and parses a key set. Follows no redirect: a key must come from the address that was
- * configured. Rejects with whatever went wrong; the caller words it.
+ * Fetches and parses a key set. Does not follow redirects, because keys must come from the configured
+ * URL. Rejects with the error of the failing step.
  */
 export async function fetchJwks(url: URL, options: JwksFetchOptions): Promise<KeyResolver> {
   const response = await fetch(url, {
@@ -35,7 +35,7 @@ async function readText(response: Response, maxBytes: number): Promise<string> {
   // Leaving the loop early cancels the body, which frees the socket.
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new Error(`the key set must have at most ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

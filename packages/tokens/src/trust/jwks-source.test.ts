@@ -34,14 +34,14 @@ function open(options: Partial<JwksSourceOptions> = {}): JwksSource {
 const known = { alg: "ES256", kid: "key-1" };
 const unknown = { alg: "ES256", kid: "made-up" };
 
-test("callers that come together share the first fetch", async () => {
+test("coalesces concurrent callers into the first fetch", async () => {
   const source = open();
   const found = await Promise.all(Array.from({ length: 20 }, () => source.keysFor(known)));
   expect(found.every((keys) => keys.length === 1)).toBe(true);
   expect(idp.jwksRequests()).toBe(1);
 });
 
-test("a storm of unknown key ids costs one fetch per cooldown", async () => {
+test("fetches once per cooldown for any number of unknown key ids", async () => {
   const source = open();
   await source.keysFor(known);
   const storm = (): Promise<unknown> =>
@@ -56,7 +56,7 @@ test("a storm of unknown key ids costs one fetch per cooldown", async () => {
   expect(idp.jwksRequests()).toBe(2);
 });
 
-test("a new key is found by its first token once the cooldown has passed", async () => {
+test("finds a new key by its first token after the cooldown", async () => {
   const source = open();
   await source.keysFor(known);
   await idp.rotate();
@@ -64,7 +64,7 @@ test("a new key is found by its first token once the cooldown has passed", async
   expect(await source.keysFor({ alg: "ES256", kid: "key-2" })).toHaveLength(1);
 });
 
-test("old keys go on working while they are renewed in the background", async () => {
+test("serves stale keys while it refreshes them in the background", async () => {
   const source = open();
   await source.keysFor(known);
   await idp.rotate();
@@ -73,7 +73,7 @@ test("old keys go on working while they are renewed in the background", async ()
   await expect.poll(async () => (await source.keysFor(known)).length).toBe(0);
 });
 
-test("keys outlive an outage, but not for ever", async () => {
+test("keeps keys during an outage, up to the maximum age", async () => {
   const source = open();
   await source.keysFor(known);
   idp.answerJwksWith(503);
@@ -85,7 +85,7 @@ test("keys outlive an outage, but not for ever", async () => {
   await expect(source.keysFor(known)).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
 });
 
-test("a provider that is away at the start is asked again until it is there", async () => {
+test("retries until a provider that is down at the start is available", async () => {
   idp.answerJwksWith(503);
   const source = open({ retryMs: 20 });
   await expect(source.keysFor(known)).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
@@ -95,7 +95,7 @@ test("a provider that is away at the start is asked again until it is there", as
   expect(await source.keysFor(known)).toHaveLength(1);
 });
 
-test("after a failure requests do not each cause a fetch", async () => {
+test("does not fetch for every request after a failure", async () => {
   idp.answerJwksWith(503);
   const source = open();
   for (let n = 0; n < 20; n += 1) {
@@ -104,7 +104,7 @@ test("after a failure requests do not each cause a fetch", async () => {
   expect(idp.jwksRequests()).toBe(1);
 });
 
-test("an unknown key during an outage is our fault, not the token's", async () => {
+test("reports an unknown key during an outage as ORIGIN_FAILED", async () => {
   const source = open();
   await source.keysFor(known);
   idp.answerJwksWith(503);
@@ -116,12 +116,12 @@ test.each([
   ["no JSON", "<html>"],
   ["no key set", { error: "x" }],
   ["too many bytes", { keys: [], padding: "x".repeat(70_000) }],
-])("an answer with %s is no key set", async (_name, answer) => {
+])("rejects a response with %s", async (_name, answer) => {
   idp.answerJwksWith(answer);
   await expect(open().keysFor(known)).rejects.toMatchObject({ code: "ORIGIN_FAILED" });
 });
 
-test("a key of an unknown kind does not spoil the set", async () => {
+test("ignores a key of an unknown kind", async () => {
   const broken = { kty: "EC", crv: "P-256", x: "AA", y: "AA", kid: "broken", alg: "ES256" };
   idp.answerJwksWith({ keys: [{ kty: "OKP", crv: "new" }, broken, ...idp.jwks().keys] });
   const source = open();
@@ -129,7 +129,7 @@ test("a key of an unknown kind does not spoil the set", async () => {
   expect(await source.keysFor({ alg: "ES256", kid: "broken" })).toHaveLength(0);
 });
 
-test("closing twice is fine and stops the retries", async () => {
+test("stops the retries on close, which is idempotent", async () => {
   idp.answerJwksWith(503);
   const source = open({ retryMs: 10 });
   await expect(source.keysFor(known)).rejects.toMatchObject({ code: "ORIGIN_FAILED" });

@@ -3,29 +3,29 @@ import { type CryptoKey, errors, type JWTHeaderParameters } from "jose";
 import type { WallClock } from "../wall-clock.ts";
 import { fetchJwks, type KeyResolver } from "./jwks-fetch.ts";
 
-/** The signing keys of one issuer, kept fresh. */
+/** The signing keys of one issuer, refreshed in the background. */
 export interface JwksSource {
   /**
-   * The keys that may have signed a token with this header: one as a rule, several when the set
-   * names none, none when the issuer has no such key. Rejects with `ORIGIN_FAILED` while the keys
-   * have never been fetched or are too old to be trusted.
+   * The keys that may have signed a token with this header: normally one, several when the set has no
+   * key ids, none when the issuer has no such key. Rejects with `ORIGIN_FAILED` while no keys have been
+   * fetched or they are older than `maxStaleMs`.
    */
   keysFor(header: JWTHeaderParameters): Promise<readonly CryptoKey[]>;
-  /** Whether there are keys to verify with. */
+  /** Whether usable keys have been fetched. */
   ready(): boolean;
   close(): void;
 }
 
-/** All limits are in milliseconds or bytes; see `resolveTrustOptions` for the defaults. */
+/** Limits in milliseconds and bytes; see `resolveTrustOptions` for the defaults. */
 export interface JwksSourceOptions {
   readonly url: URL;
-  /** Older keys are refreshed in the background. */
+  /** Keys older than this are refreshed in the background. */
   readonly maxAgeMs: number;
-  /** Older keys are not used at all, however long the issuer stays silent. */
+  /** Keys older than this are not used, even when the issuer is down. */
   readonly maxStaleMs: number;
-  /** An unknown key id causes at most one fetch in this time. */
+  /** Unknown key ids cause at most one fetch in this time. */
   readonly cooldownMs: number;
-  /** After a failed fetch, the next is tried no sooner. */
+  /** Minimum time between a failed fetch and the next one. */
   readonly retryMs: number;
   readonly timeoutMs: number;
   readonly maxBytes: number;
@@ -37,12 +37,12 @@ interface KeySet {
   readonly fetchedAtMs: number;
 }
 
-/** A set without key ids makes every key a candidate; no honest issuer has more than this. */
+/** Maximum number of keys tried for a token when the set has no key ids. */
 const maxCandidates = 16;
 
 /**
- * Starts fetching at once and keeps trying until it has keys, so that a process can start before
- * its identity provider does. Never throws for a provider that is away.
+ * Fetches at once and retries until it has keys, so that a process can start before its identity
+ * provider. Does not throw when the provider is unavailable.
  */
 export function createJwksSource(options: JwksSourceOptions): JwksSource {
   const { now } = options;
@@ -77,7 +77,7 @@ export function createJwksSource(options: JwksSourceOptions): JwksSource {
     }
   };
 
-  // A wall clock that was set back must not silence the source, hence the absolute value.
+  // Absolute, so that a wall clock set back does not stop the fetches.
   const elapsedSince = (thenMs: number): number => Math.abs(now() - thenMs);
 
   const usable = async (): Promise<KeySet> => {
@@ -96,7 +96,7 @@ export function createJwksSource(options: JwksSourceOptions): JwksSource {
   };
 
   const unreachable = (): ParsecError => {
-    const message = `the signing keys at ${options.url.origin} cannot be fetched`;
+    const message = `${options.url.origin}: signing keys are unavailable`;
     return new ParsecError("ORIGIN_FAILED", message, { cause: lastFailure });
   };
 
@@ -107,7 +107,7 @@ export function createJwksSource(options: JwksSourceOptions): JwksSource {
       const set = await usable();
       const keys = await candidates(set.resolve, header);
       if (keys.length > 0) return keys;
-      // The issuer may have rotated; ask again, but a storm of made-up key ids costs one fetch.
+      // The issuer may have rotated its keys: fetch again, once per cooldown for any number of key ids.
       if (fetching !== undefined || elapsedSince(lastAttemptMs) >= options.cooldownMs) {
         await refresh();
       }
@@ -138,7 +138,7 @@ async function candidates(
       }
       return keys;
     }
-    // A key that cannot be imported is as good as none; the rest of the set still works.
+    // A key that cannot be imported counts as missing; the rest of the set still works.
     return [];
   }
 }

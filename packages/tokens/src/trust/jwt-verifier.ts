@@ -1,18 +1,17 @@
 import { ParsecError } from "@parsec/core";
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
-import { deepFreeze } from "../deep-freeze.ts";
 import type { JwksSource } from "./jwks-source.ts";
 import { scopeOfClaims } from "./scope-claim.ts";
 import type { ResolvedTrustedIssuer, ResolvedTrustOptions } from "./trust-options.ts";
 import type { VerifiedToken } from "./verified-token.ts";
 
-/** Checks the tokens of one issuer. */
+/** Verifies the tokens of one issuer. */
 export interface JwtVerifier {
-  /** Rejects with `UNAUTHENTICATED` and the reason, or `ORIGIN_FAILED` when the keys are out of reach. */
+  /** Rejects with `UNAUTHENTICATED` and the reason, or `ORIGIN_FAILED` when the issuer's keys are unavailable. */
   verify(token: string, header: JWTHeaderParameters): Promise<VerifiedToken>;
 }
 
-/** Binds an issuer's rules to its keys. */
+/** Creates a verifier from an issuer's rules and keys. */
 export function createJwtVerifier(
   issuer: ResolvedTrustedIssuer,
   jwks: JwksSource,
@@ -39,16 +38,16 @@ export function createJwtVerifier(
         if (!(reason instanceof errors.JWSSignatureVerificationFailed)) throw reason;
       }
     }
-    throw refused("its signature does not match any key of its issuer");
+    throw refused("signature does not match any key of the issuer");
   };
 
   return {
     async verify(token, header) {
       if (!(issuer.algorithms as readonly string[]).includes(header.alg)) {
-        throw refused("its signature algorithm is not accepted");
+        throw refused("signature algorithm is not accepted");
       }
       const keys = await jwks.keysFor(header);
-      if (keys.length === 0) throw refused("its issuer has no such signing key");
+      if (keys.length === 0) throw refused("issuer has no such signing key");
       const claims = await verifyWithAny(token, keys).catch((reason: unknown) => {
         throw translate(reason);
       });
@@ -64,7 +63,7 @@ function describe(
 ): VerifiedToken {
   const { sub: subject, exp } = claims;
   if (typeof subject !== "string" || subject === "" || !isPlainText(subject)) {
-    throw refused("its subject is no usable text");
+    throw refused("sub must be a non-empty string without NUL or lone surrogates");
   }
   return {
     issuer: issuer.issuer,
@@ -77,24 +76,31 @@ function describe(
 }
 
 /**
- * Lone surrogates all become the same replacement character when encoded, and databases end text at
- * NUL: either way two different subjects could meet in one row.
+ * Lone surrogates are all encoded as the same replacement character, and databases end text at NUL:
+ * either way two subjects could be taken for one.
  */
 function isPlainText(text: string): boolean {
   return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
 }
 
-/** A token that cannot be accepted. The reason is for the caller's eyes and says nothing secret. */
+/** The error for a token that is not accepted. The reason is sent to the caller and must not contain secrets. */
 export function refused(reason: string, cause?: unknown): ParsecError {
-  return new ParsecError("UNAUTHENTICATED", `the token is not accepted: ${reason}`, { cause });
+  return new ParsecError("UNAUTHENTICATED", `token is not accepted: ${reason}`, { cause });
 }
 
 function translate(reason: unknown): unknown {
-  if (reason instanceof errors.JWTExpired) return refused("it has expired", reason);
+  if (reason instanceof errors.JWTExpired) return refused("token has expired", reason);
   if (reason instanceof errors.JWTClaimValidationFailed) {
     const { claim } = reason;
-    if (reason.reason === "missing") return refused(`it has no "${claim}" claim`, reason);
-    return refused(`its "${claim}" claim does not fit`, reason);
+    if (reason.reason === "missing") return refused(`claim ${claim} is missing`, reason);
+    return refused(`claim ${claim} has a wrong value`, reason);
   }
-  return reason instanceof errors.JOSEError ? refused("it is malformed", reason) : reason;
+  return reason instanceof errors.JOSEError ? refused("token is malformed", reason) : reason;
+}
+
+/** Freezes plain data recursively, because user code gets the claims and the memo keeps them. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
 }

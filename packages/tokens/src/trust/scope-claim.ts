@@ -1,6 +1,6 @@
 /**
- * The scope a token carries: `scope` as RFC 8693 §4.2 spells it, or `scp` as Entra ID (text) and
- * Okta (list) do. Undefined when it has neither, which is not the same as an empty scope.
+ * The scope of a token: `scope` (RFC 8693 §4.2), or `scp` as a string (Entra ID) or an array (Okta).
+ * Undefined when it has neither, which differs from an empty scope.
  */
 export function scopeOfClaims(
   claims: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-/** Algorithms a subject token may be signed with: asymmetric ones only, so that no verifier can forge. */
+/** Accepted signature algorithms: asymmetric ones only, so that verifiers cannot forge tokens. */
 export type SignatureAlgorithm =
   | "ES256"
   | "ES384"
@@ -12,7 +12,7 @@ export type SignatureAlgorithm =
   | "RS384"
   | "RS512";
 
-/** All of them; the default allow-list. `none` and `HS*` can never be configured. */
+/** The default allow-list: all of them. `none` and `HS*` cannot be configured. */
 export const signatureAlgorithms: readonly SignatureAlgorithm[] = [
   "ES256",
   "ES384",

@@ -1,5 +1,5 @@
-import { numberOption } from "@parsec/core/authoring";
-import { checkHttpUrl, checkText, invalidOption } from "../option-checks.ts";
+import { invalidArgument, numberOption } from "@parsec/core/authoring";
+import { checkHttpUrl, checkText } from "../option-checks.ts";
 import type { WallClock } from "../wall-clock.ts";
 import { type SignatureAlgorithm, signatureAlgorithms } from "./signature-algorithms.ts";
 
@@ -10,46 +10,50 @@ declare global {
 
 /** An identity provider whose tokens are accepted. */
 export interface TrustedIssuerOptions {
-  /** Must equal the token's `iss`, character by character. */
+  /** The issuer identifier; must equal the token's `iss` exactly. */
   readonly issuer: string;
-  /** The token's `aud` must name one of these. Required: a token made for somebody else is no credential here. */
+  /** The token's `aud` must contain one of these. Required, so that tokens issued for another service are rejected. */
   readonly audience: string | readonly string[];
-  /** Where its public keys are. Defaults to `{issuer}/.well-known/jwks.json`. */
+  /** URL of its public keys. Defaults to `{issuer}/.well-known/jwks.json`. */
   readonly jwksUrl?: string | URL;
-  /** Defaults to all asymmetric algorithms; `none` and `HS*` cannot be listed. */
+  /** Accepted signature algorithms. Defaults to all asymmetric ones; `none` and `HS*` are not allowed. */
   readonly algorithms?: readonly SignatureAlgorithm[];
   /**
-   * Put before `sub` in tokens of ours. Required as soon as several issuers are trusted, so that
-   * one's "alice" is never the other's; no prefix may begin another.
+   * Prefix of `sub` in issued tokens. Required when several issuers are trusted, so that equal subjects
+   * of different issuers stay distinct; no prefix may be a prefix of another. Defaults to `""`.
    */
   readonly subjectPrefix?: string;
 }
 
+/** Options of `createTrustStore`. Times in milliseconds. */
 export interface TrustOptions {
+  /** The trusted issuers; at least one. */
   readonly issuers: readonly TrustedIssuerOptions[];
-  /** How far clocks may differ. Defaults to 5,000; at most 300,000. */
+  /** Accepted clock difference to the issuer, for `exp` and `nbf`. Defaults to 5,000; at most 300,000. */
   readonly clockToleranceMs?: number;
-  /** Longer tokens are refused unread. Defaults to 16,384. */
+  /** Maximum length of a token; longer ones are rejected unparsed. Defaults to 16,384. */
   readonly maxTokenBytes?: number;
-  /** Memory for tokens that have passed already. Defaults to 16 MiB; 0 verifies every time. */
+  /** Memory for verified tokens, in bytes. Defaults to 16 MiB; 0 verifies every time. */
   readonly memoMaxBytes?: number;
-  /** How long a passed token is believed without looking at the keys again. Defaults to 300,000. */
+  /** How long a verified token is accepted without another signature check. Defaults to 300,000. */
   readonly memoMaxAgeMs?: number;
   /** Keys older than this are refreshed in the background. Defaults to 600,000. */
   readonly jwksMaxAgeMs?: number;
   /** Keys older than this are not used. Defaults to 86,400,000 (a day). */
   readonly jwksMaxStaleMs?: number;
-  /** An unknown key id causes one fetch in this time at most. Defaults to 10,000. */
+  /** Unknown key ids cause at most one fetch in this time. Defaults to 10,000. */
   readonly jwksCooldownMs?: number;
-  /** Pause after a failed fetch. Defaults to 1,000. */
+  /** Minimum time between a failed fetch and the next one. Defaults to 1,000. */
   readonly jwksRetryMs?: number;
-  /** Limit of one fetch. Defaults to 5,000. */
+  /** Timeout of one fetch. Defaults to 5,000. */
   readonly jwksTimeoutMs?: number;
-  /** A larger key set is refused. Defaults to 524,288. */
+  /** Maximum size of a key set. Defaults to 524,288. */
   readonly jwksMaxBytes?: number;
+  /** For tests; defaults to `Date.now`. */
   readonly now?: WallClock;
 }
 
+/** {@link TrustedIssuerOptions} after checks, with all defaults filled in. */
 export interface ResolvedTrustedIssuer {
   readonly issuer: string;
   readonly audience: readonly string[];
@@ -58,6 +62,7 @@ export interface ResolvedTrustedIssuer {
   readonly subjectPrefix: string;
 }
 
+/** {@link TrustOptions} after checks, with all defaults filled in. */
 export interface ResolvedTrustOptions extends Required<Omit<TrustOptions, "issuers">> {
   readonly issuers: readonly ResolvedTrustedIssuer[];
 }
@@ -65,13 +70,13 @@ export interface ResolvedTrustOptions extends Required<Omit<TrustOptions, "issue
 const dayMs = 86_400_000;
 const mebibyte = 1_048_576;
 
-/** Fills the defaults in. Throws `INVALID_ARGUMENT` naming the option and its limits. */
+/** Checks and completes the options. Throws `INVALID_ARGUMENT` with the option and the rule. */
 export function resolveTrustOptions(options: TrustOptions): ResolvedTrustOptions {
   const number = (
     name: Exclude<keyof TrustOptions, "issuers" | "now">,
     limits: { readonly fallback: number; readonly min: number; readonly max: number },
   ): number => numberOption(name, { given: options[name], ...limits });
-  if (options.issuers.length === 0) throw invalidOption("issuers", "must list at least one issuer");
+  if (options.issuers.length === 0) throw invalidArgument("issuers must not be empty");
   const issuers = options.issuers.map(resolveIssuer);
   checkDistinct(issuers);
   return {
@@ -95,12 +100,14 @@ function resolveIssuer(options: TrustedIssuerOptions, index: number): ResolvedTr
   const issuer = checkText(`${at}.issuer`, options.issuer);
   const audience =
     typeof options.audience === "string" ? [options.audience] : [...(options.audience ?? [])];
-  if (audience.length === 0) throw invalidOption(`${at}.audience`, "must name an audience");
+  if (audience.length === 0) throw invalidArgument(`${at}.audience must not be empty`);
   for (const name of audience) checkText(`${at}.audience`, name);
   const jwksUrl = options.jwksUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/jwks.json`;
   const algorithms = options.algorithms ?? signatureAlgorithms;
   if (algorithms.length === 0 || algorithms.some((name) => !signatureAlgorithms.includes(name))) {
-    throw invalidOption(`${at}.algorithms`, `must be some of ${signatureAlgorithms.join(", ")}`);
+    throw invalidArgument(
+      `${at}.algorithms must be a non-empty list of ${signatureAlgorithms.join(", ")}`,
+    );
   }
   return {
     issuer,
@@ -115,12 +122,13 @@ function checkDistinct(issuers: readonly ResolvedTrustedIssuer[]): void {
   for (const [index, one] of issuers.entries()) {
     for (const other of issuers.slice(index + 1)) {
       if (one.issuer === other.issuer) {
-        throw invalidOption("issuers", `must not list ${one.issuer} twice`);
+        throw invalidArgument(`issuers must not list ${one.issuer} twice`);
       }
       const [a, b] = [one.subjectPrefix, other.subjectPrefix];
       if (a.startsWith(b) || b.startsWith(a)) {
-        const rule = `of ${one.issuer} and ${other.issuer} must differ, and neither may begin the other`;
-        throw invalidOption("subjectPrefix", rule);
+        throw invalidArgument(
+          `subjectPrefix must not be a prefix of another: ${one.issuer} has "${a}", ${other.issuer} has "${b}"`,
+        );
       }
     }
   }

@@ -1,27 +1,27 @@
+import { untilAborted } from "@parsec/core/authoring";
 import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters } from "jose";
-import { waitFor } from "../deadline.ts";
 import { createJwksSource, type JwksSource } from "./jwks-source.ts";
 import { createJwtVerifier, type JwtVerifier, refused } from "./jwt-verifier.ts";
 import { resolveTrustOptions, type TrustOptions } from "./trust-options.ts";
 import { createVerifiedMemo, tokenDigest } from "./verified-memo.ts";
 import type { VerifiedToken } from "./verified-token.ts";
 
-/** Decides which credentials are believed. */
+/** Verifies tokens of trusted issuers. */
 export interface TrustStore {
   /**
-   * Checks a token. Rejects with `UNAUTHENTICATED` (the token is at fault), `ORIGIN_FAILED` (its
-   * issuer's keys are out of reach) or `ABORTED`.
+   * Verifies a token. Rejects with `UNAUTHENTICATED` (the token is invalid), `ORIGIN_FAILED` (the
+   * issuer's keys are unavailable) or `ABORTED`.
    */
   verify(token: string, options?: { readonly signal?: AbortSignal }): Promise<VerifiedToken>;
-  /** Whether the keys of at least one issuer have arrived. */
+  /** Whether the keys of at least one issuer have been fetched. */
   ready(): boolean;
-  /** Stops fetching keys. */
+  /** Stops fetching keys. Idempotent. */
   close(): void;
 }
 
 /**
- * Trusts JWTs of the listed issuers. Fetches their keys in the background and starts without them.
- * Throws `INVALID_ARGUMENT` for options out of range.
+ * Creates a trust store for JWTs of the listed issuers. Their keys are fetched in the background.
+ * Throws `INVALID_ARGUMENT` for invalid options.
  */
 export function createTrustStore(options: TrustOptions): TrustStore {
   const trust = resolveTrustOptions(options);
@@ -47,13 +47,13 @@ export function createTrustStore(options: TrustOptions): TrustStore {
     maxAgeMs: trust.memoMaxAgeMs,
     now,
   });
-  // A stampede often carries one and the same token: it is verified once for all of them.
-  const underWay = new Map<string, Promise<VerifiedToken>>();
+  // Singleflight: a stampede often carries the same token, which is then verified once.
+  const flights = new Map<string, Promise<VerifiedToken>>();
 
   const verifyNew = async (token: string, digest: string): Promise<VerifiedToken> => {
     const { header, issuer } = readUnverified(token);
     const verifier = verifiers.get(issuer);
-    if (verifier === undefined) throw refused("its issuer is not trusted here");
+    if (verifier === undefined) throw refused("issuer is not trusted");
     const verified = await verifier.verify(token, header);
     memo.add(digest, verified, token.length);
     return verified;
@@ -62,17 +62,17 @@ export function createTrustStore(options: TrustOptions): TrustStore {
   return {
     async verify(token, { signal } = {}) {
       if (token.length > trust.maxTokenBytes) {
-        throw refused(`it is longer than ${trust.maxTokenBytes} bytes`);
+        throw refused(`token must have at most ${trust.maxTokenBytes} bytes`);
       }
       const digest = tokenDigest(token);
       const known = memo.get(digest);
       if (known !== undefined) return known;
-      let work = underWay.get(digest);
+      let work = flights.get(digest);
       if (work === undefined) {
-        work = verifyNew(token, digest).finally(() => underWay.delete(digest));
-        underWay.set(digest, work);
+        work = verifyNew(token, digest).finally(() => flights.delete(digest));
+        flights.set(digest, work);
       }
-      return waitFor(work, signal);
+      return untilAborted(work, signal);
     },
     ready: () => sources.some((source) => source.ready()),
     close() {
@@ -81,7 +81,7 @@ export function createTrustStore(options: TrustOptions): TrustStore {
   };
 }
 
-/** Reads only what is needed to find the right verifier; nothing of it is believed yet. */
+/** Reads what is needed to find the verifier. Nothing of it is trusted yet. */
 function readUnverified(token: string): {
   readonly header: JWTHeaderParameters;
   readonly issuer: string;
@@ -93,7 +93,7 @@ function readUnverified(token: string): {
       return { header: { ...header, alg: header.alg }, issuer: iss };
     }
   } catch (reason) {
-    throw refused("it is no JWT", reason);
+    throw refused("token is not a JWT", reason);
   }
-  throw refused("it has no issuer or no algorithm");
+  throw refused("token must have an issuer and an algorithm");
 }

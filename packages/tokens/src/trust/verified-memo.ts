@@ -2,16 +2,17 @@ import { createHash } from "node:crypto";
 import type { WallClock } from "../wall-clock.ts";
 import type { VerifiedToken } from "./verified-token.ts";
 
-/** Remembers tokens that passed, because a signature check costs a hundred times a lookup. */
+/** An LRU cache of verified tokens: a signature check takes a hundred times as long as a lookup. */
 export interface VerifiedMemo {
   get(digest: string): VerifiedToken | undefined;
   add(digest: string, token: VerifiedToken, tokenBytes: number): void;
 }
 
+/** Limits of the memo. */
 export interface VerifiedMemoOptions {
-  /** Sum of the remembered tokens' lengths; 0 switches the memo off. */
+  /** Maximum estimated size of all entries; 0 turns the memo off. */
   readonly maxBytes: number;
-  /** How long a withdrawn signing key can still count, at most. */
+  /** Maximum age of an entry, which bounds how long a revoked signing key is still accepted. */
   readonly maxAgeMs: number;
   readonly now: WallClock;
 }
@@ -22,16 +23,16 @@ interface Entry {
   readonly untilMs: number;
 }
 
-/** A parsed token takes about three times its text; the digest and the entry come on top. */
+/** A parsed token takes about three times the bytes of its text, plus digest and entry. */
 const parsedFactor = 3;
 const entryOverheadBytes = 400;
 
-/** The memo's key: a digest, so that the memory holds no token somebody could replay. */
+/** The key of an entry: a digest, so that memory contains no token that could be replayed. */
 export function tokenDigest(token: string): string {
   return createHash("sha256").update(token).digest("base64");
 }
 
-/** Keeps the most recently used tokens within `maxBytes`, none longer than it is valid. */
+/** Keeps the most recently used tokens within `maxBytes`, each until it expires or is older than `maxAgeMs`. */
 export function createVerifiedMemo(options: VerifiedMemoOptions): VerifiedMemo {
   const { maxBytes, maxAgeMs, now } = options;
   const entries = new Map<string, Entry>();

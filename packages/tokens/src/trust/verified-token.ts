@@ -1,14 +1,14 @@
-/** What a token said, after its signature and all its claims were checked. */
+/** The contents of a token after all checks. */
 export interface VerifiedToken {
   /** `iss`: one of the trusted issuers. */
   readonly issuer: string;
-  /** `sub` as that issuer wrote it. Unique only together with `issuer`. */
+  /** `sub` of the token. Unique only together with `issuer`. */
   readonly subject: string;
-  /** `sub` for tokens of ours: no two trusted issuers can arrive at the same one. */
+  /** `sub` for issued tokens: `subjectPrefix` plus `subject`. Unique across all trusted issuers. */
   readonly qualifiedSubject: string;
-  /** Until when the token counts, in ms since the epoch: `exp` plus the clock tolerance. */
+  /** Time until which the token is accepted, in ms since the epoch: `exp` plus the clock tolerance. */
   readonly acceptedUntilMs: number;
-  /** What `scope` or `scp` lists; undefined when the token has neither. */
+  /** The names in `scope` or `scp`; undefined when the token has neither. */
   readonly scope: readonly string[] | undefined;
   /** All claims, deeply frozen. */
   readonly claims: Readonly<Record<string, unknown>>;
