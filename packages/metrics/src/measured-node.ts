@@ -1,31 +1,25 @@
-import {
-  type DataSourceRegistry,
-  type GroupCache,
-  type GroupStats,
-  ParsecError,
-} from "@parsec/core";
-import { describe } from "@parsec/core/authoring";
+import type { DataSourceRegistry, GroupCache, GroupStats } from "@parsec/core";
+import { describe, invalidArgument } from "@parsec/core/authoring";
 
-/** Whose groups are measured: a registry of data sources, or a plain cache of groups. */
+/** The object to measure: a registry of data sources, or a group cache. */
 export type MeasuredNode = DataSourceRegistry | GroupCache;
 
-/** One group's counters under its full name. */
+/** The counters of one group. */
 export interface GroupReading {
-  /** As peers call it: `datasource:<name>` for a data source. Fit for a label. */
+  /** Full name, escaped for labels: `datasource:<name>` for a data source. */
   readonly group: string;
   readonly stats: GroupStats;
 }
 
-/** Throws `INVALID_ARGUMENT` for what has no `stats()`. */
+/** Throws `INVALID_ARGUMENT` unless the value has a method `stats`. */
 export function checkMeasuredNode(node: unknown): void {
   if (typeof (node as Partial<MeasuredNode> | null | undefined)?.stats === "function") return;
-  throw new ParsecError(
-    "INVALID_ARGUMENT",
-    `what is measured must be a data source registry or a group cache, got ${describe(node)}`,
+  throw invalidArgument(
+    `node must be a data source registry or a group cache, got ${describe(node)}`,
   );
 }
 
-/** All groups that are registered by now. */
+/** Reads the counters of all registered groups. */
 export function readGroups(node: MeasuredNode): readonly GroupReading[] {
   const prefix = "getClusterStats" in node ? "datasource:" : "";
   return Object.entries(node.stats()).map(([name, stats]) => ({
@@ -34,7 +28,7 @@ export function readGroups(node: MeasuredNode): readonly GroupReading[] {
   }));
 }
 
-/** Half a surrogate pair is no UTF-8: written as it is, two groups could become one on the wire. */
+/** Escapes lone surrogates, which UTF-8 cannot encode: otherwise two groups could get the same label. */
 export function labelText(name: string): string {
   return name.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
 }

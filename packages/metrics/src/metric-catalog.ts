@@ -1,26 +1,27 @@
 import type { GroupStats } from "@parsec/core";
 
-/** The two caches of a group, as they are called in labels and attributes. */
+/** The two caches of a group: values of the label `type` and the attribute `cache.type`. */
 export const cacheTypes = ["main", "hot"] as const;
+/** A cache of a group. */
 export type CacheType = (typeof cacheTypes)[number];
 
 interface Metric {
-  /** The rest of `groupcache_…`, as exporters for Go's groupcache have it. */
+  /** The name after `groupcache_`, as in exporters for Go's groupcache. */
   readonly prometheusName: string;
-  /** The rest of `groupcache.group.…` or `groupcache.cache.…`, as groupcache-go 3 has it. */
+  /** The name after `groupcache.group.` or `groupcache.cache.`, as in groupcache-go 3. */
   readonly openTelemetryName: string;
-  /** A counter only grows; a level goes up and down, and those of all nodes may be added up. */
+  /** A counter only increases. A level goes up and down, and can be summed over nodes. */
   readonly kind: "counter" | "level";
   readonly unit?: "By";
   readonly help: string;
 }
 
-/** A number that each group has. */
+/** A metric of a group. */
 export interface GroupMetric extends Metric {
   readonly field: Exclude<keyof GroupStats, CacheType>;
 }
 
-/** A number that each of a group's caches has. */
+/** A metric of each cache of a group. */
 export interface CacheMetric extends Metric {
   read(stats: GroupStats, type: CacheType): number;
 }
@@ -31,91 +32,91 @@ export const groupMetrics: readonly GroupMetric[] = [
     prometheusName: "gets_total",
     openTelemetryName: "gets",
     kind: "counter",
-    help: "Requests, those of peers included",
+    help: "Lookups, including those from peers",
   },
   {
     field: "cacheHits",
     prometheusName: "hits_total",
     openTelemetryName: "cache_hits",
     kind: "counter",
-    help: "Requests answered from memory",
+    help: "Lookups answered from memory",
   },
   {
     field: "peerLoads",
     prometheusName: "peer_loads_total",
     openTelemetryName: "peer.loads",
     kind: "counter",
-    help: "Values that came from their owner",
+    help: "Values received from their owner",
   },
   {
     field: "peerErrors",
     prometheusName: "peer_errors_total",
     openTelemetryName: "peer.errors",
     kind: "counter",
-    help: "Questions to an owner that failed",
+    help: "Failed lookups at the owner",
   },
   {
     field: "loads",
     prometheusName: "loads_total",
     openTelemetryName: "loads",
     kind: "counter",
-    help: "Requests that memory could not answer",
+    help: "Lookups not answered from memory",
   },
   {
     field: "loadsDeduped",
     prometheusName: "loads_deduped_total",
     openTelemetryName: "loads.deduped",
     kind: "counter",
-    help: "Loads after those for one key were put together",
+    help: "Loads after concurrent loads of one key were coalesced (singleflight)",
   },
   {
     field: "localLoads",
     prometheusName: "local_loads_total",
     openTelemetryName: "local.loads",
     kind: "counter",
-    help: "Fetches from the origin that ended well",
+    help: "Local origin fetches that succeeded",
   },
   {
     field: "localLoadErrs",
     prometheusName: "local_load_errs_total",
     openTelemetryName: "local.load_errors",
     kind: "counter",
-    help: "Fetches from the origin that failed",
+    help: "Local origin fetches that failed",
   },
   {
     field: "warmLoads",
     prometheusName: "warm_loads_total",
     openTelemetryName: "warm.loads",
     kind: "counter",
-    help: "Values taken from the memory of a key's former owner",
+    help: "Values received from the memory of a key's former owner after a rebalance",
   },
   {
     field: "takenOver",
     prometheusName: "taken_over_total",
     openTelemetryName: "taken_over",
     kind: "counter",
-    help: "Values that nodes which left have handed over",
+    help: "Values handed over by nodes that shut down",
   },
   {
     field: "serverRequests",
     prometheusName: "server_requests_total",
     openTelemetryName: "server_requests",
     kind: "counter",
-    help: "Requests that came from peers",
+    help: "Lookups received from peers",
   },
   {
     field: "staleHits",
     prometheusName: "stale_hits_total",
     openTelemetryName: "stale_hits",
     kind: "counter",
-    help: "Requests answered with a value past its time to live",
+    help: "Lookups answered with a stale value",
   },
   {
     field: "invalidations",
     prometheusName: "invalidations_total",
     openTelemetryName: "remove_keys.requests",
     kind: "counter",
-    help: "Invalidations applied here, this node's own and those of peers",
+    help: "Invalidations applied on this node, its own and those of peers",
   },
   {
     field: "flights",
@@ -133,7 +134,7 @@ export const cacheMetrics: readonly CacheMetric[] = [
     openTelemetryName: "bytes",
     kind: "level",
     unit: "By",
-    help: "Charged bytes in a cache",
+    help: "Accounted bytes in a cache",
   },
   {
     read: (stats, type) => stats[type].items,
@@ -143,12 +144,12 @@ export const cacheMetrics: readonly CacheMetric[] = [
     help: "Values in a cache",
   },
   {
-    // In Go's order, which its dashboards expect: the hot cache is asked when the main one has nothing.
+    // As in Go's groupcache, whose dashboards expect it: the hot cache is read after a miss in the main one.
     read: (stats, type) => (type === "main" ? stats.gets : stats.gets - stats.main.hits),
     prometheusName: "cache_gets_total",
     openTelemetryName: "gets",
     kind: "counter",
-    help: "Requests that looked into a cache",
+    help: "Lookups in a cache",
   },
   {
     read: (stats, type) => stats[type].hits,
@@ -162,6 +163,6 @@ export const cacheMetrics: readonly CacheMetric[] = [
     prometheusName: "cache_evictions_total",
     openTelemetryName: "evictions",
     kind: "counter",
-    help: "Values that left a cache for want of room",
+    help: "Values evicted from a cache because it was full",
   },
 ];

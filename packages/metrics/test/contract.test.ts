@@ -5,7 +5,7 @@ import { tracePeers } from "../src/opentelemetry/index.ts";
 const limits = { maxKeyBytes: 2000, maxValueBytes: 100_000 };
 const ids = ["a", "b", "c"];
 
-// A traced picker is a picker: whatever a transport promises, it must promise as well.
+// A traced picker must fulfil the same contract as the picker of a transport.
 describePeerContract({
   name: "traced memory network",
   limits,

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import ts from "typescript";
 import { expect, it } from "vitest";
 
-/** The packages that a module and all its own modules load when they run. */
+/** The packages that a module loads at run time, directly or through its own modules. */
 async function packagesOf(module: URL, seen: Set<string> = new Set()): Promise<Set<string>> {
   if (seen.has(module.href)) return new Set();
   seen.add(module.href);
@@ -27,7 +27,7 @@ async function packagesOf(module: URL, seen: Set<string> = new Set()): Promise<S
 it.each([
   ["prometheus", "prom-client"],
   ["opentelemetry", "@opentelemetry/api"],
-])("@parsec/metrics/%s loads %s and not the other", async (entry, dependency) => {
+])("@parsec/metrics/%s loads only %s", async (entry, dependency) => {
   const packages = await packagesOf(new URL(`../src/${entry}/index.ts`, import.meta.url));
   expect([...packages].sort()).toEqual([dependency, "@parsec/core"].sort());
 });

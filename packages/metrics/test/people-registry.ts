@@ -5,7 +5,7 @@ import {
   type DataSourceRegistry,
 } from "@parsec/core";
 
-/** A source under any name; asked for "nobody" it has none, asked for "fault" it fails. */
+/** A data source that has no value for "nobody" and fails for "fault". */
 export function peopleSource(name: string): DataSource<string, { readonly id: string }> {
   return {
     name,
@@ -22,7 +22,7 @@ export interface People {
   readonly users: DataSourceHandle<string, { readonly id: string }>;
 }
 
-/** A node with one source, "users", that was asked six times: two hits, four loads, one of them failed, one invalidation. */
+/** A node with one source, "users", after six lookups (two hits, four loads, one of them failed) and one invalidation. */
 export async function askedPeople(): Promise<People> {
   const registry = createDataSourceRegistry();
   const users = registry.register(peopleSource("users"));

@@ -13,12 +13,12 @@ import {
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 
-/** A tracer whose spans a test can read. */
+/** A tracer that records its spans. */
 export interface RecordedSpans {
   readonly tracer: Tracer;
-  /** Those that have ended, in that order. */
+  /** The ended spans, in the order in which they ended. */
   all(): ReadableSpan[];
-  /** The ended spans of one kind, as a test likes to compare them. */
+  /** The ended spans of one kind, in a form that tests can compare. */
   of(kind: "CLIENT" | "SERVER" | "INTERNAL"): SpanSummary[];
   close(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface SpanSummary {
   readonly failed: boolean;
 }
 
-/** Also keeps track of what is active across promises, for this whole process until it is closed. */
+/** Records spans. Until closed, it also propagates the active span across promises in this process. */
 export function recordSpans(): RecordedSpans {
   const exporter = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });

@@ -8,13 +8,13 @@ import { createHttpPeers, type HttpPeersOptions } from "@parsec/transport-http";
 import { createNatsPeers } from "@parsec/transport-nats";
 import { vi } from "vitest";
 
-/** Wraps a picker, and is at once given the one the cluster is to use. */
+/** Wraps a picker for use in the cluster. */
 export type Trace = <Picker extends PeerPicker>(picker: Picker) => Picker;
 
-/** Two nodes in this process that reach each other over sockets. */
+/** Two nodes in this process, connected over sockets. */
 export interface TwoNodes {
   readonly pickers: readonly PeerPicker[];
-  /** Ends what closing the pickers leaves open. */
+  /** Closes what the pickers do not close. */
   close(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function overHttp(
 }
 
 export async function overGrpc(trace: Trace): Promise<TwoNodes> {
-  // Their ports were free a moment ago.
+  // The ports were free a moment ago.
   const { servers, ports } = await startServers();
   await closeServers(servers);
   const peerUrls = ports.map((port) => `grpc://127.0.0.1:${port}`);

@@ -22,13 +22,13 @@ afterEach(async () => {
 
 const traced: Trace = (picker) => tracePeers(picker, { tracer: spans.tracer });
 
-/** Runs `work` in a span of its own trace. */
+/** Runs `work` in the root span of a new trace. */
 function inTrace<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   const span = spans.tracer.startSpan(name);
   return context.with(trace.setSpan(context.active(), span), work).finally(() => span.end());
 }
 
-/** A group on both nodes whose fetches from the origin are spans, too. */
+/** A group on both nodes, with spans for its origin fetches. */
 function groupsOn({ pickers }: TwoNodes) {
   const caches = pickers.map((peers) => createGroupCache({ peers }));
   const groups = caches.map((cache) =>
@@ -41,7 +41,7 @@ function groupsOn({ pickers }: TwoNodes) {
   return { groups, close };
 }
 
-/** The names and kinds from the root of a span's trace down to the span. */
+/** Names and kinds of the spans from the root of the trace to this span. */
 function pathOf(span: ReadableSpan): string[] {
   const parentId = span.parentSpanContext?.spanId;
   const parent = spans.all().find((candidate) => candidate.spanContext().spanId === parentId);
@@ -53,7 +53,7 @@ interface Transport {
   readonly name: string;
   readonly start: () => Promise<TwoNodes>;
   readonly propagates?: boolean;
-  /** Go's wire has no invalidation. */
+  /** Go's protocol has no invalidation. */
   readonly invalidates?: boolean;
   readonly missing?: string | undefined;
 }
@@ -76,14 +76,16 @@ const transports: readonly Transport[] = [
 ];
 
 describe.each(transports)("over $name", (transport) => {
-  it("each request is one trace from its caller to the fetch on another node", async ({ skip }) => {
+  it("has one trace per request, from the caller to the origin fetch on another node", async ({
+    skip,
+  }) => {
     if (transport.missing !== undefined) return skip(transport.missing);
     if (transport.propagates) propagation.setGlobalPropagator(new W3CTraceContextPropagator());
     const nodes = await transport.start();
     const { groups, close } = groupsOn(nodes);
     const keys = Array.from({ length: 60 }, (_, index) => `secret-${index}`);
     try {
-      // In one turn, so that those for the other node share a frame and still are told apart.
+      // In one turn, so that the lookups share a frame and must still be distinguished.
       await Promise.all(keys.map((key) => inTrace(`get ${key}`, async () => groups[0]?.get(key))));
       await inTrace("drop", async () => groups[0]?.invalidate("secret-1"));
     } finally {

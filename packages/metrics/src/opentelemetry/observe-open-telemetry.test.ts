@@ -13,7 +13,7 @@ import { observeOpenTelemetry } from "./observe-open-telemetry.ts";
 interface Exported {
   readonly unit: string;
   readonly monotonic: boolean;
-  /** By the attributes. */
+  /** Values by attributes. */
   readonly values: Record<string, unknown>;
 }
 
@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 afterEach(() => provider.shutdown());
 
-/** What one collection exports, by name. */
+/** The exported metrics of one collection, by name. */
 async function collect(): Promise<Record<string, Exported>> {
   exporter.reset();
   await reader.forceFlush();
@@ -94,7 +94,7 @@ describe("observeOpenTelemetry", () => {
     await registry.close();
   });
 
-  it("finds groups that are registered later, and shows what moved", async () => {
+  it("includes groups registered later, and new values", async () => {
     const cache = createGroupCache();
     observeOpenTelemetry(cache, { meter: provider.getMeter("test") });
     expect((await collect())["groupcache.group.gets"]?.values ?? {}).toEqual({});
@@ -106,7 +106,7 @@ describe("observeOpenTelemetry", () => {
     expect((await collect())["groupcache.group.gets"]?.values).toEqual({ [attributes]: 2 });
   });
 
-  it("tells two nodes on one meter apart by their attributes, and stops when closed", async () => {
+  it("distinguishes two nodes on one meter by their attributes, and stops when closed", async () => {
     const meter = provider.getMeter("test");
     const nodes = ["a", "b"].map((node) => {
       const registry = createDataSourceRegistry();
@@ -125,7 +125,7 @@ describe("observeOpenTelemetry", () => {
     nodes[0]?.observer.close();
     await nodes[0]?.users.get("alice");
     await nodes[1]?.users.get("alice");
-    // The SDK repeats what it was told last.
+    // The SDK repeats the last values.
     expect((await collect())["groupcache.group.gets"]?.values).toEqual({
       [ofNode("a")]: 0,
       [ofNode("b")]: 2,
@@ -148,10 +148,10 @@ describe("observeOpenTelemetry", () => {
   });
 
   it.each([
-    ["what is measured", {}, undefined],
+    ["node", {}, undefined],
     ["meter", createDataSourceRegistry(), {}],
     ["meter", createDataSourceRegistry(), undefined],
-  ])("names %s when it is none", (field, node, given) => {
+  ])("rejects an invalid %s and names it", (field, node, given) => {
     const options = field === "meter" ? given : { meter: provider.getMeter("test") };
     expect(() => observeOpenTelemetry(node as never, options as never)).toThrow(
       expect.objectContaining({

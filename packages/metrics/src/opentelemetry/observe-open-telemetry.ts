@@ -6,8 +6,7 @@ import {
   type Observable,
   ValueType,
 } from "@opentelemetry/api";
-import { ParsecError } from "@parsec/core";
-import { describe } from "@parsec/core/authoring";
+import { describe, invalidArgument } from "@parsec/core/authoring";
 import { checkMeasuredNode, type MeasuredNode, readGroups } from "../measured-node.ts";
 import {
   type CacheMetric,
@@ -19,22 +18,22 @@ import {
 
 /** Options of `observeOpenTelemetry`. */
 export interface OpenTelemetryOptions {
-  /** Such as `metrics.getMeter("my-service")`. */
+  /** The meter, such as `metrics.getMeter("my-service")`. */
   readonly meter: Meter;
-  /** What every observation carries beside `group.name` and `cache.type`. Defaults to none. */
+  /** Attributes of every observation, in addition to `group.name` and `cache.type`. Defaults to none. */
   readonly attributes?: Attributes;
 }
 
-/** What {@link observeOpenTelemetry} told a meter. */
+/** The metrics added by {@link observeOpenTelemetry}. */
 export interface OpenTelemetryObserver {
-  /** Reads nothing any more; readers may repeat what they saw last. Closing twice is fine. */
+  /** Stops the observations; readers may repeat the last values. Idempotent. */
   close(): void;
 }
 
 /**
- * Reports the counters of every group, also of those registered later, whenever the meter's readers
- * collect. Nothing is counted twice: each collection reads `stats()` once. Two nodes on one meter
- * need `attributes` that tell them apart. Throws `INVALID_ARGUMENT`.
+ * Adds observable counters for all groups, including groups registered later, to an OpenTelemetry meter.
+ * Each collection reads `stats()` once, so its numbers are consistent. Two nodes on one meter need
+ * different `attributes`. Throws `INVALID_ARGUMENT` for invalid arguments.
  */
 export function observeOpenTelemetry(
   node: MeasuredNode,
@@ -76,10 +75,7 @@ function resolveOpenTelemetryOptions(
 ): Required<OpenTelemetryOptions> {
   const { meter, attributes = {} } = options ?? {};
   if (typeof meter?.addBatchObservableCallback !== "function") {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `meter must be a meter of OpenTelemetry, got ${describe(meter)}`,
-    );
+    throw invalidArgument(`meter must be an OpenTelemetry meter, got ${describe(meter)}`);
   }
   return { meter, attributes };
 }

@@ -1,13 +1,13 @@
 import type { Attributes, Span } from "@opentelemetry/api";
 import type { PeerAnswer, PeerInvalidation, PeerLookup } from "@parsec/core";
 
-/** The same on both sides; the span's kind tells asker and owner apart. */
+/** Span names, the same on both sides; the span kind distinguishes client and owner. */
 export const spanNames = { lookup: "parsec.lookup", invalidate: "parsec.invalidate" } as const;
 
-/** Which peer is asked, by the name it has in the membership. */
+/** Attribute with the id of the peer that receives the request. */
 export const peerIdAttribute = "parsec.peer.id";
 
-// Keys, inputs and tags may be personal data or secrets: they have no attribute.
+// Keys, inputs and tags have no attribute, because they may be personal data or secrets.
 
 export function lookupAttributes({ group }: PeerLookup): Attributes {
   return { "group.name": group };

@@ -10,8 +10,9 @@ import {
 import { isParsecError } from "@parsec/core";
 
 /**
- * Runs something inside a span that ends with it: at once when it returns, later when it returns a
- * promise. `scope` is the context with the span in it. Of an error only the code is kept, because messages may quote what must not be in a trace.
+ * Runs a function inside a span, which ends when the function returns or its promise settles. `scope` is
+ * the context with the span. Of an error only the code is recorded, because messages may contain data
+ * that must not be in a trace.
  */
 export function inSpan<Result>(
   tracer: Tracer,
@@ -43,7 +44,7 @@ export function inSpan<Result>(
 function endFailed(span: Span, error: unknown): void {
   const code = isParsecError(error) ? error.code : "_OTHER";
   span.setAttribute("error.type", code);
-  // A caller who leaves is nobody's fault.
+  // An abort by the caller is not an error.
   if (code !== "ABORTED") span.setStatus({ code: SpanStatusCode.ERROR });
   span.end();
 }

@@ -18,7 +18,7 @@ function headers(flags: string, tracestate?: string): PeerTrace {
   return { traceparent: `00-${traceId}-${spanId}-${flags}`, tracestate };
 }
 
-/** What a peer is told of a span that is like this. */
+/** The trace context sent to a peer for such a span. */
 function told(over: Partial<SpanContext> = {}): PeerTrace | undefined {
   const span = { traceId, spanId, traceFlags: 1, ...over };
   return traceOf(trace.setSpanContext(ROOT_CONTEXT, span));
@@ -29,7 +29,7 @@ function understood(given: PeerTrace | undefined): SpanContext | undefined {
   return context && trace.getSpanContext(context);
 }
 
-/** A propagator of another kind, which knows nothing of W3C's headers. */
+/** A propagator that does not use W3C's headers. */
 const singleHeader: TextMapPropagator = {
   inject: (_, carrier, setter) => setter.set(carrier, "b3", `${traceId}-${spanId}-1`),
   extract: (context) => context,
@@ -47,7 +47,7 @@ describe.each([
     if (propagator !== undefined) propagation.setGlobalPropagator(propagator);
   };
 
-  it("a span crosses, sampled or not", () => {
+  it("propagates a span, sampled or not", () => {
     register();
     for (const [traceFlags, flags] of [
       [1, "01"],
@@ -58,7 +58,7 @@ describe.each([
     }
   });
 
-  it("its state crosses, as far as peers carry it", () => {
+  it("propagates the trace state up to the size limit", () => {
     register();
     const traceState = createTraceState("rojo=1,congo=2");
     expect(told({ traceState })).toEqual(headers("01", "rojo=1,congo=2"));
@@ -67,7 +67,7 @@ describe.each([
     expect(told({ traceState: long })).toEqual(headers("01"));
   });
 
-  it("no span is nothing to tell", () => {
+  it("sends nothing without a span", () => {
     register();
     expect(traceOf(ROOT_CONTEXT)).toBeUndefined();
     expect(told({ traceId: "0".repeat(32) })).toBeUndefined();
@@ -77,13 +77,13 @@ describe.each([
     undefined,
     { traceparent: "nonsense", tracestate: undefined },
     { traceparent: `00-${traceId}-${"0".repeat(16)}-01`, tracestate: undefined },
-  ])("what names no span has no context: %j", (given) => {
+  ])("has no context for the invalid headers %j", (given) => {
     register();
     expect(understood(given)).toBeUndefined();
   });
 });
 
-it("leaves the headers to the registered propagator, if it writes W3C's", () => {
+it("uses the headers of the registered propagator if they are W3C's", () => {
   const other = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
   propagation.setGlobalPropagator({
     inject: (_, carrier, setter) => {

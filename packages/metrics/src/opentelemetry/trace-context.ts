@@ -11,12 +11,12 @@ import type { PeerTrace } from "@parsec/core";
 import { readPeerTrace } from "@parsec/core/transport";
 
 /*
- * The propagator that the application has registered writes and reads what peers send each other. If
- * that is not W3C's, or there is none, these functions do it in its place: peers have no other
- * headers, and a trace that ends at the next peer is of no use to anybody.
+ * The application's propagator writes and reads the trace context between peers. If it does not use
+ * W3C's headers, or there is none, these functions write and read them instead: peers have no other
+ * headers, and otherwise every trace would end at the next peer.
  */
 
-/** What a peer is told of the span in `scope`; undefined when there is none, such as without an SDK. */
+/** The trace context of the span in `scope`, to be sent to a peer; undefined without a span, such as without an SDK. */
 export function traceOf(scope: Context): PeerTrace | undefined {
   const spanContext = trace.getSpanContext(scope);
   if (spanContext === undefined || !isSpanContextValid(spanContext)) return undefined;
@@ -25,7 +25,7 @@ export function traceOf(scope: Context): PeerTrace | undefined {
   return readPeerTrace(carrier) ?? readPeerTrace(headersOf(spanContext));
 }
 
-/** The context in which the asker's span is the parent; undefined when the asker is not traced. */
+/** A context with the client's span as parent; undefined when the client does not trace. */
 export function contextOf(peerTrace: PeerTrace | undefined): Context | undefined {
   if (peerTrace === undefined) return undefined;
   const extracted = propagation.extract(ROOT_CONTEXT, peerTrace);

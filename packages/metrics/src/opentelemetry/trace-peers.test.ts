@@ -42,14 +42,14 @@ afterEach(async () => {
   await spans.close();
 });
 
-/** A traced picker of the memory network. */
+/** A traced picker of the in-memory network. */
 function join(selfId: string): PeerPicker {
   const peers = tracePeers(network.createPeers({ selfId, ids }), { tracer: spans.tracer });
   closing.push(() => peers.close());
   return peers;
 }
 
-/** Node a's way to node b, and what answers there. */
+/** Node a's peer for node b, and the host of node b. */
 function peerAndHost(): { peer: Peer; host: ScriptedHost } {
   const host = createScriptedHost();
   join("b").attach(host);
@@ -75,7 +75,7 @@ async function withSpan<T>(name: string, work: (span: Span) => Promise<T>): Prom
 }
 
 describe("tracePeers", () => {
-  it("makes a client span of a lookup, beneath the caller's, and a server span at the owner", async () => {
+  it("creates a client span for a lookup, as a child of the caller's, and a server span at the owner", async () => {
     const { peer, host } = peerAndHost();
     host.onLookup(() => page);
     const caller = await withSpan("request", async (span) => {
@@ -96,7 +96,7 @@ describe("tracePeers", () => {
     expect(client?.spanContext().traceId).toBe(caller.traceId);
   });
 
-  it("makes the asker's span the parent of the owner's, in one trace", async () => {
+  it("makes the client's span the parent of the owner's, in one trace", async () => {
     const { peer } = peerAndHost();
     await peer.lookup(lookup);
     await peer.invalidate(
@@ -110,13 +110,13 @@ describe("tracePeers", () => {
     ]) {
       const { traceId, spanId } = client?.spanContext() ?? {};
       expect(server?.parentSpanContext).toMatchObject({ traceId, spanId, isRemote: true });
-      // What is active there is the asker's span as well: the memory network is no real one.
+      // In the in-memory network the client's span is also the active one at the owner.
       expect(server?.links).toEqual([]);
     }
     expect(spans.of("SERVER")[0]?.attributes["parsec.found"]).toBe(false);
   });
 
-  it("gives the span of an asker that is not traced no parent, but a link to what is active", async () => {
+  it("links the active span, without a parent, when the client does not trace", async () => {
     join("b").attach(createScriptedHost());
     const untraced = network.createPeers({ selfId: "a", ids });
     closing.push(() => untraced.close());
@@ -134,7 +134,7 @@ describe("tracePeers", () => {
     }
   });
 
-  it("changes nothing of a call while there is no SDK", async () => {
+  it("changes no call without an SDK", async () => {
     const host = createScriptedHost();
     join("b").attach(host);
     const peers = tracePeers(network.createPeers({ selfId: "a", ids }), {
@@ -147,7 +147,7 @@ describe("tracePeers", () => {
     expect(host.lookups.map((one) => one.lookup.trace)).toEqual([undefined, given]);
   });
 
-  it("puts what the owner does for an answer beneath the server span", async () => {
+  it("makes the owner's spans children of the server span", async () => {
     const { peer, host } = peerAndHost();
     host.onLookup(() => withSpan("query", async () => page));
     await peer.lookup(lookup);
@@ -156,7 +156,7 @@ describe("tracePeers", () => {
     expect(query?.parentSpanContext?.spanId).toBe(server?.spanContext().spanId);
   });
 
-  it("makes no span of what memory answers", async () => {
+  it("creates no span for hits in local memory", async () => {
     const a = join("a");
     const caches = [createGroupCache({ peers: a }), createGroupCache({ peers: join("b") })];
     closing.unshift(...caches.map((cache) => () => cache.close()));
@@ -169,7 +169,7 @@ describe("tracePeers", () => {
     expect(spans.all()).toHaveLength(before);
   });
 
-  it("says what an invalidation is about, but names neither keys nor tags", async () => {
+  it("records the kind of an invalidation, but neither keys nor tags", async () => {
     const { peer, host } = peerAndHost();
     const targets: PeerInvalidation["target"][] = [
       { kind: "keys", keys: ["secret-1", "secret-2"] },
@@ -196,7 +196,7 @@ describe("tracePeers", () => {
     expect(spans.of("SERVER")).toEqual(about.map(summary));
   });
 
-  it("keeps of an error its code alone, thrown or rejected, ours or foreign", async () => {
+  it("records only the code of an error, thrown or rejected, ParsecError or not", async () => {
     const { peer, host } = peerAndHost();
     const fails = async (code: string): Promise<void> => {
       await expect(peer.lookup(lookup)).rejects.toMatchObject({ code });
@@ -230,7 +230,7 @@ describe("tracePeers", () => {
     ]);
   });
 
-  it("ends the spans of a caller who leaves, and calls that no fault", async () => {
+  it("ends the spans of an aborted call without error status", async () => {
     const { peer, host } = peerAndHost();
     const arrived = new Promise<void>((resolve) => {
       host.onLookup((_, { signal }) => {
@@ -253,7 +253,7 @@ describe("tracePeers", () => {
     }
   });
 
-  it("never lets a key, an input, a tag or a message into a span", async () => {
+  it("never records a key, an input, a tag or a message", async () => {
     const registries = ids.map((selfId) => {
       const registry = createDataSourceClusterRegistry({ peers: join(selfId) });
       closing.unshift(() => registry.close());
@@ -282,7 +282,7 @@ describe("tracePeers", () => {
     }
   });
 
-  it("is the same picker in all else", async () => {
+  it("passes all other members of the picker through", async () => {
     const picker = network.createPeers({ selfId: "a", ids });
     const traced = tracePeers(picker, { tracer: spans.tracer });
     expect(traced.selfId).toBe("a");
@@ -296,7 +296,7 @@ describe("tracePeers", () => {
     await expect(traced.peers()[0]?.lookup(lookup)).rejects.toMatchObject({ code: "CLOSED" });
   });
 
-  it("loses nothing that pickers, peers and hosts can do beyond the contract", async () => {
+  it("keeps members of pickers, peers and hosts beyond the contract", async () => {
     const picker = network.createPeers({ selfId: "a", ids });
     let attached: PeerHost | undefined;
     const more = {
@@ -321,7 +321,7 @@ describe("tracePeers", () => {
     ["a peer picker", {}, undefined],
     ["tracer", undefined, {}],
     ["tracer", undefined, undefined],
-  ])("says that it wants %s", (wanted, picker, options) => {
+  ])("rejects an invalid argument and names %s", (wanted, picker, options) => {
     const given = wanted === "tracer" ? options : { tracer: spans.tracer };
     const traced = picker ?? network.createPeers({ selfId: "a", ids });
     expect(() => tracePeers(traced as never, given as never)).toThrow(

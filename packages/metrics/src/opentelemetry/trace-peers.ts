@@ -1,20 +1,21 @@
 import type { Tracer } from "@opentelemetry/api";
-import { ParsecError, type Peer, type PeerPicker } from "@parsec/core";
-import { describe } from "@parsec/core/authoring";
+import type { Peer, PeerPicker } from "@parsec/core";
+import { describe, invalidArgument } from "@parsec/core/authoring";
 import { tracedHost } from "./traced-host.ts";
 import { tracedPeer } from "./traced-peer.ts";
 import { withMethods } from "./with-methods.ts";
 
 /** Options of `tracePeers`. */
 export interface TracePeersOptions {
-  /** Such as `trace.getTracer("my-service")`. */
+  /** The tracer, such as `trace.getTracer("my-service")`. */
   readonly tracer: Tracer;
 }
 
 /**
- * The picker with spans around what nodes ask of each other; give it to the registry, and use it for
- * all else as before, such as its `handler`. Keys, inputs, tags and messages never get into a span,
- * and what memory answers makes none. Throws `INVALID_ARGUMENT`.
+ * Adds spans to the lookups and invalidations between nodes. Pass the returned picker to the registry and
+ * use it in place of the given one, also for its other members such as `handler`. Spans never contain
+ * keys, inputs, tags or messages; hits in local memory create none. Throws `INVALID_ARGUMENT` for
+ * invalid arguments.
  */
 export function tracePeers<Picker extends PeerPicker>(
   picker: Picker,
@@ -31,8 +32,8 @@ export function tracePeers<Picker extends PeerPicker>(
   };
   const methods: Partial<PeerPicker> = {
     peers: () => picker.peers().map(wrap),
-    pick(...question) {
-      const owner = picker.pick(...question);
+    pick(...args) {
+      const owner = picker.pick(...args);
       return owner === undefined ? undefined : wrap(owner);
     },
     attach: (host) => picker.attach(tracedHost(host, tracer)),
@@ -42,15 +43,13 @@ export function tracePeers<Picker extends PeerPicker>(
 
 function checked(picker: PeerPicker, options: TracePeersOptions): TracePeersOptions {
   if (typeof picker?.pick !== "function") {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `what is traced must be a peer picker, such as createHttpPeers({ … }), got ${describe(picker)}`,
+    throw invalidArgument(
+      `picker must be a peer picker such as createHttpPeers({ … }), got ${describe(picker)}`,
     );
   }
   if (typeof options?.tracer?.startSpan !== "function") {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `tracer must be a tracer of OpenTelemetry, got ${describe(options?.tracer)}`,
+    throw invalidArgument(
+      `tracer must be an OpenTelemetry tracer, got ${describe(options?.tracer)}`,
     );
   }
   return options;

@@ -18,7 +18,7 @@ import { inSpan } from "./span-scope.ts";
 import { contextOf } from "./trace-context.ts";
 import { withMethods } from "./with-methods.ts";
 
-/** A host whose answers are server spans, with the fetch from the origin beneath them. */
+/** Adds server spans to a host. Spans of origin fetches become their children. */
 export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
   return withMethods(host, {
     lookup(lookup, options) {
@@ -28,7 +28,7 @@ export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
           name: spanNames.lookup,
           kind: SpanKind.SERVER,
           attributes: lookupAttributes(lookup),
-          ...arrival(lookup.trace),
+          ...parentAndLinks(lookup.trace),
         },
         { run: () => host.lookup(lookup, options), describe: describeAnswer },
       );
@@ -40,7 +40,7 @@ export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
           name: spanNames.invalidate,
           kind: SpanKind.SERVER,
           attributes: invalidationAttributes(invalidation),
-          ...arrival(invalidation.trace),
+          ...parentAndLinks(invalidation.trace),
         },
         { run: () => host.invalidate(invalidation) },
       );
@@ -49,15 +49,15 @@ export function tracedHost(host: PeerHost, tracer: Tracer): PeerHost {
 }
 
 /**
- * The parent is the asker's span. What is active while its request is served is the connection or the
- * frame it came with, which many share and which may be days old: worth a link, but no parent.
+ * Parent and links of a server span. The parent is the client's span. The active span may belong to a
+ * connection or frame that many requests share, so it is only linked.
  */
-function arrival(peerTrace: PeerTrace | undefined): {
+function parentAndLinks(peerTrace: PeerTrace | undefined): {
   readonly parent: Context;
   readonly links: Link[];
 } {
   const parent = contextOf(peerTrace) ?? ROOT_CONTEXT;
   const active = trace.getSpanContext(context.active());
-  const isNews = active !== undefined && active.spanId !== trace.getSpanContext(parent)?.spanId;
-  return { parent, links: isNews ? [{ context: active }] : [] };
+  const isOther = active !== undefined && active.spanId !== trace.getSpanContext(parent)?.spanId;
+  return { parent, links: isOther ? [{ context: active }] : [] };
 }

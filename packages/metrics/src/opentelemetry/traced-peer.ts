@@ -11,7 +11,7 @@ import { inSpan } from "./span-scope.ts";
 import { traceOf } from "./trace-context.ts";
 import { withMethods } from "./with-methods.ts";
 
-/** A peer whose calls are client spans beneath the caller's own, and which is told of them. */
+/** Adds client spans to the calls of a peer, as children of the caller's span, and sends their context to the peer. */
 export function tracedPeer(peer: Peer, tracer: Tracer): Peer {
   return withMethods(peer, {
     lookup(lookup, options) {
@@ -48,6 +48,6 @@ function withTrace<Call extends { readonly trace?: PeerTrace | undefined }>(
   call: Call,
   scope: Context,
 ): Call {
-  const told = traceOf(scope);
-  return told === undefined ? call : { ...call, trace: told };
+  const trace = traceOf(scope);
+  return trace === undefined ? call : { ...call, trace };
 }

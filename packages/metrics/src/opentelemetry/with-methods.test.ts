@@ -20,7 +20,7 @@ class Counter {
   declare missing?: () => void;
 }
 
-it("replaces what is given, and leaves all else to the target, private fields included", () => {
+it("replaces the given methods, and passes all others through, including those with private fields", () => {
   const counter: Counter = new Counter();
   Object.freeze(counter);
   const doubled = withMethods(counter, {
@@ -38,7 +38,7 @@ it("replaces what is given, and leaves all else to the target, private fields in
   expect(doubled.reset).toBe(reset);
 });
 
-it("has what the target has, and lacks what it lacks", () => {
+it("has the same members as the target", () => {
   const wrapped = withMethods(new Counter(), {});
   expect("reset" in wrapped).toBe(true);
   expect("missing" in wrapped).toBe(false);

@@ -1,6 +1,6 @@
 /**
- * `target` with some of its methods replaced. All else stays the target's own: what a transport adds
- * to its picker, and optional methods of the contract, none of which may get lost on the way.
+ * Replaces some methods of `target`. All other members are passed through, including optional methods of
+ * the contract and members that a transport adds to its picker.
  */
 export function withMethods<Target extends object>(
   target: Target,
@@ -10,7 +10,7 @@ export function withMethods<Target extends object>(
   const ownOf = (name: PropertyKey): unknown => {
     const value: unknown = Reflect.get(target, name);
     if (typeof value !== "function") return value;
-    // Bound, because a method may reach for private fields, which only the target itself has.
+    // Bound to the target, because methods may use its private fields.
     const known = bound.get(value) ?? value.bind(target);
     bound.set(value, known);
     return known;

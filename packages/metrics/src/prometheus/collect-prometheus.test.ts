@@ -25,7 +25,7 @@ function registryOf(...names: string[]): DataSourceRegistry {
   return registry;
 }
 
-/** The lines that hold a value. */
+/** The lines with a value. */
 async function samples(register: { metrics(): Promise<string> }): Promise<string[]> {
   return (await register.metrics()).split("\n").filter((line) => line !== "" && line[0] !== "#");
 }
@@ -39,55 +39,55 @@ describe("collectPrometheus", () => {
     const bytes = registry.stats().users?.main.bytes ?? 0;
     expect(bytes).toBeGreaterThan(0);
     expect(await register.metrics()).toBe(`\
-# HELP groupcache_gets_total Requests, those of peers included
+# HELP groupcache_gets_total Lookups, including those from peers
 # TYPE groupcache_gets_total counter
 groupcache_gets_total{group="datasource:users"} 6
 
-# HELP groupcache_hits_total Requests answered from memory
+# HELP groupcache_hits_total Lookups answered from memory
 # TYPE groupcache_hits_total counter
 groupcache_hits_total{group="datasource:users"} 2
 
-# HELP groupcache_peer_loads_total Values that came from their owner
+# HELP groupcache_peer_loads_total Values received from their owner
 # TYPE groupcache_peer_loads_total counter
 groupcache_peer_loads_total{group="datasource:users"} 0
 
-# HELP groupcache_peer_errors_total Questions to an owner that failed
+# HELP groupcache_peer_errors_total Failed lookups at the owner
 # TYPE groupcache_peer_errors_total counter
 groupcache_peer_errors_total{group="datasource:users"} 0
 
-# HELP groupcache_loads_total Requests that memory could not answer
+# HELP groupcache_loads_total Lookups not answered from memory
 # TYPE groupcache_loads_total counter
 groupcache_loads_total{group="datasource:users"} 4
 
-# HELP groupcache_loads_deduped_total Loads after those for one key were put together
+# HELP groupcache_loads_deduped_total Loads after concurrent loads of one key were coalesced (singleflight)
 # TYPE groupcache_loads_deduped_total counter
 groupcache_loads_deduped_total{group="datasource:users"} 4
 
-# HELP groupcache_local_loads_total Fetches from the origin that ended well
+# HELP groupcache_local_loads_total Local origin fetches that succeeded
 # TYPE groupcache_local_loads_total counter
 groupcache_local_loads_total{group="datasource:users"} 3
 
-# HELP groupcache_local_load_errs_total Fetches from the origin that failed
+# HELP groupcache_local_load_errs_total Local origin fetches that failed
 # TYPE groupcache_local_load_errs_total counter
 groupcache_local_load_errs_total{group="datasource:users"} 1
 
-# HELP groupcache_warm_loads_total Values taken from the memory of a key's former owner
+# HELP groupcache_warm_loads_total Values received from the memory of a key's former owner after a rebalance
 # TYPE groupcache_warm_loads_total counter
 groupcache_warm_loads_total{group="datasource:users"} 0
 
-# HELP groupcache_taken_over_total Values that nodes which left have handed over
+# HELP groupcache_taken_over_total Values handed over by nodes that shut down
 # TYPE groupcache_taken_over_total counter
 groupcache_taken_over_total{group="datasource:users"} 0
 
-# HELP groupcache_server_requests_total Requests that came from peers
+# HELP groupcache_server_requests_total Lookups received from peers
 # TYPE groupcache_server_requests_total counter
 groupcache_server_requests_total{group="datasource:users"} 0
 
-# HELP groupcache_stale_hits_total Requests answered with a value past its time to live
+# HELP groupcache_stale_hits_total Lookups answered with a stale value
 # TYPE groupcache_stale_hits_total counter
 groupcache_stale_hits_total{group="datasource:users"} 0
 
-# HELP groupcache_invalidations_total Invalidations applied here, this node's own and those of peers
+# HELP groupcache_invalidations_total Invalidations applied on this node, its own and those of peers
 # TYPE groupcache_invalidations_total counter
 groupcache_invalidations_total{group="datasource:users"} 1
 
@@ -95,7 +95,7 @@ groupcache_invalidations_total{group="datasource:users"} 1
 # TYPE groupcache_flights gauge
 groupcache_flights{group="datasource:users"} 0
 
-# HELP groupcache_cache_bytes Charged bytes in a cache
+# HELP groupcache_cache_bytes Accounted bytes in a cache
 # TYPE groupcache_cache_bytes gauge
 groupcache_cache_bytes{group="datasource:users",type="main"} ${bytes}
 groupcache_cache_bytes{group="datasource:users",type="hot"} 0
@@ -105,7 +105,7 @@ groupcache_cache_bytes{group="datasource:users",type="hot"} 0
 groupcache_cache_items{group="datasource:users",type="main"} 1
 groupcache_cache_items{group="datasource:users",type="hot"} 0
 
-# HELP groupcache_cache_gets_total Requests that looked into a cache
+# HELP groupcache_cache_gets_total Lookups in a cache
 # TYPE groupcache_cache_gets_total counter
 groupcache_cache_gets_total{group="datasource:users",type="main"} 6
 groupcache_cache_gets_total{group="datasource:users",type="hot"} 4
@@ -115,14 +115,14 @@ groupcache_cache_gets_total{group="datasource:users",type="hot"} 4
 groupcache_cache_hits_total{group="datasource:users",type="main"} 2
 groupcache_cache_hits_total{group="datasource:users",type="hot"} 0
 
-# HELP groupcache_cache_evictions_total Values that left a cache for want of room
+# HELP groupcache_cache_evictions_total Values evicted from a cache because it was full
 # TYPE groupcache_cache_evictions_total counter
 groupcache_cache_evictions_total{group="datasource:users",type="main"} 0
 groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
 `);
   });
 
-  it("shows what moved since the last scrape, evictions and loads in progress too", async () => {
+  it("shows new values in the next scrape, including evictions and loads in progress", async () => {
     const cache = opening(createGroupCache());
     const register = new Registry();
     collectPrometheus(cache, { register });
@@ -152,7 +152,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(await samples(register)).toContain('groupcache_flights{group="pages"} 0');
   });
 
-  it("finds groups that are registered later, and goes on after the node has closed", async () => {
+  it("includes groups registered later, and keeps working after the node has closed", async () => {
     const registry = registryOf();
     const register = new Registry();
     collectPrometheus(registry, { register });
@@ -165,13 +165,13 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
 
   it.each([
     ["a quote, a backslash and a line", 'a"b\\c\nd', '"a\\"b\\\\c\\nd"'],
-    ["what looks like labels", 'x",type="hot"} 9', '"x\\",type=\\"hot\\"} 9"'],
-    ["what looks like two of prom-client's keys", "x,type:main", '"x,type:main"'],
-    ["other control characters, which the format takes as they are", "a\tb\rc", '"a\tb\rc"'],
+    ["text that looks like labels", 'x",type="hot"} 9', '"x\\",type=\\"hot\\"} 9"'],
+    ["text that looks like two keys of prom-client", "x,type:main", '"x,type:main"'],
+    ["other control characters, which the format does not escape", "a\tb\rc", '"a\tb\rc"'],
     ["Unicode", "Ünïcödé 🦉", '"Ünïcödé 🦉"'],
-    ["half a surrogate pair, which is no UTF-8", "a\ud83dz", '"a\\\\ud83dz"'],
-    ["a name that objects have", "__proto__", '"__proto__"'],
-  ])("keeps groups apart whose names have %s", async (_, name, label) => {
+    ["a lone surrogate", "a\ud83dz", '"a\\\\ud83dz"'],
+    ["the name of an object property", "__proto__", '"__proto__"'],
+  ])("distinguishes groups whose names have %s", async (_, name, label) => {
     const cache = opening(createGroupCache());
     const load = (): string => "value";
     await cache.group(name, { load }).get("key");
@@ -185,7 +185,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(lines.length).toBe(2 * 24);
   });
 
-  it("puts a prefix before every name and labels on every line", async () => {
+  it("adds the prefix to every name and the labels to every line", async () => {
     const register = new Registry();
     collectPrometheus(registryOf("users"), {
       register,
@@ -201,7 +201,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     }
   });
 
-  it("reads the counters once per scrape, so that they balance", async () => {
+  it("reads the counters once per scrape, so that they are consistent", async () => {
     const registry = registryOf("users");
     let readings = 0;
     const register = new Registry();
@@ -219,7 +219,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(readings).toBe(2);
   });
 
-  it("says so when it is there already, and leaves the register as it was", async () => {
+  it("rejects a second collector with the same names, and does not change the register", async () => {
     const register = new Registry();
     const first = collectPrometheus(registryOf("users"), { register });
     const before = await register.metrics();
@@ -228,7 +228,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
       expect.objectContaining({
         code: "DUPLICATE_NAME",
         message:
-          "the register has a metric named groupcache_gets_total already: close the collector it belongs to, or choose another prefix",
+          "register already has a metric named groupcache_gets_total: close its collector, or set another prefix",
       }),
     );
     expect(await register.metrics()).toBe(before);
@@ -239,7 +239,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(await samples(register)).toContain('groupcache_gets_total{group="datasource:orders"} 0');
   });
 
-  it("adds nothing when a single name is taken", async () => {
+  it("adds nothing when one name is taken", async () => {
     const register = new Registry();
     new Gauge({ name: "groupcache_flights", help: "another's", registers: [register] });
     expect(() => collectPrometheus(registryOf("users"), { register })).toThrow(
@@ -248,7 +248,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(await samples(register)).toEqual(["groupcache_flights 0"]);
   });
 
-  it("takes its own metrics out when it is closed, and nobody else's", async () => {
+  it("removes only its own metrics on close", async () => {
     const register = new Registry();
     new Gauge({ name: "mine", help: "stays", registers: [register] });
     const first = collectPrometheus(registryOf("users"), { register });
@@ -259,7 +259,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(await samples(register)).toContain('groupcache_gets_total{group="datasource:orders"} 0');
   });
 
-  it("adds to prom-client's own register too", async () => {
+  it("works with prom-client's default register", async () => {
     const collector = collectPrometheus(registryOf("users"), { register: globalRegister });
     expect(await samples(globalRegister)).toContain(
       'groupcache_gets_total{group="datasource:users"} 0',
@@ -268,7 +268,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(await samples(globalRegister)).toEqual([]);
   });
 
-  it("speaks OpenMetrics as well, and is still known afterwards", async () => {
+  it("works with a register in OpenMetrics format", async () => {
     const register = new Registry<OpenMetricsContentType>();
     register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     const registry = registryOf("users");
@@ -288,7 +288,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
   });
 
   it.each([
-    ["what is measured", {}, undefined],
+    ["node", {}, undefined],
     ["register", undefined, {}],
     ["register", undefined, { register: {} }],
     ["prefix", undefined, { prefix: "1st_" }],
@@ -299,7 +299,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     ["labels", undefined, { labels: { group: "x" } }],
     ["labels", undefined, { labels: { type: "x" } }],
     ["labels.node", undefined, { labels: { node: 7 } }],
-  ])("names %s when it is none: %j %j", (field, node, options) => {
+  ])("rejects an invalid %s and names it: %j %j", (field, node, options) => {
     const register = new Registry();
     const given = options === undefined ? { register } : { register, ...options };
     const wrong = field === "register" ? options : given;

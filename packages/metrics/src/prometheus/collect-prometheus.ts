@@ -13,9 +13,9 @@ import {
   resolvePrometheusOptions,
 } from "./prometheus-options.ts";
 
-/** What {@link collectPrometheus} added to a register. */
+/** The metrics added by {@link collectPrometheus}. */
 export interface PrometheusCollector {
-  /** Takes its metrics out of the register. Closing twice is fine. */
+  /** Removes its metrics from the register. Idempotent. */
   close(): void;
 }
 
@@ -33,9 +33,9 @@ interface Series {
 }
 
 /**
- * Adds the counters of every group, also of those registered later, to a register of prom-client.
- * Nothing is counted twice: each scrape reads `stats()` once. Throws `DUPLICATE_NAME` when the
- * register has such metrics already, and `INVALID_ARGUMENT`.
+ * Adds metrics for all groups, including groups registered later, to a register of prom-client. Each
+ * scrape reads `stats()` once, so its numbers are consistent. Throws `DUPLICATE_NAME` when the register
+ * already has a metric of the same name, and `INVALID_ARGUMENT` for invalid arguments.
  */
 export function collectPrometheus(
   node: MeasuredNode,
@@ -48,7 +48,7 @@ export function collectPrometheus(
   if (taken !== undefined) {
     throw new ParsecError(
       "DUPLICATE_NAME",
-      `the register has a metric named ${taken.name} already: close the collector it belongs to, or choose another prefix`,
+      `register already has a metric named ${taken.name}: close its collector, or set another prefix`,
     );
   }
   const added = series.map((one) => ({ name: one.name, metric: addMetric(register, one) }));
@@ -103,7 +103,7 @@ function addMetric(register: PrometheusRegister, series: Series): Counter | Gaug
   return metric;
 }
 
-/** A scrape collects all metrics in one turn: one reading for them all keeps them in balance. */
+/** A scrape collects all metrics in one turn, so one reading per turn keeps their numbers consistent. */
 function oncePerTurn(node: MeasuredNode): () => readonly GroupReading[] {
   let reading: readonly GroupReading[] | undefined;
   return () => {

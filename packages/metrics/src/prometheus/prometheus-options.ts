@@ -1,33 +1,28 @@
-import { ParsecError } from "@parsec/core";
-import { describe } from "@parsec/core/authoring";
+import { describe, invalidArgument } from "@parsec/core/authoring";
 import type { OpenMetricsContentType, PrometheusContentType, Registry } from "prom-client";
 
-/** A registry of prom-client, whichever of its two formats it renders. */
+/** A registry of prom-client, in Prometheus or OpenMetrics format. */
 export type PrometheusRegister = Registry<PrometheusContentType> | Registry<OpenMetricsContentType>;
 
 /** Options of `collectPrometheus`. */
 export interface PrometheusOptions {
-  /** Where the metrics are added: prom-client's default `register`, or a `Registry` of your own. */
+  /** The registry to add metrics to: prom-client's default `register`, or your own `Registry`. */
   readonly register: PrometheusRegister;
-  /** Put before every name: `"shop_"` makes `shop_groupcache_gets_total`. Defaults to `""`. */
+  /** Prefix of every metric name: `"shop_"` gives `shop_groupcache_gets_total`. Defaults to `""`. */
   readonly prefix?: string;
-  /** Labels that every line carries beside `group` and `type`. Defaults to none. */
+  /** Labels of every metric, in addition to `group` and `type`. Defaults to none. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** Fills in what was left out. Throws `INVALID_ARGUMENT`, naming the option. */
+/** Checks and completes the options. Throws `INVALID_ARGUMENT` with the option and the rule. */
 export function resolvePrometheusOptions(options: PrometheusOptions): Required<PrometheusOptions> {
   const { register, prefix = "", labels = {} } = options ?? {};
   if (typeof register?.registerMetric !== "function") {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `register must be a registry of prom-client, got ${describe(register)}`,
-    );
+    throw invalidArgument(`register must be a registry of prom-client, got ${describe(register)}`);
   }
   if (typeof prefix !== "string" || !/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix)) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `prefix must be letters, digits, "_" and ":", no digit first, got ${describe(prefix)}`,
+    throw invalidArgument(
+      `prefix must contain only letters, digits, "_" and ":" and not begin with a digit, got ${describe(prefix)}`,
     );
   }
   return { register, prefix, labels: checkedLabels(labels) };
@@ -35,24 +30,17 @@ export function resolvePrometheusOptions(options: PrometheusOptions): Required<P
 
 function checkedLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   if (typeof labels !== "object" || labels === null || Array.isArray(labels)) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `labels must be an object of texts, got ${describe(labels)}`,
-    );
+    throw invalidArgument(`labels must be an object of strings, got ${describe(labels)}`);
   }
   for (const [name, value] of Object.entries(labels)) {
-    // Two underscores are Prometheus's own.
+    // Names with two underscores are reserved by Prometheus.
     if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name === "group" || name === "type") {
-      throw new ParsecError(
-        "INVALID_ARGUMENT",
-        `a label of labels must be letters, digits and "_", and neither "group" nor "type", got ${describe(name)}`,
+      throw invalidArgument(
+        `names in labels must contain only letters, digits and "_", and not be "group" or "type", got ${describe(name)}`,
       );
     }
     if (typeof value !== "string") {
-      throw new ParsecError(
-        "INVALID_ARGUMENT",
-        `labels.${name} must be text, got ${describe(value)}`,
-      );
+      throw invalidArgument(`labels.${name} must be a string, got ${describe(value)}`);
     }
   }
   return { ...labels };

@@ -20,11 +20,11 @@ cache_fetches{source="orders"} 0
   await registry.close();
 });
 
-it("prints its heading alone when there are no sources", () => {
+it("prints only the heading without sources", () => {
   expect(seedMetrics(createDataSourceRegistry())).toBe("# Cache Metrics\n");
 });
 
-it("escapes what Prometheus escapes, and nothing else", () => {
+it("escapes as Prometheus does", () => {
   const registry = createDataSourceRegistry();
   registry.register(peopleSource('a"b\\c\nd\te é\ud83d'));
   expect(seedMetrics(registry).split("\n")[1]).toBe(
@@ -32,7 +32,7 @@ it("escapes what Prometheus escapes, and nothing else", () => {
   );
 });
 
-it("says what it wants when it is given something else", () => {
+it("rejects an invalid argument", () => {
   expect(() => seedMetrics({} as never)).toThrow(
     expect.objectContaining({ code: "INVALID_ARGUMENT" }),
   );

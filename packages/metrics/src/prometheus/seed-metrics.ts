@@ -2,9 +2,10 @@ import type { DataSourceRegistry } from "@parsec/core";
 import { checkMeasuredNode, labelText } from "../measured-node.ts";
 
 /**
- * The text for `/metrics/cache`: gets, hits and loads of each data source, one per line. As in
- * groupcache a load counts on the node that was asked and on the owner; `cache_fetches` counts only
- * what reached the origin. Needs no register; serve it as `text/plain`.
+ * Renders the text of `/metrics/cache`: gets, hits, loads and fetches of each data source, one per line.
+ * As in groupcache, a load counts on the node that received the request and on the owner;
+ * `cache_fetches` counts only fetches from the origin. Serve it as `text/plain`. Throws
+ * `INVALID_ARGUMENT` unless `registry` has a method `stats`.
  */
 export function seedMetrics(registry: Pick<DataSourceRegistry, "stats">): string {
   checkMeasuredNode(registry);
@@ -21,7 +22,7 @@ export function seedMetrics(registry: Pick<DataSourceRegistry, "stats">): string
   return `${lines.join("\n")}\n`;
 }
 
-/** The three escapes of Prometheus's text format. It knows no others: JSON's would not parse. */
+/** The three escapes of Prometheus's text format, which has no others; JSON's would not parse. */
 function escapeLabelValue(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
