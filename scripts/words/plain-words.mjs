@@ -49,7 +49,6 @@ export const plainWords = [
 /** Folders and files whose words are still to be replaced. */
 export const notYetSwept = [
   "apps/token-service/",
-  "packages/program/",
   "packages/testkit/",
   "scenarios/",
 ];

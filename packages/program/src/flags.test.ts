@@ -9,7 +9,7 @@ const flags = {
 
 const oneDashOrTwo = { singleDash: true };
 
-test("values follow or are attached; -- is passed over", () => {
+test("parses separate and attached values, and ignores --", () => {
   const given = { http: ":8081", "log-level": "debug", help: "true" };
   const args = ["--http", ":8081", "--", "--log-level=debug", "--help"];
   expect(parseFlags(args, flags)).toEqual(given);
@@ -18,14 +18,14 @@ test("values follow or are attached; -- is passed over", () => {
   expect(parseFlags(["--http", "-1"], flags)).toEqual({ http: "-1" });
 });
 
-test("one dash does where it is allowed", () => {
+test("accepts a single dash only when allowed", () => {
   expect(parseFlags(["-http", ":8081", "-log-level=debug", "-help"], flags, oneDashOrTwo)).toEqual({
     http: ":8081",
     "log-level": "debug",
     help: "true",
   });
   expect(() => parseFlags(["-http", ":8081"], flags)).toThrow(
-    '"-http" is not understood; flags begin with --, see --help',
+    '"-http" is not a flag; flags begin with --, see --help',
   );
 });
 
@@ -35,18 +35,18 @@ const refusals = [
   [["--completely-different"], "there is no flag --completely-different; see --help"],
   [["--toString"], "there is no flag --toString; see --help"],
   [["--__proto__=x"], "there is no flag --__proto__; see --help"],
-  [["8081"], '"8081" is not understood; flags begin with --, see --help'],
-  [["-"], '"-" is not understood; flags begin with --, see --help'],
-  [["---http=1"], '"---http=1" is not understood; flags begin with --, see --help'],
-  [["--=1"], '"--=1" is not understood; flags begin with --, see --help'],
-  [["--http"], "--http needs a value: --http <address>"],
-  [["--http="], "--http needs a value: --http <address>"],
-  [["--http", "--help"], "--http needs a value: --http <address>"],
-  [["--http", "1", "--http", "2"], "--http is given twice"],
-  [["--help=yes"], "--help takes no value"],
+  [["8081"], '"8081" is not a flag; flags begin with --, see --help'],
+  [["-"], '"-" is not a flag; flags begin with --, see --help'],
+  [["---http=1"], '"---http=1" is not a flag; flags begin with --, see --help'],
+  [["--=1"], '"--=1" is not a flag; flags begin with --, see --help'],
+  [["--http"], "--http must have a value: --http <address>"],
+  [["--http="], "--http must have a value: --http <address>"],
+  [["--http", "--help"], "--http must have a value: --http <address>"],
+  [["--http", "1", "--http", "2"], "--http must be given only once"],
+  [["--help=yes"], "--help must not have a value"],
 ] as const;
 
-test.each(refusals)("%j: %s", (args, message) => {
+test.each(refusals)("rejects %j: %s", (args, message) => {
   const refusal = expect.objectContaining({ code: "INVALID_ARGUMENT", message });
   expect(() => parseFlags(args, flags)).toThrow(refusal);
   expect(() => parseFlags(args, flags, oneDashOrTwo)).toThrow(refusal);
@@ -55,22 +55,22 @@ test.each(refusals)("%j: %s", (args, message) => {
 test.each([
   [["-loglevel=1"], "there is no flag --loglevel; did you mean --log-level?"],
   [["-__proto__=x"], "there is no flag --__proto__; see --help"],
-  [["--http", "-help"], "--http needs a value: --http <address>"],
-  [["--http", "1", "-http", "2"], "--http is given twice"],
-])("with one dash, %j: %s", (args, message) => {
+  [["--http", "-help"], "--http must have a value: --http <address>"],
+  [["--http", "1", "-http", "2"], "--http must be given only once"],
+])("with a single dash, rejects %j: %s", (args, message) => {
   expect(() => parseFlags(args, flags, oneDashOrTwo)).toThrow(
     expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
   );
 });
 
-test("ports", () => {
+test("parses ports from 0 to 65535", () => {
   expect([parsePort("--port", "0"), parsePort("--port", "65535")]).toEqual([0, 65_535]);
   for (const text of ["65536", "-1", "8081x", "1e3", "0x10", " 1", "99999999"]) {
     expect(() => parsePort("--port", text)).toThrow(/^--port must be a port from 0 to 65535/);
   }
 });
 
-test("the help lists every flag", () => {
+test("lists every flag in the help", () => {
   expect(describeFlags(flags)).toBe(
     "  --http <address>     where to listen\n  --log-level <level>  how much is logged\n  --help               show this",
   );

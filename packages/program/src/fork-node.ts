@@ -2,33 +2,34 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** A node in a process of its own, which its supervisor has forked. */
+/** A node in a child process. */
 export interface ForkedNode {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Resolves when the node has sent its first message, that it serves; rejects when it ends first. */
+  /** Resolves at the node's first message, which it sends when it serves; rejects when the process ends first. */
   readonly ready: Promise<void>;
-  /** Resolves after the last line, with a description such as "exit code 1" or "SIGKILL". */
+  /** Resolves after the last line of output, with a description such as "exit code 1" or "SIGKILL". */
   readonly ended: Promise<string>;
-  /** Calls `ask`, and sends SIGKILL when the node has not ended within `graceMs`. */
+  /** Calls `ask`, and sends SIGKILL when the process has not ended within `graceMs`. */
   stop(graceMs: number, ask: (child: ChildProcess) => void): Promise<void>;
 }
 
+/** Options of `forkNode`. */
 export interface ForkNodeOptions {
-  /** What it is called when it does not start, such as "the node node-1". */
+  /** Name of the node in errors, such as "the node node-1". */
   readonly name: string;
   readonly args?: readonly string[];
-  /** Settings of this node. */
+  /** Environment variables of this node. */
   readonly env: Readonly<Record<string, string>>;
-  /** Those of our variables that somebody may set in the shell that starts the cluster. */
+  /** Names of `PARSEC_*` variables that the node inherits from this process. */
   readonly tunable: ReadonlySet<string>;
-  /** Whether it gets a process group of its own, so that a Ctrl-C does not reach it. Default: false. */
+  /** Starts it in its own process group, so that Ctrl-C does not reach it. Defaults to false. */
   readonly isDetached?: boolean;
-  /** Gets what the node prints, one line at a time. */
+  /** Called with each line of the node's output. */
   readonly onLine: (line: string) => void;
 }
 
-/** Forks the node's program. The node can tell when this process ends: the channel between them closes. */
+/** Forks a node. When this process ends, the IPC channel closes, which tells the node to stop. */
 export function forkNode(program: string, options: ForkNodeOptions): ForkedNode {
   const { name, args = [], env, tunable, isDetached = false, onLine } = options;
   const child = fork(program, [...args], {
@@ -60,7 +61,7 @@ export function forkNode(program: string, options: ForkNodeOptions): ForkedNode 
   };
 }
 
-/** Other variables of ours must not leak in: they would be about some other node. */
+/** Without other `PARSEC_*` variables, which may be meant for another node. */
 function inheritedEnvironment(tunable: ReadonlySet<string>): Record<string, string | undefined> {
   const entries = Object.entries(process.env);
   return Object.fromEntries(
@@ -71,7 +72,7 @@ function inheritedEnvironment(tunable: ReadonlySet<string>): Record<string, stri
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(error.message));
-    // Not "exit": what the node printed last may still be in the pipes.
+    // Not "exit", because the last output may still be in the pipes then.
     child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
 }

@@ -3,14 +3,14 @@ import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { claimPorts } from "./free-ports.ts";
 
-test("free ports are all different and can be listened on afterwards", async () => {
+test("returns different ports that are free", async () => {
   const wanted = Array.from({ length: 5 }, () => ({ port: 0, flag: "--port" }));
   const ports = await claimPorts(wanted);
   expect(new Set(ports).size).toBe(5);
   expect(await claimPorts(ports.map((port) => ({ port, flag: "--port" })))).toEqual(ports);
 });
 
-test("every busy port is reported with the flag that changes it", async () => {
+test("reports every port in use with the flag that changes it", async () => {
   const servers = await Promise.all(
     [0, 1].map(async () => {
       const server = createServer();

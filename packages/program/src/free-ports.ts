@@ -1,31 +1,33 @@
 import { createServer, type Server } from "node:net";
-import { ParsecError } from "@parsec/core";
+import { invalidArgument } from "@parsec/core/authoring";
 
-/** A port that is wanted, and the flag that changes it. */
+/** A requested port. */
 export interface WantedPort {
-  /** 0: any. */
+  /** 0 for any free port. */
   readonly port: number;
+  /** The flag that changes it, for errors. */
   readonly flag: string;
 }
 
+/** The address on which local clusters listen. */
 export const loopbackHost = "127.0.0.1";
 
 /**
- * Turns wanted ports into real ones, all different, before anything is started. Throws
- * `INVALID_ARGUMENT` naming every busy port and the flag that changes it.
+ * Returns a free port for each requested one, all different, before anything is started. Rejects with
+ * `INVALID_ARGUMENT` that lists every port in use and the flag that changes it.
  */
 export async function claimPorts(wanted: readonly WantedPort[]): Promise<readonly number[]> {
   const servers: (Server | undefined)[] = [];
   const busy = new Map<string, number[]>();
   try {
-    // Held open together, so that no two get the same one.
+    // Kept open together, so that all are different.
     for (const { port, flag } of wanted) {
       const server = await tryListen(port);
       servers.push(server);
       if (server === undefined) busy.set(flag, [...(busy.get(flag) ?? []), port]);
     }
     if (busy.size > 0) {
-      throw new ParsecError("INVALID_ARGUMENT", [...busy].map(describeBusy).join("; "));
+      throw invalidArgument([...busy].map(describeBusy).join("; "));
     }
     return servers.map(portOf);
   } finally {
@@ -49,8 +51,7 @@ function tryListen(port: number): Promise<Server | undefined> {
 
 function portOf(server: Server | undefined): number {
   const address = server?.address();
-  if (typeof address !== "object" || address === null)
-    throw new Error("the server is not listening");
+  if (typeof address !== "object" || address === null) throw new Error("server is not listening");
   return address.port;
 }
 

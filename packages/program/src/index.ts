@@ -9,4 +9,3 @@ export { runMain } from "./run-main.ts";
 export { closeMessage, onStopSignal, supervisorGone } from "./stop-signals.ts";
 export type { StoppableStart, StoppableStartOptions } from "./stoppable-start.ts";
 export { startStoppable } from "./stoppable-start.ts";
-export { untilAborted } from "./until-aborted.ts";

@@ -1,15 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** Commands that only launch others: when one of them is killed, what it launched should end too. */
+/** Package managers. When one of them is killed, the process that it launched must end, too. */
 const launcher =
   /(^|[\s/\\])(npx|npm|pnpm|corepack|npx-cli\.js|npm-cli\.js|pnpm\.c?js)(@\S*)?(\s|$)/;
 const pollMs = 500;
 
 /**
- * Calls `onGone` when a package manager that launched this process has ended without telling us,
- * which a SIGKILL does. A process that was started directly has no launcher and may outlive its
- * shell, as with nohup.
+ * Calls `onGone` when the package manager that launched this process has ended without forwarding a
+ * signal, as after SIGKILL. A process that was started directly may outlive its shell, as with nohup.
  */
 export function watchLaunchers(onGone: () => void): void {
   const pids = launcherPids();
@@ -22,7 +21,7 @@ export function watchLaunchers(onGone: () => void): void {
   timer.unref();
 }
 
-/** This process's ancestors, nearest first, up to the outermost that is a package manager. */
+/** Process ids of this process's ancestors, nearest first, up to the outermost package manager. */
 function launcherPids(): readonly number[] {
   const ancestors: { readonly pid: number; readonly isLauncher: boolean }[] = [];
   for (let pid = process.ppid; pid > 1 && ancestors.length < 20; ) {
@@ -31,7 +30,7 @@ function launcherPids(): readonly number[] {
     ancestors.push({ pid, isLauncher: launcher.test(found.command) });
     pid = found.ppid;
   }
-  // Shells between two package managers belong to the chain; those above the outermost do not.
+  // Includes shells between two package managers, but not those above the outermost.
   const outermost = ancestors.findLastIndex(({ isLauncher }) => isLauncher);
   return ancestors.slice(0, outermost + 1).map(({ pid }) => pid);
 }
@@ -41,7 +40,7 @@ interface ProcessDescription {
   readonly command: string;
 }
 
-/** From /proc where there is one (slim images have no ps), else from ps. */
+/** Reads /proc on Linux, because slim images have no ps; else runs ps. */
 function describeProcess(pid: number): ProcessDescription | undefined {
   try {
     return process.platform === "linux" ? describeFromProc(pid) : describeFromPs(pid);
@@ -51,7 +50,7 @@ function describeProcess(pid: number): ProcessDescription | undefined {
 }
 
 function describeFromProc(pid: number): ProcessDescription {
-  // The second field is the name in parentheses and may itself hold some; the rest is plain.
+  // The second field is the name in parentheses, which may itself contain parentheses.
   const [, rest = ""] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
   const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
   return { ppid: Number(rest.split(" ")[1]), command };

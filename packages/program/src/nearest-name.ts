@@ -1,4 +1,4 @@
-/** The known name that is closest to a mistyped one; undefined when none is close. */
+/** The known name nearest to a mistyped one; undefined when none is similar. */
 export function nearestName(typed: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((name) => ({ name, edits: editDistance(typed, name) }))
@@ -9,7 +9,7 @@ export function nearestName(typed: string, known: readonly string[]): string | u
     : undefined;
 }
 
-/** Levenshtein's distance: insertions, deletions and replacements. */
+/** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (const [row, letter] of [...a].entries()) {

@@ -1,11 +1,11 @@
 import { isParsecError } from "@parsec/core";
 
-/** Bad flags and configuration, as most Unix tools have it. */
+/** Exit code for invalid flags and configuration, as in most Unix tools. */
 const usageExitCode = 2;
 
 /**
- * Runs a program's main function. What goes wrong at the start becomes one line on stderr: exit code
- * 2 when the user can mend it by other flags or variables, else 1.
+ * Runs a program's main function. An error becomes one line on stderr and exit code 2 for
+ * `INVALID_ARGUMENT`, which the user can correct by flags or variables, else 1.
  */
 export async function runMain(name: string, main: () => Promise<void>): Promise<void> {
   try {

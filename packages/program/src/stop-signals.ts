@@ -1,18 +1,18 @@
-/** The reason given when the forking process has ended without a word. */
+/** The reason for stopping when the parent process has ended without a message. */
 export const supervisorGone = "the supervisor has gone";
 
-/** What a supervisor sends to end a node without handing anything over, since all nodes end. */
+/** The message that stops a node without hand-over, because all nodes stop. */
 export const closeMessage = "close";
 
 const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
-/** Package managers pass a Ctrl-C on that the terminal has sent to this process already. */
+/** Package managers forward a Ctrl-C that the terminal has already sent to this process; within this time it counts once. */
 const repeatWithinMs = 200;
 
 /**
- * Calls `stop` once: on SIGTERM, SIGINT or SIGHUP, or when the process that forked this one says so or has gone.
- * Calls `giveUp` on a second signal. Leave it out where the supervisor sends its own signal on top of a Ctrl-C,
- * which has reached the whole process group.
+ * Calls `stop` once: on SIGTERM, SIGINT or SIGHUP, on {@link closeMessage} from the parent process, or
+ * when the parent has ended. Calls `giveUp` on a second signal. Omit it where the supervisor sends its own
+ * signal after a Ctrl-C, which has already reached the whole process group.
  */
 export function onStopSignal(stop: (reason: string) => void, giveUp: () => void = () => {}): void {
   let stoppingSinceMs: number | undefined;
@@ -28,7 +28,7 @@ export function onStopSignal(stop: (reason: string) => void, giveUp: () => void 
     }
   };
   for (const signal of signals) process.on(signal, () => begin(signal));
-  // Only a forked process can send. The one that forked it may have gone before anybody looked.
+  // Only a forked process has `send`. Its parent may already have ended.
   if (process.send === undefined) return;
   process.on("message", (message) => {
     if (message === closeMessage) begin(closeMessage);

@@ -1,22 +1,23 @@
-/** What a program starts, and how the program ends. */
+/** The main part of a program, which can be stopped while it starts. */
 export interface StoppableStart<Started> {
-  /** What was started; undefined when `stop` came before it was there. Rejects as the start did. */
+  /** The started part; undefined when `stop` was called before it was ready. Rejects when the start fails. */
   readonly started: Promise<Started | undefined>;
   /**
-   * Closes what was started, or is about to be, and ends the process. Only the first call counts.
-   * `lastLine` is printed when all is closed: nothing that the closing logs can follow it.
+   * Closes the part, also during its start, and exits. Only the first call has an effect. `lastLine` is
+   * printed after everything is closed, so that no log line follows it.
    */
   stop(exitCode: number, lastLine?: string): void;
 }
 
+/** Options of `startStoppable`. */
 export interface StoppableStartOptions {
-  /** After that nothing is waited for any more, and the exit code is 1. */
+  /** Maximum duration of a stop. After it, the process exits with code 1. */
   readonly stopLimitMs: number;
 }
 
 /**
- * Starts what a program is about; a stop is possible from then on. A start whose signal has fired must
- * clean up by itself and reject; that is no failure of the program.
+ * Starts the main part of a program. `stop` may be called at any time. When its signal fires, `start`
+ * must clean up and reject, which does not count as a failure.
  */
 export function startStoppable<Started extends { close(): Promise<void> }>(
   start: (signal: AbortSignal) => Promise<Started>,
@@ -39,7 +40,7 @@ export function startStoppable<Started extends { close(): Promise<void> }>(
       starting
         .then(
           (started) => started.close(),
-          // Without it there is nothing left to close.
+          // The start failed: nothing to close.
           () => {},
         )
         .then(

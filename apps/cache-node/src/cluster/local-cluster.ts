@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { claimPorts, loopbackHost, untilAborted } from "@parsec/program";
+import { untilAborted } from "@parsec/core/authoring";
+import { claimPorts, loopbackHost } from "@parsec/program";
 import type { NodeStats } from "../http/node-stats.ts";
 import { startEmbeddedNats } from "../nats/embedded-nats.ts";
 import { findNatsServer } from "../nats/find-nats-server.ts";

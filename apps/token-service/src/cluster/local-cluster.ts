@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { claimPorts, loopbackHost, untilAborted } from "@parsec/program";
+import { untilAborted } from "@parsec/core/authoring";
+import { claimPorts, loopbackHost } from "@parsec/program";
 import { createBackOffice } from "./back-office.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";

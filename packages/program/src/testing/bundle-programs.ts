@@ -2,24 +2,24 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Programs that Node can run. */
+/** Bundled programs for Node. */
 export interface BundledPrograms {
-  /** Holds a `.js` for each program. */
+  /** Contains a `.js` file for each program. */
   readonly folder: string;
   delete(): Promise<void>;
 }
 
 /**
- * Bundles programs of a package from the sources as they are now, ours included; a second suffices.
- * Processes cannot run TypeScript on Node 20, and a fresh clone has nothing built. The folder lies in
- * the package because the dependencies are found from there.
+ * Bundles programs of a package from the current sources, including other `@parsec/*` packages, in about
+ * a second: Node 20 cannot run TypeScript, and a fresh clone has nothing built. The folder is inside the
+ * package so that its dependencies resolve.
  */
 export async function bundlePrograms(options: {
   readonly packageUrl: URL;
-  /** The source of each; `name.ts` becomes `name.js`. */
+  /** The source files; `name.ts` becomes `name.js`. */
   readonly programs: readonly URL[];
 }): Promise<BundledPrograms> {
-  // Here, because those that only start programs have no need to load it.
+  // Imported here, because tests that only start programs do not need it.
   const { build } = await import("tsup");
   const packageFolder = fileURLToPath(options.packageUrl);
   await mkdir(join(packageFolder, "temp"), { recursive: true });
@@ -33,12 +33,12 @@ export async function bundlePrograms(options: {
     format: ["esm"],
     target: "node20",
     noExternal: [/^@parsec\//],
-    // tsup would take these from the package.json of the current folder, which may be another.
+    // By default, tsup reads these from the package.json of the current folder, which may be another.
     external: await outsideDependencies(packageFolder),
     esbuildOptions(esbuild) {
       esbuild.conditions = ["@parsec/source"];
     },
-    // Bundled CommonJS asks for Node's modules by require, and for its own place, which an ES module does not have.
+    // Bundled CommonJS needs `require`, `__dirname` and `__filename`, which an ES module does not have.
     banner: {
       js: [
         'import { createRequire as makeRequire } from "node:module";',

@@ -2,33 +2,33 @@ import { fork } from "node:child_process";
 import { basename } from "node:path";
 
 /**
- * A program in a process of its own, which answers calls by messages: to `{ number, call }` with
- * `{ number, result }` or `{ number, error }`. Under number 0 it says that it is up.
+ * A program in a child process that answers the message `{ number, call }` with `{ number, result }` or
+ * `{ number, error }`. It sends number 0 when it is ready.
  */
 export interface ForkedProgram {
-  /** What it says when it is up. Rejects when it ends before. */
+  /** The result of its first message, number 0. Rejects when the process ends first. */
   readonly ready: Promise<unknown>;
-  /** Resolves with the exit code, or the signal's name. */
+  /** Resolves with the exit code or the name of the signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
-  /** Rejects with what the call threw there, or when the process ends before it has answered. */
+  /** Rejects with the error of the call, or when the process ends before the answer. */
   call(what: unknown): Promise<unknown>;
   kill(signal: NodeJS.Signals): void;
 }
 
 interface Message {
-  /** Absent: it was not asked. */
+  /** Absent in an event. */
   readonly number?: number;
   readonly result?: unknown;
   readonly error?: string;
   readonly event?: unknown;
 }
 
-/** Forks a program, which dies with this process. It sees nothing of this process's environment but PATH. */
+/** Forks a program, which is killed when this process exits. It inherits only PATH from the environment. */
 export function forkProgram(
   file: string,
   options: {
     readonly env: Readonly<Record<string, string>>;
-    /** Gets what the program tells unasked, as `{ event }`. */
+    /** Called with each event that the program sends as `{ event }`. */
     readonly onEvent?: (event: unknown) => void;
   },
 ): ForkedProgram {
@@ -56,7 +56,7 @@ export function forkProgram(
         if (error === undefined) resolve(result);
         else reject(new Error(error));
       });
-      void ended.then((end) => reject(new Error(`${basename(file)} has ended with ${end}`)));
+      void ended.then((end) => reject(new Error(`${basename(file)} ended with ${end}`)));
     });
   let lastNumber = 0;
   return {
@@ -65,7 +65,7 @@ export function forkProgram(
     call(what) {
       const number = ++lastNumber;
       const answered = answer(number);
-      // A process that has just died is no channel any more; `ended` says so.
+      // Ignores a closed channel, because `ended` reports the end of the process.
       child.send({ number, call: what }, () => {});
       return answered;
     },

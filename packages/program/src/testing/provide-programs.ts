@@ -3,14 +3,14 @@ import { bundlePrograms } from "./bundle-programs.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Folder with a `.js` for each program of the package, built from the sources as they are now. */
+    /** Folder with a `.js` file for each program of the package, built from the current sources. */
     readonly programs: string;
   }
 }
 
 /**
- * A `setup` for vitest's `globalSetup` that bundles the programs once for all test files, which start
- * them with `runProgram`. See `bundlePrograms` for the options.
+ * A `setup` function for vitest's `globalSetup` that bundles programs once for all test files. Tests start
+ * them with `runProgram`. The options are those of `bundlePrograms`.
  */
 export function providePrograms(
   options: Parameters<typeof bundlePrograms>[0],

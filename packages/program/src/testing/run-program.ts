@@ -2,24 +2,24 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { inject } from "vitest";
 
-/** A program of ours that a test has started. */
+/** A program started by a test. */
 export interface RunningProgram {
   readonly child: ChildProcess;
   readonly pid: number;
   stdout(): string;
   stderr(): string;
-  /** Resolves with the exit code, or the signal's name. */
+  /** Resolves with the exit code or the name of the signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts `node.js`, `start.js` or another of the programs. Without `env` it sees only PATH. */
+/** Starts a bundled program such as `node` or `start`. Its environment is `env` and PATH. */
 export function runProgram(
   name: string,
   options: {
     readonly args?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
-    /** As the leader of a process group of its own, as a terminal has it. */
+    /** Starts it in its own process group, as a terminal does. */
     readonly detached?: boolean;
   } = {},
 ): RunningProgram {
@@ -32,7 +32,7 @@ export function runProgram(
       detached: options.detached ?? false,
     },
   );
-  // A test that failed has not come to the end of its programs.
+  // A failed test may leave the program running.
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   child.once("close", () => process.off("exit", kill));

@@ -1,6 +1,6 @@
 import type { RunningProgram } from "./run-program.ts";
 
-/** Waits until the program has printed something; rejects with its output when it ends first. */
+/** Waits until the program's output matches; rejects with the output when the program ends first. */
 export function waitForOutput(program: RunningProgram, pattern: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     const check = (): void => {
