@@ -79,8 +79,11 @@ test.each([
   [{ PARSEC_SELF_URL: "node-1" }, /PARSEC_SELF_URL/],
   [{ PARSEC_PEER_URLS: "http://node-2.example:8080" }, /PARSEC_PEER_URLS must list every node/],
   [{ PARSEC_PEER_URLS: "http://node-1.example:8080,ftp://x" }, /PARSEC_PEER_URLS/],
-  [{ PARSEC_PEER_DNS: "parsec-peers" }, /PARSEC_PEER_URLS and PARSEC_PEER_DNS exclude/],
-  [{ PARSEC_PEER_URLS: "", PARSEC_PEER_DNS: "parsec-peers" }, /PARSEC_SELF_URL: .*by its own/],
+  [{ PARSEC_PEER_DNS: "parsec-peers" }, /set either PARSEC_PEER_URLS or PARSEC_PEER_DNS, not both/],
+  [
+    { PARSEC_PEER_URLS: "", PARSEC_PEER_DNS: "parsec-peers" },
+    /PARSEC_SELF_URL: .*must contain this node's address/,
+  ],
   [{ PARSEC_PEER_URLS: "", PARSEC_PEER_DNS: "http://parsec-peers" }, /PARSEC_PEER_DNS must be/],
   [{ PARSEC_LISTEN: "8080" }, /PARSEC_LISTEN must be host:port/],
   [{ PARSEC_LISTEN: "x:99999" }, /PARSEC_LISTEN must be a port/],
