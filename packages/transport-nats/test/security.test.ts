@@ -155,7 +155,7 @@ describeOnServers((server) => {
         "the requesting node has none",
         {},
         { secret: otherSecret },
-        "PEER_UNREACHABLE owner refused with UNAUTHENTICATED",
+        "PEER_UNREACHABLE owner refused a frame: UNAUTHENTICATED",
       ],
       ["the owner has none", { secret }, {}, "PEER_UNREACHABLE"],
       ["they have different ones", { secret }, { secret: otherSecret }, "PEER_UNREACHABLE"],
