@@ -27,6 +27,7 @@ export type {
 } from "./registry/registry.ts";
 export { createDataSourceClusterRegistry, createDataSourceRegistry } from "./registry/registry.ts";
 export type { SourceCoding } from "./registry/source-origin.ts";
+export type { TelemetryEvents } from "./telemetry.ts";
 
 // The contract between a node and its peers, which a transport implements.
 

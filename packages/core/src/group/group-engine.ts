@@ -166,6 +166,7 @@ export class GroupEngine<Input, T> {
       picker: node.picker,
       apply: () => this.apply(invalidation),
       timeoutMs: policy.timeoutMs,
+      clock: node.clock,
       signals: node.signals,
       signal: options?.signal,
     });

@@ -1,8 +1,9 @@
-import { ParsecError } from "../errors.ts";
+import { ParsecError, type ParsecErrorCode } from "../errors.ts";
 import { describe } from "../option-checks.ts";
 import type { Peer } from "../peer.ts";
 import { type FormerValue, lookUpFormerOwner } from "../rebalance/warm-up.ts";
 import { createSemaphore, type Semaphore } from "../semaphore.ts";
+import { telemetryChannel } from "../telemetry.ts";
 import type { GroupContext } from "./group-context.ts";
 import { LoadedValue } from "./loaded-value.ts";
 import { type LoadContext, originFailed, type TaggedEntry } from "./origin.ts";
@@ -10,6 +11,8 @@ import { RefreshBackoff } from "./refresh-backoff.ts";
 import { type Flight, Singleflight } from "./singleflight.ts";
 
 /** The context of a load, which creates the signal on first use. */
+const channel = telemetryChannel("parsec:fetch");
+
 class FlightContext implements LoadContext {
   readonly input: Uint8Array | undefined;
   readonly #flight: { readonly signal: AbortSignal };
@@ -39,7 +42,9 @@ export class OriginLoads<Input, T> {
     this.#group = group;
     this.#fallbackLoads = createSemaphore(group.policy.maxFallbackLoads);
     this.#backoff = new RefreshBackoff(group.node.clock, group.policy.staleWhileRevalidateMs);
-    this.#flights = new Singleflight(group.node.signals, (flight) => this.#countFailure(flight));
+    this.#flights = new Singleflight(group.node.signals, (flight, { code }) =>
+      this.#countFailure(flight, code),
+    );
   }
 
   get size(): number {
@@ -75,7 +80,7 @@ export class OriginLoads<Input, T> {
     // Nothing to count before the origin fetch starts.
     flight.failureCounted = true;
     flight.onSettled = node.clock.schedule(policy.timeoutMs, () => {
-      if (this.#serveStale(flight)) flight.abort(limits.timeout());
+      if (this.#serveStale(flight, "TIMEOUT")) flight.abort(limits.timeout());
       else this.#flights.cancel(flight, limits.timeout());
     });
     if (!this.#owns(key)) this.#loadAsFallback(flight, input);
@@ -97,16 +102,19 @@ export class OriginLoads<Input, T> {
     const { counters, limits, origin } = this.#group;
     counters.loadsDeduped++;
     flight.failureCounted = false;
+    if (channel.hasSubscribers) this.#publishStart(flight);
     origin
       .load(flight.key, new FlightContext(flight, input))
       .then((bytes) => {
         if (!flight.settled) this.#storeValue(flight, { bytes, input });
       })
       .catch((error: unknown) => {
-        if (flight.settled || this.#serveStale(flight)) return;
+        if (flight.settled) return;
+        const typed = limits.typed(error, "ORIGIN_FAILED");
+        if (this.#serveStale(flight, typed.code)) return;
         this.#flights.end(flight);
-        this.#countFailure(flight);
-        flight.reject(limits.typed(error, "ORIGIN_FAILED"));
+        this.#countFailure(flight, typed.code);
+        flight.reject(typed);
       });
   }
 
@@ -197,6 +205,7 @@ export class OriginLoads<Input, T> {
     this.#flights.end(flight);
     this.#backoff.succeeded(key);
     counters.localLoads++;
+    if (channel.hasSubscribers) this.#publishEnd(flight, bytes === undefined ? "absent" : "found");
     if (!flight.detached) {
       if (freshUntil > node.clock.now()) {
         memory.store(key, { value: bytes, freshUntil, hot, tags });
@@ -209,20 +218,40 @@ export class OriginLoads<Input, T> {
   }
 
   /** Settles a failed load with the stale value, within `staleIfErrorMs`. */
-  #serveStale(flight: Flight<LoadedValue<T>>): boolean {
+  #serveStale(flight: Flight<LoadedValue<T>>, errorCode: ParsecErrorCode): boolean {
     if (flight.detached) return false;
     const { memory, node } = this.#group;
     const copy = memory.copyOnError(flight.key);
     if (copy === undefined) return false;
     this.#backoff.failed(flight.key);
     this.#flights.end(flight);
-    this.#countFailure(flight);
+    this.#countFailure(flight, errorCode);
     flight.resolve(new LoadedValue(copy.value, node.clock.now()));
     return true;
   }
 
-  #countFailure(flight: Flight<LoadedValue<T>>): void {
-    if (!flight.failureCounted) this.#group.counters.localLoadErrs++;
+  #countFailure(flight: Flight<LoadedValue<T>>, errorCode: ParsecErrorCode): void {
+    if (flight.failureCounted) return;
+    this.#group.counters.localLoadErrs++;
+    if (channel.hasSubscribers) this.#publishEnd(flight, "failed", errorCode);
+  }
+
+  #publishStart(flight: Flight<LoadedValue<T>>): void {
+    const { name: group, node } = this.#group;
+    flight.publishedAt = node.clock.now();
+    channel.publish({ nodeId: node.picker.selfId, group, key: flight.key, phase: "start" });
+  }
+
+  #publishEnd(
+    { key, publishedAt }: Flight<LoadedValue<T>>,
+    outcome: "found" | "absent" | "failed",
+    errorCode?: ParsecErrorCode,
+  ): void {
+    if (publishedAt < 0) return;
+    const { name: group, node } = this.#group;
+    const nodeId = node.picker.selfId;
+    const durationMs = node.clock.now() - publishedAt;
+    channel.publish({ nodeId, group, key, phase: "end", outcome, errorCode, durationMs });
   }
 
   #lifetimeMs(bytes: Uint8Array | undefined): number {

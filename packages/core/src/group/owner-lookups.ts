@@ -1,11 +1,14 @@
 import { ParsecError } from "../errors.ts";
 import { hashKey } from "../key-hash.ts";
 import type { Peer, PeerAnswer, PeerCallOptions, PeerLookup } from "../peer.ts";
+import { telemetryChannel } from "../telemetry.ts";
 import type { GroupContext } from "./group-context.ts";
 import { LoadedValue } from "./loaded-value.ts";
 import type { OriginLoads } from "./origin-loads.ts";
 import type { RequestRate } from "./request-rate.ts";
 import { type Flight, Singleflight } from "./singleflight.ts";
+
+const channel = telemetryChannel("parsec:peer-lookup");
 
 /** One lookup in flight, first at the owner, then at the fallback owner. */
 class OwnerLookup<T> {
@@ -120,16 +123,42 @@ export class OwnerLookups<Input, T> {
       options: canLeave ? { signal: flight.signal } : undefined,
     }).then(
       (answer) => {
-        if (flight.settled) return;
         // Valid only for a memoryOnly lookup: it does not mean that the origin has no value.
-        if (answer.missing) this.#handleFailure(lookup, peer, unexpectedMissing(peer));
+        const failure = answer.missing ? unexpectedMissing(peer) : undefined;
+        if (channel.hasSubscribers) this.#publish(lookup, { peer, failure, answer });
+        if (flight.settled) return;
+        if (failure !== undefined) this.#handleFailure(lookup, peer, failure);
         else this.#handleAnswer(lookup, answer);
       },
       (reason: unknown) => {
-        if (flight.settled) return;
-        this.#handleFailure(lookup, peer, limits.typed(reason, "PEER_UNREACHABLE"));
+        const failure = limits.typed(reason, "PEER_UNREACHABLE");
+        if (channel.hasSubscribers) this.#publish(lookup, { peer, failure });
+        if (!flight.settled) this.#handleFailure(lookup, peer, failure);
       },
     );
+  }
+
+  #publish(
+    { flight, startedAt, isToFallbackOwner }: OwnerLookup<T>,
+    end: {
+      readonly peer: Peer;
+      readonly failure: ParsecError | undefined;
+      readonly answer?: PeerAnswer;
+    },
+  ): void {
+    const { name: group, node } = this.#group;
+    const { peer, failure, answer } = end;
+    const found = answer?.value === undefined ? "absent" : "found";
+    channel.publish({
+      nodeId: node.picker.selfId,
+      group,
+      key: flight.key,
+      peerId: peer.id,
+      isFallbackOwner: isToFallbackOwner,
+      outcome: failure === undefined ? found : "failed",
+      errorCode: failure?.code,
+      durationMs: node.clock.now() - startedAt,
+    });
   }
 
   #handleAnswer(lookup: OwnerLookup<T>, answer: PeerAnswer): void {

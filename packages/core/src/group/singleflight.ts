@@ -35,6 +35,8 @@ export class Flight<T> {
   settled = false;
   /** Set when the counters include its failure already, for a flight that continues with another attempt. */
   failureCounted = false;
+  /** When its fetch began, if `parsec:fetch` has an event of that; else -1. */
+  publishedAt = -1;
   /** Called once when the flight settles, such as to cancel its timer. */
   onSettled: (() => void) | undefined = undefined;
   #resolve!: (value: T) => void;
@@ -139,10 +141,10 @@ export class Singleflight<T> implements FlightOwner<T> {
   readonly #byKey: FlightTable<T> = new FlightTable();
   /** Flights that an invalidation removed from the table: no caller joins them, but closing must settle them. */
   readonly #detached: Set<Flight<T>> = new Set();
-  readonly #onCancel: (flight: Flight<T>) => void;
+  readonly #onCancel: (flight: Flight<T>, error: ParsecError) => void;
 
   /** `onCancel` is called for each flight that is cancelled before its load ends. */
-  constructor(signals: SharedSignals, onCancel: (flight: Flight<T>) => void) {
+  constructor(signals: SharedSignals, onCancel: (flight: Flight<T>, error: ParsecError) => void) {
     this.signals = signals;
     this.#onCancel = onCancel;
   }
@@ -195,7 +197,7 @@ export class Singleflight<T> implements FlightOwner<T> {
   /** Ends a flight before its load does: rejects its waiters, then fires the signal of the load. */
   cancel(flight: Flight<T>, error: ParsecError): void {
     this.end(flight);
-    this.#onCancel(flight);
+    this.#onCancel(flight, error);
     flight.reject(error);
     flight.abort(error);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deferred } from "../../test/deferred.ts";
-import { settled } from "../../test/stepped-clock.ts";
+import { SteppedClock, settled } from "../../test/stepped-clock.ts";
 import { ParsecError } from "../errors.ts";
 import type { Peer, PeerInvalidation, PeerInvalidationTarget, PeerPicker } from "../peer.ts";
 import { SharedSignals } from "../shared-signals.ts";
@@ -36,6 +36,7 @@ class Members {
         picker: this.picker,
         apply: () => this.order.push("self"),
         timeoutMs: 100,
+        clock: new SteppedClock(),
         signals: new SharedSignals(),
         signal,
       },

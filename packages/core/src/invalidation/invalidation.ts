@@ -1,8 +1,12 @@
 import { setMaxListeners } from "node:events";
 import { abortedError } from "../abort.ts";
+import type { Clock } from "../clock.ts";
 import { isParsecError, ParsecError } from "../errors.ts";
 import type { Peer, PeerFailure, PeerInvalidation, PeerPicker } from "../peer.ts";
 import type { SharedSignals } from "../shared-signals.ts";
+import { telemetryChannel } from "../telemetry.ts";
+
+const channel = telemetryChannel("parsec:invalidation");
 
 /** Outcome of an invalidation: which nodes applied it, and which failed to. */
 export interface InvalidationResult {
@@ -16,6 +20,7 @@ interface InvalidationContext {
   readonly picker: PeerPicker;
   readonly apply: () => void;
   readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -53,7 +58,8 @@ async function spread(
   invalidation: PeerInvalidation,
   context: InvalidationContext & { readonly signal?: AbortSignal | undefined },
 ): Promise<InvalidationResult> {
-  const { picker, apply, timeoutMs, signal } = context;
+  const { picker, apply, timeoutMs, clock, signal } = context;
+  const startedAt = clock.now();
   const outcomes = new Map<string, ParsecError | undefined>();
   const notify = async (peer: Peer): Promise<void> => {
     outcomes.set(peer.id, undefined);
@@ -94,6 +100,17 @@ async function spread(
   for (const [peerId, error] of outcomes) {
     if (error === undefined) acknowledged.push(peerId);
     else failed.push({ peerId, error });
+  }
+  if (channel.hasSubscribers) {
+    channel.publish({
+      nodeId: picker.selfId,
+      group: invalidation.group,
+      target,
+      isRepetition: invalidation.again === true,
+      acknowledged,
+      failed: failed.map(({ peerId, error }) => ({ peerId, errorCode: error.code })),
+      durationMs: clock.now() - startedAt,
+    });
   }
   return { acknowledged, failed };
 }

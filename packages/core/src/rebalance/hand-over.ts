@@ -1,6 +1,9 @@
 import type { Clock } from "../clock.ts";
 import { isParsecError } from "../errors.ts";
 import type { Peer, PeerEntry, PeerPicker } from "../peer.ts";
+import { telemetryChannel } from "../telemetry.ts";
+
+const channel = telemetryChannel("parsec:hand-over");
 
 /** Approximate size of a part, so that no part blocks the receiver's event loop. */
 const partBytes = 256 * 1024;
@@ -39,11 +42,26 @@ export async function handOver(
   groups: Iterable<LeavingGroup>,
   on: { readonly picker: PeerPicker; readonly clock: Clock; readonly timeoutMs: number },
 ): Promise<void> {
-  const endsAt = on.clock.now() + on.timeoutMs;
-  const successors = successorsOf(groups, on.picker);
-  await Promise.all(
-    successors.map((successor) => sendShares(successor, { clock: on.clock, endsAt })),
-  );
+  const { picker, clock } = on;
+  const startedAt = clock.now();
+  const until = { clock, endsAt: startedAt + on.timeoutMs };
+  const successors = successorsOf(groups, picker);
+  const about = channel.hasSubscribers ? summaryOf(successors, picker.selfId) : undefined;
+  if (about !== undefined) channel.publish({ ...about, phase: "start" });
+  const counts = await Promise.all(successors.map((successor) => sendShares(successor, until)));
+  if (about === undefined) return;
+  const handedOver = counts.reduce((sum, count) => sum + count, 0);
+  const durationMs = clock.now() - startedAt;
+  channel.publish({ ...about, phase: "end", handedOver, durationMs });
+}
+
+function summaryOf(
+  successors: readonly Successor[],
+  nodeId: string,
+): { readonly nodeId: string; readonly successors: number; readonly keys: number } {
+  const shares = successors.flatMap((successor) => successor.shares);
+  const keys = shares.reduce((sum, share) => sum + share.keys.length, 0);
+  return { nodeId, successors: successors.length, keys };
 }
 
 function successorsOf(groups: Iterable<LeavingGroup>, picker: PeerPicker): Successor[] {
@@ -67,17 +85,19 @@ function successorsOf(groups: Iterable<LeavingGroup>, picker: PeerPicker): Succe
   return [...successors.values()];
 }
 
+/** Returns how many entries the peer has acknowledged. */
 async function sendShares(
   { peer, shares }: Successor,
   until: { readonly clock: Clock; readonly endsAt: number },
-): Promise<void> {
+): Promise<number> {
   const { clock, endsAt } = until;
+  let handedOver = 0;
   let remaining = shares;
   while (remaining.length > 0) {
     const unfinished: Share[] = [];
     for (const share of remaining) {
       const timeoutMs = endsAt - clock.now();
-      if (timeoutMs <= 0) return;
+      if (timeoutMs <= 0) return handedOver;
       const entries = share.ticket === 0 ? [] : nextPart(share);
       const part = { group: share.group.name, ticket: share.ticket, entries };
       try {
@@ -85,13 +105,15 @@ async function sendShares(
       } catch (error) {
         if (isParsecError(error) && error.code === "NO_SUCH_GROUP") continue;
         // The peer is leaving as well, or unreachable.
-        return;
+        return handedOver;
       }
+      handedOver += entries.length;
       share.ticketAt = clock.now();
       if (share.ticket !== 0 && share.sentKeys < share.keys.length) unfinished.push(share);
     }
     remaining = unfinished;
   }
+  return handedOver;
 }
 
 function nextPart(share: Share): PeerEntry[] {

@@ -4,8 +4,12 @@ import { ParsecError } from "../../errors.ts";
 import type { Peer, PeerPicker } from "../../peer.ts";
 import { createPlacement } from "../../placement/create-placement.ts";
 import type { Placement, PlacementName } from "../../placement/placement.ts";
+import { telemetryChannel } from "../../telemetry.ts";
 import type { PeerHealthChange } from "../health/peer-health.ts";
 import type { PeerWarning } from "./peer-options.ts";
+
+const healthChannel = telemetryChannel("parsec:peer-health");
+const membersChannel = telemetryChannel("parsec:members");
 
 /** A {@link Peer} that a {@link PeerSet} creates and closes. */
 export interface ManagedPeer extends Peer {
@@ -90,7 +94,9 @@ class Members<P extends ManagedPeer> {
     if (this.#closed) throw new ParsecError("CLOSED", "the transport was closed");
     const ids = this.#options.checkIds(given);
     this.#placement = createPlacement(this.#options.placement, ids);
+    const before = this.#peers;
     this.#connect(ids);
+    if (membersChannel.hasSubscribers) this.#publishMembers(before);
   }
 
   async close(): Promise<void> {
@@ -111,8 +117,20 @@ class Members<P extends ManagedPeer> {
     }
   }
 
+  #publishMembers(before: ReadonlyMap<string, P>): void {
+    const { selfId } = this;
+    const now = [...this.#peers.keys()];
+    const joined = now.filter((id) => !before.has(id));
+    const left = [...before.keys()].filter((id) => !this.#peers.has(id));
+    if (joined.length + left.length === 0) return;
+    membersChannel.publish({ nodeId: selfId, members: [selfId, ...now], joined, left });
+  }
+
   #createPeer(id: string): P {
     return this.#options.createPeer(id, ({ peerId, state, error }) => {
+      if (healthChannel.hasSubscribers) {
+        healthChannel.publish({ nodeId: this.selfId, peerId, state, errorCode: error?.code });
+      }
       this.#options.onWarning(
         state === "down"
           ? { kind: "peer-down", peerId, message: `${peerId} is down: ${error?.message}` }
