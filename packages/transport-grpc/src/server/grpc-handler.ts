@@ -33,6 +33,12 @@ interface Owner {
 
 const noBytes: Buffer = Buffer.alloc(0);
 
+/**
+ * How long connections stay open after their streams have ended. Since Node 24, clients that receive the
+ * status of a call together with the end of the connection report `UNAVAILABLE` instead.
+ */
+const lingerMs = 20;
+
 /** The server side of a node: authenticates calls and passes them to the endpoints. */
 export class GrpcHandler {
   readonly #options: ResolvedGrpcOptions;
@@ -241,7 +247,11 @@ export class GrpcHandler {
     });
     await Promise.race([this.#workload.idle(), late]);
     cancelTimer();
+    const lingers = this.#streams.size > 0 || this.#health.isWatched;
     for (const stream of this.#streams) stream.end();
     this.#health.close();
+    if (lingers) {
+      await new Promise<void>((resolve) => void clock.schedule(lingerMs, resolve));
+    }
   }
 }

@@ -40,6 +40,11 @@ export class HealthEndpoint {
     }
   }
 
+  /** Whether any client watches. */
+  get isWatched(): boolean {
+    return this.#watchers.size > 0;
+  }
+
   /** Answers a check. Throws `MALFORMED_FRAME`, or {@link NotFound} for an unknown service. */
   check(request: Buffer): Buffer {
     const status = this.#statusOf(decodeHealthCheckRequest(request));
