@@ -2,22 +2,22 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { type KnownServer, newestNats, systemNats } from "./known-servers.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 
-/** A server that all tests of a file share. */
+/** A running server that all tests of a `describe` share. */
 export interface SharedServer {
   readonly name: string;
-  /** Not before the tests run. */
+  /** Available once the tests run. */
   readonly url: string;
 }
 
-/** Declares tests for each of the servers, which share a running one; or one skipped test that says what is missing. */
+/** Declares tests for each known server, which share a running one; a missing server is one skipped test with the reason. */
 export function describeOnServers(declare: (server: SharedServer) => void): void {
   for (const server of [systemNats, newestNats]) describeOn(server, declare);
 }
 
-/** Declares tests for which it does not matter which server it is. */
+/** Declares tests for one server, for tests that do not depend on its version. */
 export function describeOnOneServer(declare: (server: SharedServer) => void): void {
-  const isThere = ({ url, program }: KnownServer): boolean => (url ?? program) !== undefined;
-  describeOn([newestNats, systemNats].find(isThere) ?? systemNats, declare);
+  const isAvailable = ({ url, program }: KnownServer): boolean => (url ?? program) !== undefined;
+  describeOn([newestNats, systemNats].find(isAvailable) ?? systemNats, declare);
 }
 
 function describeOn(known: KnownServer, declare: (server: SharedServer) => void): void {
@@ -41,18 +41,18 @@ function describeOn(known: KnownServer, declare: (server: SharedServer) => void)
   });
 }
 
-/** Starts a server of the test's own. */
+/** Starts a server for one test. The tests' `afterAll` disposes of it. */
 export type StartServer = (options?: Parameters<typeof startNatsServer>[1]) => Promise<NatsServer>;
 
-/** Declares tests that start, stop and configure servers, with each program; or one skipped test that says what is missing. */
+/** Declares tests that start, stop and configure servers, for each known program; a missing program is one skipped test with the reason. */
 export function describeWithPrograms(declare: (start: StartServer, name: string) => void): void {
   for (const server of [systemNats, newestNats]) describeWith(server, declare);
 }
 
-/** Declares such tests for which it does not matter which server it is. */
+/** Declares tests that start, stop and configure servers, for one program: use it when they do not depend on the version. */
 export function describeWithOneProgram(declare: (start: StartServer, name: string) => void): void {
-  const isThere = ({ program }: KnownServer): boolean => program !== undefined;
-  describeWith([newestNats, systemNats].find(isThere) ?? systemNats, declare);
+  const isAvailable = ({ program }: KnownServer): boolean => program !== undefined;
+  describeWith([newestNats, systemNats].find(isAvailable) ?? systemNats, declare);
 }
 
 function describeWith(
@@ -65,7 +65,7 @@ function describeWith(
       return;
     }
     const started: NatsServer[] = [];
-    // A test that failed has not come to the end of its servers.
+    // A failed test may not have disposed of its servers.
     afterAll(async () => {
       for (const server of started) await server.dispose();
     });

@@ -2,22 +2,23 @@ import { accessSync, constants } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 
-/** One of the servers that the packages promise to work with. */
+/** A version of nats-server that the packages support. */
 export interface KnownServer {
   readonly name: string;
-  /** A running one with JetStream; absent when the tests were started without `pnpm test`. */
+  /** URL of a running server with JetStream; undefined when the tests were not started by `pnpm test`. */
   readonly url: string | undefined;
-  /** What to run for a test that needs one of its own; absent when the running one is a container. */
+  /** Path of the program, for tests that start servers; undefined when the running server is a container. */
   readonly program: string | undefined;
-  /** Why there is no program. */
+  /** The reason when there is no program. */
   readonly missing: string;
 }
 
 const { env } = process;
-const onlyUrl = "the one that runs is a container, which a test cannot restart";
+const onlyUrl = "the running server is a container, which a test cannot restart";
 const cacheFolder = join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "parsec");
 const systemFolders = [...(env.PATH ?? "").split(delimiter), "/usr/sbin"];
 
+/** The nats-server of the system, such as 2.9 in Debian. */
 export const systemNats: KnownServer = {
   name: "nats-server of the system",
   url: env.PARSEC_TEST_NATS_URL,
@@ -27,6 +28,7 @@ export const systemNats: KnownServer = {
     (env.PARSEC_TEST_NATS_URL === undefined ? "nats-server is not installed" : onlyUrl),
 };
 
+/** The newest nats-server, which `pnpm test` installs into the user's cache. */
 export const newestNats: KnownServer = {
   name: "newest nats-server",
   url: env.PARSEC_TEST_NATS_NEWEST_URL,
@@ -36,8 +38,8 @@ export const newestNats: KnownServer = {
     (env.PARSEC_TEST_NATS_NEWEST_URL === undefined ? "its program is not in the cache" : onlyUrl),
 };
 
-function firstProgram(among: readonly string[], name: string): string | undefined {
-  return among
+function firstProgram(folders: readonly string[], name: string): string | undefined {
+  return folders
     .map((folder) => join(folder, name))
     .find((path) => {
       try {

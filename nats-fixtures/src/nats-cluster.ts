@@ -1,7 +1,7 @@
 import type { StartServer } from "./describe-on-servers.ts";
 import { freePort, type NatsServer } from "./nats-server.ts";
 
-/** Three servers that make up one cluster, with JetStream among them. Each can be stopped and started again. */
+/** Starts a cluster of three servers with JetStream. Each can be stopped and started again. */
 export async function startNatsCluster(start: StartServer): Promise<readonly NatsServer[]> {
   const ports = await Promise.all([0, 1, 2].map(() => freePort()));
   const routes = ports.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");

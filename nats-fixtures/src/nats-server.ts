@@ -6,22 +6,23 @@ import { join } from "node:path";
 
 const readyWithinMs = 20_000;
 
-/** A nats-server of a test's own, on a loopback port that stays the same when it is started again. */
+/** A nats-server for one test, on a loopback port that a restart keeps. */
 export interface NatsServer {
   readonly url: string;
   readonly port: number;
-  /** Ends it, at once by default. */
+  /** Sends a signal and waits for the exit. Defaults to SIGKILL. */
   stop(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again, with what it had stored. */
+  /** Starts it again with its stored data. */
   start(): Promise<void>;
-  /** Stops the process (SIGSTOP), so that clients get no answer, and `resume` continues it. */
+  /** Pauses the process by SIGSTOP: clients keep their connections and get no answers. */
   pause(): void;
+  /** Continues a paused process. */
   resume(): void;
-  /** Stops it and deletes its files. */
+  /** Kills it and deletes its files. */
   dispose(): Promise<void>;
 }
 
-/** Starts `program` with JetStream and the lines of `config`. */
+/** Starts `program` with the lines of `config`, and with JetStream unless it is false. */
 export async function startNatsServer(
   program: string,
   options: { readonly config?: string; readonly jetStream?: boolean } = {},
@@ -65,25 +66,25 @@ async function launch(program: string, file: string): Promise<ChildProcess> {
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   child.once("close", () => process.off("exit", kill));
-  let words = "";
+  let output = "";
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error(`nats-server is not ready: ${words}`)),
+      () => reject(new Error(`nats-server was not ready within ${readyWithinMs} ms: ${output}`)),
       readyWithinMs,
     );
     child.stderr?.on("data", (chunk: Buffer) => {
-      words = (words + chunk.toString()).slice(-4000);
-      if (!words.includes("Server is ready")) return;
+      output = (output + chunk.toString()).slice(-4000);
+      if (!output.includes("Server is ready")) return;
       clearTimeout(timer);
       resolve();
     });
     child.once("error", reject);
-    child.once("close", (code) => reject(new Error(`nats-server ended with ${code}: ${words}`)));
+    child.once("close", (code) => reject(new Error(`nats-server exited with ${code}: ${output}`)));
   });
   return child;
 }
 
-/** A loopback port that nobody listens on at the moment. */
+/** Finds a free loopback port. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

@@ -3,8 +3,8 @@ import { Transform } from "node:stream";
 const lineEnd = Buffer.from("\r\n");
 
 /**
- * Passes on what a client of NATS sends, but for the messages to subjects that `isLost` names: the one way to
- * cut two clients of a server off from each other. Expects plain text, not TLS
+ * Forwards the protocol of a NATS client without the messages to subjects for which `isLost` returns true:
+ * separates two clients of one server from each other. Expects plain text, not TLS
  * (https://docs.nats.io/reference/reference-protocols/nats-protocol).
  */
 export function createPublishedFilter(isLost: (subject: string) => boolean): Transform {
@@ -15,7 +15,7 @@ export function createPublishedFilter(isLost: (subject: string) => boolean): Tra
       for (let length = protocolLength(held); length > 0; length = protocolLength(held)) {
         const message = held.subarray(0, length);
         held = held.subarray(length);
-        const subject = publishedTo(message);
+        const subject = subjectOf(message);
         if (subject === undefined || !isLost(subject)) this.push(message);
       }
       done();
@@ -23,7 +23,7 @@ export function createPublishedFilter(isLost: (subject: string) => boolean): Tra
   });
 }
 
-/** Of the first message, its payload included; 0 when it has not come as a whole. */
+/** Length of the first message with its payload; 0 while it is incomplete. */
 function protocolLength(bytes: Buffer): number {
   const end = bytes.indexOf(lineEnd);
   if (end < 0) return 0;
@@ -34,7 +34,7 @@ function protocolLength(bytes: Buffer): number {
   return bytes.length < length ? 0 : length;
 }
 
-function publishedTo(message: Buffer): string | undefined {
+function subjectOf(message: Buffer): string | undefined {
   const head = message.toString("latin1", 0, Math.min(message.length, 1024));
   return /^H?PUB\s+(\S+)/i.exec(head)?.[1];
 }

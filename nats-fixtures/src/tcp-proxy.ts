@@ -2,35 +2,36 @@ import { connect, createServer, type Socket } from "node:net";
 import { Transform } from "node:stream";
 import { createPublishedFilter } from "./published-filter.ts";
 
-/** Stands between a client and a NATS server, to cut the one off from the other. */
+/** A proxy between a client and a NATS server that partitions them, loses messages or changes counts. */
 export interface TcpProxy {
   readonly url: string;
-  /** From now on nothing passes, in either direction, and nobody is told. */
+  /** Stops forwarding in both directions, without notice to either end. */
   partition(): void;
   /**
-   * What comes from now on passes again. Connections of before stay cut off, and their ends have to find that
-   * out for themselves, unless what was under way is to arrive after all: `late`.
+   * Forwards new connections again. With `lost`, the default, earlier connections stay cut, and both ends must
+   * detect that by themselves. With `late` they continue, and data in flight arrives late.
    */
   heal(underWay?: "lost" | "late"): void;
-  /** Messages of the client's to subjects that this names do not arrive. */
+  /** Returns whether messages of the client to a subject are lost. Defaults to none. */
   loses: (subject: string) => boolean;
-  /** How many did not. */
+  /** Number of lost messages. */
   lost: number;
-  /** Whether the server's counts of what a consumer has pending arrive as one where they are none. */
+  /** Whether a pending count of 0 of a consumer is changed to 1 in the server's messages. */
   miscounts: boolean;
-  /** How many were changed. */
+  /** Number of changed counts. */
   miscounted: number;
   close(): Promise<void>;
 }
 
-/** One connection of a client, and the one made to the server for it. */
+/** A connection of a client with its connection to the server. */
 interface Line {
   readonly sockets: readonly Socket[];
-  /** Begins, and goes on after `cut`. */
+  /** Starts to forward, and continues after `cut`. */
   pass(): void;
   cut(): void;
 }
 
+/** Starts a proxy to a NATS server on a port of 127.0.0.1. */
 export async function startTcpProxy(port: number): Promise<TcpProxy> {
   const lines = new Set<Line>();
   let partitioned = false;
@@ -47,7 +48,7 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
     }
   };
   const server = createServer((client) => {
-    // A connection attempt in a partition is not refused: it is not answered.
+    // A client that connects during a partition gets no answer, and no refusal.
     const line = partitioned ? unansweredLine(client) : lineTo(port, client, proxy);
     keep(line);
     line.pass();
@@ -102,7 +103,7 @@ function lineTo(port: number, client: Socket, proxy: TcpProxy): Line {
   return {
     sockets: [client, upstream],
     pass() {
-      // One that ended while it was cut off tells the other now.
+      // A side that ended while cut ends the other now.
       if (client.destroyed || upstream.destroyed) {
         client.destroy();
         upstream.destroy();
