@@ -4,7 +4,7 @@ import { type Origin, startOrigin } from "./origin/origin.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import type { ScenarioTransport } from "./sites/site.ts";
 
-/** Declares a test for each scenario, with one origin for all of them. */
+/** Declares a test for each scenario over one transport. All share one origin. */
 export function describeScenarios(
   transport: ScenarioTransport,
   scenarios: readonly Scenario[],
@@ -17,7 +17,7 @@ export function describeScenarios(
     });
     afterAll(() => origin?.close());
 
-    for (const { name, policy, needs, isolating = false, timeoutMs, play } of scenarios) {
+    for (const { name, policy, needs, isolating = false, timeoutMs, run } of scenarios) {
       const reason = needs && transport.cannot[needs];
       if (reason !== undefined) {
         it.skip(`${name}: ${reason}`);
@@ -30,7 +30,7 @@ export function describeScenarios(
         context.onTestFinished(() => cluster.close());
         const note = async (figures: string): Promise<void> =>
           void (await context.annotate(figures));
-        await play({ transport, cluster, origin, note });
+        await run({ transport, cluster, origin, note });
       });
     }
   });

@@ -15,7 +15,7 @@ import { natsTransport } from "./sites/nats-site.ts";
 
 const isCampaign = process.env.PARSEC_CAMPAIGN === "1";
 
-function describeOn({ name, program, missing }: KnownServer, played: readonly Scenario[]): void {
+function describeOn({ name, program, missing }: KnownServer, scenarios: readonly Scenario[]): void {
   describe(name, () => {
     if (program === undefined) {
       it.skip(`needs the program of ${name}: ${missing}`);
@@ -28,12 +28,12 @@ function describeOn({ name, program, missing }: KnownServer, played: readonly Sc
     afterAll(() => server?.dispose());
     describeScenarios(
       natsTransport("nats", () => server),
-      played,
+      scenarios,
     );
   });
 }
 
 const isNewestThere = newestNats.program !== undefined;
 describeOn(isNewestThere ? newestNats : systemNats, scenariosOver("nats"));
-// What depends on the server; the rest is the same code.
+// The scenarios that depend on the version of the server.
 if (isCampaign && isNewestThere) describeOn(systemNats, [rollingRestart, serverRestart]);

@@ -3,14 +3,14 @@ import type { Site, SiteNode } from "../sites/site.ts";
 import { findStaleReads, type StaleRead } from "./stale-reads.ts";
 import { until } from "./until.ts";
 
-/** What all callers of a scenario have met. */
+/** Results of all callers of a scenario. */
 export interface LoadTotals {
-  readonly asked: number;
+  readonly requests: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly longestMs: number;
 }
 
-/** The nodes of one scenario, and what was seen of them. */
+/** The nodes of one scenario and their results. */
 export class Cluster {
   readonly #site: Site;
   readonly #nodes: Map<string, SiteNode> = new Map();
@@ -25,30 +25,30 @@ export class Cluster {
 
   node(name: string): SiteNode {
     const node = this.#nodes.get(name);
-    if (node === undefined) throw new Error(`there is no node ${name}`);
+    if (node === undefined) throw new Error(`node ${name} has not been started`);
     return node;
   }
 
-  /** Starts nodes that are all the members there are, and waits until each reaches all. */
+  /** Starts nodes with each other as members, and waits until each reaches all. */
   async start(names: readonly string[]): Promise<void> {
     this.#members = names;
     await Promise.all(names.map((name) => this.startOne(name)));
     await this.untilAllReach(names);
   }
 
-  /** Starts one of the members, again or for the first time. */
+  /** Starts or restarts one member. */
   async startOne(name: string): Promise<void> {
     this.#nodes.set(name, await this.#site.start(name, this.#members));
   }
 
-  /** Starts one more; the others are told of it unless they find it. */
+  /** Starts one more member, and updates the lists of the others unless they discover it. */
   async join(name: string): Promise<void> {
     this.#members = [...this.#members, name];
     await this.startOne(name);
     if (!this.#site.findsMembers) await this.setMembers(this.#members, this.#members);
   }
 
-  /** Has some nodes believe in these members. */
+  /** Sets the members of some nodes. */
   async setMembers(names: readonly string[], members: readonly string[]): Promise<void> {
     const ids = this.#site.idsOf(members);
     await Promise.all(names.map((name) => this.node(name).control.updatePeers(ids)));
@@ -58,13 +58,13 @@ export class Cluster {
     return this.#site.idsOf(names);
   }
 
-  /** Waits until each of these nodes asks exactly these, itself among them. */
+  /** Waits until each of these nodes reaches exactly these nodes, including itself. */
   async untilAllReach(
     reached: readonly string[],
     names: readonly string[] = reached,
   ): Promise<void> {
     const expected = this.#site.idsOf(reached).toSorted().join();
-    await until(`${names} reach ${reached} and nobody else`, async () => {
+    await until(`${names} reach ${reached} only`, async () => {
       const states = await Promise.all(names.map((name) => this.node(name).control.state()));
       return states.every(({ reachable }) => reachable.join() === expected);
     });
@@ -83,7 +83,7 @@ export class Cluster {
     await Promise.all(names.map((name) => this.node(name).control.startLoad(plan)));
   }
 
-  /** Waits until callers of each of these nodes have had so many more answers. */
+  /** Waits until the callers of each of these nodes have this many more answers. */
   async untilAnswered(names: readonly string[], more: number): Promise<void> {
     const answered = async (): Promise<number[]> => {
       const reports = await Promise.all(names.map((name) => this.node(name).control.loadSoFar()));
@@ -95,7 +95,7 @@ export class Cluster {
     );
   }
 
-  /** Stops the callers of these nodes, or of all, and keeps what they met. */
+  /** Stops the load of these nodes, or of all, and keeps the results. */
   async stopLoad(names: readonly string[] = [...this.#loaded]): Promise<void> {
     await Promise.all(
       names.map(async (name) => {
@@ -108,7 +108,7 @@ export class Cluster {
     );
   }
 
-  /** What callers have met whose load was stopped. */
+  /** The results of all stopped loads. */
   totals(): LoadTotals {
     const failures: Record<string, number> = {};
     for (const { report } of this.#reports) {
@@ -117,45 +117,45 @@ export class Cluster {
       }
     }
     return {
-      asked: this.#reports.reduce((sum, { report }) => sum + report.asked, 0),
+      requests: this.#reports.reduce((sum, { report }) => sum + report.requests, 0),
       failures,
       longestMs: Math.max(0, ...this.#reports.map(({ report }) => report.longestMs)),
     };
   }
 
-  /** Changes keys at a node, and takes note. */
+  /** Changes keys at a node and records the changes. */
   async change(name: string, keys: readonly string[]): Promise<readonly Change[]> {
     const changes = await this.node(name).control.change(keys);
     this.#changes.push(...changes);
     return changes;
   }
 
-  /** Changes keys at a node until everybody acknowledges: who is just back may still lose a message. */
+  /** Changes keys at a node until all nodes acknowledge: a node that has just returned may lose a message. */
   async untilAllAcknowledge(name: string, keys: readonly string[]): Promise<void> {
-    await until("everybody acknowledges", async () => {
+    await until("all nodes acknowledge", async () => {
       const changes = await this.change(name, keys);
       return changes.every(({ failed }) => failed.length === 0);
     });
   }
 
-  /** All changes so far, those of stopped loads among them. */
+  /** All changes so far, including those of stopped loads. */
   get changes(): readonly Change[] {
     return this.#changes;
   }
 
-  /** What has to be served from now on, such as by a node that was told of changes later. */
-  demand(changes: readonly Change[]): void {
+  /** Adds changes that nodes must serve, such as those that a node received later. */
+  expectServed(changes: readonly Change[]): void {
     this.#changes.push(...changes);
   }
 
-  /** Waits until none of these nodes serves anything older than what was ever changed. */
-  async untilAllLearned(names: readonly string[]): Promise<void> {
+  /** Waits until these nodes serve the newest version of all changed keys. */
+  async untilAllServeNewest(names: readonly string[]): Promise<void> {
     const newest = new Map<string, number>();
     for (const { key, version } of this.#changes) {
       newest.set(key, Math.max(version, newest.get(key) ?? 0));
     }
     const keys = [...newest.keys()];
-    await until(`${names} have learned what changed`, async () => {
+    await until(`${names} serve the newest versions`, async () => {
       const outcomes = await Promise.all(names.map((name) => this.node(name).control.get(keys)));
       return outcomes.every((ofNode) =>
         ofNode.every((outcome, index) => outcome === newest.get(keys[index] as string)),
@@ -163,7 +163,7 @@ export class Cluster {
     });
   }
 
-  /** Answers that were older than what their node had acknowledged. To be called when all loads are stopped. */
+  /** Stale reads of all stopped loads. Call it after `stopLoad`. */
   staleReads(): readonly StaleRead[] {
     const reads = new Map<string, VersionRead[]>();
     for (const { nodeId, report } of this.#reports) {

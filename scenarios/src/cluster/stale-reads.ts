@@ -1,16 +1,16 @@
 import type { Change, VersionRead } from "../node/node-control.ts";
 
-/** A value that was older than what the node had acknowledged before it was asked. */
+/** A read that returned a version older than one its node had acknowledged before the read started. */
 export interface StaleRead extends VersionRead {
   readonly nodeId: string;
-  /** The newest version that the node had acknowledged when the question began. */
+  /** The newest version that the node had acknowledged when the read started. */
   readonly acknowledged: number;
 }
 
 /**
- * Holds what nodes have answered against invariant I2: after an invalidation has resolved, no node
- * that acknowledged it serves a version older than the one that was written before it. Complete,
- * because of all questions that one version answered, the last is the one that most speaks against it.
+ * Finds violations of invariant I2: after an invalidation has resolved, no node that acknowledged it serves
+ * a version older than the one that was written before it. The last read of each version is enough,
+ * because it is the one most likely to be stale.
  */
 export function findStaleReads(
   reads: ReadonlyMap<string, readonly VersionRead[]>,
@@ -20,13 +20,13 @@ export function findStaleReads(
   return [...reads].flatMap(([nodeId, ofNode]) => {
     const known = acknowledgedBy(nodeId, inOrder);
     return ofNode.flatMap((read) => {
-      const acknowledged = newestBefore(known.get(read.key) ?? [], read.lastBeganAt);
+      const acknowledged = newestBefore(known.get(read.key) ?? [], read.lastStartedAt);
       return read.version < acknowledged ? [{ ...read, nodeId, acknowledged }] : [];
     });
   });
 }
 
-/** From when on a node must serve at least a version. */
+/** The time from which a node must serve at least a version. */
 interface Step {
   readonly since: number;
   readonly version: number;

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** Waits for something that happens elsewhere; rejects and says what did not happen when it takes far too long. */
+/** Polls until the condition holds; rejects with its description after 30 s. */
 export async function until(
-  what: string,
+  description: string,
   condition: () => boolean | Promise<boolean>,
 ): Promise<void> {
   const giveUpAt = performance.now() + 30_000;
   while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > giveUpAt) throw new Error(`not within 30 s: ${description}`);
     await pause(10);
   }
 }

@@ -17,15 +17,15 @@ import {
 
 export interface ClusterNodeOptions {
   readonly peers: PeerPicker;
-  /** Whether a peer is left out at the moment. */
-  readonly isLeftOut: (peer: Peer) => boolean;
+  /** Whether the circuit breaker of a peer is open. */
+  readonly isDown: (peer: Peer) => boolean;
   readonly originUrl: string;
   readonly policy: CachePolicy;
 }
 
-/** A node with one data source, in the way an application has it; the same over every transport. */
+/** Creates a node with one data source, as an application does; the same over every transport. */
 export function createClusterNode(options: ClusterNodeOptions): NodeControl {
-  const { peers, isLeftOut, originUrl, policy } = options;
+  const { peers, isDown, originUrl, policy } = options;
   const registry = createDataSourceClusterRegistry({ peers });
   const values = registry.register(
     {
@@ -55,7 +55,7 @@ export function createClusterNode(options: ClusterNodeOptions): NodeControl {
     return { key, version, resolvedAt, tookMs, acknowledged, failed: failedIds };
   };
   const stopLoad: NodeControl["stopLoad"] = async () => {
-    if (load === undefined) throw new Error("there is no load on this node");
+    if (load === undefined) throw new Error("stopLoad and loadSoFar need a load; start one first");
     const stopping = load;
     load = undefined;
     return await stopping.stop();
@@ -65,16 +65,17 @@ export function createClusterNode(options: ClusterNodeOptions): NodeControl {
     change: (keys) => Promise.all(keys.map(change)),
     updatePeers: async (ids) => registry.updatePeers(ids),
     async startLoad(plan) {
-      if (load !== undefined) throw new Error("this node is under load already");
+      if (load !== undefined) throw new Error("startLoad must be called once before stopLoad");
       load = new Load(plan, { get, change });
     },
     async loadSoFar() {
-      if (load === undefined) throw new Error("there is no load on this node");
+      if (load === undefined)
+        throw new Error("stopLoad and loadSoFar need a load; start one first");
       return load.report();
     },
     stopLoad,
     state: async (): Promise<NodeState> => {
-      const others = peers.peers().filter((peer) => !isLeftOut(peer));
+      const others = peers.peers().filter((peer) => !isDown(peer));
       return {
         reachable: [peers.selfId, ...others.map(({ id }) => id)].sort(),
         stats: values.stats(),

@@ -7,7 +7,7 @@ import {
   type Outcome,
 } from "./node-control.ts";
 
-/** Callers of one node, who note what becomes of their questions. */
+/** Callers of one node, which get and change keys in loops and record the results. */
 export class Load {
   readonly #plan: LoadPlan;
   readonly #on: {
@@ -15,10 +15,10 @@ export class Load {
     readonly change: (key: string) => Promise<Change>;
   };
   readonly #failures: Map<string, number> = new Map();
-  readonly #lastBegan: Map<string, Map<number, number>> = new Map();
+  readonly #lastStartedAt: Map<string, Map<number, number>> = new Map();
   readonly #changes: Change[] = [];
   readonly #loops: readonly Promise<void>[];
-  #asked = 0;
+  #requests = 0;
   #answered = 0;
   #longestMs = 0;
   #lastFailureAt: number | undefined = undefined;
@@ -35,7 +35,7 @@ export class Load {
     this.#on = on;
     const { callers, changers = { count: 0, pauseMs: 0 } } = plan;
     this.#loops = [
-      ...Array.from({ length: callers }, () => this.#repeat(plan.pauseMs, () => this.#ask())),
+      ...Array.from({ length: callers }, () => this.#repeat(plan.pauseMs, () => this.#get())),
       ...Array.from({ length: changers.count }, () =>
         this.#repeat(changers.pauseMs, () => this.#change()),
       ),
@@ -44,13 +44,13 @@ export class Load {
 
   report(): LoadReport {
     return {
-      asked: this.#asked,
+      requests: this.#requests,
       answered: this.#answered,
       failures: Object.fromEntries(this.#failures),
       lastFailureAt: this.#lastFailureAt,
       longestMs: this.#longestMs,
-      reads: [...this.#lastBegan].flatMap(([key, versions]) =>
-        [...versions].map(([version, lastBeganAt]) => ({ key, version, lastBeganAt })),
+      reads: [...this.#lastStartedAt].flatMap(([key, versions]) =>
+        [...versions].map(([version, lastStartedAt]) => ({ key, version, lastStartedAt })),
       ),
       changes: this.#changes,
     };
@@ -63,7 +63,7 @@ export class Load {
   }
 
   async #repeat(pauseMs: number, once: () => Promise<void>): Promise<void> {
-    // Not before whoever started it has its answer.
+    // The answer to `startLoad` is sent before the load starts.
     await nextTurn();
     while (!this.#stopped) {
       await once();
@@ -71,23 +71,23 @@ export class Load {
     }
   }
 
-  async #ask(): Promise<void> {
+  async #get(): Promise<void> {
     const key = this.#drawKey();
-    this.#asked++;
-    const beganAt = machineNow();
+    this.#requests++;
+    const startedAt = machineNow();
     const outcome = await this.#on.get(key);
-    this.#longestMs = Math.max(this.#longestMs, machineNow() - beganAt);
+    this.#longestMs = Math.max(this.#longestMs, machineNow() - startedAt);
     this.#answered++;
     if (typeof outcome === "string") {
       this.#fail(outcome);
       return;
     }
-    let versions = this.#lastBegan.get(key);
+    let versions = this.#lastStartedAt.get(key);
     if (versions === undefined) {
       versions = new Map();
-      this.#lastBegan.set(key, versions);
+      this.#lastStartedAt.set(key, versions);
     }
-    versions.set(outcome, Math.max(versions.get(outcome) ?? 0, beganAt));
+    versions.set(outcome, Math.max(versions.get(outcome) ?? 0, startedAt));
   }
 
   async #change(): Promise<void> {

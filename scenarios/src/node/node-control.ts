@@ -1,71 +1,71 @@
 import type { GroupStats } from "@parsec/core";
 
-/** What one question brought: the version of the value, or the code of the error. */
+/** Result of one get: the version of the value, or the code of the error. */
 export type Outcome = number | string;
 
 /** A version that was written at the origin and then invalidated. */
 export interface Change {
   readonly key: string;
   readonly version: number;
-  /** When the invalidation resolved, by the machine's own monotonic clock, which all processes share. */
+  /** Time at which the invalidation resolved, by the machine's monotonic clock, which all processes share. */
   readonly resolvedAt: number;
   readonly tookMs: number;
-  /** Ids of the nodes that can serve nothing older from then on. */
+  /** Ids of the nodes that serve no older version from then on. */
   readonly acknowledged: readonly string[];
   readonly failed: readonly string[];
 }
 
-/** What callers of a node do, one question after the other each, until they are stopped. */
+/** A load on one node: callers that each send one request after the other until they are stopped. */
 export interface LoadPlan {
-  /** Keys are this text and a number below `keyCount`, drawn at random. */
+  /** Keys are this prefix and a random number below `keyCount`. */
   readonly keyPrefix: string;
   readonly keyCount: number;
   readonly callers: number;
-  /** How long a caller waits before its next question; 0 asks again in the next turn of the event loop. */
+  /** Pause of a caller before its next request; 0 sends it in the next turn of the event loop. */
   readonly pauseMs: number;
-  /** Besides, so many change a key and invalidate it, in the same way. */
+  /** Further callers, which change a key and invalidate it. */
   readonly changers?: { readonly count: number; readonly pauseMs: number };
 }
 
-/** When a version was last asked for: the beginning of the last question that it answered. */
+/** A version that was read, and the start of the last request that returned it. */
 export interface VersionRead {
   readonly key: string;
   readonly version: number;
-  readonly lastBeganAt: number;
+  readonly lastStartedAt: number;
 }
 
-/** What the callers of a node have met since they started. */
+/** Results of the callers of a node since their start. */
 export interface LoadReport {
-  readonly asked: number;
+  readonly requests: number;
   readonly answered: number;
-  /** How many failed, by code. A value of another key counts as `WRONG_VALUE`. */
+  /** Number of failures by code. A value of another key counts as `WRONG_VALUE`. */
   readonly failures: Readonly<Record<string, number>>;
   readonly lastFailureAt: number | undefined;
-  /** The longest that a question took, however it ended. */
+  /** Longest duration of a request, successful or not. */
   readonly longestMs: number;
   readonly reads: readonly VersionRead[];
   readonly changes: readonly Change[];
 }
 
 export interface NodeState {
-  /** Ids of the members that this node asks as usual, its own included, sorted. */
+  /** Sorted ids of this node and the members whose circuit breaker is closed. */
   readonly reachable: readonly string[];
   readonly stats: GroupStats;
 }
 
-/** What a scenario asks of a node, in whatever process that is. */
+/** The commands of a node, in this or another process. */
 export interface NodeControl {
-  /** All at once, in the order given. */
+  /** Gets all keys concurrently; results are in the order of the keys. */
   get(keys: readonly string[]): Promise<readonly Outcome[]>;
-  /** Writes a new version of each at the origin, and invalidates. All at once. */
+  /** Writes a new version of each key at the origin and invalidates it, concurrently. */
   change(keys: readonly string[]): Promise<readonly Change[]>;
   updatePeers(ids: readonly string[]): Promise<void>;
   startLoad(plan: LoadPlan): Promise<void>;
   loadSoFar(): Promise<LoadReport>;
-  /** Lets every caller finish. A new load begins with an empty report. */
+  /** Waits for all requests in flight. A new load starts with an empty report. */
   stopLoad(): Promise<LoadReport>;
   state(): Promise<NodeState>;
-  /** Stops the load and leaves the cluster in good order. */
+  /** Stops the load and closes the node gracefully. */
   close(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import type { CachePolicy } from "@parsec/core";
 
-/** How a node of a scenario reaches the others. */
+/** Transport of a node, and its addresses. */
 export type NodeTransport =
   | { readonly kind: "http" | "grpc"; readonly selfUrl: string; readonly peerUrls: string[] }
   | {
@@ -10,14 +10,14 @@ export type NodeTransport =
       readonly server: string;
     };
 
-/** All that the program of a node is told. */
+/** Settings of the node program. */
 export interface NodeSettings {
   readonly transport: NodeTransport;
   readonly originUrl: string;
   readonly policy: CachePolicy;
-  /** Ports of this machine that are reached by way of another one, such as a proxy's. */
+  /** Ports of this machine, each with the port to connect to in its place, such as a proxy's. */
   readonly routes: Readonly<Record<number, number>>;
 }
 
-/** What all nodes of the scenarios share, so that they demand signatures as a real cluster does. */
+/** Shared secret of all nodes, so that they require signatures as a real cluster does. */
 export const clusterSecret = "a secret of the scenarios";

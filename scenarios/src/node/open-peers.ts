@@ -5,21 +5,21 @@ import { createHttpPeers } from "@parsec/transport-http";
 import { createNatsPeers } from "@parsec/transport-nats";
 import { clusterSecret, type NodeTransport } from "./node-settings.ts";
 
-/** The peers of a node, as an application opens them: in the way the README of each transport shows. */
+/** The peers of a node, opened as in the README of the transport. */
 export interface OpenPeers {
   readonly peers: PeerPicker;
-  /** Whether a peer is left out at the moment. */
-  readonly isLeftOut: (peer: Peer) => boolean;
-  /** Begins to answer; to be called once the peers were given to a registry. */
+  /** Whether the circuit breaker of a peer is open. */
+  readonly isDown: (peer: Peer) => boolean;
+  /** Starts to serve peers; call it after the registry was created. */
   join(): Promise<void>;
-  /** What the application itself has to close, after its registry. */
+  /** Closes the server of the application, after its registry. */
   afterClose(): void;
 }
 
 export function openPeers(transport: NodeTransport): OpenPeers {
-  // Not by their ids: who is a member again starts with a good name.
-  const leftOut = new Set<Peer>();
-  const isLeftOut = (peer: Peer): boolean => leftOut.has(peer);
+  // Peers and not ids: a member that is added again starts with a closed circuit breaker.
+  const downPeers = new Set<Peer>();
+  const isDown = (peer: Peer): boolean => downPeers.has(peer);
   const onWarning = ({
     kind,
     peerId,
@@ -29,17 +29,17 @@ export function openPeers(transport: NodeTransport): OpenPeers {
   }): void => {
     const peer = opened.peers.peers().find(({ id }) => id === peerId);
     if (peer === undefined) return;
-    if (kind === "peer-down") leftOut.add(peer);
-    if (kind === "peer-up") leftOut.delete(peer);
+    if (kind === "peer-down") downPeers.add(peer);
+    if (kind === "peer-up") downPeers.delete(peer);
   };
   const opened = open(transport, onWarning);
-  return { ...opened, isLeftOut };
+  return { ...opened, isDown };
 }
 
 function open(
   transport: NodeTransport,
   onWarning: (warning: { readonly kind: string; readonly peerId: string }) => void,
-): Omit<OpenPeers, "isLeftOut"> {
+): Omit<OpenPeers, "isDown"> {
   const shared = { secret: clusterSecret, onWarning };
   if (transport.kind === "nats") {
     const { nodeId, cluster, server } = transport;

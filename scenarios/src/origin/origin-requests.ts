@@ -1,7 +1,7 @@
 import { Agent, request } from "node:http";
 import { text } from "node:stream/consumers";
 
-/** What the origin has under a key. */
+/** The value of a key at the origin. */
 export interface OriginValue {
   readonly key: string;
   readonly version: number;
@@ -10,16 +10,16 @@ export interface OriginValue {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
-/** The value as it was when the origin began to answer. */
+/** Fetches the value that the key had when the request arrived. */
 export async function fetchFromOrigin(
   originUrl: string,
-  question: { readonly key: string; readonly signal: AbortSignal },
+  lookup: { readonly key: string; readonly signal: AbortSignal },
 ): Promise<OriginValue> {
-  const url = `${originUrl}/values/${encodeURIComponent(question.key)}`;
-  return JSON.parse(await send(url, { method: "GET", signal: question.signal }));
+  const url = `${originUrl}/values/${encodeURIComponent(lookup.key)}`;
+  return JSON.parse(await send(url, { method: "GET", signal: lookup.signal }));
 }
 
-/** Writes the next version, and returns its number once it is there. */
+/** Writes the next version and resolves with its number. */
 export async function changeAtOrigin(originUrl: string, key: string): Promise<number> {
   const url = `${originUrl}/values/${encodeURIComponent(key)}`;
   return JSON.parse(await send(url, { method: "POST" })).version;
@@ -30,13 +30,13 @@ function send(
   how: { readonly method: string; readonly signal?: AbortSignal },
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asking = request(url, { agent, ...how }, (response) => {
+    const sent = request(url, { agent, ...how }, (response) => {
       text(response).then((body) => {
         if (response.statusCode === 200) resolve(body);
-        else reject(new Error(`the origin answered ${response.statusCode}`));
+        else reject(new Error(`the origin must answer 200, got ${response.statusCode}`));
       }, reject);
     });
-    asking.once("error", reject);
-    asking.end();
+    sent.once("error", reject);
+    sent.end();
   });
 }

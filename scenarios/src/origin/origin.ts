@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { forkProgram } from "@parsec/program/testing";
 
-/** What a test asks of the origin's process. */
+/** A command of a test to the origin's process. */
 export type OriginCommand =
   | { readonly kind: "counts"; readonly keyPrefix: string }
   | { readonly kind: "delay"; readonly betweenMs: readonly [number, number] }
@@ -11,23 +11,25 @@ export type OriginCommand =
 export interface OriginCount {
   readonly key: string;
   readonly fetches: number;
-  /** How many of them were under way at once, at most. */
+  /** Maximum number of concurrent fetches. */
   readonly mostOpen: number;
 }
 
-/** The system of record that the nodes of a test fetch from, in a process of its own. */
+/** The system of record of the nodes, in its own process. */
 export interface Origin {
   readonly url: string;
-  /** Of every key that was fetched and begins like this. */
+  /** Counts of all fetched keys with the prefix. */
   counts(keyPrefix: string): Promise<readonly OriginCount[]>;
-  /** Each answer takes as long as chance says. */
+  /** Sets the delay of answers, drawn at random between the two limits. */
   delay(betweenMs: readonly [number, number]): Promise<void>;
-  /** What is asked from now on is not answered until the release. */
+  /** Holds the answers to further fetches of keys with the prefix until `release`. */
   hold(keyPrefix: string): Promise<void>;
   release(): Promise<void>;
+  /** Kills the process. */
   close(): Promise<void>;
 }
 
+/** Starts the origin program from the folder of built programs. */
 export async function startOrigin(programsFolder: string): Promise<Origin> {
   const program = forkProgram(join(programsFolder, "origin.js"), { env: {} });
   const call = (command: OriginCommand): Promise<unknown> => program.call(command);

@@ -1,19 +1,19 @@
 import { createClusterNode } from "../node/cluster-node.ts";
-import { routeDials } from "../node/dial-routes.ts";
+import { redirectConnections } from "../node/dial-routes.ts";
 import type { NodeControl } from "../node/node-control.ts";
 import type { NodeSettings } from "../node/node-settings.ts";
 import { openPeers } from "../node/open-peers.ts";
 
 /*
- * One node of a cluster. What it is stands in the environment; what it does comes by messages of the
- * process that forked it. It ends by itself when it was closed: nothing may keep it alive then.
+ * One node of a cluster. Its settings come from the environment, its commands as messages of the parent
+ * process. It exits by itself after `close`, when nothing keeps it alive.
  */
 
 const settings = JSON.parse(process.env.PARSEC_SCENARIO ?? "") as NodeSettings;
 const { transport, originUrl, policy, routes } = settings;
-routeDials(routes);
-const { peers, isLeftOut, join, afterClose } = openPeers(transport);
-const node = createClusterNode({ peers, isLeftOut, originUrl, policy });
+redirectConnections(routes);
+const { peers, isDown, join, afterClose } = openPeers(transport);
+const node = createClusterNode({ peers, isDown, originUrl, policy });
 
 interface Call {
   readonly method: keyof NodeControl;
@@ -36,7 +36,7 @@ process.on("message", ({ number, call }: { readonly number: number; readonly cal
     (error: unknown) => process.send?.({ number, error: String(error) }),
   );
 });
-/** Whoever forked this process has gone. */
+/** The parent process has ended. */
 function abandon(): void {
   process.exit(1);
 }

@@ -4,8 +4,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { OriginCommand, OriginCount } from "../origin/origin.ts";
 
 /*
- * The system of record: a version for each key, served over HTTP, and a count of what was asked. How it
- * behaves, and what it counted, is between it and the test that forked it.
+ * The system of record: a version for each key, served over HTTP, and a count of fetches. The test that
+ * forked it controls its behaviour and reads the counts by messages.
  */
 
 const versions = new Map<string, number>();
@@ -21,7 +21,7 @@ async function serveValue(key: string, response: ServerResponse): Promise<void> 
   count.open++;
   count.mostOpen = Math.max(count.mostOpen, count.open);
   response.once("close", () => count.open--);
-  // Read before the delay: an answer may be out of date when it arrives, as answers are.
+  // Read before the delay, so that an answer may be outdated when it arrives.
   const version = versions.get(key) ?? 1;
   if (heldPrefix !== undefined && key.startsWith(heldPrefix)) {
     await new Promise<void>((release) => held.add(release));
@@ -69,5 +69,5 @@ server.listen(0, "127.0.0.1", () => {
 process.on("message", (message: { readonly number: number; readonly call: OriginCommand }) => {
   process.send?.({ number: message.number, result: perform(message.call) });
 });
-// Whoever forked this process has gone.
+// The parent process has ended.
 process.once("disconnect", () => process.exit());

@@ -3,9 +3,9 @@ import { until } from "../cluster/until.ts";
 import { abc, deadlineMs, fetchesOf, type Scenario, withoutCopies } from "./scenario.ts";
 
 export const join: Scenario = {
-  name: "a fourth node that joins under load fails no request, and hardly asks the origin",
+  name: "no request fails when a fourth node joins under load, with few fetches from the origin",
   policy: withoutCopies,
-  async play({ cluster, origin, note }) {
+  async run({ cluster, origin, note }) {
     const load = { keyPrefix: "join-", keyCount: 800, callers: 24, pauseMs: 2 };
     const all = [...abc, "d"];
     await cluster.start(abc);
@@ -19,11 +19,11 @@ export const join: Scenario = {
     await cluster.untilAnswered(all, 2_000);
     const { stats } = await cluster.node("d").control.state();
     await cluster.stopLoad();
-    const { asked, failures, longestMs } = cluster.totals();
+    const { requests, failures, longestMs } = cluster.totals();
     const fetches = await fetchesOf(origin, load.keyPrefix);
     await note(
-      `${asked} requests, longest ${longestMs.toFixed(0)} ms; ${fetches} fetches of ${load.keyCount} keys; ` +
-        `the new node has ${stats.main.items}, of which ${stats.warmLoads} from memories of others`,
+      `${requests} requests, slowest ${longestMs.toFixed(0)} ms; ${fetches} fetches of ${load.keyCount} keys; ` +
+        `the new node has ${stats.main.items}, ${stats.warmLoads} of them from former owners`,
     );
     expect(failures).toEqual({});
     expect(longestMs).toBeLessThanOrEqual(deadlineMs);

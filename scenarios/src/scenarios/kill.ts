@@ -4,9 +4,9 @@ import { machineNow } from "../node/node-control.ts";
 import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "./scenario.ts";
 
 export const kill: Scenario = {
-  name: "a node that is killed at 512 requests at once fails none of them, and costs one fetch per key",
+  name: "no request fails when a node is killed under 512 concurrent requests, with one more fetch per key",
   policy: withoutCopies,
-  play: async ({ cluster, origin, note }) => {
+  run: async ({ cluster, origin, note }) => {
     const load = { keyPrefix: "kill-", keyCount: 600, callers: 256, pauseMs: 0 };
     const survivors = ["a", "b"];
     await cluster.start(abc);
@@ -14,7 +14,7 @@ export const kill: Scenario = {
     await until("every key was fetched", async () => {
       return (await origin.counts(load.keyPrefix)).length === load.keyCount;
     });
-    // Some are waited for while the node that fetches them dies.
+    // Some fetches are in flight when their node is killed.
     await origin.hold("held-kill-");
     const held = keysNamed("held-kill-", 90);
     const waiting = survivors.map((name) => cluster.node(name).control.get(held));
@@ -24,7 +24,7 @@ export const kill: Scenario = {
     const killedAt = machineNow();
     await cluster.node("c").kill();
     await cluster.untilAllReach(survivors);
-    const leftOutAfterMs = machineNow() - killedAt;
+    const downAfterMs = machineNow() - killedAt;
     await origin.release();
     for (const outcomes of await Promise.all(waiting)) {
       expect(outcomes).toEqual(held.map(() => 1));
@@ -37,16 +37,16 @@ export const kill: Scenario = {
       expect(outcomes).toEqual(fresh.map(() => 1));
     }
     await cluster.stopLoad();
-    const { asked, failures, longestMs } = cluster.totals();
+    const { requests, failures, longestMs } = cluster.totals();
     const counts = await origin.counts(load.keyPrefix);
     const again = counts.filter(({ fetches }) => fetches > 1).length;
     await note(
-      `${asked} requests, longest ${longestMs.toFixed(0)} ms; left out after ${leftOutAfterMs.toFixed(0)} ms; ` +
+      `${requests} requests, slowest ${longestMs.toFixed(0)} ms; circuit breakers opened after ${downAfterMs.toFixed(0)} ms; ` +
         `${again} of ${load.keyCount} keys fetched again`,
     );
     expect(failures).toEqual({});
     expect(longestMs).toBeLessThanOrEqual(deadlineMs);
-    // Once by the node that was killed, and once by whoever took its place.
+    // Once by the killed node, and once by its fallback owner.
     expect(Math.max(...counts.map(({ fetches }) => fetches))).toBeLessThanOrEqual(2);
     const heldCounts = await origin.counts("held-kill-");
     expect(Math.max(...heldCounts.map(({ fetches }) => fetches))).toBeLessThanOrEqual(2);

@@ -3,13 +3,13 @@ import { machineNow } from "../node/node-control.ts";
 import { abc, deadlineMs, keysNamed, type Scenario, withCopies } from "./scenario.ts";
 
 export const partition: Scenario = {
-  name: "both sides of a partition serve, say whom an invalidation did not reach, and learn it all after the healing",
+  name: "both sides of a partition serve, report nodes that an invalidation did not reach, and receive it after the partition",
   policy: withCopies,
   isolating: true,
-  async play({ cluster, note }) {
+  async run({ cluster, note }) {
     const load = { keyPrefix: "partition-", keyCount: 120, callers: 24, pauseMs: 2 };
     const changed = keysNamed("partition-", 60);
-    const many = ["a", "b"];
+    const majority = ["a", "b"];
     await cluster.start(abc);
     await cluster.startLoad(abc, load);
     await cluster.untilAnswered(abc, 1_000);
@@ -21,7 +21,7 @@ export const partition: Scenario = {
     ]);
     for (const { failed } of here) expect(failed).toEqual(cluster.idsOf(["c"]));
     for (const { failed } of there) {
-      expect(failed.toSorted()).toEqual(cluster.idsOf(many).toSorted());
+      expect(failed.toSorted()).toEqual(cluster.idsOf(majority).toSorted());
     }
     await cluster.untilAnswered(abc, 1_000);
     await cluster.change("b", changed.slice(50));
@@ -29,21 +29,21 @@ export const partition: Scenario = {
     const healedAt = machineNow();
     cluster.heal();
     await cluster.untilAllReach(abc);
-    await cluster.untilAllLearned(abc);
-    const toldAt = machineNow();
-    cluster.demand(
+    await cluster.untilAllServeNewest(abc);
+    const caughtUpAt = machineNow();
+    cluster.expectServed(
       cluster.changes.map((change) => ({
         ...change,
-        resolvedAt: toldAt,
+        resolvedAt: caughtUpAt,
         acknowledged: cluster.idsOf(abc),
       })),
     );
     await cluster.untilAllAcknowledge("c", changed);
     await cluster.untilAnswered(abc, 1_000);
     await cluster.stopLoad();
-    const { asked, failures, longestMs } = cluster.totals();
+    const { requests, failures, longestMs } = cluster.totals();
     await note(
-      `${asked} requests, longest ${longestMs.toFixed(0)} ms; everything learned ${(toldAt - healedAt).toFixed(0)} ms after the healing`,
+      `${requests} requests, slowest ${longestMs.toFixed(0)} ms; all invalidations delivered ${(caughtUpAt - healedAt).toFixed(0)} ms after the end of the partition`,
     );
     expect(failures).toEqual({});
     expect(longestMs).toBeLessThanOrEqual(deadlineMs);

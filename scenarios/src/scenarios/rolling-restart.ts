@@ -3,9 +3,9 @@ import { until } from "../cluster/until.ts";
 import { abc, deadlineMs, fetchesOf, type Scenario, withoutCopies } from "./scenario.ts";
 
 export const rollingRestart: Scenario = {
-  name: "a rolling restart of three nodes under load fails no request, and hardly asks the origin",
+  name: "no request fails in a rolling restart of three nodes under load, with few fetches from the origin",
   policy: withoutCopies,
-  play: async ({ cluster, origin, note }) => {
+  run: async ({ cluster, origin, note }) => {
     const load = { keyPrefix: "rolling-", keyCount: 600, callers: 24, pauseMs: 2 };
     await cluster.start(abc);
     await cluster.startLoad(abc, load);
@@ -13,7 +13,7 @@ export const rollingRestart: Scenario = {
       return (await origin.counts(load.keyPrefix)).length === load.keyCount;
     });
     for (const name of abc) {
-      // As a balancer does before it has an instance ended.
+      // A load balancer stops traffic before an instance is stopped.
       await cluster.stopLoad([name]);
       await cluster.node(name).leave();
       await cluster.untilAnswered(
@@ -25,10 +25,10 @@ export const rollingRestart: Scenario = {
       await cluster.untilAnswered(abc, 1_000);
     }
     await cluster.stopLoad();
-    const { asked, failures, longestMs } = cluster.totals();
+    const { requests, failures, longestMs } = cluster.totals();
     const fetches = await fetchesOf(origin, load.keyPrefix);
     await note(
-      `${asked} requests, longest ${longestMs.toFixed(0)} ms; ${fetches} fetches of ${load.keyCount} keys`,
+      `${requests} requests, slowest ${longestMs.toFixed(0)} ms; ${fetches} fetches of ${load.keyCount} keys`,
     );
     expect(failures).toEqual({});
     expect(longestMs).toBeLessThanOrEqual(deadlineMs);

@@ -3,38 +3,38 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Origin } from "../origin/origin.ts";
 import type { Ability, ScenarioTransport } from "../sites/site.ts";
 
-/** What a scenario is played with. */
+/** The input of a scenario. */
 export interface Scene {
   readonly transport: ScenarioTransport;
   readonly cluster: Cluster;
   readonly origin: Origin;
-  /** Puts figures into the report of the test. */
+  /** Prints figures in the report of the test. */
   readonly note: (figures: string) => Promise<void>;
 }
 
-/** Something that befalls a cluster, the same over every transport. */
+/** A fault and its required outcome, the same over every transport. */
 export interface Scenario {
-  /** What must hold. */
+  /** Title of the test: the required outcome. */
   readonly name: string;
   readonly policy: CachePolicy;
   readonly needs?: Ability;
-  /** Whether nodes are cut off from others. */
+  /** Set when nodes are isolated. */
   readonly isolating?: true;
-  /** Defaults to the project's limit. */
+  /** Defaults to the timeout of the project. */
   readonly timeoutMs?: number;
-  readonly play: (scene: Scene) => Promise<void>;
+  readonly run: (scene: Scene) => Promise<void>;
 }
 
-/** The nodes that most scenarios begin with. */
+/** The nodes of most scenarios. */
 export const abc: readonly string[] = ["a", "b", "c"];
 
-/** What a caller waits at most. */
+/** Timeout of every request. */
 export const deadlineMs = 4_000;
 
-/** No copies, so that every question about what another node owns goes over the wire. */
+/** No hot copies, so that every get of another node's key is sent to it. */
 export const withoutCopies: CachePolicy = { timeoutMs: deadlineMs, hot: false };
 
-/** A copy of almost everything, so that there is as much as can be to be told of. */
+/** Hot copies of almost all keys, so that invalidations have an effect on every node. */
 export const withCopies: CachePolicy = { timeoutMs: deadlineMs, hot: { minRatePerMinute: 1 } };
 
 export function keysNamed(prefix: string, count: number): readonly string[] {

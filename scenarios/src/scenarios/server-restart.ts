@@ -6,10 +6,10 @@ import type { Origin } from "../origin/origin.ts";
 import { abc, deadlineMs, keysNamed, type Scenario, withoutCopies } from "./scenario.ts";
 
 export const serverRestart: Scenario = {
-  name: "nodes go on while the server between them is away, and find each other when it is back",
+  name: "nodes serve requests while the server between them is down, and find each other when it is back",
   policy: withoutCopies,
   needs: "server restart",
-  async play({ transport, cluster, origin, note }) {
+  async run({ transport, cluster, origin, note }) {
     const load = { keyPrefix: "server-restart-", keyCount: 300, callers: 24, pauseMs: 2 };
     await cluster.start(abc);
     await cluster.startLoad(abc, load);
@@ -26,9 +26,9 @@ export const serverRestart: Scenario = {
     await cluster.untilAllAcknowledge("a", keysNamed(load.keyPrefix, 30));
     await cluster.untilAnswered(abc, 1_000);
     await cluster.stopLoad();
-    const { asked, failures, longestMs } = cluster.totals();
+    const { requests, failures, longestMs } = cluster.totals();
     await note(
-      `${asked} requests, longest ${longestMs.toFixed(0)} ms; one fetch per key again ${recoveriesMs.join(" and ")} ms after the start`,
+      `${requests} requests, slowest ${longestMs.toFixed(0)} ms; one fetch per key ${recoveriesMs.join(" and ")} ms after the start`,
     );
     expect(failures).toEqual({});
     expect(longestMs).toBeLessThanOrEqual(deadlineMs);
@@ -36,14 +36,14 @@ export const serverRestart: Scenario = {
   },
 };
 
-/** Waits until keys that nobody has are fetched once, whoever asks for them. */
+/** Waits until new keys are fetched once, although every node gets them. */
 async function untilOneFetchEach(
   cluster: Cluster,
   origin: Origin,
   keyPrefix: string,
 ): Promise<void> {
   let round = 0;
-  await until("nodes fetch each key once between them", async () => {
+  await until("all nodes together fetch each key once", async () => {
     const prefix = `${keyPrefix}${round++}-`;
     const keys = keysNamed(prefix, 30);
     await Promise.all(abc.map((name) => cluster.node(name).control.get(keys)));

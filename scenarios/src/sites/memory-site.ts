@@ -3,11 +3,11 @@ import { createMemoryNetwork } from "@parsec/testkit";
 import { createClusterNode } from "../node/cluster-node.ts";
 import type { ScenarioTransport, Site, SiteNode, SiteOptions } from "./site.ts";
 
-/** Nodes of this process. What kills a process elsewhere is a crash of the network's node here. */
+/** Nodes in this process over the memory transport. A kill is a crash of the network's node. */
 export const memoryTransport: ScenarioTransport = {
   name: "memory",
   cannot: {
-    pause: "a node of this process cannot stand still alone",
+    pause: "a node in this process cannot be paused alone",
     "server restart": "there is no server between the nodes",
   },
   open: async (options) => openMemorySite(options),
@@ -18,10 +18,10 @@ function openMemorySite({ originUrl, policy }: SiteOptions): Site {
   const names = new Set<string>();
   const running = new Set<SiteNode>();
   const unreachable = new Map<string, Set<string>>();
-  const outFor = (name: string): Set<string> => {
-    const out = unreachable.get(name) ?? new Set();
-    unreachable.set(name, out);
-    return out;
+  const downFor = (name: string): Set<string> => {
+    const down = unreachable.get(name) ?? new Set();
+    unreachable.set(name, down);
+    return down;
   };
   return {
     findsMembers: false,
@@ -29,12 +29,12 @@ function openMemorySite({ originUrl, policy }: SiteOptions): Site {
     async start(name, members) {
       names.add(name);
       const peers = network.createPeers({ selfId: name, ids: members });
-      for (const other of names) outFor(other).delete(name);
-      const isLeftOut = ({ id }: Peer): boolean => outFor(name).has(id);
-      const control = createClusterNode({ peers, isLeftOut, originUrl, policy });
+      for (const other of names) downFor(other).delete(name);
+      const isDown = ({ id }: Peer): boolean => downFor(name).has(id);
+      const control = createClusterNode({ peers, isDown, originUrl, policy });
       const isGone = (): void => {
         running.delete(node);
-        for (const other of names) if (other !== name) outFor(other).add(name);
+        for (const other of names) if (other !== name) downFor(other).add(name);
       };
       const node: SiteNode = {
         name,
@@ -49,8 +49,8 @@ function openMemorySite({ originUrl, policy }: SiteOptions): Site {
           isGone();
           await control.close();
         },
-        pause: () => cannot(),
-        resume: () => cannot(),
+        pause: () => failPause(),
+        resume: () => failPause(),
       };
       running.add(node);
       return node;
@@ -59,8 +59,8 @@ function openMemorySite({ originUrl, policy }: SiteOptions): Site {
       for (const other of names) {
         if (other === name) continue;
         network.cut(name, other);
-        outFor(name).add(other);
-        outFor(other).add(name);
+        downFor(name).add(other);
+        downFor(other).add(name);
       }
     },
     heal() {
@@ -74,6 +74,6 @@ function openMemorySite({ originUrl, policy }: SiteOptions): Site {
   };
 }
 
-function cannot(): never {
-  throw new Error("a node of this process cannot stand still alone");
+function failPause(): never {
+  throw new Error("a node in this process cannot be paused alone");
 }

@@ -4,7 +4,7 @@ import { NodeProcesses } from "./process-site.ts";
 import type { ScenarioTransport, Site, SiteOptions } from "./site.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
-/** Nodes that find each other by a NATS server, which all scenarios of a file share. */
+/** Nodes that find each other through a NATS server, which all scenarios of a file share. */
 export function natsTransport(name: string, server: () => NatsServer): ScenarioTransport {
   return {
     name,

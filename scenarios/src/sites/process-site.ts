@@ -4,7 +4,7 @@ import type { NodeTransport } from "../node/node-settings.ts";
 import { remoteNode } from "./remote-node.ts";
 import type { SiteNode, SiteOptions } from "./site.ts";
 
-/** Processes of one scenario, each a node. */
+/** The node processes of one scenario. */
 export class NodeProcesses {
   readonly #options: SiteOptions;
   readonly #running: Set<ForkedProgram> = new Set();
@@ -38,7 +38,7 @@ export class NodeProcesses {
       async leave() {
         await control.close();
         const end = await program.ended;
-        if (end !== 0) throw new Error(`node ${name} was closed and ended with ${end}`);
+        if (end !== 0) throw new Error(`node ${name} must exit with 0 after close, got ${end}`);
       },
       async kill() {
         program.kill("SIGKILL");

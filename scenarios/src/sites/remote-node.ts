@@ -1,7 +1,7 @@
 import type { ForkedProgram } from "@parsec/program/testing";
 import type { Change, LoadReport, NodeControl, NodeState, Outcome } from "../node/node-control.ts";
 
-/** A node in a process of its own. */
+/** Controls a node in another process. */
 export function remoteNode(program: ForkedProgram): NodeControl {
   const call = (method: keyof NodeControl, argument?: unknown): Promise<unknown> =>
     program.call({ method, argument });

@@ -1,33 +1,34 @@
 import type { CachePolicy } from "@parsec/core";
 import type { NodeControl } from "../node/node-control.ts";
 
-/** A node of a scenario, and what can befall it. */
+/** A node of a scenario, with the faults that a scenario can cause. */
 export interface SiteNode {
   readonly name: string;
-  /** What its peers call it. */
+  /** Id of the node in its cluster. */
   readonly id: string;
   readonly control: NodeControl;
-  /** Closes it; resolves when it has gone, and rejects if it did not go by itself. */
+  /** Closes the node and waits until its process has exited; rejects when it fails. */
   leave(): Promise<void>;
-  /** As SIGKILL does. */
+  /** Kills the node as SIGKILL does. */
   kill(): Promise<void>;
-  /** Stops it without a word to anybody, as SIGSTOP does, and lets it go on. */
+  /** Pauses the node as SIGSTOP does, without notice to its peers. */
   pause(): void;
+  /** Continues a paused node. */
   resume(): void;
 }
 
-/** Where the nodes of one scenario live: one transport, one place for each name. */
+/** The nodes of one scenario over one transport, with one address for each name. */
 export interface Site {
-  /** Whether nodes find each other by themselves, or have to be told who the members are. */
+  /** Whether nodes discover their members, and need no list. */
   readonly findsMembers: boolean;
-  /** Starts a node that has joined when this resolves. `names` are all members, for those who have to be told. */
+  /** Starts a node and resolves when it has joined. `names` are all members, for transports without discovery. */
   start(name: string, names: readonly string[]): Promise<SiteNode>;
   idsOf(names: readonly string[]): readonly string[];
-  /** Cuts a node off from all others, and from what it finds them by. The origin stays within its reach. */
+  /** Isolates a node from all others and from their discovery. It still reaches the origin. */
   isolate(name: string): void;
-  /** Ends every isolation. */
+  /** Ends all isolations. */
   heal(): void;
-  /** Kills what is left, and removes what was made. */
+  /** Kills all nodes and proxies. */
   close(): Promise<void>;
 }
 
@@ -35,19 +36,19 @@ export interface SiteOptions {
   readonly originUrl: string;
   readonly programsFolder: string;
   readonly policy: CachePolicy;
-  /** Whether nodes can be isolated; costs a proxy for each way. */
+  /** Whether nodes can be isolated, which needs a proxy per direction. */
   readonly isolating: boolean;
 }
 
-/** What no transport but one has, or not every one can do. */
+/** A fault that only some transports support. */
 export type Ability = "pause" | "server restart";
 
-/** One of the transports that the scenarios run over. */
+/** A transport that scenarios run over. */
 export interface ScenarioTransport {
   readonly name: string;
-  /** What cannot be done here, and why not. */
+  /** Unsupported faults, each with the reason. */
   readonly cannot: Partial<Record<Ability, string>>;
   open(options: SiteOptions): Promise<Site>;
-  /** Restarts the server between the nodes, where there is one. */
+  /** The server between the nodes, when the transport has one. */
   readonly server?: { stop(): Promise<void>; start(): Promise<void> };
 }

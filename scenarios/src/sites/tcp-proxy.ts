@@ -1,26 +1,27 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** Stands between a client and a server, to cut the one off from the other. */
+/** A proxy between a client and a server that can cut the connection between them. */
 export interface TcpProxy {
   readonly port: number;
-  /** From now on nothing passes, in either direction, and nobody is told. */
+  /** Stops forwarding in both directions, without notice to either end. */
   cut(): void;
-  /** What was under way arrives now, late, and everything passes again. */
+  /** Forwards again, and delivers late what was in flight. */
   heal(): void;
   close(): Promise<void>;
 }
 
-/** A client's connection, and the one that was made for it; none for who came while all was cut. */
+/** A client's connection and the one to the server, which is missing when the client connected while cut. */
 interface Pair {
   readonly client: Socket;
   upstream: Socket | undefined;
 }
 
+/** Starts a proxy to a port of 127.0.0.1. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let isCut = false;
   const end = (pair: Pair): void => {
-    // Who ended while the other could not know of it is not known to have ended before the healing.
+    // While cut, the end of one side is hidden from the other until `heal`.
     if (isCut) return;
     pair.client.destroy();
     pair.upstream?.destroy();
@@ -46,7 +47,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     const pair: Pair = { client, upstream: undefined };
     pairs.add(pair);
     watch(client, pair);
-    // An attempt to connect while all is cut is not refused: it is not answered.
+    // A client that connects while cut gets no answer, and no refusal.
     if (!isCut) pass(pair);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -17,18 +17,18 @@ export const grpcTransport: ScenarioTransport = {
   open: (options) => openUrlSite("grpc", options),
 };
 
-/** Names that a scenario may use. */
+/** Node names that scenarios may use. */
 const names = ["a", "b", "c", "d"] as const;
 
-/** One way from a node to another. */
-interface Way {
+/** The connection from one node to another, through a proxy. */
+interface Link {
   readonly from: string;
   readonly to: string;
   readonly targetPort: number;
   readonly proxy: TcpProxy;
 }
 
-/** Nodes that reach each other at the ports of their URLs. */
+/** Opens nodes that reach each other by URLs. */
 async function openUrlSite(kind: "http" | "grpc", options: SiteOptions): Promise<Site> {
   const ports = await freePorts(names.length);
   const places = names.map((name, index) => ({ name, port: ports[index] as number }));
@@ -36,13 +36,13 @@ async function openUrlSite(kind: "http" | "grpc", options: SiteOptions): Promise
     places.map(({ name, port }) => [name as string, `${kind}://127.0.0.1:${port}`]),
   );
   const idsOf = (wanted: readonly string[]): string[] =>
-    wanted.map((name) => urls.get(name) ?? `no place for ${name}`);
-  const ways: Way[] = [];
+    wanted.map((name) => urls.get(name) ?? `no address for ${name}`);
+  const links: Link[] = [];
   if (options.isolating) {
     for (const from of names) {
       for (const { name: to, port: targetPort } of places) {
         if (to !== from)
-          ways.push({ from, to, targetPort, proxy: await startTcpProxy(targetPort) });
+          links.push({ from, to, targetPort, proxy: await startTcpProxy(targetPort) });
       }
     }
   }
@@ -53,21 +53,21 @@ async function openUrlSite(kind: "http" | "grpc", options: SiteOptions): Promise
     start(name, members) {
       const [id = ""] = idsOf([name]);
       const transport = { kind, selfUrl: id, peerUrls: idsOf(members) };
-      const fromHere = ways.filter(({ from }) => from === name);
+      const fromHere = links.filter(({ from }) => from === name);
       const routes = Object.fromEntries(
         fromHere.map(({ targetPort, proxy }) => [targetPort, proxy.port]),
       );
       return processes.start(name, { id, transport, routes });
     },
     isolate(name) {
-      for (const { from, to, proxy } of ways) if (from === name || to === name) proxy.cut();
+      for (const { from, to, proxy } of links) if (from === name || to === name) proxy.cut();
     },
     heal() {
-      for (const { proxy } of ways) proxy.heal();
+      for (const { proxy } of links) proxy.heal();
     },
     async close() {
       await processes.close();
-      await Promise.all(ways.map(({ proxy }) => proxy.close()));
+      await Promise.all(links.map(({ proxy }) => proxy.close()));
     },
   };
 }

@@ -2,13 +2,13 @@ import { expect } from "vitest";
 import { machineNow } from "../node/node-control.ts";
 import { abc, deadlineMs, keysNamed, type Scenario, withCopies } from "./scenario.ts";
 
-export const standstill: Scenario = {
-  name: "a node that stands still holds up nobody beyond the deadline, and is told what it missed when it goes on",
+export const pauseNode: Scenario = {
+  name: "a paused node delays no request beyond its timeout, and receives missed invalidations when it continues",
   policy: withCopies,
   needs: "pause",
-  async play({ cluster, note }) {
-    const load = { keyPrefix: "standstill-", keyCount: 120, callers: 24, pauseMs: 2 };
-    const changed = keysNamed("standstill-", 60);
+  async run({ cluster, note }) {
+    const load = { keyPrefix: "pause-", keyCount: 120, callers: 24, pauseMs: 2 };
+    const changed = keysNamed("pause-", 60);
     const others = ["a", "b"];
     const [stopped] = cluster.idsOf(["c"]);
     await cluster.start(abc);
@@ -17,13 +17,13 @@ export const standstill: Scenario = {
     await cluster.stopLoad(["c"]);
     const stoppedAt = machineNow();
     cluster.node("c").pause();
-    // Some at once, when nobody knows yet that it does not answer, and some when everybody knows.
+    // Some changes before the circuit breakers open, and some after.
     const early = await Promise.all([
       cluster.change("a", changed.slice(0, 15)),
       cluster.change("b", changed.slice(15, 30)),
     ]);
     await cluster.untilAllReach(others);
-    const leftOutAfterMs = machineNow() - stoppedAt;
+    const downAfterMs = machineNow() - stoppedAt;
     const late = await Promise.all([
       cluster.change("a", changed.slice(30, 45)),
       cluster.change("b", changed.slice(45)),
@@ -37,22 +37,22 @@ export const standstill: Scenario = {
     cluster.node("c").resume();
     await cluster.startLoad(["c"], load);
     await cluster.untilAllReach(abc);
-    await cluster.untilAllLearned(abc);
-    const toldAt = machineNow();
-    // From now on it is bound by what it was told, too.
-    cluster.demand(
+    await cluster.untilAllServeNewest(abc);
+    const caughtUpAt = machineNow();
+    // From now on the paused node must serve these versions as well.
+    cluster.expectServed(
       cluster.changes.map((change) => ({
         ...change,
-        resolvedAt: toldAt,
+        resolvedAt: caughtUpAt,
         acknowledged: cluster.idsOf(["c"]),
       })),
     );
     await cluster.untilAllAcknowledge("a", changed);
     await cluster.untilAnswered(abc, 1_000);
     await cluster.stopLoad();
-    const { asked, failures, longestMs } = cluster.totals();
+    const { requests, failures, longestMs } = cluster.totals();
     await note(
-      `${asked} requests, longest ${longestMs.toFixed(0)} ms; left out after ${leftOutAfterMs.toFixed(0)} ms`,
+      `${requests} requests, slowest ${longestMs.toFixed(0)} ms; circuit breakers opened after ${downAfterMs.toFixed(0)} ms`,
     );
     expect(failures).toEqual({});
     expect(longestMs).toBeLessThanOrEqual(deadlineMs);
