@@ -17,7 +17,7 @@ const served = (
 });
 
 describe("checkSingleOwner", () => {
-  it("accepts owners one after another, each under an epoch of its own", () => {
+  it("accepts consecutive owners, each under its own epoch", () => {
     expect(
       checkSingleOwner([
         served("a", [0, 10]),
@@ -28,13 +28,13 @@ describe("checkSingleOwner", () => {
     ).toEqual([]);
   });
 
-  it("accepts one node that serves on under a later epoch", () => {
+  it("accepts a node that continues under a later epoch", () => {
     expect(
       checkSingleOwner([served("a", [0, 10]), served("a", [9, 20], { partEpoch: 2 })]),
     ).toEqual([]);
   });
 
-  it("finds two nodes that serve at once, whatever their epochs", () => {
+  it("finds two nodes that serve at once under different epochs", () => {
     const [found, ...more] = checkSingleOwner([
       served("a", [0, 10]),
       served("b", [9, 20], { partEpoch: 2 }),
@@ -46,7 +46,7 @@ describe("checkSingleOwner", () => {
     );
   });
 
-  it("finds two nodes that serve at once after the table was made anew", () => {
+  it("finds two nodes that serve at once after the table was created again", () => {
     const found = checkSingleOwner([
       served("a", [0, 10]),
       served("b", [9, 20], { incarnation: "i2" }),
@@ -64,12 +64,12 @@ describe("checkSingleOwner", () => {
     expect(found.map(({ kind }) => kind)).toEqual(["overlap"]);
   });
 
-  it("finds one epoch in two hands, long after", () => {
+  it("finds two nodes under one epoch, however far apart in time", () => {
     const found = checkSingleOwner([served("a", [0, 1]), served("b", [100, 101], { epoch: 9 })]);
     expect(found.map(({ kind }) => kind)).toEqual(["shared-epoch"]);
   });
 
-  it("finds service under an epoch that was over", () => {
+  it("finds service under an epoch after a later one", () => {
     const found = checkSingleOwner([
       served("b", [0, 1], { partEpoch: 2 }),
       served("a", [2, 3], { partEpoch: 1 }),
@@ -81,7 +81,7 @@ describe("checkSingleOwner", () => {
     [2, 1],
     [Number.NaN, 1],
     [0, Number.POSITIVE_INFINITY],
-  ])("refuses a record from %s to %s", (servedFrom, servedTo) => {
+  ])("rejects a record from %s to %s", (servedFrom, servedTo) => {
     expect(() => checkSingleOwner([served("a", [servedFrom, servedTo])])).toThrow(
       expect.objectContaining({ code: "INVALID_ARGUMENT" }),
     );

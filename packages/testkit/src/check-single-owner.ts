@@ -1,56 +1,58 @@
 import { ParsecError } from "@parsec/core";
 
-/** That a node served requests for a partition, from one moment to another. */
+/** A period during which a node served requests for a partition, as recorded by that node. */
 export interface ServiceRecord {
   readonly node: string;
   readonly partition: number;
-  /** Which table the epochs belong to. */
+  /** The table that the epochs belong to: a table that is created again has a new incarnation. */
   readonly incarnation: string;
-  /** Epoch of the table that the node went by. */
+  /** Epoch of the table that the node used. */
   readonly epoch: number;
-  /** Epoch of the partition: who owns a partition is told apart by it. */
+  /** Epoch of the partition, which changes with its owner. */
   readonly partEpoch: number;
   /**
-   * When the first request was served, as the node itself saw it, by a clock that all nodes share:
-   * `process.hrtime.bigint()` is the same in all processes of one Linux machine.
+   * Time of the first request, by a clock that all nodes share, such as `process.hrtime.bigint()` in the
+   * processes of one Linux machine.
    */
   readonly servedFrom: number;
-  /** When the last request was served. A node that was killed served until the last it recorded. */
+  /** Time of the last request, by the same clock. For a killed node: of the last one that it recorded. */
   readonly servedTo: number;
 }
 
-/** Two records that cannot both be if a partition has one owner at a time. */
+/** Two records of one partition that contradict each other if it has one owner at a time. */
 export interface OwnershipViolation {
   readonly partition: number;
+  /** `overlap`: two nodes at once. `shared-epoch`: two nodes under one epoch. `step-back`: an epoch after a later one. */
   readonly kind: "overlap" | "shared-epoch" | "step-back";
   readonly first: ServiceRecord;
   readonly second: ServiceRecord;
+  /** Both records in one line, for a test's output. */
   readonly text: string;
 }
 
 /**
- * Finds out where a partition had two owners: nodes that served it at overlapping times, nodes that
- * served it under the same epoch ever, and service under an epoch after one under a later epoch.
- * Records of one node under one epoch count as one stretch, so each request may have a record of its
- * own. Throws `INVALID_ARGUMENT` for a record whose times make no sense.
+ * Finds partitions that had two owners: nodes that served one at overlapping times, two nodes that
+ * served it under the same epoch, and service under an epoch after a later epoch. Records of one node
+ * under one epoch are merged into one period, so each request may have a record of its own. Throws
+ * `INVALID_ARGUMENT` for a record whose times are not finite or not in order.
  */
 export function checkSingleOwner(records: Iterable<ServiceRecord>): OwnershipViolation[] {
   const found: OwnershipViolation[] = [];
-  for (const [partition, stretches] of stretchesByPartition(records)) {
+  for (const [partition, periods] of periodsByPartition(records)) {
     const report = (
       kind: OwnershipViolation["kind"],
       [first, second]: readonly [ServiceRecord, ServiceRecord],
     ): void => {
-      const text = `partition ${partition}, ${sayings[kind]}: ${say(first)}; ${say(second)}`;
+      const text = `partition ${partition}, ${descriptions[kind]}: ${formatRecord(first)}; ${formatRecord(second)}`;
       found.push({ partition, kind, first, second, text });
     };
-    findSharedEpochs(stretches, report);
-    findOverlaps(stretches, report);
+    findSharedEpochs(periods, report);
+    findOverlaps(periods, report);
   }
   return found;
 }
 
-const sayings = {
+const descriptions = {
   overlap: "two nodes at once",
   "shared-epoch": "two nodes under one epoch",
   "step-back": "an epoch after a later one",
@@ -61,20 +63,20 @@ type Report = (
   pair: readonly [ServiceRecord, ServiceRecord],
 ) => void;
 
-function findSharedEpochs(stretches: readonly ServiceRecord[], report: Report): void {
+function findSharedEpochs(periods: readonly ServiceRecord[], report: Report): void {
   const holders = new Map<string, ServiceRecord>();
-  for (const stretch of stretches) {
-    const epoch = `${stretch.partEpoch} ${stretch.incarnation}`;
+  for (const period of periods) {
+    const epoch = `${period.partEpoch} ${period.incarnation}`;
     const holder = holders.get(epoch);
-    if (holder === undefined) holders.set(epoch, stretch);
-    else report("shared-epoch", [holder, stretch]);
+    if (holder === undefined) holders.set(epoch, period);
+    else report("shared-epoch", [holder, period]);
   }
 }
 
-/** Expects the stretches by their start. */
-function findOverlaps(stretches: readonly ServiceRecord[], report: Report): void {
-  for (const [index, first] of stretches.entries()) {
-    for (const second of stretches.slice(index + 1)) {
+/** Expects the periods sorted by their start. */
+function findOverlaps(periods: readonly ServiceRecord[], report: Report): void {
+  for (const [index, first] of periods.entries()) {
+    for (const second of periods.slice(index + 1)) {
       const touches = second.servedFrom < first.servedTo;
       if (touches && first.node !== second.node) report("overlap", [first, second]);
       if (second.incarnation === first.incarnation && second.partEpoch < first.partEpoch) {
@@ -84,7 +86,7 @@ function findOverlaps(stretches: readonly ServiceRecord[], report: Report): void
   }
 }
 
-function stretchesByPartition(
+function periodsByPartition(
   records: Iterable<ServiceRecord>,
 ): Map<number, readonly ServiceRecord[]> {
   const merged = new Map<string, ServiceRecord>();
@@ -100,13 +102,13 @@ function stretchesByPartition(
     merged.set(name, before === undefined ? record : span(before, record));
   }
   const byPartition = new Map<number, ServiceRecord[]>();
-  for (const stretch of merged.values()) {
-    const stretches = byPartition.get(stretch.partition);
-    if (stretches === undefined) byPartition.set(stretch.partition, [stretch]);
-    else stretches.push(stretch);
+  for (const period of merged.values()) {
+    const periods = byPartition.get(period.partition);
+    if (periods === undefined) byPartition.set(period.partition, [period]);
+    else periods.push(period);
   }
-  for (const stretches of byPartition.values()) {
-    stretches.sort((one, other) => one.servedFrom - other.servedFrom);
+  for (const periods of byPartition.values()) {
+    periods.sort((one, other) => one.servedFrom - other.servedFrom);
   }
   return byPartition;
 }
@@ -120,7 +122,7 @@ function span(one: ServiceRecord, other: ServiceRecord): ServiceRecord {
   };
 }
 
-function say(record: ServiceRecord): string {
+function formatRecord(record: ServiceRecord): string {
   const { node, incarnation, partEpoch, epoch, servedFrom, servedTo } = record;
   return `${node} from ${servedFrom} to ${servedTo} under ${incarnation}/${epoch}/${partEpoch}`;
 }
@@ -129,6 +131,6 @@ function checkTimes({ servedFrom, servedTo, node }: ServiceRecord): void {
   if (Number.isFinite(servedFrom) && Number.isFinite(servedTo) && servedFrom <= servedTo) return;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `a record of ${node} runs from ${servedFrom} to ${servedTo}: both must be finite, and it cannot end before it starts`,
+    `servedFrom and servedTo must be finite and in order, got ${servedFrom} and ${servedTo} in a record of ${node}`,
   );
 }

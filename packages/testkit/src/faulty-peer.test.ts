@@ -13,7 +13,7 @@ import { createManualClock } from "./manual-clock.ts";
 import { createMemoryNetwork } from "./memory-transport/memory-transport.ts";
 import { settlePromises } from "./settle-promises.ts";
 
-/** A peer that answers at once, with the given faults for its first calls. */
+/** A peer that answers at once, with the given faults in its first calls. */
 function setUp(...faults: (PeerFault | undefined)[]) {
   const clock = createManualClock();
   const network = createMemoryNetwork({ clock });
@@ -26,19 +26,19 @@ function setUp(...faults: (PeerFault | undefined)[]) {
   return { clock, host, peer, picker };
 }
 
-it("does nothing when the plan says so", async () => {
+it("passes a call on when the plan has no fault for it", async () => {
   const { peer } = setUp();
   expect(textOf(await peer.lookup(lookupOf("k")))).toBe(textOf(echo(lookupOf("k"))));
 });
 
-it("fail: the peer is never asked", async () => {
+it("fail: rejects without a call of the peer", async () => {
   const { host, peer } = setUp({ kind: "fail", error: new ParsecError("OVERLOADED", "full") });
   await expectRejection(peer.lookup(lookupOf("k")), "OVERLOADED");
   expect(host.lookups).toEqual([]);
   await peer.lookup(lookupOf("k"));
 });
 
-it("delay: the peer is asked later", async () => {
+it("delay: calls the peer later", async () => {
   const { clock, host, peer } = setUp({ kind: "delay", ms: 30 });
   const call = peer.lookup(lookupOf("k"));
   await clock.run(29);
@@ -48,7 +48,7 @@ it("delay: the peer is asked later", async () => {
   expect(clock.pendingCount).toBe(0);
 });
 
-it("hang: ends by deadline or abort", async () => {
+it("hang: ends by timeout or abort", async () => {
   const { clock, peer } = setUp({ kind: "hang" }, { kind: "hang" }, { kind: "hang" });
   const late = expectRejection(peer.lookup(lookupOf("k", { timeoutMs: 40 })), "TIMEOUT");
   await clock.run(40);
@@ -62,7 +62,7 @@ it("hang: ends by deadline or abort", async () => {
   expect(clock.pendingCount).toBe(0);
 });
 
-it("late: the outcome is held back past the deadline", async () => {
+it("late: delivers the outcome after the timeout", async () => {
   const { clock, peer } = setUp({ kind: "late", ms: 90 });
   let settled = false;
   const call = peer.lookup(lookupOf("k", { timeoutMs: 40 })).finally(() => {
@@ -74,7 +74,7 @@ it("late: the outcome is held back past the deadline", async () => {
   expect(textOf(await call)).toBe(textOf(echo(lookupOf("k"))));
 });
 
-it("double: asked twice, answered once", async () => {
+it("double: calls the peer twice and answers once", async () => {
   const { host, peer } = setUp({ kind: "double" }, { kind: "double" });
   await peer.lookup(lookupOf("k"));
   expect(host.lookups).toHaveLength(2);
@@ -83,7 +83,7 @@ it("double: asked twice, answered once", async () => {
   expect(host.invalidations).toHaveLength(2);
 });
 
-it("a faulty picker makes a cache meet the faults: an unreachable owner is replaced by a local load", async () => {
+it("a cache on a faulty picker loads locally when the owner is unreachable", async () => {
   const { picker } = setUp();
   const seen: string[] = [];
   const peers = createFaultyPicker(picker, (call) => {

@@ -7,25 +7,25 @@ import {
 } from "@parsec/core";
 import { createSystemClock } from "@parsec/core/transport";
 
-/** One call that a plan decides about. */
+/** One call of a peer, the input of a {@link FaultPlan}. */
 export interface FaultyCall {
   readonly kind: "lookup" | "invalidate" | "handOver";
   readonly peerId: string;
   readonly group: string;
-  /** The key looked up; undefined for other calls. */
+  /** Key of a lookup; undefined for other calls. */
   readonly key: string | undefined;
-  /** How many calls of any kind this peer saw before: 0 for the first. */
+  /** Number of earlier calls of this peer, of any kind: 0 for the first call. */
   readonly index: number;
 }
 
 /**
- * What goes wrong with a call.
- * - `delay` the call is made `ms` later; deadline and abort still hold
- * - `fail` it is never made and rejects with `error`
- * - `hang` it is never made and no answer comes: it ends by deadline or abort
- * - `late` it is made at once, but its outcome is held back for `ms`, even past the deadline, as a
- *   transport would that breaks the contract
- * - `double` it is made twice; the first outcome counts
+ * A fault of one call.
+ * - `delay` sends the call `ms` later; its timeout and abort still apply
+ * - `fail` does not send the call and rejects with `error`
+ * - `hang` does not send the call; it ends by timeout or abort
+ * - `late` sends the call at once and delivers its outcome after `ms`, even past the timeout, which
+ *   violates the contract of transports
+ * - `double` sends the call twice and delivers the first outcome
  */
 export type PeerFault =
   | { readonly kind: "delay"; readonly ms: number }
@@ -34,16 +34,16 @@ export type PeerFault =
   | { readonly kind: "late"; readonly ms: number }
   | { readonly kind: "double" };
 
-/** Says what goes wrong with a call; undefined: nothing. */
+/** Chooses the fault of a call; undefined means none. */
 export type FaultPlan = (call: FaultyCall) => PeerFault | undefined;
 
-/** Where the delays of faulty peers come from. */
+/** Options of {@link createFaultyPeer} and {@link createFaultyPicker}. */
 export interface FaultyPeerOptions {
-  /** Defaults to the process's own clock. */
+  /** Clock of delays and timeouts. Defaults to the system's clock. */
   readonly clock?: Clock;
 }
 
-/** Wraps `peer` so that `plan` decides what goes wrong with each call. */
+/** Wraps `peer` so that its calls have the faults that `plan` chooses: tests a cache or a transport against failures. */
 export function createFaultyPeer(
   peer: Peer,
   plan: FaultPlan,
@@ -52,7 +52,7 @@ export function createFaultyPeer(
   const clock = options.clock ?? createSystemClock();
   let calls = 0;
 
-  /** Starts `begin` after `ms`, or never when that is Infinity, unless deadline or abort come first. */
+  /** Calls `begin` after `ms`, or never for Infinity, unless timeout or abort come first. */
   const postpone = <Answer>(
     begin: () => Promise<Answer>,
     wait: {
@@ -79,7 +79,7 @@ export function createFaultyPeer(
       });
       const abort = (): void => {
         stop();
-        reject(new ParsecError("ABORTED", "the caller aborted"));
+        reject(new ParsecError("ABORTED", "aborted by the caller"));
       };
       if (wait.signal?.aborted) abort();
       else wait.signal?.addEventListener("abort", abort, { once: true });
@@ -151,7 +151,7 @@ export function createFaultyPeer(
   };
 }
 
-/** Wraps `picker` so that every peer it names is a {@link createFaultyPeer} under the same `plan`. */
+/** Wraps `picker` so that each of its peers is a {@link createFaultyPeer} with the same `plan`. */
 export function createFaultyPicker(
   picker: PeerPicker,
   plan: FaultPlan,

@@ -1,6 +1,6 @@
 // For tests of code that uses Parsec.
 
-// For authors of stores that keep copies.
+// For authors of stores that keep replicas.
 export type { OwnershipViolation, ServiceRecord } from "./check-single-owner.ts";
 export { checkSingleOwner } from "./check-single-owner.ts";
 // For authors of transports.
@@ -76,7 +76,7 @@ export type {
   SimulationCommand,
   SimulationPlan,
 } from "./simulation/plan/simulation-plan.ts";
-// For those who work on the cache itself.
+// For work on the cache itself.
 export type { RunSimulationOptions } from "./simulation/run-simulation.ts";
 export { runSimulation } from "./simulation/run-simulation.ts";
 export type {

@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { createManualClock } from "./manual-clock.ts";
 
-it("stands still by itself and moves by what it is told", () => {
+it("advances only when the test advances it", () => {
   const clock = createManualClock({ startMs: 100 });
   expect(clock.now()).toBe(100);
   clock.advance(5.5);
   expect(clock.now()).toBe(105.5);
 });
 
-it("runs due timers in order of time, then of scheduling, each seeing its own moment", () => {
+it("runs due timers by time, then by order of scheduling, each at its own time", () => {
   const clock = createManualClock();
   const seen: string[] = [];
   const note = (name: string) => () => seen.push(`${name}@${clock.now()}`);
@@ -23,7 +23,7 @@ it("runs due timers in order of time, then of scheduling, each seeing its own mo
   expect(clock.nextTimerAt()).toBe(31);
 });
 
-it("runs timers that a timer schedules within the same stretch", () => {
+it("runs a timer that another timer schedules within the same advance", () => {
   const clock = createManualClock();
   const seen: number[] = [];
   clock.schedule(10, () => clock.schedule(10, () => seen.push(clock.now())));
@@ -31,7 +31,7 @@ it("runs timers that a timer schedules within the same stretch", () => {
   expect(seen).toEqual([20]);
 });
 
-it("forgets a cancelled timer, and cancelling twice does no harm", () => {
+it("drops a cancelled timer, which can be cancelled twice", () => {
   const clock = createManualClock();
   const cancel = clock.schedule(1, () => {
     throw new Error("must not run");
@@ -42,10 +42,10 @@ it("forgets a cancelled timer, and cancelling twice does no harm", () => {
   clock.advance(10);
 });
 
-it("steps to the next timer, and never to one that is due in eternity", () => {
+it("advances to the next timer, and never to one with an infinite delay", () => {
   const clock = createManualClock();
   const seen: string[] = [];
-  clock.schedule(Number.POSITIVE_INFINITY, () => seen.push("eternity"));
+  clock.schedule(Number.POSITIVE_INFINITY, () => seen.push("infinite"));
   clock.schedule(7, () => seen.push("seven"));
   expect(clock.advanceToNextTimer()).toBe(true);
   expect(clock.now()).toBe(7);
@@ -53,7 +53,7 @@ it("steps to the next timer, and never to one that is due in eternity", () => {
   expect(seen).toEqual(["seven"]);
 });
 
-it("takes a negative delay as none", () => {
+it("treats a negative delay as 0", () => {
   const clock = createManualClock();
   let ran = false;
   clock.schedule(-5, () => {
@@ -63,7 +63,7 @@ it("takes a negative delay as none", () => {
   expect(ran).toBe(true);
 });
 
-it("lets promises react between the timers of a run", async () => {
+it("runs promise reactions between the timers of a run", async () => {
   const clock = createManualClock();
   const seen: string[] = [];
   const sleep = (ms: number) => new Promise<void>((resolve) => void clock.schedule(ms, resolve));
@@ -79,7 +79,7 @@ it("lets promises react between the timers of a run", async () => {
   await walking;
 });
 
-it("runs until a promise has settled, and stands still again", async () => {
+it("advances until a promise has settled, and stops then", async () => {
   const clock = createManualClock();
   const dueLater = new Promise<string>((resolve) => void clock.schedule(35, () => resolve("due")));
   expect(await clock.runUntil(dueLater)).toBe("due");

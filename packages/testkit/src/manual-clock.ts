@@ -1,22 +1,22 @@
 import type { Clock } from "@parsec/core";
 import { settlePromises } from "./settle-promises.ts";
 
-/** A clock that stands still until the test moves it. */
+/** A clock that only the test advances. Use it where time limits, ttls and delays are tested without waiting. */
 export interface ManualClock extends Clock {
-  /** How many timers are waiting; 0 after everything that took this clock was closed. */
+  /** Number of pending timers; 0 after everything that uses this clock was closed. */
   readonly pendingCount: number;
-  /** When the next timer is due, undefined when there is none. */
+  /** Due time of the next timer in ms; undefined without a timer. */
   nextTimerAt(): number | undefined;
-  /** Moves on by `byMs` and runs every timer that falls due, in order, without letting promises react in between. */
+  /** Advances by `byMs` and runs all due timers in order, without running promise reactions in between. */
   advance(byMs: number): void;
-  /** Moves to the next timer and runs it alone. False when there is none. */
+  /** Advances to the next timer and runs it alone. Returns false without a timer. */
   advanceToNextTimer(): boolean;
-  /** Like `advance`, but lets all promise reactions happen before, between and after the timers. */
+  /** Like `advance`, and runs all promise reactions before, between and after the timers. */
   run(byMs: number): Promise<void>;
   /**
-   * Moves on by 10 ms about every millisecond while `outcome` is pending, then stands still again. For
-   * tests with real connections: a time limit passes only where the test waits for it, however slow
-   * the machine is.
+   * Advances by 10 ms about every millisecond while `outcome` is pending. For tests with real
+   * connections: a time limit expires only where the test waits for it, on machines of any speed.
+   * Settles as `outcome` does.
    */
   runUntil<T>(outcome: Promise<T>): Promise<T>;
 }
@@ -26,10 +26,10 @@ interface Timer {
   readonly task: () => void;
 }
 
-/** A {@link ManualClock} that shows `startMs` (default 0) at first. */
+/** Creates a {@link ManualClock} that starts at `startMs`, by default 0. */
 export function createManualClock(options: { readonly startMs?: number } = {}): ManualClock {
   let now = options.startMs ?? 0;
-  // Sorted by due time; equal times keep the order in which they were scheduled.
+  // Sorted by due time, then by the order of scheduling.
   const timers: Timer[] = [];
 
   const insert = (timer: Timer): void => {

@@ -6,12 +6,12 @@ function take(random: () => number, count: number): number[] {
   return Array.from({ length: count }, random);
 }
 
-it("repeats itself for a seed and differs between seeds", () => {
+it("returns the same numbers for a seed, and others for another seed", () => {
   expect(take(createSeededRandom(7), 20)).toEqual(take(createSeededRandom(7), 20));
   expect(take(createSeededRandom(7), 20)).not.toEqual(take(createSeededRandom(8), 20));
 });
 
-it("spreads over [0, 1) evenly", () => {
+it("is distributed evenly over [0, 1)", () => {
   const buckets = new Array<number>(10).fill(0);
   for (const number of take(createSeededRandom(-3), 100_000)) {
     expect(number >= 0 && number < 1).toBe(true);
@@ -20,7 +20,7 @@ it("spreads over [0, 1) evenly", () => {
   for (const count of buckets) expect(Math.abs(count - 10_000)).toBeLessThan(500);
 });
 
-it("streams of one seed do not disturb one another", () => {
+it("streams of one seed are independent of each other", () => {
   const alone = createRandomStreams(1)("left");
   const streams = createRandomStreams(1);
   const left: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * A random generator like `Math.random` that repeats itself for the same `seed`. Good enough to
- * drive tests, not for anything secret.
+ * A random generator with the interface of `Math.random` whose numbers depend on `seed` only. For
+ * tests that can be repeated; not for secrets.
  */
 export function createSeededRandom(seed: number): () => number {
   // Mulberry32: one 32-bit word of state, full period, passes the usual statistical batteries.

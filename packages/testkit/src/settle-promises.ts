@@ -1,6 +1,6 @@
 /**
- * Resolves after every promise reaction that is due, and all that follow from them, has run: Node
- * empties its microtask queue before it turns to immediates. Costs under a microsecond.
+ * Resolves after all pending promise reactions, and those that they cause, have run: Node empties its
+ * microtask queue before it runs immediates. Costs less than a microsecond; never waits for timers.
  */
 export function settlePromises(): Promise<void> {
   return new Promise((resolve) => {

@@ -2,7 +2,7 @@ import { createDataSourceClusterRegistry } from "@parsec/core";
 import { createManualClock, createMemoryNetwork } from "@parsec/testkit";
 import { expect, it } from "vitest";
 
-it("three nodes fetch a user once, and drop it at once when it changes", async () => {
+it("three nodes fetch a user once, and again after an invalidation", async () => {
   const clock = createManualClock();
   const network = createMemoryNetwork({ clock, fate: () => ({ delayMs: 2 }) });
   const ids = ["a", "b", "c"];
@@ -17,13 +17,13 @@ it("three nodes fetch a user once, and drop it at once when it changes", async (
     });
     return { registry, users };
   });
-  const askAll = async () => {
-    const asked = Promise.all(nodes.map(({ users }) => users.get(7)));
-    await clock.run(100); // virtual milliseconds: the messages arrive, no time passes
-    return await asked;
+  const getFromAll = async () => {
+    const values = Promise.all(nodes.map(({ users }) => users.get(7)));
+    await clock.run(100); // virtual milliseconds: the messages arrive without waiting
+    return await values;
   };
 
-  expect(await askAll()).toEqual(Array(3).fill({ id: 7, fetched: 1 }));
+  expect(await getFromAll()).toEqual(Array(3).fill({ id: 7, fetched: 1 }));
 
   const invalidated = nodes[0]?.users.invalidate(7);
   await clock.run(100);
@@ -31,10 +31,10 @@ it("three nodes fetch a user once, and drop it at once when it changes", async (
     acknowledged: expect.arrayContaining(ids),
     failed: [],
   });
-  expect(await askAll()).toEqual(Array(3).fill({ id: 7, fetched: 2 }));
+  expect(await getFromAll()).toEqual(Array(3).fill({ id: 7, fetched: 2 }));
 
   const closed = Promise.all(nodes.map(({ registry }) => registry.close()));
   await clock.run(100);
   await closed;
-  expect(clock.pendingCount).toBe(0); // nothing is left behind
+  expect(clock.pendingCount).toBe(0); // no timer is left
 });

@@ -47,9 +47,9 @@ function follow(options: Partial<DnsDiscoveryOptions> & { readonly selfId?: stri
     discovery,
     seen,
     warnings,
-    /** Resolves when DNS was asked so many times, and has answered or failed. */
+    /** Resolves after this number of lookups. */
     rounds: (count: number) => until(() => rounds() === count),
-    /** Lets the time of the next question come, and waits for what becomes of it. */
+    /** Advances to the next lookup and waits for its end. */
     async refresh(afterMs: number = refreshMs): Promise<void> {
       const before = rounds();
       clock.advance(afterMs);
@@ -63,7 +63,7 @@ const urls = (...numbers: number[]): string[] => numbers.map((n) => `http://127.
 const addresses = (...numbers: number[]): string[] => numbers.map((n) => `127.0.0.${n}`);
 
 describe("nodes listed by address", () => {
-  it("are spelled as this one, which is always among them, each of them once", async () => {
+  it("have the form of this node's URL, contain this node, and occur once each", async () => {
     dns.set(name, { addresses: addresses(3, 2, 3) });
     const { discovery, seen } = follow();
     await discovery.ready();
@@ -92,7 +92,7 @@ describe("nodes listed by address", () => {
     expect(discovery.stats().selfListed).toBe(true);
   });
 
-  it("are looked for by AAAA when this one has an address of IPv6", async () => {
+  it("are looked up by AAAA when this node has an IPv6 address", async () => {
     dns.set(name, { addresses: ["127.0.0.9", "fd00:0:0:0:0:0:0:2", "fd00::1"] });
     const { discovery, seen } = follow({ selfId: "http://[fd00::1]:8080" });
     await discovery.ready();
@@ -100,7 +100,7 @@ describe("nodes listed by address", () => {
     expect(dns.questions).toEqual([{ name, type: "AAAA" }]);
   });
 
-  it("may be more than fit a datagram", async () => {
+  it("may be too many for a datagram", async () => {
     const many = Array.from({ length: 200 }, (_, index) => index + 1);
     dns.set(name, { addresses: addresses(...many) });
     const { discovery, seen } = follow();
@@ -108,7 +108,7 @@ describe("nodes listed by address", () => {
     expect(seen[0]).toHaveLength(200);
   });
 
-  it("are announced again only when they are others", async () => {
+  it("are announced again only after a change", async () => {
     dns.set(name, { addresses: addresses(1, 2) });
     const { refresh, rounds, seen } = follow();
     await rounds(1);
@@ -122,7 +122,7 @@ describe("nodes listed by address", () => {
     expect(seen).toEqual([urls(1, 2), urls(1, 2, 3)]);
   });
 
-  it("are dropped when two answers in a row are without them, so that DNS servers may differ for a moment", async () => {
+  it("are dropped after two consecutive answers without them, because DNS servers may differ for a moment", async () => {
     dns.set(name, { addresses: addresses(1, 2, 3) });
     const { refresh, rounds, seen } = follow();
     await rounds(1);
@@ -152,7 +152,7 @@ describe("nodes listed by SRV records", () => {
     { host: "node-1.shop.example", port: 8081 },
   ];
 
-  it("keep their names where this one is called by a name", async () => {
+  it("keep their host names when this node's URL has a host name", async () => {
     dns.set(service, { services });
     const { discovery, seen } = follow({
       name: service,
@@ -164,7 +164,7 @@ describe("nodes listed by SRV records", () => {
     expect(dns.questions).toEqual([{ name: service, type: "SRV" }]);
   });
 
-  it("get addresses where this one is called by its own; a target without any is left out", async () => {
+  it("get addresses when this node's URL has an address; a target without one is skipped", async () => {
     dns.set(service, { services: [...services, { host: "node-3.shop.example", port: 8083 }] });
     dns.set("node-1.shop.example", { addresses: ["127.0.0.1"] });
     dns.set("node-2.shop.example", { addresses: ["127.0.0.2", "fd00::2"] });
@@ -173,7 +173,7 @@ describe("nodes listed by SRV records", () => {
     expect(seen).toEqual([["127.0.0.1:8081", "127.0.0.2:8082"]]);
   });
 
-  it("are asked for under names without an underscore, too", async () => {
+  it("are looked up under names without an underscore, too", async () => {
     dns.set(name, { services, addresses: addresses(7) });
     const { discovery, seen } = follow({
       record: "srv",
@@ -183,7 +183,7 @@ describe("nodes listed by SRV records", () => {
     expect(seen[0]).toHaveLength(2);
   });
 
-  it("leave out port 0, hosts that are none, and the dot that says there is no service", async () => {
+  it("skip port 0, invalid hosts, and the target '.', which means no service", async () => {
     dns.set(service, {
       services: [
         { host: ".", port: 0 },
@@ -199,7 +199,7 @@ describe("nodes listed by SRV records", () => {
     expect(warnings).toEqual([expect.stringMatching(/lists "node-2", which is not a valid host/)]);
   });
 
-  it("fail as a whole when the address of one cannot be asked for", async () => {
+  it("fail as a whole when the lookup of one address fails", async () => {
     dns.set(service, { services });
     dns.set("node-1.shop.example", { addresses: ["127.0.0.1"] });
     dns.misbehave("failed", "node-2.shop.example");
@@ -210,11 +210,11 @@ describe("nodes listed by SRV records", () => {
   });
 });
 
-describe("a name that is not complete", () => {
+describe("a name that is not fully qualified", () => {
   const searchDomains = ["shop.svc.cluster.local", "svc.cluster.local", "corp.example"];
   const complete = "peers.shop.svc.cluster.local";
 
-  it("is completed by each domain in turn, then taken as it is", async () => {
+  it("is tried with each search domain in turn, then as it is", async () => {
     dns.set("peers", { addresses: addresses(1, 2) });
     const { discovery, seen } = follow({ name: "peers", searchDomains });
     await discovery.ready();
@@ -227,7 +227,7 @@ describe("a name that is not complete", () => {
     ]);
   });
 
-  it("stays with the one that had nodes, whatever others may have when it has none", async () => {
+  it("stays with the domain that had nodes, even when others have some and it has none", async () => {
     dns.set(complete, { addresses: addresses(1, 2) });
     dns.set("peers.corp.example", { addresses: addresses(66) });
     const { discovery, rounds, refresh, seen } = follow({ name: "peers", searchDomains });
@@ -251,7 +251,7 @@ describe("a name that is not complete", () => {
     expect(seen).toEqual([]);
   });
 
-  it("is complete when it ends with a dot", async () => {
+  it("is fully qualified when it ends with a dot", async () => {
     dns.set("peers", { addresses: addresses(1, 2) });
     const { discovery } = follow({ name: "peers.", searchDomains });
     await discovery.ready();
@@ -259,7 +259,7 @@ describe("a name that is not complete", () => {
   });
 });
 
-describe("an answer that lists nobody", () => {
+describe("an answer without nodes", () => {
   it.each([
     ["the name does not exist", undefined],
     ["the name has no addresses", {}],
@@ -306,7 +306,7 @@ describe("DNS that fails", () => {
       const { discovery, rounds, seen, warnings, refresh } = follow();
       await rounds(1);
       dns.misbehave(fault);
-      // A resolver may wait for a better answer than garbage: its own time limits are the system's, ours the clock's.
+      // The resolver may wait for another answer after garbage: its timeouts use the system's clock, not the test's.
       const fail = async (afterMs: number): Promise<void> => {
         const { failures } = discovery.stats();
         clock.advance(afterMs);
@@ -335,7 +335,7 @@ describe("DNS that fails", () => {
     },
   );
 
-  it("is given up on when it says nothing, and never asked twice at a time", async () => {
+  it("times out when it does not answer, and has one lookup in flight at a time", async () => {
     dns.misbehave("silent");
     const { discovery, rounds, warnings } = follow({ timeoutMs: 2000 });
     await until(() => dns.questions.length === 1);
@@ -349,7 +349,7 @@ describe("DNS that fails", () => {
     expect(dns.questions).toHaveLength(1);
   });
 
-  it("is believed only under the number that was asked", async () => {
+  it("is accepted only with the id of the request", async () => {
     dns.set(name, { addresses: addresses(1, 2) });
     dns.misbehave("stranger");
     const { discovery, rounds, seen } = follow();
@@ -360,7 +360,7 @@ describe("DNS that fails", () => {
     expect(discovery.stats().answers).toBe(0);
   });
 
-  it("is asked soon again by a node that knows nobody yet", async () => {
+  it("is asked again soon by a node without peers", async () => {
     dns.misbehave("failed");
     const { discovery, rounds, refresh } = follow();
     await rounds(1);
@@ -378,7 +378,7 @@ describe("DNS that fails", () => {
     await waiting;
   });
 
-  it("is not there at all", async () => {
+  it("is not running", async () => {
     const gone = await startDnsServer();
     await gone.close();
     const { rounds, discovery } = follow({ servers: [gone.address] });
@@ -386,7 +386,7 @@ describe("DNS that fails", () => {
     expect(discovery.stats().problem).toMatch(/ECONNREFUSED/);
   });
 
-  it("lists more nodes than may be", async () => {
+  it("returns more nodes than maxPeers allows", async () => {
     dns.set(name, { addresses: addresses(1, 2) });
     const { discovery, rounds, refresh, seen } = follow({ maxPeers: 2 });
     await rounds(1);
@@ -398,7 +398,7 @@ describe("DNS that fails", () => {
   });
 });
 
-it("says when DNS goes on without this node, as where it is called by another name there", async () => {
+it("warns when DNS does not contain this node, such as under another name", async () => {
   dns.set(name, { addresses: addresses(2, 3) });
   const { rounds, refresh, warnings } = follow();
   await rounds(1);
@@ -413,7 +413,7 @@ it("says when DNS goes on without this node, as where it is called by another na
   expect(warnings.at(-1)).toBe(`DNS: ${name} recovered`);
 });
 
-it("waits up to a tenth more or less, so that nodes do not all ask at once", async () => {
+it("varies its interval by up to a tenth, so that nodes do not all ask at once", async () => {
   for (const [random, delayMs] of [
     [0, 4500],
     [1, 5500],
@@ -426,7 +426,7 @@ it("waits up to a tenth more or less, so that nodes do not all ask at once", asy
 });
 
 describe("closing", () => {
-  it("announces nothing any more, leaves no timer, and ends those who wait", async () => {
+  it("stops announcements, leaves no timer, and rejects pending ready calls", async () => {
     dns.misbehave("silent");
     const { discovery, seen, warnings } = follow();
     await until(() => dns.questions.length === 1);
@@ -443,7 +443,7 @@ describe("closing", () => {
     expect(() => discovery.start(node)).toThrow(expect.objectContaining({ code: "CLOSED" }));
   });
 
-  it("a caller who waits can leave alone", async () => {
+  it("an abort rejects one caller of ready only", async () => {
     dns.misbehave("silent");
     const { discovery } = follow();
     const leaving = new AbortController();

@@ -2,7 +2,7 @@ import { createDnsDiscovery } from "@parsec/core";
 import { startDnsServer } from "@parsec/testkit";
 import { expect, it } from "vitest";
 
-it("a node keeps the peers it knows while DNS says nothing", async () => {
+it("a node keeps its peers while DNS does not answer", async () => {
   const dns = await startDnsServer();
   dns.set("parsec-peers", { addresses: ["127.0.0.1", "127.0.0.2"] });
   const discovery = createDnsDiscovery({

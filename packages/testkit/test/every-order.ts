@@ -1,8 +1,8 @@
 import type { RegisterOperation } from "../src/linearizability/register-operation.ts";
 
 /**
- * The definition, tried out: takes the operations of one key in every order in which no one comes
- * before another that had ended when it started. For tests of the search; a dozen operations at most.
+ * Checks linearizability by its definition: tries every order of the operations of one key in which none
+ * precedes another that had ended before it started. For tests of the search, with at most a dozen operations.
  */
 export function isLinearizableByEveryOrder(operations: readonly RegisterOperation[]): boolean {
   const told = operations.filter(({ ok, endedAt }) => ok || endedAt === undefined);

@@ -6,7 +6,7 @@ afterEach(() => vi.unstubAllEnvs());
 it.each([
   ["a test run", "", 5_000],
   ["a campaign", "1", 100_000],
-])("%s runs its number of interleavings at least", async (_, campaign, count) => {
+])("%s runs at least its number of interleavings", async (_, campaign, count) => {
   vi.stubEnv("PARSEC_CAMPAIGN", campaign);
   const { calm, rolling, stormy } = (await import("./interleavings.ts")).interleavings;
   expect(calm + rolling + stormy).toBeGreaterThanOrEqual(count);

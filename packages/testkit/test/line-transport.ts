@@ -14,9 +14,8 @@ import {
 import { createPlacement, isErrorCode, readPeerTrace } from "@parsec/core/transport";
 
 /*
- * A transport as somebody else might write it in an afternoon: one TCP connection per peer, a line
- * of JSON per message. Fit to be read, and to show that the contract can be met without Parsec's
- * own frames; not fit for production.
+ * A minimal transport: one TCP connection per peer, a line of JSON per message. It shows that the contract
+ * can be met without Parsec's frames, and is not fit for production.
  */
 
 export interface LineLimits {
@@ -39,7 +38,7 @@ type Message =
     }
   | { id: number; do: "fail"; code: string; message: string };
 
-/** Opens a port for the picker that is to be made with it; its address is the node's id. */
+/** Opens a port for a picker; its address is the node's id. */
 export async function listenForLines(): Promise<{ server: Server; id: string }> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -50,7 +49,7 @@ function send(socket: Socket, message: Message): void {
   if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
 }
 
-/** Hands over each line that can be read; one that cannot ends the connection. */
+/** Calls back with each parsed line; an invalid line ends the connection. */
 function receive(socket: Socket, take: (message: Message) => void): void {
   const lines = createInterface({ input: socket });
   // The socket reports the same error itself.
@@ -77,7 +76,7 @@ function failure(id: number, error: unknown): Message {
     : { id, do: "fail", code: "PEER_UNREACHABLE", message: "the peer's host failed" };
 }
 
-/** Answers what comes in on one connection. */
+/** Serves the requests of one connection. */
 function serve(socket: Socket, host: PeerHost, limits: LineLimits): void {
   const running = new Map<number, AbortController>();
   const answer = async (message: Extract<Message, { do: "lookup" }>): Promise<void> => {
@@ -121,7 +120,7 @@ function serve(socket: Socket, host: PeerHost, limits: LineLimits): void {
   });
 }
 
-/** One peer: a connection opened when it is needed, and what waits for answers on it. */
+/** One peer: a connection that is opened when needed, and its pending calls. */
 class LinePeer implements Peer {
   readonly id: string;
   readonly #limits: LineLimits;
@@ -174,7 +173,7 @@ class LinePeer implements Peer {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new ParsecError("CLOSED", "the peers were closed"));
       const { signal, timeoutMs } = limits;
-      if (signal?.aborted) return reject(new ParsecError("ABORTED", "the caller aborted"));
+      if (signal?.aborted) return reject(new ParsecError("ABORTED", "aborted by the caller"));
       const id = this.#nextId++;
       const socket = this.#connect();
       const giveUp = (error: ParsecError) => (): void => {
@@ -182,7 +181,7 @@ class LinePeer implements Peer {
         this.#waiting.get(id)?.settle(error);
       };
       const late = giveUp(new ParsecError("TIMEOUT", `no answer within ${timeoutMs} ms`));
-      const abort = giveUp(new ParsecError("ABORTED", "the caller aborted"));
+      const abort = giveUp(new ParsecError("ABORTED", "aborted by the caller"));
       const timer = setTimeout(late, timeoutMs).unref();
       signal?.addEventListener("abort", abort, { once: true });
       this.#waiting.set(id, {
@@ -233,7 +232,7 @@ class LinePeer implements Peer {
   }
 }
 
-/** A picker whose peers speak lines of JSON. */
+/** Creates a picker whose peers exchange lines of JSON. */
 export function createLinePeers(options: {
   readonly server: Server;
   readonly selfId: string;

@@ -1,7 +1,7 @@
 import { checkLinearizable, checkSingleOwner } from "@parsec/testkit";
 import { expect, it } from "vitest";
 
-it("a write that was acknowledged cannot be unread", () => {
+it("a read after an acknowledged write must not return an older value", () => {
   const onUser7 = { key: "user:7", ok: true };
   const report = checkLinearizable([
     { ...onUser7, client: "a", kind: "set", value: "x", startedAt: 0, endedAt: 3 },

@@ -5,7 +5,7 @@ import { createSeededRandom } from "../src/seeded-random.ts";
 export interface RegisterRunOptions {
   readonly operationCount: number;
   readonly keyCount?: number;
-  /** How long an operation takes at most, where one comes each millisecond on average. */
+  /** Maximum duration of an operation; one starts each millisecond on average. */
   readonly maxDurationMs?: number;
   /** Share of operations without an answer. */
   readonly lostShare?: number;
@@ -13,9 +13,9 @@ export interface RegisterRunOptions {
 }
 
 /**
- * What clients of an atomic register would record: each operation takes effect at one moment between
- * its start and its end, and sees what is there. Those whose answer is lost take effect at any time
- * after their start, or never. Every write has a value of its own.
+ * Operations as clients of an atomic register would record them: each takes effect at one moment between
+ * its start and its end. Operations whose answer is lost take effect at any time after their start, or
+ * never. Every write has a unique value.
  */
 export function runAtomicRegister(seed: number, options: RegisterRunOptions): RegisterOperation[] {
   const { operationCount, keyCount = 1, maxDurationMs = 8, lostShare = 0.1 } = options;
@@ -51,7 +51,7 @@ export function runAtomicRegister(seed: number, options: RegisterRunOptions): Re
   return history;
 }
 
-/** Histories of an atomic register, small enough to shrink to something to look at. */
+/** Small histories of an atomic register, which shrink to readable ones. */
 export function atomicHistories(
   fixed: Omit<RegisterRunOptions, "operationCount"> = {},
 ): fc.Arbitrary<RegisterOperation[]> {
@@ -66,7 +66,7 @@ export function atomicHistories(
     .map(({ seed, ...options }) => runAtomicRegister(seed, { ...options, ...fixed }));
 }
 
-/** A few operations on one key, with answers that need not make sense and values that repeat. */
+/** A few operations on one key with arbitrary answers and repeated values. */
 export function arbitraryHistories(): fc.Arbitrary<RegisterOperation[]> {
   const value = fc.constantFrom("a", "b", "c");
   const operation = fc

@@ -3,7 +3,7 @@ import { describeSimulation } from "../src/simulation/simulation-suite.ts";
 import { interleavings } from "./interleavings.ts";
 
 describeSimulation({
-  name: "calm clusters, unreliable messages",
+  name: "stable clusters, unreliable messages",
   plans: calmPlans(),
   runs: interleavings.calm,
 });

@@ -3,7 +3,7 @@ import { describeSimulation } from "../src/simulation/simulation-suite.ts";
 import { interleavings } from "./interleavings.ts";
 
 describeSimulation({
-  name: "clusters whose nodes leave in good order and return",
+  name: "clusters whose nodes leave gracefully and restart",
   plans: rollingPlans(),
   runs: interleavings.rolling,
 });

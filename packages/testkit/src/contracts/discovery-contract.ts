@@ -11,38 +11,39 @@ import {
 import { describe, expect, it } from "vitest";
 import { type DnsServer, startDnsServer } from "../dns/dns-server.ts";
 
-/** A node of a transport that takes a discovery, as the suite wants it started. */
+/** Options with which {@link describeDiscovery} starts a node of the transport under test. */
 export interface DiscoveryNodeOptions {
-  /** An address of this machine, such as `127.0.0.2`. */
+  /** A loopback address, such as `127.0.0.2`. */
   readonly host: string;
-  /** Free at this address. */
+  /** A port that is free at this address. */
   readonly port: number;
+  /** The discovery that the node must follow. */
   readonly discovery: PeerDiscovery;
-  /** Where what the discovery warns of has to arrive. */
+  /** Must be called with the message of every warning of the discovery. */
   readonly onWarning: (message: string) => void;
 }
 
-/** A started node. The suite closes the picker first. */
+/** A node that `startNode` of {@link describeDiscovery} has started. The suite closes the picker before the node. */
 export interface DiscoveryNode {
   readonly picker: PeerPicker;
   close(): Promise<void>;
 }
 
-/** A transport that is to prove that it follows a discovery. */
+/** Options of {@link describeDiscovery}: the transport under test. */
 export interface DiscoveryContractOptions {
-  /** What the test report calls the transport. */
+  /** Name of the transport in the test report. */
   readonly name: string;
-  /** Starts a node that is known to be nowhere but at `host` and `port`, and reachable there when this resolves. */
+  /** Starts a node that listens at `host` and `port` only. Resolves when it is reachable. */
   readonly startNode: (options: DiscoveryNodeOptions) => Promise<DiscoveryNode>;
 }
 
 /**
- * Declares the suite for transports that take a `PeerDiscovery`, in a vitest file: clusters that grow and
- * shrink by a real DNS server. Needs 127.0.0.1 to 127.0.0.3; where there is only the first it is skipped.
+ * Declares the tests for transports that take a `PeerDiscovery`; call it in a vitest file. Clusters find their
+ * members through a real DNS server. Needs the addresses 127.0.0.1 to 127.0.0.3, and skips its tests without them.
  */
 export function describeDiscovery({ name, startNode }: DiscoveryContractOptions): void {
   describe(`discovery: ${name}`, () => {
-    const demand = (title: string, run: (cluster: DnsCluster) => Promise<void>): void => {
+    const declare = (title: string, run: (cluster: DnsCluster) => Promise<void>): void => {
       it(title, async ({ skip }) => {
         const port = await commonPort();
         if (port === undefined) return skip("this machine has no address 127.0.0.2");
@@ -55,36 +56,39 @@ export function describeDiscovery({ name, startNode }: DiscoveryContractOptions)
       });
     };
 
-    demand("grows and shrinks with the addresses of a name", async (cluster) => {
+    declare("members join and leave with the addresses of a name", async (cluster) => {
       cluster.list(1);
       const first = await cluster.start(1);
       await cluster.agree(1);
       cluster.list(1, 2, 3);
       const [second, third] = [await cluster.start(2), await cluster.start(3)];
       await cluster.agree(1, 2, 3);
-      await cluster.askAll("three nodes");
+      await cluster.getAll("three nodes");
       expect(cluster.loads()).toEqual(cluster.keys("three nodes"));
       expect(third.loads.length).toBeGreaterThan(0);
 
       cluster.list(1, 2);
       await cluster.agree(1, 2);
       await cluster.stop(third);
-      await cluster.askAll("two nodes");
+      await cluster.getAll("two nodes");
       expect([...first.loads, ...second.loads].filter((key) => key.startsWith("two"))).toHaveLength(
         cluster.keys("two nodes").length,
       );
     });
 
-    demand("follows SRV records, whose targets it looks up", async (cluster) => {
-      cluster.listServices(1, 2);
-      await cluster.start(1, { name: serviceName });
-      await cluster.start(2, { name: serviceName });
-      await cluster.agree(1, 2);
-      await cluster.askAll("services");
-      expect(cluster.loads()).toEqual(cluster.keys("services"));
-    });
+    declare(
+      "members are found through SRV records and the addresses of their targets",
+      async (cluster) => {
+        cluster.listServices(1, 2);
+        await cluster.start(1, { name: serviceName });
+        await cluster.start(2, { name: serviceName });
+        await cluster.agree(1, 2);
+        await cluster.getAll("services");
+        expect(cluster.loads()).toEqual(cluster.keys("services"));
+      },
+    );
 
-    demand("keeps its members while DNS fails or lists nobody", async (cluster) => {
+    declare("members are kept while DNS fails or returns no nodes", async (cluster) => {
       cluster.list(1, 2);
       await cluster.start(1);
       await cluster.start(2);
@@ -97,7 +101,7 @@ export function describeDiscovery({ name, startNode }: DiscoveryContractOptions)
         cluster.nodes.every((node) => node.discovery.stats().emptyAnswers > 2),
       );
       await cluster.agree(1, 2);
-      await cluster.askAll("kept");
+      await cluster.getAll("kept");
       expect(cluster.loads()).toEqual(cluster.keys("kept"));
       for (const { warnings } of cluster.nodes) {
         expect(warnings.some((message) => message.includes("lookup of "))).toBe(true);
@@ -105,15 +109,15 @@ export function describeDiscovery({ name, startNode }: DiscoveryContractOptions)
       }
     });
 
-    demand("serves alone until DNS answers", async (cluster) => {
+    declare("a node serves requests alone until DNS answers", async (cluster) => {
       cluster.dns.misbehave("silent");
       await cluster.start(1);
-      await cluster.askAll("alone");
+      await cluster.getAll("alone");
       await cluster.agree(1);
       expect(cluster.loads()).toEqual(cluster.keys("alone"));
     });
 
-    demand("lets a membership that is given by hand end the discovery", async (cluster) => {
+    declare("updatePeers stops the discovery", async (cluster) => {
       cluster.list(1, 2);
       const node = await cluster.start(1);
       await cluster.agree(1, 2);
@@ -122,7 +126,7 @@ export function describeDiscovery({ name, startNode }: DiscoveryContractOptions)
       expect(node.picker.peers()).toEqual([]);
     });
 
-    demand("ends the discovery when it is closed", async (cluster) => {
+    declare("close stops the discovery", async (cluster) => {
       cluster.list(1, 2);
       const node = await cluster.start(1);
       await cluster.stop(node);
@@ -133,7 +137,7 @@ export function describeDiscovery({ name, startNode }: DiscoveryContractOptions)
 
 const addressName = "parsec-peers.example";
 const serviceName = "_parsec._tcp.parsec-peers.example";
-/** Short, so that the suite need not wait for long; nothing depends on how long it is. */
+/** Short, so that the tests are fast; none depends on the value. */
 const refreshMs = 20;
 
 interface ClusterNode extends DiscoveryNode {
@@ -146,7 +150,7 @@ interface ClusterNode extends DiscoveryNode {
   get(key: string): Promise<unknown>;
 }
 
-/** Nodes at 127.0.0.1 and so on that know one another by DNS alone. */
+/** Nodes at 127.0.0.1 to 127.0.0.3 that find each other through DNS only. */
 class DnsCluster {
   readonly dns: DnsServer;
   nodes: readonly ClusterNode[] = [];
@@ -162,7 +166,7 @@ class DnsCluster {
     this.#startNode = options.startNode;
   }
 
-  /** Has DNS list the nodes with these numbers. */
+  /** Sets the addresses in DNS to those of the nodes with these numbers. */
   list(...numbers: readonly number[]): void {
     this.dns.set(addressName, { addresses: numbers.map(hostOf) });
   }
@@ -209,7 +213,7 @@ class DnsCluster {
     await node.close();
   }
 
-  /** Waits until each of these nodes sees these nodes and no others. */
+  /** Waits until each of these nodes has exactly these nodes as members. */
   async agree(...numbers: readonly number[]): Promise<void> {
     const count = numbers.length;
     const among = this.nodes.filter(({ number }) => numbers.includes(number));
@@ -226,17 +230,17 @@ class DnsCluster {
     return Array.from({ length: 30 }, (_, index) => `${prefix} ${String(index).padStart(2, "0")}`);
   }
 
-  /** Asks every node for all keys of a prefix. */
-  async askAll(prefix: string): Promise<void> {
-    const asked = this.nodes.flatMap(({ get }) => this.keys(prefix).map((key) => get(key)));
-    await Promise.all(asked);
+  /** Gets all keys of a prefix from every node. */
+  async getAll(prefix: string): Promise<void> {
+    const answers = this.nodes.flatMap(({ get }) => this.keys(prefix).map((key) => get(key)));
+    await Promise.all(answers);
   }
 
   loads(): readonly string[] {
     return this.nodes.flatMap((node) => node.loads).sort();
   }
 
-  /** Waits for a condition; the test's own time limit ends it. */
+  /** Polls until the condition holds; only the test's own timeout ends it. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
   }
@@ -251,7 +255,7 @@ function hostOf(number: number): string {
   return `127.0.0.${number}`;
 }
 
-/** A port that is free at all addresses of the suite; undefined where there are none but the first. */
+/** A port that is free at all three addresses; undefined when an address is missing on this machine. */
 async function commonPort(): Promise<number | undefined> {
   for (;;) {
     const servers = [net.createServer(), net.createServer(), net.createServer()];

@@ -14,7 +14,7 @@ import {
 
 const toSecond: { from: number; to: number } = { from: 0, to: 1 };
 
-/** A finished lookup, or the code with which it ended. */
+/** The text that a lookup found, or the code of its error. */
 async function ending(call: Promise<PeerAnswer>): Promise<string | undefined> {
   try {
     return textOf(await call);
@@ -23,14 +23,14 @@ async function ending(call: Promise<PeerAnswer>): Promise<string | undefined> {
   }
 }
 
-/** What happens when nodes go away. */
+/** Requirements for closed pickers and closed peers. */
 export const closingCases: readonly ContractCase[] = [
   {
-    name: "a peer that is gone is PEER_UNREACHABLE, the others are not",
+    name: "calls to a closed peer reject with PEER_UNREACHABLE, calls to the others succeed",
     async run(context) {
       nodeAt(context, 2).host.onLookup(echo);
       const gone = peerBetween(context, toSecond);
-      // Once with the connection still in the pool, once more without.
+      // The first lookup finds a connection in the pool, the second one does not.
       await gone.lookup(lookupOf("before"));
       await nodeAt(context, 1).picker.close();
       await expectRejection(gone.lookup(lookupOf("after")), "PEER_UNREACHABLE");
@@ -44,7 +44,7 @@ export const closingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a lookup under way to a peer that goes away is answered or fails as unreachable",
+    name: "a lookup in flight to a peer that closes is answered, or rejects with PEER_UNREACHABLE or CLOSED",
     async run(context) {
       const { host, picker } = nodeAt(context, 1);
       let release = (): void => {};
@@ -65,7 +65,7 @@ export const closingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "closing twice, at once or later, does no harm",
+    name: "a picker can be closed twice, concurrently or later",
     async run(context) {
       const { picker } = nodeAt(context, 0);
       await Promise.all([picker.close(), picker.close()]);
@@ -73,7 +73,7 @@ export const closingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a closed picker rejects with CLOSED",
+    name: "calls through a closed picker reject with CLOSED",
     async run(context) {
       const peer = peerBetween(context, toSecond);
       await nodeAt(context, 0).picker.close();
@@ -83,7 +83,7 @@ export const closingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "closing finishes the asker's own lookups under way or rejects them with CLOSED",
+    name: "close answers this node's own lookups in flight, or rejects them with CLOSED",
     async run(context) {
       const { host } = nodeAt(context, 1);
       let release = (): void => {};

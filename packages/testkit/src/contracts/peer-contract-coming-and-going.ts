@@ -10,7 +10,7 @@ import {
   peerBetween,
   textOf,
 } from "./contract-case.ts";
-import { awkwardKeys } from "./contract-keys.ts";
+import { specialKeys } from "./contract-keys.ts";
 
 const toSecond: { from: number; to: number } = { from: 0, to: 1 };
 const options: { timeoutMs: number } = { timeoutMs: 4000 };
@@ -32,19 +32,19 @@ function partOf(entries: readonly PeerEntry[], over: Partial<PeerHandOver> = {})
 
 async function handOver(context: ContractContext, part: PeerHandOver): Promise<number> {
   const peer: Peer = peerBetween(context, toSecond);
-  if (peer.handOver === undefined) throw new Error("the transport cannot hand over");
+  if (peer.handOver === undefined) throw new Error("handOver must be implemented by the peer");
   return await peer.handOver(part, options);
 }
 
-/** Bytes as bytes, whatever kind of array they travelled in. */
+/** Entries whose values are all Buffers, so that the class of a byte array does not matter. */
 function comparable(entries: readonly PeerEntry[]): unknown[] {
   return entries.map((entry) => ({ ...entry, value: entry.value && Buffer.from(entry.value) }));
 }
 
-/** What nodes that are new, or leave, have to say to others. */
+/** Memory-only lookups, retried invalidations and hand-overs: calls of nodes that join or leave. */
 export const comingAndGoingCases: readonly ContractCase[] = [
   {
-    name: "a look into memory arrives as one, and that nothing is there travels back",
+    name: "a memory-only lookup arrives as such, and a missing entry is answered as missing",
     async run(context) {
       const { host } = nodeAt(context, 1);
       host.onLookup(({ memoryOnly = false, key }) => ({
@@ -71,7 +71,7 @@ export const comingAndGoingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a repeated invalidation arrives as one",
+    name: "a retried invalidation arrives marked as a retry",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -82,12 +82,12 @@ export const comingAndGoingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "what a leaving node hands over arrives whole, and the ticket comes back",
+    name: "the entries of a hand-over arrive complete, and the ticket is returned",
     async run(context) {
       const { host } = nodeAt(context, 1);
       host.onTakeOver(() => Number.MAX_SAFE_INTEGER);
       const entries = [
-        ...awkwardKeys.map(([, key]) => entryOf(key)),
+        ...specialKeys.map(([, key]) => entryOf(key)),
         entryOf("none", { value: undefined, ttlMs: 0.5 }),
         entryOf("empty", { value: Buffer.alloc(0), ttlMs: Number.POSITIVE_INFINITY }),
         entryOf("fenced", { fence: Number.MAX_SAFE_INTEGER, tags: ["tenant:日本/7 %", "", "t"] }),
@@ -101,14 +101,14 @@ export const comingAndGoingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a first part without a ticket or entries asks for a ticket",
+    name: "a first part of a hand-over, without ticket and entries, requests a ticket",
     async run(context) {
       nodeAt(context, 1).host.onTakeOver(({ ticket }) => ticket + 5);
       expect(await handOver(context, partOf([], { ticket: 0 }))).toBe(5);
     },
   },
   {
-    name: "a hand-over leaves out what is beyond the limits, and brings the rest",
+    name: "a hand-over skips entries beyond the limits and sends the others",
     needsLimits: true,
     async run(context) {
       const { maxKeyBytes, maxValueBytes } = context.limits as ContractLimits;
@@ -124,7 +124,7 @@ export const comingAndGoingCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a hand-over that the peer refuses rejects with its reason",
+    name: "a hand-over that the peer refuses rejects with the peer's error",
     async run(context) {
       const { host } = nodeAt(context, 1);
       host.onTakeOver(({ group }) => {

@@ -14,7 +14,7 @@ import {
 
 const toSecond: { from: number; to: number } = { from: 0, to: 1 };
 
-/** Errors an owner may answer with; each must arrive as itself. */
+/** Codes of errors that an owner may answer with. */
 const ownersErrors: readonly ParsecErrorCode[] = [
   "ORIGIN_FAILED",
   "NO_SUCH_GROUP",
@@ -30,18 +30,18 @@ function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-/** What happens when lookups are many, slow, given up or refused. */
+/** Concurrent, slow, aborted and failed lookups. */
 export const failureCases: readonly ContractCase[] = [
   {
-    name: "200 lookups at once are answered each with its own value",
+    name: "200 concurrent lookups each get their own answer",
     async run(context) {
       for (const { host } of context.nodes) {
         host.onLookup(async (lookup) => {
           const index = Number(lookup.key.split(" ")[1]);
-          // Answered out of order, some at once and some after several turns.
+          // Answers are out of order: some immediate, some after several turns of the event loop.
           if (index % 3 > 0) await new Promise((resolve) => setTimeout(resolve, (index * 7) % 11));
           if (index % 10 === 9)
-            throw new ParsecError("ORIGIN_FAILED", `no luck with ${lookup.key}`);
+            throw new ParsecError("ORIGIN_FAILED", `${lookup.key} cannot be loaded`);
           return echo(lookup);
         });
       }
@@ -62,7 +62,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a slow lookup does not hold up fast ones issued with it or after it",
+    name: "a slow lookup does not delay fast ones sent with it or after it",
     async run(context) {
       const { host } = nodeAt(context, 1);
       let release = (): void => {};
@@ -83,7 +83,7 @@ export const failureCases: readonly ContractCase[] = [
   },
   ...ownersErrors.flatMap((code): ContractCase[] => [
     {
-      name: `${code} arrives as itself, and the host was asked once (I5)`,
+      name: `an error with the code ${code} arrives with that code after one call of the host (I5)`,
       async run(context) {
         const { host } = nodeAt(context, 1);
         const peer = peerBetween(context, toSecond);
@@ -100,7 +100,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   ]),
   {
-    name: "an error's message arrives, its cause stays with the owner",
+    name: "an error's message is sent to the peer, its cause is not",
     async run(context) {
       nodeAt(context, 1).host.onLookup(() => {
         throw new ParsecError("ORIGIN_FAILED", "the table is locked", {
@@ -114,7 +114,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a host that throws a foreign error ends the call, and only this call",
+    name: "a foreign error that the host throws rejects that call only",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -128,7 +128,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a lookup that nobody answers ends with TIMEOUT, each by its own deadline",
+    name: "an unanswered lookup rejects with TIMEOUT at its own deadline",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const patience = new AbortController();
@@ -136,7 +136,7 @@ export const failureCases: readonly ContractCase[] = [
         if (lookup.key !== "patient") return never();
         return new Promise((resolve) => {
           const answer = (): void => resolve(echo(lookup));
-          // On a busy machine the other one may be over before this one arrives.
+          // On a busy machine the other lookup may end before this one arrives.
           if (patience.signal.aborted) answer();
           else patience.signal.addEventListener("abort", answer);
         });
@@ -150,7 +150,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "an abort rejects its own lookup with ABORTED and no other",
+    name: "an abort rejects its own lookup with ABORTED, and no other lookup",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const answers: (() => void)[] = [];
@@ -169,7 +169,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a lookup whose signal has fired already is ABORTED at once",
+    name: "a lookup whose signal is already aborted rejects with ABORTED at once",
     async run(context) {
       nodeAt(context, 1).host.onLookup(never);
       const signal = AbortSignal.abort();
@@ -180,7 +180,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "the host's signal fires when the asker of a lone lookup gives up",
+    name: "the host's signal is aborted when the caller of a single lookup aborts",
     async run(context) {
       const { host } = nodeAt(context, 1);
       host.onLookup(never);
@@ -196,7 +196,7 @@ export const failureCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "an abort after the answer changes nothing",
+    name: "an abort after the answer has no effect",
     async run(context) {
       nodeAt(context, 1).host.onLookup(() => answerOf("done"));
       const controller = new AbortController();

@@ -7,24 +7,24 @@ import {
   nodeAt,
   peerBetween,
 } from "./contract-case.ts";
-import { awkwardKeys } from "./contract-keys.ts";
+import { specialKeys } from "./contract-keys.ts";
 
 const toSecond: { from: number; to: number } = { from: 0, to: 1 };
 const options: { timeoutMs: number } = { timeoutMs: 4000 };
 
 const targets: readonly (readonly [name: string, target: PeerInvalidationTarget])[] = [
   ["one key", { kind: "keys", keys: ["alice"] }],
-  ["many keys, awkward ones included", { kind: "keys", keys: awkwardKeys.map(([, key]) => key) }],
+  ["many keys with special characters", { kind: "keys", keys: specialKeys.map(([, key]) => key) }],
   ["a thousand keys", { kind: "keys", keys: Array.from({ length: 1000 }, (_, i) => `user:${i}`) }],
   ["a tag", { kind: "tag", tag: "tenant:日本/7 %" }],
   ["the whole group", { kind: "all" }],
 ];
 
-/** How invalidations arrive and are acknowledged. */
+/** Delivery and acknowledgement of invalidations. */
 export const invalidationCases: readonly ContractCase[] = [
   ...targets.map(
     ([name, target]): ContractCase => ({
-      name: `an invalidation of ${name} has been applied when it is acknowledged`,
+      name: `an invalidation of ${name} is applied before it is acknowledged`,
       async run(context) {
         const { host } = nodeAt(context, 1);
         const invalidation = invalidationOf([], { target, fence: Number.MAX_SAFE_INTEGER });
@@ -35,7 +35,7 @@ export const invalidationCases: readonly ContractCase[] = [
     }),
   ),
   {
-    name: "an invalidation of a group the peer does not have is NO_SUCH_GROUP",
+    name: "an invalidation of an unknown group rejects with NO_SUCH_GROUP",
     async run(context) {
       const { host } = nodeAt(context, 1);
       host.onInvalidate(({ group }) => {
@@ -62,7 +62,7 @@ export const invalidationCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "many invalidations at once are each acknowledged once applied",
+    name: "each of 100 concurrent invalidations is acknowledged after it was applied",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -76,7 +76,7 @@ export const invalidationCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "an invalidation whose signal has fired already is ABORTED",
+    name: "an invalidation whose signal is already aborted rejects with ABORTED",
     async run(context) {
       const call = peerBetween(context, toSecond).invalidate(invalidationOf(["k"]), {
         ...options,

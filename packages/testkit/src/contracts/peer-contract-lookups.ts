@@ -11,11 +11,11 @@ import {
   peerBetween,
   textOf,
 } from "./contract-case.ts";
-import { awkwardKeys } from "./contract-keys.ts";
+import { specialKeys } from "./contract-keys.ts";
 
 const toSecond: { from: number; to: number } = { from: 0, to: 1 };
 
-/** Bytes that differ everywhere, so that a swapped or repeated chunk shows. */
+/** Bytes without repetition, so that a swapped or repeated chunk is detected. */
 function patterned(bytes: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(bytes / 4));
   for (let index = 0; index < words.length; index++) words[index] = Math.imul(index, 0x9e3779b1);
@@ -27,7 +27,7 @@ function expectBytes(answer: PeerAnswer, expected: Uint8Array): void {
   expect(Buffer.compare(answer.value as Uint8Array, expected)).toBe(0);
 }
 
-/** What a lookup and its answer carry across. */
+/** Delivery of lookups, with all their fields, and of answers. */
 export const lookupCases: readonly ContractCase[] = [
   {
     name: "a lookup finds a value",
@@ -38,18 +38,18 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a host may answer at once or by a promise",
+    name: "a host may answer synchronously or with a promise",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
-      host.onLookup(() => answerOf("at once"));
-      expect(textOf(await peer.lookup(lookupOf("k")))).toBe("at once");
-      host.onLookup(async () => answerOf("by a promise"));
-      expect(textOf(await peer.lookup(lookupOf("k")))).toBe("by a promise");
+      host.onLookup(() => answerOf("synchronous"));
+      expect(textOf(await peer.lookup(lookupOf("k")))).toBe("synchronous");
+      host.onLookup(async () => answerOf("promised"));
+      expect(textOf(await peer.lookup(lookupOf("k")))).toBe("promised");
     },
   },
   {
-    name: "absent, empty and present are told apart",
+    name: "absent, empty and present values are distinguished",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -62,12 +62,12 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a lookup reaches the peer it is addressed to and no other, exactly once (I6)",
+    name: "a lookup reaches its peer exactly once, and no other peer (I6)",
     async run(context) {
       for (const { host } of context.nodes) host.onLookup(echo);
       const keys = Array.from({ length: 30 }, (_, index) => `key ${index}`);
       const peer = peerBetween(context, toSecond);
-      // Placement gives most of these keys to another node; the asked one answers all the same.
+      // Placement assigns most of these keys to other nodes; the peer that receives the lookup answers it.
       await Promise.all(keys.map((key) => peer.lookup(lookupOf(key))));
       const arrived = nodeAt(context, 1).host.lookups.map(({ lookup }) => lookup.key);
       expect([...arrived].sort()).toEqual([...keys].sort());
@@ -75,9 +75,9 @@ export const lookupCases: readonly ContractCase[] = [
       expect(nodeAt(context, 2).host.lookups).toEqual([]);
     },
   },
-  ...awkwardKeys.map(
-    ([why, key]): ContractCase => ({
-      name: `a key with ${why} travels`,
+  ...specialKeys.map(
+    ([content, key]): ContractCase => ({
+      name: `a key with ${content} arrives unchanged`,
       async run(context) {
         const { host } = nodeAt(context, 1);
         host.onLookup(echo);
@@ -88,7 +88,7 @@ export const lookupCases: readonly ContractCase[] = [
     }),
   ),
   {
-    name: "a group name with special characters travels",
+    name: "a group name with special characters arrives unchanged",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -98,7 +98,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "the input travels, byte for byte, and its absence too",
+    name: "the input arrives byte for byte, and a missing input as missing",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -112,7 +112,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "the remaining time to live travels, 0 and Infinity included",
+    name: "the remaining ttl arrives, 0 and Infinity included",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -122,7 +122,7 @@ export const lookupCases: readonly ContractCase[] = [
         answers.push((await peer.lookup(lookupOf("k"))).ttlMs);
       }
       expect(answers.slice(0, 2)).toEqual([0, Number.POSITIVE_INFINITY]);
-      // A transport may deduct the time under way, never add any (I7).
+      // A transport may subtract the time of travel, and may not add any (I7).
       expect(answers[2]).toBeLessThanOrEqual(60_000);
       expect(answers[2]).toBeGreaterThan(30_000);
       expect(answers[3]).toBeLessThanOrEqual(40 * 86_400_000);
@@ -130,7 +130,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "the fence travels both ways, all 53 bits of it",
+    name: "the fence arrives in both directions with all its 53 bits",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -157,7 +157,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "the rate of requests travels",
+    name: "the request rate arrives with the answer",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -168,7 +168,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "the host learns how long the asker waits",
+    name: "the timeout of a lookup arrives at the host",
     async run(context) {
       const { host } = nodeAt(context, 1);
       await peerBetween(context, toSecond).lookup(lookupOf("k", { timeoutMs: 3000 }));
@@ -178,7 +178,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a big value travels unharmed",
+    name: "a large value arrives unchanged",
     async run(context) {
       const bytes = Math.min(2 ** 20, context.limits?.maxValueBytes ?? 2 ** 20);
       const value = patterned(bytes);
@@ -187,7 +187,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "an answer is the asker's own: the host may overwrite its buffer afterwards",
+    name: "an answer does not change when the host overwrites its buffer afterwards",
     async run(context) {
       const value = Buffer.from("before");
       nodeAt(context, 1).host.onLookup(() => answerOf("", { value }));
@@ -197,7 +197,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a value at the limit travels; one over it is a typed error and harms nobody else",
+    name: "a value of maxValueBytes arrives; a larger one is a typed error and fails no other lookup",
     needsLimits: true,
     async run(context) {
       const { maxValueBytes } = context.limits as ContractLimits;
@@ -215,7 +215,7 @@ export const lookupCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a key at the limit travels; one over it is KEY_TOO_LARGE and harms nobody else",
+    name: "a key of maxKeyBytes arrives; a longer one is KEY_TOO_LARGE and fails no other lookup",
     needsLimits: true,
     async run(context) {
       const { maxKeyBytes } = context.limits as ContractLimits;
@@ -224,7 +224,7 @@ export const lookupCases: readonly ContractCase[] = [
       const peer = peerBetween(context, toSecond);
       await peer.lookup(lookupOf("k".repeat(maxKeyBytes)));
       const small = peer.lookup(lookupOf("small"));
-      // Two bytes each: characters are not what is counted.
+      // Two bytes per character: the limit counts bytes.
       const over = "é".repeat(Math.floor(maxKeyBytes / 2) + 1);
       await expectRejection(peer.lookup(lookupOf(over)), "KEY_TOO_LARGE");
       await small;

@@ -14,7 +14,7 @@ const toSecond: { from: number; to: number } = { from: 0, to: 1 };
 const options: { timeoutMs: number } = { timeoutMs: 4000 };
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/** None of them may reach a host, split a header, or cost the caller its answer. */
+/** Invalid trace contexts: none may reach a host, split a header or fail the lookup. */
 const unfit: readonly PeerTrace[] = [
   { traceparent: "", tracestate: undefined },
   { traceparent: "nonsense", tracestate: "v=1" },
@@ -24,10 +24,10 @@ const unfit: readonly PeerTrace[] = [
 ];
 const unfitStates: readonly string[] = ["", "v=é", "v=1\r\nx-admin: 1", "x".repeat(513)];
 
-/** How calls stay part of the trace they were made in. */
+/** Propagation of trace context. */
 export const traceCases: readonly ContractCase[] = [
   {
-    name: "the trace of a lookup arrives with it, and with no other",
+    name: "the trace context of a lookup arrives with that lookup only",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);
@@ -46,7 +46,7 @@ export const traceCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a trace that is none is left out, and the lookup is answered",
+    name: "an invalid trace context is dropped, and the lookup is answered",
     async run(context) {
       const { host } = nodeAt(context, 1);
       host.onLookup(echo);
@@ -63,7 +63,7 @@ export const traceCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "the trace of an invalidation arrives with it, unless it is none",
+    name: "the trace context of an invalidation arrives with it, unless it is invalid",
     async run(context) {
       const { host } = nodeAt(context, 1);
       const peer = peerBetween(context, toSecond);

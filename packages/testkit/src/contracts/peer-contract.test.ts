@@ -7,15 +7,17 @@ import {
 } from "@parsec/core";
 import { describe, expect, it } from "vitest";
 import { createMemoryNetwork } from "../memory-transport/memory-transport.ts";
+import { createPlacementMemory } from "../memory-transport/placement-memory.ts";
 import type { ContractCluster } from "./contract-case.ts";
 import { describePeerContract, peerContractCases, runContractCase } from "./peer-contract.ts";
 
 /*
- * The suite is worth what it catches: each transport here breaks one promise, and the case that
- * asks for it must say so.
+ * Each transport here violates one requirement. The case that is named for it must fail.
  */
 
 const limits = { maxKeyBytes: 2000, maxValueBytes: 100_000 };
+// All clusters have the same members, so that their placement is computed once.
+const place = createPlacementMemory();
 const ids = ["a", "b", "c"];
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -23,7 +25,7 @@ type Breakage = (peer: Peer, picker: PeerPicker) => Partial<Peer>;
 
 function setupWith(breakage: Breakage, breakPicker: (picker: PeerPicker) => Partial<PeerPicker>) {
   return async (): Promise<ContractCluster> => {
-    const network = createMemoryNetwork(limits);
+    const network = createMemoryNetwork({ ...limits, place });
     const pickers = ids.map((selfId) => network.createPeers({ selfId, ids }));
     const broken = pickers.map((picker): PeerPicker => {
       const wrap = (peer: Peer): Peer => {
@@ -66,7 +68,7 @@ function changing(change: (answer: PeerAnswer) => Partial<PeerAnswer>): Breakage
   });
 }
 
-const asItIs: Breakage = () => ({});
+const unbroken: Breakage = () => ({});
 
 interface BrokenTransport {
   readonly fault: string;
@@ -77,66 +79,66 @@ interface BrokenTransport {
 
 const transports: readonly BrokenTransport[] = [
   {
-    fault: "turns absent into empty",
-    caughtBy: "absent, empty and present are told apart",
+    fault: "returns an empty value for an absent one",
+    caughtBy: "absent, empty and present values are distinguished",
     breakage: changing(({ value }) => ({ value: value ?? new Uint8Array(0) })),
   },
   {
     fault: "truncates values at 64 KiB",
-    caughtBy: "a big value travels unharmed",
+    caughtBy: "a large value arrives unchanged",
     breakage: changing(({ value }) => ({ value: value?.subarray(0, 65_536) })),
   },
   {
     fault: "keeps 32 bits of the fence",
-    caughtBy: "the fence travels both ways, all 53 bits of it",
+    caughtBy: "the fence arrives in both directions with all its 53 bits",
     breakage: changing(({ fence }) => ({ fence: fence >>> 0 })),
   },
   {
-    fault: "sends Infinity as JSON does",
-    caughtBy: "the remaining time to live travels, 0 and Infinity included",
+    fault: "sends Infinity as JSON, where it becomes null",
+    caughtBy: "the remaining ttl arrives, 0 and Infinity included",
     breakage: changing(({ ttlMs }) => ({ ttlMs: Number.isFinite(ttlMs) ? ttlMs : 0 })),
   },
   {
-    fault: "sends seconds for milliseconds",
-    caughtBy: "the remaining time to live travels, 0 and Infinity included",
+    fault: "sends seconds in place of milliseconds",
+    caughtBy: "the remaining ttl arrives, 0 and Infinity included",
     breakage: changing(({ ttlMs }) => ({ ttlMs: ttlMs / 1000 })),
   },
   {
-    fault: "forgets the rate",
-    caughtBy: "the rate of requests travels",
+    fault: "drops the request rate",
+    caughtBy: "the request rate arrives with the answer",
     breakage: changing(() => ({ ratePerMinute: 0 })),
   },
   {
-    fault: "does not say that it is only a look into memory",
-    caughtBy: "a look into memory arrives as one, and that nothing is there travels back",
+    fault: "drops the memory-only flag of a lookup",
+    caughtBy: "a memory-only lookup arrives as such, and a missing entry is answered as missing",
     breakage: (peer) => ({
       lookup: ({ memoryOnly: _, ...lookup }, options) => peer.lookup(lookup, options),
     }),
   },
   {
-    fault: "turns 'nothing in memory' into 'there is none'",
-    caughtBy: "a look into memory arrives as one, and that nothing is there travels back",
+    fault: "answers 'absent' when the entry is missing in memory",
+    caughtBy: "a memory-only lookup arrives as such, and a missing entry is answered as missing",
     breakage: changing(() => ({ missing: false })),
   },
   {
-    fault: "forgets that an invalidation is a repetition",
-    caughtBy: "a repeated invalidation arrives as one",
+    fault: "drops the retry flag of an invalidation",
+    caughtBy: "a retried invalidation arrives marked as a retry",
     breakage: (peer) => ({
       invalidate: ({ again: _, ...invalidation }, options) =>
         peer.invalidate(invalidation, options),
     }),
   },
   {
-    fault: "has one trace for all that shares a frame",
-    caughtBy: "the trace of a lookup arrives with it, and with no other",
+    fault: "sends one trace context for all lookups of a frame",
+    caughtBy: "the trace context of a lookup arrives with that lookup only",
     breakage: (peer) => ({
       lookup: (lookup, options) =>
         peer.lookup({ ...lookup, trace: { traceparent, tracestate: undefined } }, options),
     }),
   },
   {
-    fault: "fails for a trace that makes no header",
-    caughtBy: "a trace that is none is left out, and the lookup is answered",
+    fault: "fails for a trace context that cannot be a header",
+    caughtBy: "an invalid trace context is dropped, and the lookup is answered",
     breakage: (peer) => ({
       async lookup(lookup, options) {
         new Headers(lookup.trace && { traceparent: lookup.trace.traceparent });
@@ -145,16 +147,16 @@ const transports: readonly BrokenTransport[] = [
     }),
   },
   {
-    fault: "forgets the trace of an invalidation",
-    caughtBy: "the trace of an invalidation arrives with it, unless it is none",
+    fault: "drops the trace context of an invalidation",
+    caughtBy: "the trace context of an invalidation arrives with it, unless it is invalid",
     breakage: (peer) => ({
       invalidate: ({ trace: _, ...invalidation }, options) =>
         peer.invalidate(invalidation, options),
     }),
   },
   {
-    fault: "loses the tags of what is handed over",
-    caughtBy: "what a leaving node hands over arrives whole, and the ticket comes back",
+    fault: "drops the tags of a hand-over",
+    caughtBy: "the entries of a hand-over arrive complete, and the ticket is returned",
     breakage: (peer) => ({
       handOver: async (part, options) => {
         const entries = part.entries.map((entry) => ({ ...entry, tags: [] }));
@@ -163,8 +165,8 @@ const transports: readonly BrokenTransport[] = [
     }),
   },
   {
-    fault: "loses the ticket",
-    caughtBy: "a first part without a ticket or entries asks for a ticket",
+    fault: "drops the ticket of a hand-over",
+    caughtBy: "a first part of a hand-over, without ticket and entries, requests a ticket",
     breakage: (peer) => ({
       handOver: async (part, options) => {
         await peer.handOver?.(part, options);
@@ -173,21 +175,22 @@ const transports: readonly BrokenTransport[] = [
     }),
   },
   {
-    fault: "ignores which member is to be left out",
-    caughtBy: "picks the owner there would be without a member, the same on every node",
+    fault: "ignores the member that pick must leave out",
+    caughtBy:
+      "picks the owner that a key would have without a given member, the same on every node",
     breakPicker: (picker) => ({ pick: (key) => picker.pick(key) }),
   },
   {
     fault: "decodes a plus as a space",
-    caughtBy: "a key with a plus travels",
+    caughtBy: "a key with a plus arrives unchanged",
     breakage: (peer) => ({
       lookup: (lookup, options) =>
         peer.lookup({ ...lookup, key: lookup.key.replaceAll("+", " ") }, options),
     }),
   },
   {
-    fault: "cleans paths",
-    caughtBy: "a key with two dots travels",
+    fault: "normalizes paths",
+    caughtBy: "a key with two dots arrives unchanged",
     breakage: (peer) => ({
       lookup: (lookup, options) =>
         peer.lookup({ ...lookup, key: lookup.key.replace(/^\.\.$/, "") }, options),
@@ -195,7 +198,7 @@ const transports: readonly BrokenTransport[] = [
   },
   {
     fault: "encodes keys with TextEncoder",
-    caughtBy: "a key with no UTF-8 at all travels",
+    caughtBy: "a key with bytes that are not UTF-8 arrives unchanged",
     breakage: (peer) => ({
       lookup: (lookup, options) =>
         peer.lookup({ ...lookup, key: Buffer.from(lookup.key).toString() }, options),
@@ -203,22 +206,24 @@ const transports: readonly BrokenTransport[] = [
   },
   {
     fault: "drops the input",
-    caughtBy: "the input travels, byte for byte, and its absence too",
+    caughtBy: "the input arrives byte for byte, and a missing input as missing",
     breakage: (peer) => ({
       lookup: (lookup, options) => peer.lookup({ ...lookup, input: undefined }, options),
     }),
   },
   {
-    fault: "retries what failed",
-    caughtBy: "ORIGIN_FAILED arrives as itself, and the host was asked once (I5)",
+    fault: "retries failed lookups",
+    caughtBy:
+      "an error with the code ORIGIN_FAILED arrives with that code after one call of the host (I5)",
     breakage: (peer) => ({
       lookup: (lookup, options) =>
         peer.lookup(lookup, options).catch(() => peer.lookup(lookup, options)),
     }),
   },
   {
-    fault: "calls every error unreachable",
-    caughtBy: "NO_SUCH_GROUP arrives as itself, and the host was asked once (I5)",
+    fault: "reports every error as PEER_UNREACHABLE",
+    caughtBy:
+      "an error with the code NO_SUCH_GROUP arrives with that code after one call of the host (I5)",
     breakage: (peer) => ({
       lookup: (lookup, options) =>
         peer.lookup(lookup, options).catch((cause: unknown) => {
@@ -227,8 +232,8 @@ const transports: readonly BrokenTransport[] = [
     }),
   },
   {
-    fault: "passes an error on with its cause",
-    caughtBy: "an error's message arrives, its cause stays with the owner",
+    fault: "sends the cause of an error",
+    caughtBy: "an error's message is sent to the peer, its cause is not",
     breakage: (peer) => ({
       lookup: (lookup, options) =>
         peer.lookup(lookup, options).catch((error: unknown) => {
@@ -239,7 +244,7 @@ const transports: readonly BrokenTransport[] = [
   },
   {
     fault: "matches answers to lookups by their order",
-    caughtBy: "200 lookups at once are answered each with its own value",
+    caughtBy: "200 concurrent lookups each get their own answer",
     breakage: (peer) => {
       const waiting: ((answer: PeerAnswer) => void)[] = [];
       return {
@@ -254,7 +259,7 @@ const transports: readonly BrokenTransport[] = [
     },
   },
   {
-    fault: "acknowledges before anything is applied",
+    fault: "acknowledges an invalidation before it is applied",
     caughtBy: "an invalidation that the host fails to apply is not acknowledged",
     breakage: (peer) => ({
       async invalidate(invalidation, options) {
@@ -264,7 +269,7 @@ const transports: readonly BrokenTransport[] = [
   },
   {
     fault: "invalidates keys only",
-    caughtBy: "an invalidation of a tag has been applied when it is acknowledged",
+    caughtBy: "an invalidation of a tag is applied before it is acknowledged",
     breakage: (peer) => ({
       async invalidate(invalidation, options) {
         if (invalidation.target.kind === "keys") await peer.invalidate(invalidation, options);
@@ -272,14 +277,14 @@ const transports: readonly BrokenTransport[] = [
     }),
   },
   {
-    fault: "asks the owner instead of the peer it was told to ask",
-    caughtBy: "a lookup reaches the peer it is addressed to and no other, exactly once (I6)",
+    fault: "sends a lookup to the owner in place of the given peer",
+    caughtBy: "a lookup reaches its peer exactly once, and no other peer (I6)",
     breakage: (peer, picker) => ({
       lookup: (lookup, options) => (picker.pick(lookup.key) ?? peer).lookup(lookup, options),
     }),
   },
   {
-    fault: "spreads keys by the order of the list",
+    fault: "places keys by the order of the members",
     caughtBy: "the order in which members are listed is irrelevant",
     breakPicker(picker) {
       let members: readonly string[] = [picker.selfId, ...picker.peers().map((peer) => peer.id)];
@@ -297,19 +302,19 @@ const transports: readonly BrokenTransport[] = [
   },
   {
     fault: "accepts a membership without itself",
-    caughtBy: "refuses a membership without itself, and keeps the one it has",
+    caughtBy: "rejects a membership without itself, and keeps the current one",
     breakPicker: (picker) => ({
       updatePeers: (next) => picker.updatePeers([picker.selfId, ...next]),
     }),
   },
   {
-    fault: "never forgets a member",
+    fault: "ignores updatePeers",
     caughtBy: "updatePeers removes a member and takes it back, moving only its keys",
     breakPicker: () => ({ updatePeers: () => {} }),
   },
   {
-    fault: "closes once",
-    caughtBy: "closing twice, at once or later, does no harm",
+    fault: "fails when it is closed twice",
+    caughtBy: "a picker can be closed twice, concurrently or later",
     breakPicker(picker) {
       let closed = false;
       return {
@@ -323,8 +328,8 @@ const transports: readonly BrokenTransport[] = [
   },
 ];
 
-describe("the contract notices a transport that", () => {
-  for (const { fault, caughtBy, breakage = asItIs, breakPicker = () => ({}) } of transports) {
+describe("the peer contract fails for a transport that", () => {
+  for (const { fault, caughtBy, breakage = unbroken, breakPicker = () => ({}) } of transports) {
     it(fault, async () => {
       const contractCase = peerContractCases.find(({ name }) => name === caughtBy);
       expect(contractCase, caughtBy).toBeDefined();
@@ -334,23 +339,23 @@ describe("the contract notices a transport that", () => {
         limits,
       });
       await expect(run).rejects.toThrow();
-      // The same case passes when nothing is broken, so it is the fault it minds.
-      await runContractCase(contractCase, { setup: setupWith(asItIs, () => ({})), limits });
+      // The same case passes without the fault, so the fault is the reason.
+      await runContractCase(contractCase, { setup: setupWith(unbroken, () => ({})), limits });
     });
   }
 });
 
-it("names of cases are unique, since skipping goes by name", () => {
+it("titles of cases are unique, because skip refers to them", () => {
   const names = peerContractCases.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
 });
 
-it("refuses to skip what is no case, and a cluster too small", async () => {
+it("rejects an unknown title in skip, and a cluster of fewer than three nodes", async () => {
   const setup = async (): Promise<ContractCluster> => ({ nodes: [], close: async () => {} });
   expect(() =>
     describePeerContract({ name: "x", setup, skip: [{ case: "no such case", reason: "" }] }),
   ).toThrow(/no such case/);
   const [first] = peerContractCases;
   if (first === undefined) throw new Error("no cases");
-  await expect(runContractCase(first, { setup })).rejects.toThrow(/needs three/);
+  await expect(runContractCase(first, { setup })).rejects.toThrow(/at least 3 nodes/);
 });

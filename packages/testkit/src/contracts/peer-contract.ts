@@ -13,24 +13,26 @@ import { lookupCases } from "./peer-contract-lookups.ts";
 import { traceCases } from "./peer-contract-traces.ts";
 import { pickerCases } from "./picker-contract.ts";
 
-/** A case a transport cannot meet, and why. It is reported as skipped, with the reason. */
+/** A case of the peer contract that a transport cannot meet. The report shows it as skipped, with the reason. */
 export interface SkippedContractCase {
+  /** Title of the case. */
   readonly case: string;
   readonly reason: string;
 }
 
-/** A transport that is to prove itself. */
+/** Options of {@link describePeerContract}: the transport under test. */
 export interface PeerContractOptions {
-  /** What the test report calls the transport. */
+  /** Name of the transport in the test report. */
   readonly name: string;
-  /** Makes a fresh cluster of at least three nodes; called once per case. */
+  /** Creates a new cluster of at least three nodes; called once per case. */
   readonly setup: () => Promise<ContractCluster>;
-  /** The limits `setup` configured. Without them the two cases about limits are skipped. */
+  /** The limits that `setup` configured. Without them the cases about limits are skipped. */
   readonly limits?: ContractLimits;
+  /** Cases that the transport cannot meet. Defaults to none. */
   readonly skip?: readonly SkippedContractCase[];
 }
 
-/** Every demand on a transport, in the order of the report. */
+/** All cases of the peer contract, in the order of the report. */
 export const peerContractCases: readonly ContractCase[] = [
   ...pickerCases,
   ...lookupCases,
@@ -42,14 +44,16 @@ export const peerContractCases: readonly ContractCase[] = [
 ];
 
 /**
- * Declares the contract suite for a transport, in a vitest file. Every implementation of
- * `PeerPicker` must pass it; `skip` names cases it cannot meet. Throws when `skip` names no case.
+ * Declares the tests of the peer contract, which every implementation of `PeerPicker` must pass; call it in a
+ * vitest file. Throws when `skip` contains a title that no case has.
  */
 export function describePeerContract(options: PeerContractOptions): void {
   const skipped = new Map(options.skip?.map((entry) => [entry.case, entry.reason]));
   for (const name of skipped.keys()) {
     if (!peerContractCases.some((contractCase) => contractCase.name === name)) {
-      throw new Error(`skip names ${JSON.stringify(name)}, which is no case of the peer contract`);
+      throw new Error(
+        `skip must contain titles of cases of the peer contract, got ${JSON.stringify(name)}`,
+      );
     }
   }
   describe(`peer contract: ${options.name}`, () => {
@@ -63,7 +67,7 @@ export function describePeerContract(options: PeerContractOptions): void {
   });
 }
 
-/** Runs one case against a fresh cluster; rejects when the transport does not meet it. */
+/** Runs one case against a new cluster; rejects when the transport does not meet the requirement. */
 export async function runContractCase(
   contractCase: ContractCase,
   options: Pick<PeerContractOptions, "setup" | "limits">,

@@ -9,10 +9,10 @@ import {
   textOf,
   until,
 } from "./contract-case.ts";
-import { awkwardKeys } from "./contract-keys.ts";
+import { specialKeys } from "./contract-keys.ts";
 
 const keys: readonly string[] = [
-  ...awkwardKeys.map(([, key]) => key),
+  ...specialKeys.map(([, key]) => key),
   ...Array.from({ length: 1000 }, (_, index) => `user:${index}`),
 ];
 
@@ -24,7 +24,7 @@ function ownersOf(picker: PeerPicker): readonly string[] {
   return keys.map((key) => ownerOf(picker, key));
 }
 
-/** What a picker owes, whatever its transport. */
+/** Membership and placement: requirements for every picker. */
 export const pickerCases: readonly ContractCase[] = [
   {
     name: "lists every other member once, and not itself",
@@ -43,11 +43,11 @@ export const pickerCases: readonly ContractCase[] = [
       const [first, ...others] = context.nodes;
       const owners = ownersOf(first?.picker as PeerPicker);
       for (const other of others) expect(ownersOf(other.picker)).toEqual(owners);
-      expect(new Set(owners).size, "some node owns nothing").toBe(context.nodes.length);
+      expect(new Set(owners).size, "every node owns at least one key").toBe(context.nodes.length);
     },
   },
   {
-    name: "picks itself as undefined, and others as one of its peers",
+    name: "picks undefined for its own keys, and one of its peers for the others",
     async run(context) {
       for (const { picker } of context.nodes) {
         const peers = new Set(picker.peers().map((peer) => peer.id));
@@ -94,7 +94,7 @@ export const pickerCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "picks the owner there would be without a member, the same on every node",
+    name: "picks the owner that a key would have without a given member, the same on every node",
     async run(context) {
       const ids = context.nodes.map((node) => node.picker.selfId);
       for (const without of ids) {
@@ -111,7 +111,7 @@ export const pickerCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a node alone owns everything",
+    name: "a single node owns every key",
     async run(context) {
       const { picker } = nodeAt(context, 0);
       picker.updatePeers([picker.selfId]);
@@ -123,7 +123,7 @@ export const pickerCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "refuses a membership without itself, and keeps the one it has",
+    name: "rejects a membership without itself, and keeps the current one",
     async run(context) {
       const { picker } = nodeAt(context, 0);
       const owners = ownersOf(picker);
@@ -137,7 +137,7 @@ export const pickerCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a member listed twice counts once, or is refused",
+    name: "a member that is listed twice counts once, or the list is rejected",
     async run(context) {
       const { picker } = nodeAt(context, 0);
       const owners = ownersOf(picker);
@@ -152,7 +152,7 @@ export const pickerCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "a membership change leaves lookups under way to members that stay alone",
+    name: "a membership change does not disturb lookups in flight to members that stay",
     async run(context) {
       const { picker } = nodeAt(context, 0);
       const { host } = nodeAt(context, 1);

@@ -7,15 +7,15 @@ import type {
   PeerLookup,
 } from "@parsec/core";
 
-/** How a scripted host answers a lookup. */
+/** Answers a lookup in place of a cache; see `ScriptedHost.onLookup`. A thrown error or a rejection goes back to the caller. */
 export type LookupScript = (
   lookup: PeerLookup,
   options: PeerCallOptions,
 ) => PeerAnswer | Promise<PeerAnswer>;
 
-/** A host that writes down what it is asked and answers as the test says. */
+/** A host that records every call and answers with scripts that the test sets. */
 export interface ScriptedHost extends PeerHost {
-  /** Every lookup that arrived, with the signal that came along. */
+  /** Every lookup that arrived, with its signal. */
   readonly lookups: readonly {
     readonly lookup: PeerLookup;
     readonly signal: AbortSignal | undefined;
@@ -24,16 +24,16 @@ export interface ScriptedHost extends PeerHost {
   readonly invalidations: readonly PeerInvalidation[];
   /** Every part of a hand-over that arrived. */
   readonly handOvers: readonly PeerHandOver[];
-  /** Changes how lookups are answered. At first they find nothing. */
+  /** Sets the answers to lookups. The default is an absent value. */
   onLookup(script: LookupScript): void;
-  /** Changes what an invalidation does; throw to refuse it. At first it does nothing. */
+  /** Sets the effect of invalidations; a script that throws refuses them. The default is none. */
   onInvalidate(script: (invalidation: PeerInvalidation) => void): void;
-  /** Changes which ticket a part of a hand-over is answered with; throw to refuse it. At first it is 0. */
+  /** Sets the ticket that answers a part of a hand-over; a script that throws refuses it. The default is 0. */
   onTakeOver(script: (part: PeerHandOver) => number): void;
   takeOver(part: PeerHandOver): number;
 }
 
-/** A host for testing a transport without a cache behind it. */
+/** Creates a host that tests a transport without a cache behind it: attach it to a picker. */
 export function createScriptedHost(): ScriptedHost {
   const lookups: { lookup: PeerLookup; signal: AbortSignal | undefined }[] = [];
   const invalidations: PeerInvalidation[] = [];

@@ -11,26 +11,27 @@ import {
 } from "./dns-wire.ts";
 
 /**
- * How a server misbehaves: not at all, says nothing, says that it failed or refuses, cuts its answers short,
- * answers bytes that are no answer, or answers under another request's number.
+ * A fault of the DNS server: `none`; `silent`, no answers; `failed` and `refused`, answers with these codes;
+ * `short`, truncated answers; `garbage`, answers that are not DNS messages; `stranger`, answers with the id of
+ * another request.
  */
 export type DnsFault = "none" | "silent" | "failed" | "refused" | "short" | "garbage" | "stranger";
 
-/** A small DNS server on 127.0.0.1, for tests of `createDnsDiscovery` and what takes it. */
+/** A small DNS server on 127.0.0.1, for tests of `createDnsDiscovery` and of code that uses it. */
 export interface DnsServer {
-  /** Host and port, as `servers` takes them. */
+  /** Host and port, in the form that the option `servers` expects. */
   readonly address: string;
-  /** Every question that came, in order. */
+  /** All questions received, in order. */
   readonly questions: readonly DnsQuestion[];
-  /** Replaces what is known of a name. An empty object: it exists, but has nothing. Undefined: it does not exist. */
+  /** Sets the records of a name. With an empty object the name exists without records, with undefined it does not exist. */
   set(name: string, records: DnsRecords | undefined): void;
-  /** From now on answers well or badly, whatever it is asked for or only for this name. */
+  /** Sets the fault of further answers: for this name, or for all names without one of their own. */
   misbehave(fault: DnsFault, name?: string): void;
-  /** Ends it. Closing twice is fine. */
+  /** Stops the server. May be called more than once. */
   close(): Promise<void>;
 }
 
-/** Starts a DNS server on a free port, by UDP and TCP. It knows no name at first. */
+/** Starts a DNS server on a free port of 127.0.0.1, over UDP and TCP, without names. */
 export async function startDnsServer(): Promise<DnsServer> {
   const known = new Map<string, DnsRecords>();
   const questions: DnsQuestion[] = [];
@@ -111,7 +112,7 @@ function replyTo(
     : { code: 0, records: encodeRecords(question.type, records) };
 }
 
-/** The same number for TCP and UDP, which the system gives out apart. */
+/** Binds the same port number for TCP and UDP. */
 async function listenOnBoth(): Promise<{ tcp: net.Server; udp: dgram.Socket }> {
   for (;;) {
     const tcp = net.createServer();
@@ -129,7 +130,7 @@ async function listenOnBoth(): Promise<{ tcp: net.Server; udp: dgram.Socket }> {
   }
 }
 
-/** A request that is none gets no answer. */
+/** Returns undefined for an invalid request, which gets no answer. */
 function guarded<Result>(answer: () => Result | undefined): Result | undefined {
   try {
     return answer();

@@ -1,29 +1,30 @@
-/** One question as it came over the wire. */
+/** A question that the DNS server of the tests has received. */
 export interface DnsQuestion {
-  /** In lower case, without the dot at its end. */
+  /** In lower case, without the final dot. */
   readonly name: string;
   readonly type: "A" | "AAAA" | "SRV" | "other";
 }
 
-/** What a DNS server knows of a name. What is left out does not exist. */
+/** The records of a name, for `set` of the DNS server of the tests. A missing field means no such records. */
 export interface DnsRecords {
+  /** IPv4 and IPv6 addresses: A and AAAA records. */
   readonly addresses?: readonly string[];
   /** Targets of SRV records; priority and weight are 0. */
   readonly services?: readonly { readonly host: string; readonly port: number }[];
 }
 
 export interface DnsReply {
-  /** 0 all is well, 2 the server failed, 3 no such name, 5 refused. */
+  /** Response code: 0 no error, 2 server failure, 3 name does not exist, 5 refused. */
   readonly code: number;
   readonly records: readonly Buffer[];
 }
 
 const types: Readonly<Record<number, DnsQuestion["type"]>> = { 1: "A", 28: "AAAA", 33: "SRV" };
 const headerBytes = 12;
-/** What every client takes in one datagram. */
+/** The datagram size that every client accepts. */
 const datagramBytes = 512;
 
-/** Reads the question of a request. Throws for what is none. */
+/** Reads the question of a request. Throws for an invalid request. */
 export function readQuestion(request: Buffer): { question: DnsQuestion; end: number } {
   const labels: string[] = [];
   let at = headerBytes;
@@ -38,7 +39,7 @@ export function readQuestion(request: Buffer): { question: DnsQuestion; end: num
   return { question: { name: labels.join(".").toLowerCase(), type }, end: at + 4 };
 }
 
-/** The records of a kind, each ready to be sent. */
+/** The records of one type in wire format. */
 export function encodeRecords(type: DnsQuestion["type"], known: DnsRecords): readonly Buffer[] {
   const { addresses = [], services = [] } = known;
   if (type === "SRV") {
@@ -57,7 +58,7 @@ export function encodeRecords(type: DnsQuestion["type"], known: DnsRecords): rea
   return [];
 }
 
-/** Puts a reply together; as a datagram without the records, marked as cut off, when they are too many for one. */
+/** Encodes a reply. A datagram that would be too large is marked as truncated and has no records. */
 export function encodeReply(
   request: Buffer,
   reply: DnsReply,
@@ -69,7 +70,7 @@ export function encodeReply(
   const records = cutOff ? [] : reply.records;
   const header = Buffer.alloc(headerBytes);
   header.writeUInt16BE(request.readUInt16BE(0), 0);
-  header.writeUInt8(0x85 | (cutOff ? 2 : 0), 2); // an answer, authoritative, recursion as asked for
+  header.writeUInt8(0x85 | (cutOff ? 2 : 0), 2); // response, authoritative, recursion desired
   header.writeUInt8(0x80 | reply.code, 3);
   header.writeUInt16BE(1, 4);
   header.writeUInt16BE(records.length, 6);
@@ -79,10 +80,10 @@ export function encodeReply(
 function record(type: number, parts: readonly Buffer[]): Buffer {
   const data = Buffer.concat(parts);
   const header = Buffer.alloc(12);
-  header.writeUInt16BE(0xc000 | headerBytes, 0); // the name that was asked for
+  header.writeUInt16BE(0xc000 | headerBytes, 0); // pointer to the name in the question
   header.writeUInt16BE(type, 2);
-  header.writeUInt16BE(1, 4); // of the Internet
-  header.writeUInt32BE(5, 6); // seconds to live
+  header.writeUInt16BE(1, 4); // class IN
+  header.writeUInt32BE(5, 6); // ttl in seconds
   header.writeUInt16BE(data.length, 10);
   return Buffer.concat([header, data]);
 }

@@ -4,7 +4,7 @@ import { atomicHistories, runAtomicRegister } from "../../test/register-historie
 import { checkLinearizable } from "./check-linearizable.ts";
 import type { GetOperation, RegisterOperation, SetOperation } from "./register-operation.ts";
 
-/** Demands that what `spoil` makes of a history is found; it may find nothing to spoil. */
+/** Expects a violation in each history that `spoil` could change. */
 function expectFound(
   histories: fc.Arbitrary<RegisterOperation[]>,
   spoil: (history: RegisterOperation[]) => RegisterOperation[] | undefined,
@@ -39,7 +39,7 @@ function replace(
   return history.map((one) => replacements.get(one) ?? one);
 }
 
-/** The first chain of three acknowledged operations, one after another, that fit the three tests. */
+/** The first three consecutive acknowledged operations that satisfy the three predicates. */
 function findChain<A extends RegisterOperation, B extends RegisterOperation>(
   history: readonly RegisterOperation[],
   fits: readonly [(one: RegisterOperation) => one is A, (one: RegisterOperation) => one is B],
@@ -66,7 +66,7 @@ describe("checkLinearizable", () => {
     );
   });
 
-  it("decides 20,000 operations over 100 keys, at a point for each operation or so", () => {
+  it("decides 20,000 operations on 100 keys with about one point per operation", () => {
     const history = runAtomicRegister(2, {
       operationCount: 20_000,
       keyCount: 100,
@@ -82,7 +82,7 @@ describe("checkLinearizable", () => {
     expect(report.pointCount).toBeLessThan(100_000);
   }, 20_000);
 
-  it("decides one key that many clients write and read at once", () => {
+  it("decides one key with many concurrent clients", () => {
     const history = runAtomicRegister(3, { operationCount: 3000, maxDurationMs: 60 });
     expect(checkLinearizable(history).verdict).toBe("linearizable");
   }, 20_000);
@@ -95,7 +95,7 @@ describe("checkLinearizable", () => {
     });
   });
 
-  it("finds an acknowledged write that is gone", () => {
+  it("finds an acknowledged write that was lost", () => {
     expectFound(atomicHistories({ hasDeletes: false }), (history) => {
       const chain = findChain(history, [isSet, isSet]);
       if (chain === undefined) return undefined;
@@ -103,7 +103,7 @@ describe("checkLinearizable", () => {
     });
   });
 
-  it("finds a deleted value that is back", () => {
+  it("finds a deleted value that is read again", () => {
     const isDelete = (one: RegisterOperation): one is RegisterOperation & { kind: "delete" } =>
       one.kind === "delete";
     expectFound(atomicHistories({ hasDeletes: true }), (history) => {
@@ -156,7 +156,7 @@ describe("checkLinearizable", () => {
     });
   });
 
-  it("finds a read of a value that nobody wrote", () => {
+  it("finds a read of a value that was never written", () => {
     expectFound(atomicHistories(), (history) => {
       const read = history.filter(isAcknowledged).find(isGet);
       if (read === undefined) return undefined;
@@ -176,7 +176,7 @@ describe("checkLinearizable", () => {
     });
   });
 
-  it("names the key among others, and goes on to the next", () => {
+  it("reports each violated key, and continues with the next", () => {
     const good = runAtomicRegister(5, { operationCount: 300, keyCount: 10 });
     const bad = ["x", "y"].map(
       (key): RegisterOperation => ({
@@ -194,15 +194,15 @@ describe("checkLinearizable", () => {
     expect(checkLinearizable([...good, ...bad], { maxViolations: 1 }).violations).toHaveLength(1);
   });
 
-  it("gives up as undecided where it was told to look at few points", () => {
+  it("is undecided after maxPointsPerKey points", () => {
     const history = runAtomicRegister(6, { operationCount: 200, maxDurationMs: 40 });
     const report = checkLinearizable(history, { maxPointsPerKey: 10 });
     expect(report).toMatchObject({ verdict: "undecided", undecidedKeys: ["k0"], violations: [] });
   });
 
-  it("ends undecided where the orders are too many, instead of trying them all", () => {
-    // Forty overlapping writes that are all read, by reads that overlap everything: any order is
-    // possible but for one read that comes too late for its value.
+  it("is undecided, and does not try every order, when there are too many", () => {
+    // Forty overlapping writes, each read by a read that overlaps all of them: every order is possible,
+    // except that one read comes too late for its value.
     const all = { client: "c", key: "k", startedAt: 0, endedAt: 100, ok: true };
     const overlapping = Array.from({ length: 40 }, (_, index): RegisterOperation[] => [
       { ...all, kind: "set", value: `v${index}` },
@@ -227,7 +227,7 @@ describe("checkLinearizable", () => {
     );
   });
 
-  it.each([0, 1.5, Number.NaN])("refuses to look at %s points", (maxPointsPerKey) => {
+  it.each([0, 1.5, Number.NaN])("rejects a maxPointsPerKey of %s", (maxPointsPerKey) => {
     expect(() => checkLinearizable([], { maxPointsPerKey })).toThrow(/maxPointsPerKey/);
   });
 });

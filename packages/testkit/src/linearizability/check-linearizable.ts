@@ -4,35 +4,37 @@ import { type LinearizabilityVerdict, searchLinearization } from "./linearizatio
 import { type RegisterOperation, withoutFindings } from "./register-operation.ts";
 import { createRegisterProblem } from "./register-problem.ts";
 
+/** Options of {@link checkLinearizable}. */
 export interface LinearizabilityOptions {
   /**
-   * How many points of the search to look at for one key before it is given up as undecided.
-   * Defaults to 500,000, which takes seconds and some hundred megabytes. Histories of a dozen
-   * clients need about as many points as operations.
+   * Maximum number of points in the search of one key, after which the key is undecided. Defaults to
+   * 500,000, which takes seconds and some hundred megabytes. Histories of a dozen clients need about as
+   * many points as operations.
    */
   readonly maxPointsPerKey?: number;
-  /** How many keys to explain before the check ends early. Defaults to 3; the rest is not looked at then. */
+  /** Number of violated keys after which the check stops and leaves other keys unchecked. Defaults to 3. */
   readonly maxViolations?: number;
 }
 
-/** What came of a history. */
+/** Result of {@link checkLinearizable}. */
 export interface LinearizabilityReport {
-  /** `violated` if any key is, else `undecided` if any key is. */
+  /** `violated` if any key is violated, else `undecided` if any key is undecided. */
   readonly verdict: LinearizabilityVerdict;
   readonly violations: readonly LinearizabilityViolation[];
-  /** Keys whose search was given up. */
+  /** Keys whose search reached `maxPointsPerKey`. */
   readonly undecidedKeys: readonly string[];
   readonly operationCount: number;
   readonly keyCount: number;
-  /** Points of all searches together: what the check cost. */
+  /** Points of all searches, the cost of the check. */
   readonly pointCount: number;
 }
 
 /**
- * Whether each key behaved as one register would: every acknowledged operation took effect at one
- * moment between its start and its end, and every read saw the last write before it. Operations
- * without an answer may have taken effect at any time since their start, or never. Keys start empty.
- * Throws `INVALID_ARGUMENT` for an operation whose times make no sense.
+ * Checks whether each key behaved as a single register: every acknowledged operation took effect at one
+ * moment between its start and its end, and every read returned the last write before it. Operations
+ * without an answer took effect at any time after their start, or never. Keys start empty. Use it on
+ * operations that clients recorded while nodes failed. Throws `INVALID_ARGUMENT` for an operation whose
+ * times are not finite or not in order.
  */
 export function checkLinearizable(
   history: readonly RegisterOperation[],
@@ -45,19 +47,19 @@ export function checkLinearizable(
   const byKey = partitionByKey(history);
   let pointCount = 0;
   for (const [key, operations] of byKey) {
-    let told = operations;
-    let outcome = searchLinearization(createRegisterProblem(told), maxPoints);
+    let considered = operations;
+    let outcome = searchLinearization(createRegisterProblem(considered), maxPoints);
     pointCount += outcome.pointCount;
-    if (outcome.verdict === "undecided" && operations.some(saysFound)) {
-      // What removals found makes for most of the orders, and is seldom what a violation hangs on.
-      told = withoutFindings(operations);
-      outcome = searchLinearization(createRegisterProblem(told), maxPoints);
+    if (outcome.verdict === "undecided" && operations.some(hasFinding)) {
+      // The findings of removals cause most of the search, and a violation seldom depends on them.
+      considered = withoutFindings(operations);
+      outcome = searchLinearization(createRegisterProblem(considered), maxPoints);
       pointCount += outcome.pointCount;
       if (outcome.verdict === "linearizable") undecidedKeys.push(key);
     }
     if (outcome.verdict === "undecided") undecidedKeys.push(key);
     if (outcome.verdict !== "violated") continue;
-    violations.push(explainViolation(key, { operations: told, maxPoints }));
+    violations.push(explainViolation(key, { operations: considered, maxPoints }));
     if (violations.length >= maxViolations) break;
   }
   return {
@@ -71,7 +73,7 @@ export function checkLinearizable(
   };
 }
 
-function saysFound(operation: RegisterOperation): boolean {
+function hasFinding(operation: RegisterOperation): boolean {
   return operation.kind === "delete" && operation.found !== undefined;
 }
 
@@ -91,11 +93,11 @@ function checkTimes({ startedAt, endedAt }: RegisterOperation, index: number): v
   if (Number.isFinite(startedAt) && ends) return;
   throw new ParsecError(
     "INVALID_ARGUMENT",
-    `operation ${index} runs from ${startedAt} to ${endedAt}: both must be finite, and it cannot end before it starts`,
+    `startedAt and endedAt must be finite and in order, got ${startedAt} and ${endedAt} in operation ${index}`,
   );
 }
 
 function countOf(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a whole number from 1, got ${value}`);
+  throw new ParsecError("INVALID_ARGUMENT", `${name} must be a positive integer, got ${value}`);
 }

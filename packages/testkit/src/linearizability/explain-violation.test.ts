@@ -5,8 +5,8 @@ import type { RegisterOperation } from "./register-operation.ts";
 
 const told = { client: "w1", key: "k0", ok: true };
 
-describe("what a violation says", () => {
-  it("leaves out all that it does not hang on", () => {
+describe("explainViolation", () => {
+  it("omits operations on which the violation does not depend", () => {
     const around = runAtomicRegister(8, { operationCount: 1000, hasDeletes: true });
     const wrong: RegisterOperation[] = [
       { ...told, kind: "set", value: "old", startedAt: 2000, endedAt: 2001 },
@@ -32,7 +32,7 @@ describe("what a violation says", () => {
     );
   });
 
-  it("leaves out removals that later writes hide", () => {
+  it("omits removals that later writes hide", () => {
     const operations = [0, 10, 20, 30].map(
       (startedAt): RegisterOperation => ({
         ...told,
@@ -50,7 +50,7 @@ describe("what a violation says", () => {
     expect(violation?.operations).toEqual(wrong);
   });
 
-  it("shows what has no answer, was refused, found nothing or was under way", () => {
+  it("shows operations without an answer, refused, without a value and in flight", () => {
     const text = (operations: RegisterOperation[]) =>
       checkLinearizable(operations).violations[0]?.text.split("\n").slice(1).join("\n");
     expect(

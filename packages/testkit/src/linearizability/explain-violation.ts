@@ -3,34 +3,34 @@ import { drawTimeline } from "./operation-timeline.ts";
 import { type RegisterOperation, withoutFindings } from "./register-operation.ts";
 import { createRegisterProblem } from "./register-problem.ts";
 
-/** A key that no single register can have been. */
+/** A key whose operations no single register explains. */
 export interface LinearizabilityViolation {
   readonly key: string;
-  /** Operations that contradict each other already, all others left out; by their start. */
+  /** A small set of operations that contradict each other, sorted by their start. */
   readonly operations: readonly RegisterOperation[];
-  /** The same for a person: one line for each operation, with a bar that shows what overlapped. */
+  /** The operations as text: one line each, with a bar that shows overlaps. */
   readonly text: string;
 }
 
-/** Tries whether some of the operations contradict each other, for as long as it may. */
+/** Checks subsets of the operations for contradictions, within a limited number of points. */
 interface Trial {
   isViolated(tried: readonly RegisterOperation[]): boolean;
   readonly isSpent: boolean;
 }
 
 /**
- * Finds the fewest operations of a violated key that still contradict each other, and draws them.
- * All searches for them together look at about `maxPoints` points; what they found by then must do.
+ * Reduces the operations of a violated key to a small set that still contradict each other, and draws
+ * them. The reduction ends after about `maxPoints` points of search.
  */
 export function explainViolation(
   key: string,
   { operations, maxPoints }: { operations: readonly RegisterOperation[]; maxPoints: number },
 ): LinearizabilityViolation {
   const trial = createTrial(maxPoints);
-  let kept = shortestPrefix(forgetFindings(operations, trial), trial);
+  let kept = shortestPrefix(dropFindings(operations, trial), trial);
   for (let before = Number.POSITIVE_INFINITY; kept.length < before; ) {
     before = kept.length;
-    kept = forgetFindings(kept, trial);
+    kept = dropFindings(kept, trial);
     kept = removeSome(kept, { trial, mayRemove: isRead });
     kept = removeSome(kept, { trial, mayRemove: isUnseen });
   }
@@ -54,8 +54,8 @@ function createTrial(maxPoints: number): Trial {
 }
 
 /**
- * What was known at the earliest moment at which it was a violation already. Operations that were
- * under way then have no outcome yet.
+ * The operations as they were at the earliest moment of a violation. Operations in flight at that moment
+ * have no outcome.
  */
 function shortestPrefix(
   operations: readonly RegisterOperation[],
@@ -82,7 +82,7 @@ function shortestPrefix(
   return trial.isViolated(prefix) ? prefix : operations;
 }
 
-/** Leaves out as much of what may be removed as leaves a violation, in ever smaller pieces. */
+/** Removes operations in pieces of decreasing size, as long as the rest is a violation. */
 function removeSome(
   operations: readonly RegisterOperation[],
   {
@@ -106,7 +106,7 @@ function removeSome(
   return kept;
 }
 
-/** All but the piece, of which those stay that must not be removed from what is left then. */
+/** The operations without the piece; operations of the piece that must not be removed from the rest are kept. */
 function withoutPiece(
   operations: readonly RegisterOperation[],
   {
@@ -125,8 +125,8 @@ function withoutPiece(
   }
 }
 
-/** What removals say about a value having been there is left out where nothing hangs on it. */
-function forgetFindings(
+/** Drops the findings of removals on which the violation does not depend. */
+function dropFindings(
   operations: readonly RegisterOperation[],
   trial: Trial,
 ): readonly RegisterOperation[] {
@@ -148,21 +148,21 @@ function isRead({ kind }: RegisterOperation): boolean {
 }
 
 /**
- * A write whose absence could only make sense of more, so that what contradicts itself without it does so
- * with it, too: nobody among the rest saw the value that it left, or can have seen the absence.
+ * True for a write that may be removed, because a contradiction without it is also one with it: no other
+ * operation read the value that it left, or can have read that the value was absent.
  */
 function isUnseen(one: RegisterOperation, rest: readonly RegisterOperation[]): boolean {
   if (one.kind === "get") return false;
   const isHiddenFrom = (other: RegisterOperation): boolean =>
     precedes(other, one) ||
     rest.some((hiding) => isWrite(hiding) && precedes(one, hiding) && precedes(hiding, other));
-  // A value that was read keeps its writer, hidden or not: without it, it would seem made up.
+  // The writer of a value that was read must stay, or the read itself would be a contradiction.
   return rest.every(
     (other) => !couldSee(other, one) || (one.kind === "delete" && isHiddenFrom(other)),
   );
 }
 
-/** Whether `one` says that it found what `write` leaves. */
+/** Whether the answer of `one` is the state that `write` leaves. */
 function couldSee(one: RegisterOperation, write: RegisterOperation): boolean {
   if (one.kind === "set") return false;
   if (one.kind === "delete") return one.found === (write.kind === "set");

@@ -35,8 +35,8 @@ const bad: Record<string, RegisterOperation[]> = {
     get("a", [4, 5]),
   ],
   "an acknowledged write that is lost": [set("a", [0, 1]), get(undefined, [2, 3])],
-  "a deleted value that is back": [set("a", [0, 1]), remove(true, [2, 3]), get("a", [4, 5])],
-  "two owners that answer in turn": [
+  "a deleted value that is read again": [set("a", [0, 1]), remove(true, [2, 3]), get("a", [4, 5])],
+  "reads that alternate between two owners": [
     set("a", [0, 1]),
     set("b", [2, 9]),
     get("b", [3, 4]),
@@ -50,8 +50,8 @@ const bad: Record<string, RegisterOperation[]> = {
     get("a", [7, 8]),
   ],
   "a read from the future": [get("a", [0, 1]), set("a", [2, 3])],
-  "a read of a value that nobody wrote": [get("a", [0, 1])],
-  "a refused write that took effect all the same": [refused(set("a", [0, 1])), get("a", [2, 3])],
+  "a read of a value that was never written": [get("a", [0, 1])],
+  "a refused write that took effect": [refused(set("a", [0, 1])), get("a", [2, 3])],
   "a write without an answer that took effect twice": [
     set("a", [0, undefined]),
     get("a", [1, 2]),
@@ -59,65 +59,68 @@ const bad: Record<string, RegisterOperation[]> = {
     get("b", [5, 6]),
     get("a", [7, 8]),
   ],
-  "a write without an answer that was seen before it was asked for": [
+  "a write without an answer that was read before its start": [
     get("a", [0, 1]),
     set("a", [2, undefined]),
   ],
-  "an update that only one of two later readers saw, in the wrong order": [
+  "two reads that saw a write without an answer appear and disappear": [
     set("a", [0, 1]),
     set("b", [2, undefined]),
     get("b", [3, 4]),
     get("a", [5, 6]),
   ],
-  "a removal that found what had been removed": [
+  "a removal that found a value already removed": [
     set("a", [0, 1]),
     remove(true, [2, 3]),
     remove(true, [4, 5]),
   ],
-  "a removal that found nothing where there was something": [
+  "a removal that found nothing although a value was set": [
     set("a", [0, 1]),
     remove(false, [2, 3]),
   ],
 };
 
 const good: Record<string, RegisterOperation[]> = {
-  "nothing at all": [],
-  "reads that see an overlapping write or not": [
+  "no operations": [],
+  "reads before and after the effect of an overlapping write": [
     set("a", [0, 1]),
     set("b", [2, 9]),
     get("a", [3, 4]),
     get("b", [5, 6]),
   ],
-  "a read of a write without an answer, long after": [
+  "a late read of a write without an answer": [
     set("a", [0, 1]),
     set("b", [2, undefined]),
     get("a", [100, 101]),
     get("b", [200, 201]),
   ],
-  "a write without an answer that never was": [
+  "a write without an answer that took no effect": [
     set("a", [0, 1]),
     set("b", [2, undefined]),
     get("a", [100, 101]),
   ],
-  "a removal without an answer that comes late": [
+  "a removal without an answer that takes effect late": [
     set("a", [0, 1]),
     remove(undefined, [2, undefined]),
     get("a", [3, 4]),
     set("b", [5, 6]),
     get(undefined, [7, 8]),
   ],
-  "a refused write that is not seen": [
+  "a refused write that is not read": [
     set("a", [0, 1]),
     refused(set("b", [2, 3])),
     get("a", [4, 5]),
   ],
-  "a read without an answer, whatever it says": [get("z", [0, undefined])],
+  "a read without an answer": [get("z", [0, undefined])],
   "a removal that found a write without an answer": [
     set("a", [0, undefined]),
     remove(true, [1, 2]),
     remove(false, [3, 4]),
   ],
-  "operations that touch, and may have overlapped": [get("a", [0, 1]), set("a", [1, 2])],
+  "operations with equal end and start, which may have overlapped": [
+    get("a", [0, 1]),
+    set("a", [1, 2]),
+  ],
   "the same value written twice": [
     set("a", [0, 1]),
     get("a", [2, 3]),
@@ -127,14 +130,14 @@ const good: Record<string, RegisterOperation[]> = {
   ],
 };
 
-describe("histories known to be bad", () => {
+describe("a violation is found in", () => {
   it.each(Object.entries(bad))("%s", (_, history) => {
     expect(checkLinearizable(history).verdict).toBe("violated");
     expect(checkLinearizable(history.toReversed()).verdict).toBe("violated");
   });
 });
 
-describe("histories known to be good", () => {
+describe("no violation is found in", () => {
   it.each(Object.entries(good))("%s", (_, history) => {
     expect(checkLinearizable(history).verdict).toBe("linearizable");
     expect(checkLinearizable(history.toReversed()).verdict).toBe("linearizable");

@@ -9,8 +9,8 @@ const manyPoints = 1_000_000;
 const isCampaign = process.env.PARSEC_CAMPAIGN === "1";
 const historyCount = isCampaign ? 1_000_000 : 20_000;
 
-describe("the search for an order", () => {
-  it("says what trying every order says", { timeout: historyCount }, async ({ annotate }) => {
+describe("searchLinearization", () => {
+  it("agrees with a trial of every order", { timeout: historyCount }, async ({ annotate }) => {
     const seen = { linearizable: 0, violated: 0, undecided: 0 };
     fc.assert(
       fc.property(arbitraryHistories(), (history) => {
@@ -27,7 +27,7 @@ describe("the search for an order", () => {
     await annotate(`${seen.linearizable} linearizable histories, ${seen.violated} others`);
   });
 
-  it("looks at few points more than there are operations", () => {
+  it("visits few more points than there are operations", () => {
     for (const maxDurationMs of [1, 12, 40]) {
       const history = runAtomicRegister(maxDurationMs, {
         operationCount: 2000,

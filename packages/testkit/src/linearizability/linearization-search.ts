@@ -1,12 +1,12 @@
 import { type PathMark, type RegisterChoice, RegisterPath } from "./register-path.ts";
 import type { RegisterProblem } from "./register-problem.ts";
 
-/** `undecided`: the search was given up before it had an answer. */
+/** Result of the search of one key or of a whole history. `undecided`: the search reached its limit of points. */
 export type LinearizabilityVerdict = "linearizable" | "violated" | "undecided";
 
 export interface SearchOutcome {
   readonly verdict: LinearizabilityVerdict;
-  /** Points of the search that were looked at. */
+  /** Number of points that the search visited. */
   readonly pointCount: number;
 }
 
@@ -17,9 +17,9 @@ interface Crossing {
 }
 
 /**
- * Looks for an order in which the operations of one register make sense, after Wing and Gong, and
- * never looks at a situation twice, after Lowe (https://doi.org/10.1002/cpe.3928), nor at one that
- * differs only in that more of the writes without an answer are used up.
+ * Searches for an order that explains the operations of one register, with the algorithm of Wing and Gong.
+ * Skips situations that were visited, as Lowe does (https://doi.org/10.1002/cpe.3928), and those that differ
+ * only in using more of the writes without an answer.
  */
 export function searchLinearization(problem: RegisterProblem, maxPoints: number): SearchOutcome {
   const path = new RegisterPath(problem);

@@ -3,9 +3,9 @@ import type { RegisterStep } from "./register-problem.ts";
 const head = 0;
 
 /**
- * The starts and ends of the steps that have no place in the order yet, by time, in a list from
- * which a step is taken and put back in constant time (Knuth's dancing links). What was taken last
- * is put back first.
+ * The starts and ends of the steps that are not in the order yet, sorted by time, in a linked list from
+ * which steps are removed and restored in constant time (Knuth's dancing links). Steps must be restored
+ * in the reverse order of their removal.
  */
 export class OpenSteps {
   readonly #steps: readonly RegisterStep[];
@@ -20,7 +20,7 @@ export class OpenSteps {
       entry <= count
         ? (steps[entry - 1]?.startedAt ?? 0)
         : (steps[entry - count - 1]?.endedAt ?? 0);
-    // Starts come first at the same moment: operations that touch may have overlapped.
+    // At equal times starts precede ends: such operations may have overlapped.
     const entries = Array.from({ length: 2 * count }, (_, index) => index + 1).sort(
       (one, other) => timeOf(one) - timeOf(other) || one - other,
     );
@@ -41,7 +41,7 @@ export class OpenSteps {
     return this.#follow(head) - 1;
   }
 
-  /** Whatever takes effect next must have started by then, or an open step would come too late. */
+  /** The first end of an open step: the next step must have started by then. */
   get deadline(): number {
     for (let entry = this.#follow(head); entry !== head; entry = this.#follow(entry)) {
       const ended = entry - this.#steps.length - 1;

@@ -2,7 +2,7 @@ import type { RegisterOperation } from "./register-operation.ts";
 
 const barWidth = 40;
 
-/** One line for each operation, times relative to the first, with a bar that shows what overlapped. */
+/** Draws one line for each operation, with times relative to the first and a bar that shows overlaps. */
 export function drawTimeline(operations: readonly RegisterOperation[]): string[] {
   const from = Math.min(...operations.map(({ startedAt }) => startedAt));
   const to = Math.max(...operations.map(({ startedAt, endedAt }) => endedAt ?? startedAt));
@@ -16,21 +16,21 @@ export function drawTimeline(operations: readonly RegisterOperation[]): string[]
     return {
       times: `${(startedAt - from).toFixed(3)} to ${endedAt === undefined ? "?" : (endedAt - from).toFixed(3)}`,
       bar: `|${bar.padEnd(barWidth)}${endedAt === undefined ? ">" : "|"}`,
-      text: `${operation.client}: ${sayOperation(operation)}`,
+      text: `${operation.client}: ${formatOperation(operation)}`,
     };
   });
   const width = Math.max(...lines.map(({ times }) => times.length));
   return lines.map(({ times, bar, text }) => `  ${times.padStart(width)} ${bar} ${text}`);
 }
 
-function sayOperation(operation: RegisterOperation): string {
-  const answer = sayAnswer(operation);
+function formatOperation(operation: RegisterOperation): string {
+  const answer = formatAnswer(operation);
   return operation.kind === "set"
     ? `set ${JSON.stringify(operation.value)}${answer}`
     : `${operation.kind}${answer}`;
 }
 
-function sayAnswer(operation: RegisterOperation): string {
+function formatAnswer(operation: RegisterOperation): string {
   if (operation.endedAt === undefined) return ", no answer";
   if (!operation.ok) return ", refused";
   switch (operation.kind) {

@@ -1,13 +1,13 @@
 import { OpenSteps } from "./open-steps.ts";
 import { absentValue, type RegisterProblem } from "./register-problem.ts";
 
-/** What takes effect next: a step, right after a spare write of `spare` if it needs one. */
+/** The next step to take effect, after a spare write of `spare` when it needs one. */
 export interface RegisterChoice {
   readonly step: number;
   readonly spare: number | undefined;
 }
 
-/** A point of a path, to come back to. */
+/** A point of a path for `rewind`. */
 export interface PathMark {
   readonly trailLength: number;
   readonly state: number;
@@ -15,13 +15,13 @@ export interface PathMark {
 }
 
 /**
- * A beginning of an order: what has taken effect so far, the value that leaves in the register, and
- * what may come next. Choices that another choice makes needless are left out; why none is missed:
+ * The first part of an order: the steps that have taken effect, the value of the register after them, and
+ * the choices for the next step. Choices that another choice makes redundant are omitted:
  *
- * - A read that may come next and sees what is there comes next: it changes nothing.
- * - Of two writes of the same value that may come next, the one that ends first does.
+ * - A read that may come next and matches the register comes next: it changes nothing.
+ * - Of two writes of the same value that may come next, the one that ends first comes first.
  * - A spare write comes right before the first step that needs it, or never.
- * - A value that open reads want is overwritten only if something can still write it again.
+ * - A value with open reads is overwritten only if another write of it is left.
  */
 export class RegisterPath {
   readonly #problem: RegisterProblem;
@@ -50,7 +50,7 @@ export class RegisterPath {
     this.#takeReads();
   }
 
-  /** Every step has its place. */
+  /** Whether every step is in the order. */
   get isComplete(): boolean {
     return this.#open.first < 0;
   }
@@ -74,7 +74,7 @@ export class RegisterPath {
     this.#highest = to.highest;
   }
 
-  /** Lets the choice take effect, and all reads that see what it leaves. */
+  /** Applies the choice, and all reads that match the register after it. */
   apply({ step, spare }: RegisterChoice): void {
     if (spare !== undefined) {
       this.#sparesUsed[spare] = (this.#sparesUsed[spare] ?? 0) + 1;
@@ -85,7 +85,7 @@ export class RegisterPath {
     this.#takeReads();
   }
 
-  /** What may take effect next, the most urgent first; empty at a dead end. */
+  /** Choices for the next step, sorted by deadline; empty at a dead end. */
   choices(): RegisterChoice[] {
     const deadline = this.#open.deadline;
     const candidates: number[] = [];
@@ -123,7 +123,7 @@ export class RegisterPath {
     return direct.concat(withSpare);
   }
 
-  /** The same for two paths in which the same steps took effect and left the same value. */
+  /** A key that is equal for two paths with the same steps and the same value of the register. */
   situation(): string {
     const first = this.#open.first;
     let text = `${first},${this.#state},`;
@@ -135,7 +135,7 @@ export class RegisterPath {
     return text;
   }
 
-  /** How many spare writes of each value were used; 0 where none can be of use any more. */
+  /** Number of spare writes used for each value; 0 for values that no open step needs. */
   sparesUsed(): number[] {
     return this.#spareValues.map((value) => {
       const matters = this.#takesLeft > 0 || (this.#readsLeft[value] ?? 0) > 0;
@@ -156,7 +156,7 @@ export class RegisterPath {
     return value === this.#state || this.#mayLose(this.#state, 0);
   }
 
-  /** Whether no open read wants `value`, or something can write it again, once `lent` spares are gone. */
+  /** Whether `value` may be overwritten: no open read needs it, or more than `lent` writes of it are left. */
   #mayLose(value: number, lent: number): boolean {
     if (this.#readsLeft[value] === 0 || (this.#writesLeft[value] ?? 0) > 0) return true;
     return (this.#problem.spares[value]?.length ?? 0) - (this.#sparesUsed[value] ?? 0) > lent;

@@ -1,13 +1,13 @@
 import type { RegisterOperation } from "./register-operation.ts";
 
-/** The register holds nothing. */
+/** The value of an empty register. */
 export const absentValue = 0;
-/** Any value that no acknowledged read saw: which of them it is makes no difference. */
+/** Stands for all values that no acknowledged read returned. */
 const unreadValue = 1;
 
 /**
- * What an acknowledged operation demands of the register: `read` that it holds `value`, `write`
- * nothing (it holds `value` then), `take` that it holds anything (it holds nothing then).
+ * An acknowledged operation in terms of the register: `read` requires that it holds `value`, `write` sets
+ * `value`, `take` requires any value and empties it.
  */
 export interface RegisterStep {
   readonly act: "read" | "write" | "take";
@@ -16,20 +16,20 @@ export interface RegisterStep {
   readonly endedAt: number;
 }
 
-/** The operations of one key, in the terms of the search. */
+/** The operations of one key as input of the search. */
 export interface RegisterProblem {
-  /** Acknowledged operations by their start. Each takes effect exactly once, within its interval. */
+  /** Acknowledged operations sorted by start. Each takes effect exactly once, within its interval. */
   readonly steps: readonly RegisterStep[];
-  /** By value, the starts of writes that may have taken effect at any time since, or never; ascending. */
+  /** Starts of writes without an answer, by value, ascending. Each takes effect at any time after its start, or never. */
   readonly spares: readonly (readonly number[])[];
   readonly valueCount: number;
 }
 
-/** Translates the operations of one key. Refused operations and reads without an answer say nothing. */
+/** Creates the problem of one key. Refused operations and reads without an answer are ignored. */
 export function createRegisterProblem(operations: readonly RegisterOperation[]): RegisterProblem {
-  const told = operations.filter(({ ok, endedAt }) => ok || endedAt === undefined);
+  const relevant = operations.filter(({ ok, endedAt }) => ok || endedAt === undefined);
   const values = new Map<string, number>();
-  for (const operation of told) {
+  for (const operation of relevant) {
     if (operation.kind !== "get" || operation.endedAt === undefined) continue;
     if (operation.value === undefined || values.has(operation.value)) continue;
     values.set(operation.value, unreadValue + 1 + values.size);
@@ -40,10 +40,10 @@ export function createRegisterProblem(operations: readonly RegisterOperation[]):
 
   const steps: RegisterStep[] = [];
   const spares: number[][] = Array.from({ length: valueCount }, () => []);
-  for (const operation of told) {
+  for (const operation of relevant) {
     const { startedAt, endedAt } = operation;
     if (endedAt !== undefined) {
-      steps.push({ ...demandOf(operation, idOf), startedAt, endedAt });
+      steps.push({ ...requirementOf(operation, idOf), startedAt, endedAt });
     } else if (operation.kind !== "get") {
       const value = operation.kind === "set" ? idOf(operation.value) : absentValue;
       spares[value]?.push(startedAt);
@@ -54,7 +54,7 @@ export function createRegisterProblem(operations: readonly RegisterOperation[]):
   return { steps, spares, valueCount };
 }
 
-function demandOf(
+function requirementOf(
   operation: RegisterOperation,
   idOf: (value: string | undefined) => number,
 ): Pick<RegisterStep, "act" | "value"> {
@@ -64,7 +64,7 @@ function demandOf(
     case "set":
       return { act: "write", value: idOf(operation.value) };
     case "delete":
-      // One that found nothing changed nothing: it saw what a read sees.
+      // A removal that found nothing is a read of the absent value.
       if (operation.found === false) return { act: "read", value: absentValue };
       return { act: operation.found === true ? "take" : "write", value: absentValue };
   }

@@ -1,19 +1,19 @@
 import { isParsecError, ParsecError, type PeerHost } from "@parsec/core";
 import type { MemoryNode, MemoryWire } from "./memory-wire.ts";
 
-/** One request, already copied so that nothing the asker keeps is shared with the host. */
+/** One request, copied so that caller and host share no memory. */
 export interface MemoryRequest<Answer> {
   readonly kind: "lookup" | "invalidate" | "handOver";
   readonly group: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
-  /** Asks the host, on the other side. */
+  /** Calls the host on the other side. */
   serve(host: PeerHost, signal: AbortSignal): Answer | Promise<Answer>;
-  /** Copies the answer as it leaves the host; throws when it is over a limit. */
+  /** Copies the host's answer; throws when it exceeds a limit. */
   copy(answer: Answer): Answer;
 }
 
-/** Carries one request to the node called `to` and its answer back; settles exactly once. */
+/** Sends one request to the node `to` and returns its answer; settles exactly once. */
 export function callNode<Answer>(
   wire: MemoryWire,
   route: { readonly from: MemoryNode; readonly to: string },
@@ -31,14 +31,14 @@ class MemoryCall<Answer> {
   readonly #wire: MemoryWire;
   readonly #from: MemoryNode;
   readonly #to: string;
-  /** The node asked, as it is when the call starts. */
-  readonly #asked: MemoryNode | undefined;
+  /** The receiving node at the start of the call. */
+  readonly #receiver: MemoryNode | undefined;
   readonly #request: MemoryRequest<Answer>;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: ParsecError) => void;
-  /** One for each time the request has arrived and is being answered. */
+  /** One for each arrival of the request that is being answered. */
   readonly #served: Set<AbortController> = new Set();
-  /** A cancel may overtake the request it cancels; then the request must not start anything. */
+  /** A cancel may overtake its request, which must then not start anything. */
   #withdrawn = false;
   #settled = false;
   #cancelDeadline = (): void => {};
@@ -55,7 +55,7 @@ class MemoryCall<Answer> {
     this.#wire = wire;
     this.#from = route.from;
     this.#to = route.to;
-    this.#asked = wire.node(route.to);
+    this.#receiver = wire.node(route.to);
     this.#request = call.request;
     this.#resolve = call.resolve;
     this.#reject = call.reject;
@@ -71,7 +71,7 @@ class MemoryCall<Answer> {
     }
     signal?.addEventListener("abort", this.#abort, { once: true });
     this.#from.calling.add(this.#end);
-    this.#asked?.serving.add(this.#breakOff);
+    this.#receiver?.serving.add(this.#breakOff);
     this.#send(kind, (garbled) => this.#arrive(garbled));
   }
 
@@ -85,7 +85,7 @@ class MemoryCall<Answer> {
     this.#fail(closed(this.#from));
   };
 
-  readonly #breakOff = (): void => this.#unreachable("broke the connection");
+  readonly #breakOff = (): void => this.#unreachable("connection lost");
 
   #send(
     kind: "lookup" | "invalidate" | "handOver" | "cancel",
@@ -93,7 +93,7 @@ class MemoryCall<Answer> {
   ): void {
     const message = { kind, from: this.#from.id, to: this.#to, group: this.#request.group };
     const sent = this.#wire.send(message, arrive);
-    if (!sent) queueMicrotask(() => this.#unreachable("cannot be reached: the link is cut"));
+    if (!sent) queueMicrotask(() => this.#unreachable("the link is cut"));
   }
 
   #withdraw(): void {
@@ -103,13 +103,13 @@ class MemoryCall<Answer> {
     });
   }
 
-  /** On the other side: the request, or a late copy of it, has arrived. */
+  /** On the receiving side: handles the request or a late copy of it. */
   #arrive(garbled: boolean): void {
     const node = this.#wire.node(this.#to);
     if (!node?.up || node.host === undefined) {
-      this.#unreachable("is not there");
+      this.#unreachable("node is down or has no host");
     } else if (garbled) {
-      this.#sendBack(node, () => this.#unreachable("could not read the request"));
+      this.#sendBack(node, () => this.#unreachable("the request arrived garbled"));
     } else if (!this.#withdrawn) {
       this.#serve(node, node.host);
     }
@@ -120,8 +120,8 @@ class MemoryCall<Answer> {
     this.#served.add(controller);
     const refuse = (error: unknown): void => {
       this.#served.delete(controller);
-      const travelled = errorAfterTravel(error);
-      this.#sendBack(node, () => this.#fail(travelled));
+      const sent = toSentError(error);
+      this.#sendBack(node, () => this.#fail(sent));
     };
     const answer = (value: Answer): void => {
       this.#served.delete(controller);
@@ -138,7 +138,7 @@ class MemoryCall<Answer> {
   }
 
   #sendBack(node: MemoryNode, arrive: () => void): void {
-    // What a dead node still works out stays with it.
+    // A crashed node sends no answers.
     if (!node.up) return;
     const message = {
       kind: "answer" as const,
@@ -147,14 +147,14 @@ class MemoryCall<Answer> {
       group: this.#request.group,
     };
     const sent = this.#wire.send(message, (garbled) => {
-      if (garbled) this.#unreachable("answered what nobody can read");
+      if (garbled) this.#unreachable("the answer arrived garbled");
       else arrive();
     });
     if (!sent) queueMicrotask(this.#breakOff);
   }
 
-  #unreachable(why: string): void {
-    this.#fail(new ParsecError("PEER_UNREACHABLE", `${this.#to} ${why}`));
+  #unreachable(reason: string): void {
+    this.#fail(new ParsecError("PEER_UNREACHABLE", `${this.#to}: ${reason}`));
   }
 
   #fail(error: ParsecError): void {
@@ -167,22 +167,22 @@ class MemoryCall<Answer> {
     this.#cancelDeadline();
     this.#request.signal?.removeEventListener("abort", this.#abort);
     this.#from.calling.delete(this.#end);
-    this.#asked?.serving.delete(this.#breakOff);
+    this.#receiver?.serving.delete(this.#breakOff);
     finish();
   }
 }
 
-/** An error as it arrives on the other side: code and message, as over a socket, never the cause. */
-function errorAfterTravel(error: unknown): ParsecError {
+/** The error with code and message only: its cause is not sent, as with other transports. */
+function toSentError(error: unknown): ParsecError {
   return isParsecError(error)
     ? new ParsecError(error.code, error.message)
-    : new ParsecError("PEER_UNREACHABLE", "the peer's host threw a foreign error");
+    : new ParsecError("PEER_UNREACHABLE", "the host of the peer threw a foreign error");
 }
 
 function aborted(): ParsecError {
-  return new ParsecError("ABORTED", "the caller aborted");
+  return new ParsecError("ABORTED", "aborted by the caller");
 }
 
 function closed(node: MemoryNode): ParsecError {
-  return new ParsecError("CLOSED", `${node.id} has closed its peers`);
+  return new ParsecError("CLOSED", `${node.id}: its peers are closed`);
 }

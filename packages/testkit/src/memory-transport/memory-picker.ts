@@ -15,7 +15,7 @@ function copyAnswer(answer: PeerAnswer, maxValueBytes: number): PeerAnswer {
   if (value !== undefined && value.byteLength > maxValueBytes) {
     throw new ParsecError(
       "VALUE_TOO_LARGE",
-      `a value of ${value.byteLength} bytes exceeds the transport's maxValueBytes of ${maxValueBytes}`,
+      `value must have at most maxValueBytes (${maxValueBytes}) bytes, got ${value.byteLength}`,
     );
   }
   return { value: value && new Uint8Array(value), ttlMs, fence, ratePerMinute, missing };
@@ -30,10 +30,10 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
       if (keyBytes > wire.maxKeyBytes) {
         throw new ParsecError(
           "KEY_TOO_LARGE",
-          `a key of ${keyBytes} bytes exceeds the transport's maxKeyBytes of ${wire.maxKeyBytes}`,
+          `key must have at most maxKeyBytes (${wire.maxKeyBytes}) bytes, got ${keyBytes}`,
         );
       }
-      // Not `slice`: that of a Buffer shares its memory.
+      // `slice` of a Buffer would share its memory.
       const input = lookup.input && new Uint8Array(lookup.input);
       const copied = { group, key, input, fence, timeoutMs, memoryOnly, ...copyTrace(lookup) };
       return callNode<PeerAnswer>(
@@ -90,7 +90,7 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
   };
 }
 
-/** As on a wire: what is no trace does not arrive. */
+/** Drops an invalid trace context, as transports with a wire format do. */
 function copyTrace({ trace }: { readonly trace?: PeerTrace | undefined }): {
   readonly trace?: PeerTrace;
 } {
@@ -113,13 +113,13 @@ function memberList(selfId: string, ids: readonly string[]): readonly string[] {
   if (!members.includes(selfId)) {
     throw new ParsecError(
       "INVALID_ARGUMENT",
-      `ids must list this node too: ${JSON.stringify(selfId)} is not among ${JSON.stringify(ids)}`,
+      `ids must contain selfId ${JSON.stringify(selfId)}, got ${JSON.stringify(ids)}`,
     );
   }
   return members;
 }
 
-/** The picker of one node: its view of the membership, and a peer for every other member. */
+/** Creates the picker of one node, with a peer for every other member. */
 export function createMemoryPicker(
   wire: MemoryWire,
   node: MemoryNode,

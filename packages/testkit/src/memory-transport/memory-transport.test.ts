@@ -7,7 +7,7 @@ import { settlePromises } from "../settle-promises.ts";
 import { createMemoryNetwork } from "./memory-transport.ts";
 import type { MemoryMessage, MessageFate } from "./memory-wire.ts";
 
-/** Nodes a and b on a network whose fate the test decides, b with a host that answers. */
+/** Nodes a and b on a network with the given fate, b with a host that answers. */
 function setUp(fate: (message: MemoryMessage) => MessageFate = () => ({})) {
   const clock = createManualClock();
   const network = createMemoryNetwork({ clock, fate });
@@ -21,7 +21,7 @@ function setUp(fate: (message: MemoryMessage) => MessageFate = () => ({})) {
   return { clock, network, join, a, b, host, peer };
 }
 
-/** A host's answer that the test gives later. */
+/** Answers of a host that wait for `release`. */
 function held() {
   const waiting: (() => void)[] = [];
   return {
@@ -35,7 +35,7 @@ function held() {
   };
 }
 
-it("a lost request and a lost answer both end by the deadline", async () => {
+it("a lost request and a lost answer both end by timeout", async () => {
   for (const kind of ["lookup", "answer"] as const) {
     const { clock, host, peer, network } = setUp((message) => ({ lost: message.kind === kind }));
     const call = expectRejection(peer.lookup(lookupOf("k", { timeoutMs: 50 })), "TIMEOUT");
@@ -49,7 +49,7 @@ it("a lost request and a lost answer both end by the deadline", async () => {
   }
 });
 
-it("what arrives garbled is PEER_UNREACHABLE, whichever way it went", async () => {
+it("a garbled request and a garbled answer are PEER_UNREACHABLE", async () => {
   for (const kind of ["lookup", "answer"] as const) {
     const { host, peer } = setUp((message) => ({ garbled: message.kind === kind }));
     await expectRejection(peer.lookup(lookupOf("k")), "PEER_UNREACHABLE");
@@ -57,7 +57,7 @@ it("what arrives garbled is PEER_UNREACHABLE, whichever way it went", async () =
   }
 });
 
-it("a message that comes twice reaches the host twice and answers once", async () => {
+it("a repeated message reaches the host twice and answers once", async () => {
   const { clock, host, peer } = setUp(({ kind }) => ({
     againAfterMs: kind === "lookup" ? [30] : [],
   }));
@@ -67,7 +67,7 @@ it("a message that comes twice reaches the host twice and answers once", async (
   expect(host.lookups).toHaveLength(2);
 });
 
-it("messages overtake each other as their delays say", async () => {
+it("messages overtake each other according to their delays", async () => {
   let delayMs = 20;
   const { clock, host, peer } = setUp(({ kind }) => {
     if (kind !== "lookup") return {};
@@ -80,7 +80,7 @@ it("messages overtake each other as their delays say", async () => {
   expect(host.lookups.map(({ lookup }) => lookup.key)).toEqual(["third", "second", "first"]);
 });
 
-it("a cancel that overtakes its lookup keeps the host from being asked", async () => {
+it("a lookup that its cancel has overtaken does not reach the host", async () => {
   const { clock, host, peer } = setUp(({ kind }) => ({ delayMs: kind === "lookup" ? 20 : 1 }));
   const controller = new AbortController();
   const call = peer.lookup(lookupOf("k"), { signal: controller.signal });
@@ -90,7 +90,7 @@ it("a cancel that overtakes its lookup keeps the host from being asked", async (
   expect(host.lookups).toEqual([]);
 });
 
-it("a crash breaks the connection of those who wait; a silent one leaves them waiting", async () => {
+it("a crash ends the connections of callers; after a silent crash they time out", async () => {
   for (const mode of ["refuse", "silent"] as const) {
     const { clock, network, host, peer } = setUp();
     host.onLookup(held().script);
@@ -105,7 +105,7 @@ it("a crash breaks the connection of those who wait; a silent one leaves them wa
   }
 });
 
-it("what a dead node still works out reaches nobody", async () => {
+it("an answer of a crashed node is not delivered", async () => {
   const { clock, network, host, peer } = setUp();
   const answers = held();
   host.onLookup(answers.script);
@@ -117,18 +117,18 @@ it("what a dead node still works out reaches nobody", async () => {
   await call;
 });
 
-it("a crashed node can join again under its id, a live one cannot join twice", async () => {
+it("a crashed node can join again under its id, a running one cannot join twice", async () => {
   const { network, join, peer } = setUp();
   expect(() => join("b")).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   network.crash("b");
   await expectRejection(peer.lookup(lookupOf("k")), "PEER_UNREACHABLE");
-  const reborn = createScriptedHost();
-  reborn.onLookup(() => answerOf("reborn"));
-  join("b").attach(reborn);
-  expect(textOf(await peer.lookup(lookupOf("k")))).toBe("reborn");
+  const restarted = createScriptedHost();
+  restarted.onLookup(() => answerOf("restarted"));
+  join("b").attach(restarted);
+  expect(textOf(await peer.lookup(lookupOf("k")))).toBe("restarted");
 });
 
-it("a crashed node's own calls end, and its host hears of it", async () => {
+it("calls of a crashed node end, and the host that serves them is aborted", async () => {
   const { network, a, b, host, peer } = setUp();
   host.onLookup(held().script);
   const call = expectRejection(peer.lookup(lookupOf("k")), "CLOSED");
@@ -140,7 +140,7 @@ it("a crashed node's own calls end, and its host hears of it", async () => {
   await Promise.all([a.close(), b.close()]);
 });
 
-it("a cut link refuses at once or swallows everything, until it heals", async () => {
+it("a cut link refuses calls at once, or drops all messages, until it heals", async () => {
   const { clock, network, peer } = setUp();
   network.cut("b", "a");
   await expectRejection(peer.lookup(lookupOf("k")), "PEER_UNREACHABLE");
@@ -152,7 +152,7 @@ it("a cut link refuses at once or swallows everything, until it heals", async ()
   expect(textOf(await peer.lookup(lookupOf("k")))).toBe(textOf(echo(lookupOf("k"))));
 });
 
-it("an answer that meets a cut link is a broken connection", async () => {
+it("an answer over a cut link is PEER_UNREACHABLE", async () => {
   const { network, host, peer } = setUp();
   const answers = held();
   host.onLookup(answers.script);
@@ -163,7 +163,7 @@ it("an answer that meets a cut link is a broken connection", async () => {
   await call;
 });
 
-it("an error crosses with code and message alone", async () => {
+it("an error is sent with code and message only", async () => {
   const { host, peer } = setUp();
   const error = new ParsecError("OVERLOADED", "too much", { cause: "secret" });
   host.onLookup(() => Promise.reject(error));
@@ -173,7 +173,7 @@ it("an error crosses with code and message alone", async () => {
   expect(got).not.toHaveProperty("cause");
 });
 
-it("a node without a host is not there yet", async () => {
+it("a node without a host is unreachable", async () => {
   const { network, join, peer } = setUp();
   network.crash("b");
   join("b");

@@ -1,49 +1,50 @@
 import { type Clock, ParsecError, type PeerPicker } from "@parsec/core";
-import { createPlacement, createSystemClock, type Placement } from "@parsec/core/transport";
+import { createSystemClock, type Placement } from "@parsec/core/transport";
 import { createMemoryPicker } from "./memory-picker.ts";
 import type { MemoryMessage, MemoryNode, MemoryWire, MessageFate } from "./memory-wire.ts";
+import { createPlacementMemory } from "./placement-memory.ts";
 
-/** What a memory network is made of. */
+/** Options of {@link createMemoryNetwork}. */
 export interface MemoryNetworkOptions {
-  /** Measures delays and deadlines. Defaults to the process's own clock. */
+  /** Clock of delays and timeouts. Defaults to the system's clock. */
   readonly clock?: Clock;
-  /** Decides what becomes of each message. Defaults to: all arrive at once. */
+  /** Decides the delivery of each message. By default all arrive at once. */
   readonly fate?: (message: MemoryMessage) => MessageFate;
-  /** The longest key a lookup may carry. Defaults to 65,536. */
+  /** Maximum key length of a lookup in bytes. Defaults to 65,536. */
   readonly maxKeyBytes?: number;
-  /** The longest value an answer may carry. Defaults to 16 MiB. */
+  /** Maximum value length of an answer in bytes. Defaults to 16 MiB. */
   readonly maxValueBytes?: number;
-  /** Spreads keys over the members, the same way on every node. Defaults to core's `"slots"`. */
+  /** Creates the placement of keys on these members. Defaults to core's `"slots"`. */
   readonly place?: (ids: readonly string[]) => Placement;
 }
 
-/** How a failure looks to the others: they notice at once (`"refuse"`), or wait until their deadline (`"silent"`). */
+/** How other nodes of a memory network see a failure: at once (`"refuse"`), or by their own timeouts (`"silent"`). */
 export type FailureMode = "refuse" | "silent";
 
-/** One node's part of the network. */
+/** Options of {@link MemoryNetwork.createPeers}: one node of the network. */
 export interface MemoryPeersOptions {
   readonly selfId: string;
-  /** Every member, this node included. */
+  /** All members, including this node. */
   readonly ids: readonly string[];
 }
 
-/** Nodes of one process that reach each other as if over a network, and the faults of that network. */
+/** A network of nodes in one process, with faults that a test controls. */
 export interface MemoryNetwork {
-  /** Joins as `selfId`. Throws `INVALID_ARGUMENT` when that node is up already or missing in `ids`. */
+  /** Adds the node `selfId`. Throws `INVALID_ARGUMENT` when it is already up or missing in `ids`. */
   createPeers(options: MemoryPeersOptions): PeerPicker;
-  /** Kills a node as SIGKILL would: it answers nobody any more. `createPeers` with the same id restarts it. */
+  /** Ends a node as SIGKILL does: it answers no more calls. `createPeers` with the same id restarts it. */
   crash(id: string, mode?: FailureMode): void;
-  /** Cuts the link between two nodes, both ways. Messages under way still arrive. */
+  /** Cuts the link between two nodes in both directions. Messages in flight still arrive. */
   cut(a: string, b: string, mode?: FailureMode): void;
-  /** Repairs every cut. */
+  /** Repairs all links. */
   heal(): void;
-  /** Calls of live nodes that have not settled. */
+  /** Number of calls in flight. */
   readonly pendingCount: number;
 }
 
 /**
- * The reference transport: no sockets, no threads, copies instead of frames. Use it to run a
- * cluster inside one test, and `fate`, `cut` and `crash` to make its network misbehave.
+ * Creates a transport for tests: a cluster in one process, without sockets and threads. Use `fate`,
+ * `cut` and `crash` for faults of the network and of nodes, and a manual clock to control time.
  */
 export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryNetwork {
   const clock = options.clock ?? createSystemClock();
@@ -61,7 +62,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
     clock,
     maxKeyBytes: options.maxKeyBytes ?? 65_536,
     maxValueBytes: options.maxValueBytes ?? 16 * 2 ** 20,
-    place: options.place ?? ((ids) => createPlacement("slots", ids)),
+    place: options.place ?? createPlacementMemory(),
     node: (id) => nodes.get(id),
     send(message, arrive) {
       const cut = cuts.get(linkName(message.from, message.to));
@@ -76,7 +77,10 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
   return {
     createPeers({ selfId, ids }) {
       if (nodes.get(selfId)?.up) {
-        throw new ParsecError("INVALID_ARGUMENT", `selfId ${JSON.stringify(selfId)} is up already`);
+        throw new ParsecError(
+          "INVALID_ARGUMENT",
+          `selfId must name a node that is not up, got ${JSON.stringify(selfId)}`,
+        );
       }
       const node: MemoryNode = {
         id: selfId,

@@ -1,7 +1,7 @@
 import type { Clock, PeerHost } from "@parsec/core";
 import type { Placement } from "@parsec/core/transport";
 
-/** What a {@link MessageFate} is decided for. */
+/** One message between nodes of a memory network, the input of `fate`. */
 export interface MemoryMessage {
   readonly kind: "lookup" | "invalidate" | "handOver" | "answer" | "cancel";
   readonly from: string;
@@ -9,37 +9,37 @@ export interface MemoryMessage {
   readonly group: string;
 }
 
-/** What becomes of one message. An empty object means: it arrives at once. */
+/** Delivery of one message of a memory network. An empty object delivers it at once. */
 export interface MessageFate {
-  /** How long it is under way. Defaults to 0: it arrives in a later microtask of the same turn. */
+  /** Delay in ms. Defaults to 0: delivery in a later microtask of the same turn. */
   readonly delayMs?: number;
-  /** It never arrives. Defaults to false. */
+  /** Whether the message is lost. Defaults to false. */
   readonly lost?: boolean;
-  /** It arrives, but nobody can read it. Defaults to false. */
+  /** Whether the message arrives unreadable. Defaults to false. */
   readonly garbled?: boolean;
-  /** It arrives again this long after it was sent, once per number. Defaults to none. */
+  /** Delays in ms of further copies, each from the time of sending. Defaults to none. */
   readonly againAfterMs?: readonly number[];
 }
 
-/** One node that is, or was, part of a memory network. A restarted node is a new one with the old id. */
+/** A current or former node of a memory network. A restarted node is a new one with the same id. */
 export interface MemoryNode {
   readonly id: string;
   host: PeerHost | undefined;
   up: boolean;
-  /** Ends each call this node has under way; when `noticed`, the one asked sees the connection end. */
+  /** Ends each call that this node has in flight; when `noticed`, the other node sees the connection end. */
   readonly calling: Set<(noticed: boolean) => void>;
-  /** Tells each asker this node has yet to answer that the connection broke. */
+  /** Reports a broken connection for each call that this node has not answered yet. */
   readonly serving: Set<() => void>;
 }
 
-/** What calls need of the network; kept apart from what a test needs of it. */
+/** The part of the network that calls use. */
 export interface MemoryWire {
   readonly clock: Clock;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
   place(ids: readonly string[]): Placement;
-  /** The node that has the id now, up or down. */
+  /** The latest node with the id, up or down. */
   node(id: string): MemoryNode | undefined;
-  /** False when the link is known to be cut: the sender notices. */
+  /** Returns false when the link is cut in a way that the sender notices. */
   send(message: MemoryMessage, arrive: (garbled: boolean) => void): boolean;
 }

@@ -53,7 +53,7 @@ it("the same plan gives the same history", async () => {
   }
 });
 
-it("another seed gives another history", async () => {
+it("a different seed gives a different history", async () => {
   const commands: SimulationCommand[] = [{ do: "stampede", afterMs: 0, key: 0, count: 3 }];
   const one = await runSimulation(planOf(commands, { seed: 1 }));
   const two = await runSimulation(planOf(commands, { seed: 2 }));
@@ -73,7 +73,7 @@ for (const surface of ["group", "source"] as const) {
       expect(checkHistory(plan, history)).toEqual([]);
     });
 
-    it("a write and an invalidation show the new version everywhere", async () => {
+    it("all nodes return the new version after a write and an invalidation", async () => {
       const plan = planOf(
         [
           { do: "stampede", afterMs: 0, key: 0, count: 1 },
@@ -92,7 +92,7 @@ for (const surface of ["group", "source"] as const) {
       for (const get of late) expect(get.outcome).toMatchObject({ kind: "value", version: 2 });
     });
 
-    it("a crashed node is named, and remembers nothing when it is back", async () => {
+    it("a crashed node is in failed, and restarts with an empty cache", async () => {
       const plan = planOf(
         [
           { do: "stampede", afterMs: 0, key: 0, count: 1 },
@@ -115,7 +115,7 @@ for (const surface of ["group", "source"] as const) {
   });
 }
 
-it("every command means something in every state", async () => {
+it("every command is valid in every state", async () => {
   const commands: SimulationCommand[] = [
     { do: "restart", afterMs: 0, node: 0 },
     { do: "crash", afterMs: 0, node: 0, silent: true },

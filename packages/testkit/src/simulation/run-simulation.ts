@@ -1,27 +1,27 @@
 import type { Placement } from "@parsec/core/transport";
+import { createPlacementMemory } from "../memory-transport/placement-memory.ts";
 import { settlePromises } from "../settle-promises.ts";
 import { createSimulatedCluster, type SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import type { SimulationHistory } from "./history/simulation-history.ts";
-import { createPlacementMemory } from "./placement-memory.ts";
 import { type SimulationPlan, simulatedKeys } from "./plan/simulation-plan.ts";
 import { createSimulatedCallers, type SimulatedCallers } from "./simulation-callers.ts";
 import { performCommand } from "./simulation-commands.ts";
 
-/** When a node is no longer new. */
+/** Age at which a node is not new any more. */
 const warmAfterMs = 60_001;
 
-/** A message that was lost before is noticed after 5 s at most, and sent again within 5 s more. */
+/** A lost invalidation is detected within 5 s and retried within 5 s more. */
 const learnedAfterMs = 12_000;
 
-/** What several runs may share. */
+/** Options of {@link runSimulation}, for series of runs. */
 export interface RunSimulationOptions {
-  /** Spreads keys over nodes. Defaults to core's `"slots"`. */
+  /** Creates the placement of keys on these nodes. Defaults to core's `"slots"`. */
   readonly place?: (ids: readonly string[]) => Placement;
 }
 
 /**
- * Runs a plan from start to close on a virtual clock and returns what happened. The same plan
- * always gives the same history.
+ * Runs the cluster of a plan from start to close on a virtual clock and returns the history of all
+ * events, for `checkHistory`. The same plan gives the same history.
  */
 export async function runSimulation(
   plan: SimulationPlan,
@@ -38,24 +38,24 @@ export async function runSimulation(
     samplePeaks(cluster);
   }
   await settlePromises();
-  askEverywhere(cluster, callers);
+  getEverywhere(cluster, callers);
   cluster.heal();
   await cluster.clock.run(longestWaitMs(plan));
-  askEverywhere(cluster, callers);
+  getEverywhere(cluster, callers);
   await cluster.clock.run(longestWaitMs(plan));
   await makePeace(cluster);
-  askEverywhere(cluster, callers);
+  getEverywhere(cluster, callers);
   await cluster.clock.run(longestWaitMs(plan));
   samplePeaks(cluster);
-  takeAccounts(cluster);
+  recordAccounts(cluster);
   await cluster.close();
-  // Nobody is there to hear what is still on its way.
+  // Messages that are still in flight have no receivers.
   await cluster.clock.run(plan.network.maxDelayMs + plan.network.maxLateMs);
   cluster.history.timersLeft = cluster.clock.pendingCount;
   return cluster.history;
 }
 
-/** Lets all nodes reach one another until each has told the others what they missed. */
+/** Makes all nodes reachable until missed invalidations are delivered. */
 async function makePeace(cluster: SimulatedCluster): Promise<void> {
   cluster.makeReliable();
   cluster.agree();
@@ -63,16 +63,16 @@ async function makePeace(cluster: SimulatedCluster): Promise<void> {
   cluster.history.peace = cluster.recorder.now();
 }
 
-/** After so long without a request, every message has arrived and every load is over. */
+/** Time without requests after which every message has arrived and every load has ended. */
 function longestWaitMs(plan: SimulationPlan): number {
   const { network, origin, policy } = plan;
   const messageMs = 2 * network.maxDelayMs + network.maxLateMs;
-  // A late copy of a lookup may start one more load when everything else is over.
+  // A late copy of a lookup may start one more load at the end.
   return 2 * (policy.timeoutMs + messageMs) + origin.maxDurationMs + 2;
 }
 
-/** Asks every node for every key: what was stored wrongly comes to light. */
-function askEverywhere(cluster: SimulatedCluster, callers: SimulatedCallers): void {
+/** Gets every key from every node, to detect wrong values in memory. */
+function getEverywhere(cluster: SimulatedCluster, callers: SimulatedCallers): void {
   callers.peekEverywhere(simulatedKeys);
   for (const node of cluster.live()) for (const key of simulatedKeys) callers.get(node, key);
 }
@@ -86,7 +86,7 @@ function samplePeaks(cluster: SimulatedCluster): void {
   }
 }
 
-function takeAccounts(cluster: SimulatedCluster): void {
+function recordAccounts(cluster: SimulatedCluster): void {
   for (const node of cluster.live()) {
     const stats = node.handle.stats();
     cluster.history.accounts.push({

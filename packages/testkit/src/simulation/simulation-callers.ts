@@ -3,7 +3,7 @@ import type { LiveNode, SimulatedCluster } from "./cluster/simulated-cluster.ts"
 import { outcomeOfError, outcomeOfValue } from "./cluster/simulated-value.ts";
 import type { GetRecord, InvalidationRecord } from "./history/simulation-history.ts";
 
-/** The users of the simulated nodes: they ask, give up and invalidate, and write down what they got. */
+/** The callers of the simulated nodes: they get, abort and invalidate, and record the results. */
 export interface SimulatedCallers {
   get(node: LiveNode, key: string, abortAfterMs?: number): void;
   getMany(node: LiveNode, keys: readonly string[]): void;
@@ -11,11 +11,12 @@ export interface SimulatedCallers {
   invalidate(node: LiveNode, target: PeerInvalidationTarget): void;
 }
 
+/** Creates the callers of a cluster, which record into its history. */
 export function createSimulatedCallers(cluster: SimulatedCluster): SimulatedCallers {
   const { recorder, clock, plan, history } = cluster;
   const { network, policy } = plan;
   const { maxDelayMs } = network;
-  /** Only then does every cancel arrive, and no load goes on for nobody. */
+  /** Whether every cancel arrives, so that no load continues without waiters. */
   const cancelsArrive =
     network.loseShare === 0 &&
     network.garbleShare === 0 &&
@@ -29,7 +30,7 @@ export function createSimulatedCallers(cluster: SimulatedCluster): SimulatedCall
     return record;
   };
 
-  /** Some time after the last waiter of a key left, nothing may run for it any more (I4). */
+  /** Records the fetches of a key that still run some time after its last waiter aborted (I4). */
   const watchAbandoned = (key: string, abortedStep: number): void => {
     if (!cancelsArrive || !cluster.undisturbed) return;
     const waiting = (): boolean =>
@@ -139,7 +140,7 @@ export function createSimulatedCallers(cluster: SimulatedCluster): SimulatedCall
           record.failed = result.failed.map((failure) => failure.peerId);
           record.acknowledged = result.acknowledged.flatMap((id) => {
             const ref = cluster.liveById(id)?.ref;
-            // One that restarted meanwhile may have forgotten it again, and promised nothing.
+            // A node that restarted meanwhile guarantees nothing.
             return ref !== undefined && ref === incarnations.get(id) ? [ref] : [];
           });
           const named = new Set([...result.acknowledged, ...record.failed]);

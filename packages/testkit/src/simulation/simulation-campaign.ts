@@ -1,41 +1,43 @@
 import * as fc from "fast-check";
+import { createPlacementMemory } from "../memory-transport/placement-memory.ts";
 import type { Violation } from "./history/simulation-history.ts";
 import { checkHistory } from "./invariants/check-history.ts";
-import { createPlacementMemory } from "./placement-memory.ts";
 import type { SimulationPlan } from "./plan/simulation-plan.ts";
 import { runSimulation } from "./run-simulation.ts";
 
-/** A series of random runs. */
+/** Options of {@link runCampaign}. */
 export interface CampaignOptions {
+  /** Source of the plans, such as `stormyPlans()`. */
   readonly plans: fc.Arbitrary<SimulationPlan>;
-  /** How many interleavings to try. */
+  /** Number of plans to run. */
   readonly runs: number;
-  /** The seed of a campaign that failed; random by default. */
+  /** Seed of the plans; the one of a failed campaign replays it. Random by default. */
   readonly seed?: number | undefined;
-  /** The path that a failed campaign printed: goes straight to its smallest counterexample. */
+  /** Path printed by a failed campaign: runs only its shortest counterexample. */
   readonly path?: string | undefined;
-  /** Which violations count. Defaults to all. */
+  /** Selects the violations that fail the campaign. Defaults to all. */
   readonly counts?: (violation: Violation) => boolean;
 }
 
-/** What a campaign found out. */
+/** Result of {@link runCampaign}. */
 export interface CampaignReport {
-  /** Interleavings that ran from start to end, those of shrinking not counted. */
+  /** Number of plans that ran without a failure, without those of shrinking. */
   readonly runs: number;
   readonly seed: number;
-  /** The smallest run that broke an invariant; undefined when all held. */
+  /** The shortest run that violates an invariant; undefined when all hold. */
   readonly failure: CampaignFailure | undefined;
 }
 
+/** The shortest run of a campaign that violates an invariant. */
 export interface CampaignFailure {
   readonly path: string;
   readonly plan: SimulationPlan;
   readonly violations: readonly Violation[];
-  /** All of the above as text, with the variables that replay it. */
+  /** Violations and plan as text, with the variables that replay the run. */
   readonly text: string;
 }
 
-/** Runs random plans until one breaks an invariant, then looks for the smallest that does. */
+/** Runs random plans until one violates an invariant, then searches the shortest one that does. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const { plans, runs, counts = () => true } = options;
   const place = createPlacementMemory();
@@ -58,7 +60,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const path = details.counterexamplePath;
   if (plan === undefined || path === null) {
     if (details.failed)
-      throw new Error("the campaign itself failed", { cause: details.errorInstance });
+      throw new Error("the campaign failed without a violation", { cause: details.errorInstance });
     return { runs: completed, seed: details.seed, failure: undefined };
   }
   const violations = await violationsOf(plan);

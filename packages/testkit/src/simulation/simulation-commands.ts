@@ -7,8 +7,8 @@ import { type SimulationCommand, simulatedKeys, simulatedTags } from "./plan/sim
 import type { SimulatedCallers } from "./simulation-callers.ts";
 
 /**
- * Makes one thing happen. Every command means something in every state, if only "nothing", so that
- * a list of them can be shortened anywhere.
+ * Performs one command. Every command is valid in every state and may have no effect, so that any command
+ * can be removed from a plan.
  */
 export function performCommand(
   command: SimulationCommand,
@@ -46,7 +46,7 @@ export function performCommand(
       callers.invalidate(nodeOf(command.node), { kind: "all" });
       break;
     case "crash":
-      // The last node stays, so that there is always somebody to ask.
+      // One node must keep running.
       if (live.length > 1) cluster.crash(nodeOf(command.node), command.silent);
       break;
     case "leave":

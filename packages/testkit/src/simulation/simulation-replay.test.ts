@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { simulationReplayFromEnv as read } from "./simulation-replay.ts";
 
-it("tries the usual interleavings, new ones, or those of a seed", () => {
+it("reads the default seed, a random one, or a given one with its path", () => {
   expect(read({})).toEqual(read({ PARSEC_SIM_SEED: "", PARSEC_SIM_PATH: "" }));
   expect(read({}).seed).toBeTypeOf("number");
   expect(read({ PARSEC_SIM_SEED: "random" })).toEqual({ seed: undefined, path: undefined });
@@ -12,7 +12,7 @@ it("tries the usual interleavings, new ones, or those of a seed", () => {
   });
 });
 
-it("refuses what cannot be meant", () => {
+it("rejects invalid seeds and paths", () => {
   expect(() => read({ PARSEC_SIM_SEED: "seven" })).toThrow(/PARSEC_SIM_SEED/);
   expect(() => read({ PARSEC_SIM_SEED: "1.5" })).toThrow(/PARSEC_SIM_SEED/);
   expect(() => read({ PARSEC_SIM_SEED: "1", PARSEC_SIM_PATH: "a" })).toThrow(/PARSEC_SIM_PATH/);

@@ -4,21 +4,22 @@ import type { SimulationPlan } from "./plan/simulation-plan.ts";
 import { runCampaign } from "./simulation-campaign.ts";
 import { simulationReplayFromEnv } from "./simulation-replay.ts";
 
-/** A campaign as a test. */
+/** Options of {@link describeSimulation}. */
 export interface SimulationSuiteOptions {
-  /** What the test report calls it, such as "calm clusters". */
+  /** Name in the test report, such as "calm clusters". */
   readonly name: string;
+  /** Source of the plans, such as `calmPlans()`. */
   readonly plans: fc.Arbitrary<SimulationPlan>;
-  /** How many random interleavings a run of the test tries. */
+  /** Number of random interleavings to run. */
   readonly runs: number;
-  /** How long they may take. Defaults to 20 ms each. */
+  /** Timeout of the test in ms. Defaults to 30 s and 50 ms for each run. */
   readonly timeoutMs?: number;
 }
 
 /**
- * Declares a test that runs a campaign and fails with the smallest counterexample. It tries the
- * same interleavings each time, unless the environment says otherwise: `PARSEC_SIM_SEED=random`
- * tries new ones, and the `PARSEC_SIM_SEED` and `PARSEC_SIM_PATH` that a failure prints replay it.
+ * Declares a test that runs a campaign and fails with the shortest counterexample; call it in a vitest
+ * file. It runs the same interleavings each time, unless the environment variable `PARSEC_SIM_SEED` is
+ * `random`. The `PARSEC_SIM_SEED` and `PARSEC_SIM_PATH` that a failure prints replay it.
  */
 export function describeSimulation(options: SimulationSuiteOptions): void {
   const { name, plans, runs } = options;
@@ -28,7 +29,7 @@ export function describeSimulation(options: SimulationSuiteOptions): void {
     const title =
       replay.path === undefined ? `${count} random interleavings` : "the replayed interleaving";
     it(`I1 to I8 hold in ${title}`, {
-      timeout: options.timeoutMs ?? runs * 20,
+      timeout: options.timeoutMs ?? 30_000 + runs * 50,
     }, async ({ annotate }) => {
       const startedMs = performance.now();
       const report = await runCampaign({ plans, runs, ...replay });

@@ -1,8 +1,8 @@
 import { createSeededRandom } from "../../seeded-random.ts";
 
 /**
- * Independent random generators by name, all from one seed. What one of them is asked does not
- * change what another says, so that a shortened run stays similar to the long one.
+ * Creates independent random generators by name from one seed. Numbers drawn from one stream do not
+ * affect the others, so that a shortened run stays similar to the original.
  */
 export function createRandomStreams(seed: number): (name: string) => () => number {
   const streams = new Map<string, () => number>();

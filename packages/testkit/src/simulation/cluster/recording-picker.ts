@@ -11,17 +11,17 @@ import type { LookRecord, QuestionRecord, ServedRecord } from "../history/simula
 import type { SimulationRecorder } from "../history/simulation-recorder.ts";
 import { outcomeOfError, outcomeOfValue } from "./simulated-value.ts";
 
-/** Wraps a node's picker so that whatever it sends or receives is written down. */
+/** Wraps a node's picker and records all calls that it sends or receives. */
 export function createRecordingPicker(
   picker: PeerPicker,
   parts: { readonly node: string; readonly recorder: SimulationRecorder },
 ): PeerPicker {
   const { node, recorder } = parts;
   const { history } = recorder;
-  /** When each ticket came to this node. */
+  /** Time in ms at which this node received each ticket. */
   const ticketsAt = new Map<number, number>();
 
-  const lookInto = (peer: Peer, lookup: PeerLookup): Promise<PeerAnswer> => {
+  const recordLook = (peer: Peer, lookup: PeerLookup): Promise<PeerAnswer> => {
     const record: LookRecord = { node, key: lookup.key, begun: recorder.now() };
     history.looks.push(record);
     const answer = peer.lookup(lookup);
@@ -37,7 +37,7 @@ export function createRecordingPicker(
     return answer;
   };
 
-  const noteGiven = (peer: Peer, { ticket, entries }: PeerHandOver): void => {
+  const recordHandOver = (peer: Peer, { ticket, entries }: PeerHandOver): void => {
     const at = recorder.now();
     for (const { key, value, ttlMs } of entries) {
       const endMs = (ticketsAt.get(ticket) ?? 0) + ttlMs;
@@ -49,7 +49,7 @@ export function createRecordingPicker(
   const recordingPeer = (peer: Peer): Peer => ({
     id: peer.id,
     lookup(lookup, options) {
-      if (lookup.memoryOnly === true) return lookInto(peer, lookup);
+      if (lookup.memoryOnly === true) return recordLook(peer, lookup);
       const { key } = lookup;
       const onBehalfOf = recorder.openGets(key, node);
       const record: QuestionRecord = { node, key, begun: recorder.now(), onBehalfOf };
@@ -68,7 +68,7 @@ export function createRecordingPicker(
     },
     invalidate: (invalidation, options) => peer.invalidate(invalidation, options),
     async handOver(part, options) {
-      noteGiven(peer, part);
+      recordHandOver(peer, part);
       const ticket = (await peer.handOver?.(part, options)) ?? 0;
       ticketsAt.set(ticket, recorder.now().atMs);
       return ticket;

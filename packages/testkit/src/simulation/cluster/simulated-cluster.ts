@@ -14,13 +14,13 @@ import { createSimulatedFate } from "./simulated-network-fate.ts";
 import { createSimulatedHandle, type SimulatedHandle } from "./simulated-node.ts";
 import { createSimulatedOrigin, type SimulatedOrigin } from "./simulated-origin.ts";
 
-/** A node that is up. Its `ref` names the incarnation: a restarted node is another one. */
+/** A running node. `ref` is its incarnation: a restarted node has a new one. */
 export interface LiveNode {
   readonly index: number;
   readonly id: string;
   readonly ref: string;
   readonly handle: SimulatedHandle;
-  /** Its view of the membership. */
+  /** The membership as this node has it. */
   members: readonly string[];
   owns(key: string): boolean;
 }
@@ -32,33 +32,33 @@ export interface SimulatedCluster {
   readonly recorder: SimulationRecorder;
   readonly origin: SimulatedOrigin;
   readonly history: SimulationHistory;
-  /** Nodes that are up, in the order of their numbers. */
+  /** Running nodes, sorted by index. */
   live(): readonly LiveNode[];
   liveById(id: string): LiveNode | undefined;
   crash(node: LiveNode, silent: boolean): void;
-  /** Closes a node in good order: it answers its peers until it has handed over what it owns. */
+  /** Closes a node gracefully: it answers its peers until its hand-over is complete. */
   leave(node: LiveNode): void;
-  /** Starts a node that is down, and not one that is still leaving. */
+  /** Starts a node that is down. Does nothing while it is still leaving. */
   restart(index: number): void;
   cut(a: number, b: number, silent: boolean): void;
   heal(): void;
   updatePeers(node: LiveNode, ids: readonly string[]): void;
-  /** Every live node learns who is alive. */
+  /** Sets the membership of all running nodes to the running nodes. */
   agree(): void;
-  /** From now on every message arrives, once and whole. */
+  /** Disables message faults. */
   makeReliable(): void;
-  /** False as soon as anything but messages and the origin has gone wrong once. */
+  /** False after the first fault other than of messages and the origin. */
   readonly undisturbed: boolean;
-  /** Closes all nodes, in as much time as that takes. */
+  /** Closes all nodes and advances the clock until they are closed. */
   close(): Promise<void>;
 }
 
-/** The id of node `index`. */
+/** The id of the node at `index`. */
 export function simulatedNodeId(index: number): string {
   return `n${index}`;
 }
 
-/** Starts `plan.nodeCount` nodes that know one another. */
+/** Starts `plan.nodeCount` nodes with all of them as members. */
 export function createSimulatedCluster(
   plan: SimulationPlan,
   place: (ids: readonly string[]) => Placement,
@@ -80,8 +80,8 @@ export function createSimulatedCluster(
 
   const live = (): LiveNode[] => [...nodes.values()].sort((a, b) => a.index - b.index);
 
-  /** Opens or ends a stretch of unrest after a change. */
-  const noteUnrest = (): void => {
+  /** Begins or ends a period of unrest after a change. */
+  const updateUnrest = (): void => {
     const up = live().map((node) => node.id);
     const agreed = live().every((node) => node.members.join() === up.join());
     const last = history.unrest.at(-1);
@@ -124,9 +124,9 @@ export function createSimulatedCluster(
       nodes.delete(node.index);
       history.deaths.set(node.ref, recorder.now());
       network.crash(node.id, silent ? "silent" : "refuse");
-      // The dead process frees its timers; what it still does reaches nobody.
+      // Closing cancels the timers of the crashed node; its messages are not delivered.
       closing.push(node.handle.close());
-      noteUnrest();
+      updateUnrest();
     },
     leave(node) {
       nodes.delete(node.index);
@@ -136,28 +136,28 @@ export function createSimulatedCluster(
         leaving.delete(node.index);
       });
       closing.push(gone);
-      noteUnrest();
+      updateUnrest();
     },
     restart(index) {
       if (nodes.has(index) || leaving.has(index)) return;
       start(index);
-      noteUnrest();
+      updateUnrest();
     },
     cut(a, b, silent) {
       if (a === b) return;
       network.cut(simulatedNodeId(a), simulatedNodeId(b), silent ? "silent" : "refuse");
       cuts++;
-      noteUnrest();
+      updateUnrest();
     },
     heal() {
       network.heal();
       cuts = 0;
-      noteUnrest();
+      updateUnrest();
     },
     updatePeers(node, ids) {
       node.members = [...ids].sort();
       node.handle.updatePeers(ids);
-      noteUnrest();
+      updateUnrest();
     },
     agree() {
       const ids = live().map((node) => node.id);

@@ -1,14 +1,14 @@
 import type { MemoryMessage, MessageFate } from "../../memory-transport/memory-wire.ts";
 import type { SimulatedNetworkPlan } from "../plan/simulation-plan.ts";
 
-/** What becomes of messages, until it is made reliable. */
+/** Decides the delivery of messages. */
 export interface SimulatedFate {
   of(message: MemoryMessage): MessageFate;
-  /** From now on every message arrives, once and whole. */
+  /** Disables loss, garbling and duplicates. */
   makeReliable(): void;
 }
 
-/** Draws what becomes of each message, per link and kind, as the plan says. */
+/** Draws the delivery of each message by the plan, with a random stream per link and kind. */
 export function createSimulatedFate(
   plan: SimulatedNetworkPlan,
   randomOf: (stream: string) => () => number,

@@ -10,7 +10,7 @@ import { type SimulationPlan, tagsOfSimulatedKey } from "../plan/simulation-plan
 import type { SimulatedOrigin } from "./simulated-origin.ts";
 import { formatValue, type SimulatedValue } from "./simulated-value.ts";
 
-/** One cache under test, whichever of core's two interfaces it is reached by. */
+/** One cache under test, behind either of core's two interfaces. */
 export interface SimulatedHandle {
   get(
     key: string,
@@ -35,7 +35,7 @@ interface NodeParts {
   readonly origin: SimulatedOrigin;
 }
 
-/** A node of the cluster with the simulation's one group, or one data source. */
+/** Creates the cache of a node, with the one group or data source of the simulation. */
 export function createSimulatedHandle(parts: NodeParts): SimulatedHandle {
   return parts.plan.surface === "group" ? groupHandle(parts) : sourceHandle(parts);
 }
@@ -46,7 +46,7 @@ function groupHandle({ node, plan, picker, clock, random, origin }: NodeParts): 
     ...plan.policy,
     load(key, context) {
       const value = origin.fetch(node, key, context);
-      // A bigint is the origin's nonsense and stays what it is.
+      // A bigint is an invalid value of the origin and is passed on.
       return value.then((found) => (typeof found === "object" ? formatValue(found) : found));
     },
     tags: tagsOfSimulatedKey,

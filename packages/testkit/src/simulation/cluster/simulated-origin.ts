@@ -4,23 +4,23 @@ import type { SimulationRecorder } from "../history/simulation-recorder.ts";
 import type { SimulatedOriginPlan } from "../plan/simulation-plan.ts";
 import type { SimulatedValue } from "./simulated-value.ts";
 
-/** The system of record of a simulation: keys with versions, asked by unreliable fetches. */
+/** The system of record of a simulation: keys with versions, and unreliable fetches. */
 export interface SimulatedOrigin {
   version(key: string): number;
   versions(): ReadonlyMap<string, number>;
   write(key: string): void;
-  /** What a source's fetch does on `node`; may throw instead of returning a promise. */
+  /** Runs the fetch of a source on `node`. Throws or returns a promise. */
   fetch(node: string, key: string, context: FetchContext): Promise<SimulatedValue | undefined>;
 }
 
-/** What core hands to a source's fetch. */
+/** The part of a fetch's context that the origin uses. */
 interface FetchContext {
   readonly signal: AbortSignal;
 }
 
 type Behaviour = "value" | "absent" | "fail" | "throw" | "nonsense" | "hang";
 
-/** An origin whose every fetch draws its behaviour and duration from `random(key)`. */
+/** Creates an origin that draws the behaviour and duration of each fetch from a random stream per key. */
 export function createSimulatedOrigin(parts: {
   readonly plan: SimulatedOriginPlan;
   readonly clock: ManualClock;
@@ -58,7 +58,7 @@ export function createSimulatedOrigin(parts: {
       const behaviour = draw(random);
       const durationMs = Math.floor(random() * (plan.maxDurationMs + 1));
       const deaf = random() < plan.deafShare;
-      // Many sources do something else first and take the signal out of its context only then.
+      // Some sources read the signal of the context only after an asynchronous step.
       const late = random() < 0.3;
       const padding = "x".repeat(Math.floor(random() * 120));
       const { fetches } = recorder.history;
@@ -70,7 +70,7 @@ export function createSimulatedOrigin(parts: {
         record.ended = recorder.now();
         record.outcome = outcome;
       };
-      // The text names the fetch, so that the model knows which failure a caller was told.
+      // The message contains the fetch, so that the check can match failures with callers.
       const failure = (): Error => new Error(`fetch ${record.id} failed`);
       if (behaviour === "throw") {
         end("failed");
@@ -83,7 +83,7 @@ export function createSimulatedOrigin(parts: {
             reject(failure());
           } else if (behaviour === "nonsense") {
             end("nonsense");
-            // Neither bytes nor text, and nothing that JSON can carry.
+            // Neither bytes nor text, and not serializable as JSON.
             resolve(42n as unknown as SimulatedValue);
           } else if (behaviour === "absent") {
             end("absent");
@@ -94,7 +94,7 @@ export function createSimulatedOrigin(parts: {
           }
         };
         const cancel = behaviour === "hang" ? () => {} : clock.schedule(durationMs, finish);
-        const hear = (): void => {
+        const onAbort = (): void => {
           if (record.ended !== undefined) return;
           record.signalled = recorder.now();
           if (deaf) return;
@@ -103,8 +103,8 @@ export function createSimulatedOrigin(parts: {
           reject(failure());
         };
         const listen = (): void => {
-          if (context.signal.aborted) hear();
-          else context.signal.addEventListener("abort", hear, { once: true });
+          if (context.signal.aborted) onAbort();
+          else context.signal.addEventListener("abort", onAbort, { once: true });
         };
         if (late) queueMicrotask(listen);
         else listen();

@@ -1,12 +1,12 @@
 import type { ParsecErrorCode, PeerInvalidationTarget } from "@parsec/core";
 
-/** A point of a run: `step` orders everything, `atMs` is the virtual time. */
+/** A moment of a simulation: `step` orders all events, `atMs` is the virtual time in ms. */
 export interface Moment {
   readonly step: number;
   readonly atMs: number;
 }
 
-/** How a request ended. A value names the fetch it came from. */
+/** The result of a simulated request. A value names the fetch that returned it. */
 export type SimulatedOutcome =
   | { readonly kind: "value"; readonly fetch: number; readonly version: number }
   | { readonly kind: "absent" }
@@ -16,125 +16,125 @@ export type SimulatedOutcome =
       readonly message: string;
     };
 
-/** A request of a caller. */
+/** A request of a caller in a simulation. */
 export interface GetRecord {
   readonly id: number;
-  /** Node and incarnation, such as `n0#1`: a restarted node remembers nothing. */
+  /** Node and incarnation, such as `n0#1`; a restarted node is a new incarnation with an empty cache. */
   readonly node: string;
   readonly key: string;
   readonly begun: Moment;
-  /** `peek` looks into memory only; the parts of a `getMany` end together. */
+  /** Method of the cache. The records of one `getMany` end together. */
   readonly how: "get" | "getMany" | "peek";
-  /** When the caller's own signal fired. */
+  /** Moment of the caller's abort. */
   aborted?: Moment;
   settled?: Moment;
   outcome?: SimulatedOutcome;
-  /** Part of a `getMany` that rejected: how this key fared was not said. */
+  /** Set for each key of a rejected `getMany`, whose own result is unknown. */
   unknown?: true;
 }
 
-/** One call of the source. */
+/** One fetch from the simulated origin. */
 export interface FetchRecord {
   readonly id: number;
   readonly node: string;
   readonly key: string;
   readonly begun: Moment;
-  /** What the origin held when the fetch began. */
+  /** Version at the origin when the fetch began. */
   readonly version: number;
-  /** When the signal it was given fired. */
+  /** Moment at which the signal of the fetch was aborted. */
   signalled?: Moment;
   ended?: Moment;
-  /** `nonsense`: something came that cannot be cached. */
+  /** `nonsense`: a value that cannot be cached. */
   outcome?: "value" | "absent" | "failed" | "nonsense";
 }
 
-/** One invalidation, as its caller sees it. */
+/** One invalidation in a simulation, as seen by its caller. */
 export interface InvalidationRecord {
   readonly id: number;
   readonly node: string;
   readonly target: PeerInvalidationTarget;
   readonly begun: Moment;
-  /** What the origin held when it began, by key. */
+  /** Versions at the origin when the invalidation began, by key. */
   readonly versions: ReadonlyMap<string, number>;
   settled?: Moment;
-  /** Nodes that can no longer serve what was there before, once it has settled. */
+  /** Incarnations that acknowledged: after the invalidation they serve no older value. */
   acknowledged?: readonly string[];
-  /** Ids named as not told. */
+  /** Ids of nodes in `failed` of the result. */
   failed?: readonly string[];
-  /** Ids that were members throughout and are in neither list. */
+  /** Ids that were members all the time and are in neither list. */
   unnamed?: readonly string[];
-  /** Why it rejected, if it did. */
+  /** Code or text of the error, if the call rejected. */
   error?: string;
 }
 
-/** A lookup as its asker sees it. */
+/** A lookup to a peer in a simulation, as seen by the sender. */
 export interface QuestionRecord {
   readonly node: string;
   readonly key: string;
   readonly begun: Moment;
-  /** Requests of callers for the key that were open on the asking node. */
+  /** Number of open requests of callers for the key on the sending node. */
   readonly onBehalfOf: number;
   settled?: Moment;
   code?: ParsecErrorCode | "FOREIGN";
 }
 
-/** A look into the memory of a key's former owner, as the node that is new sees it. */
+/** A memory-only lookup to the former owner of a key, as seen by the new owner. */
 export interface LookRecord {
   readonly node: string;
   readonly key: string;
   readonly begun: Moment;
   settled?: Moment;
-  /** What was there; undefined for nothing. */
+  /** The value found; undefined without one. */
   outcome?: SimulatedOutcome;
 }
 
-/** What a node that leaves gave to another. */
+/** One entry that a leaving node handed over. */
 export interface GivenRecord {
   readonly node: string;
-  /** Id of the node it was sent to. */
+  /** Id of the receiving node. */
   readonly to: string;
   readonly key: string;
   readonly at: Moment;
   readonly outcome: SimulatedOutcome;
-  /** When its time is over, as the giver sees it. */
+  /** End of the entry's ttl in ms, as computed by the sender. */
   readonly endMs: number;
 }
 
-/** A lookup as the node sees it that was asked. */
+/** A lookup from a peer in a simulation, as seen by the node that answers. */
 export interface ServedRecord {
   readonly node: string;
   readonly key: string;
   readonly begun: Moment;
-  /** Whether it was asked for what is in its memory alone. */
+  /** Whether the lookup was memory-only. */
   readonly isLook: boolean;
   settled?: Moment;
   outcome?: SimulatedOutcome;
-  /** Remaining time to live that went with a value. */
+  /** Remaining ttl that was sent with the value. */
   ttlMs?: number;
 }
 
-/** An invalidation that reached a node from a peer. */
+/** An invalidation from a peer that a simulated node applied. */
 export interface AppliedRecord {
   readonly node: string;
   readonly target: PeerInvalidationTarget;
   readonly at: Moment;
 }
 
-/** A stretch in which nodes disagreed about the membership, or one of it could not be reached. */
+/** A period of a simulation in which nodes disagreed about the membership, or a member was unreachable. */
 export interface UnrestRecord {
   readonly from: Moment;
   to?: Moment;
 }
 
-/** What a moment after the last waiter of a key gave up still ran for it. */
+/** The fetches of a key that still ran some time after its last waiter aborted. */
 export interface AbandonmentRecord {
   readonly key: string;
   readonly at: Moment;
-  /** Fetches that nobody waits for, begun before the abort, whose signal has not fired. */
+  /** Ids of fetches without waiters, begun before the abort, whose signal is not aborted. */
   readonly forgotten: readonly number[];
 }
 
-/** A node's account at the end, all loads over. */
+/** Counters and contents of a simulated node at the end, after all loads. */
 export interface AccountRecord {
   readonly node: string;
   readonly gets: number;
@@ -149,13 +149,13 @@ export interface AccountRecord {
   readonly localLoadErrs: number;
   readonly serverRequests: number;
   readonly evictions: number;
-  /** Keys kept as the owner. */
+  /** Number of keys in the main cache. */
   readonly mainItems: number;
-  /** Keys this node owns. */
+  /** Number of keys that this node owns. */
   readonly ownedKeys: number;
 }
 
-/** Everything that happened in a run. */
+/** All events of a simulation, the result of `runSimulation` and the input of `checkHistory`. */
 export interface SimulationHistory {
   readonly gets: GetRecord[];
   readonly fetches: FetchRecord[];
@@ -168,17 +168,17 @@ export interface SimulationHistory {
   readonly unrest: UnrestRecord[];
   readonly abandonments: AbandonmentRecord[];
   readonly accounts: AccountRecord[];
-  /** When each node died that crashed, or was gone that left. */
+  /** Moment at which each incarnation crashed or had left. */
   readonly deaths: Map<string, Moment>;
-  /** When all nodes had reached one another for long enough to have told each other everything; undefined if never. */
+  /** Moment at which all nodes had been reachable long enough to deliver all retried invalidations; undefined if never. */
   peace?: Moment;
-  /** The most bytes seen in each node's group. */
+  /** Maximum of the charged bytes, by incarnation. */
   readonly peakBytes: Map<string, number>;
-  /** Timers left after every node was closed. */
+  /** Number of timers after all nodes were closed. */
   timersLeft: number;
 }
 
-/** A history in which nothing has happened yet. */
+/** Creates an empty history. */
 export function createHistory(): SimulationHistory {
   return {
     gets: [],
@@ -198,10 +198,10 @@ export function createHistory(): SimulationHistory {
   };
 }
 
-/** The invariants a simulation checks. */
+/** Numbers of the invariants that a simulation checks. ARCHITECTURE.md lists them. */
 export type InvariantName = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8";
 
-/** Something the invariants forbid. */
+/** A violation of an invariant, found by `checkHistory`. */
 export interface Violation {
   readonly invariant: InvariantName;
   readonly text: string;

@@ -1,15 +1,15 @@
 import type { ManualClock } from "../../manual-clock.ts";
 import { createHistory, type Moment, type SimulationHistory } from "./simulation-history.ts";
 
-/** Writes a history, stamping each event with the order in which it happened. */
+/** Records a history and numbers its events. */
 export interface SimulationRecorder {
   readonly history: SimulationHistory;
   now(): Moment;
-  /** How many requests for the key are open on the node (all nodes when undefined). */
+  /** Number of open requests for the key on the node, or on all nodes. */
   openGets(key: string, node?: string): number;
 }
 
-/** A recorder on the run's virtual clock. */
+/** Creates a recorder with the virtual clock of the run. */
 export function createRecorder(clock: ManualClock): SimulationRecorder {
   const history = createHistory();
   let step = 0;
@@ -19,8 +19,8 @@ export function createRecorder(clock: ManualClock): SimulationRecorder {
     openGets(key, node) {
       let open = 0;
       for (const get of history.gets) {
-        const mine = get.key === key && (node === undefined || get.node === node);
-        if (mine && get.settled === undefined && !history.deaths.has(get.node)) open++;
+        const isCounted = get.key === key && (node === undefined || get.node === node);
+        if (isCounted && get.settled === undefined && !history.deaths.has(get.node)) open++;
       }
       return open;
     },

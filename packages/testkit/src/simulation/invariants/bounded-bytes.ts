@@ -4,6 +4,7 @@ import type { RunUnderCheck } from "./run-under-check.ts";
 export function checkBoundedBytes(run: RunUnderCheck): void {
   const { maxBytes } = run.plan.policy;
   for (const [node, bytes] of run.history.peakBytes) {
-    if (bytes > maxBytes) run.report("I3", `${node} held ${bytes} bytes of at most ${maxBytes}`);
+    if (bytes > maxBytes)
+      run.report("I3", `${node} charged ${bytes} bytes, more than maxBytes of ${maxBytes}`);
   }
 }

@@ -1,10 +1,10 @@
 import type { FetchRecord, GetRecord } from "../history/simulation-history.ts";
 import type { RunUnderCheck } from "./run-under-check.ts";
 
-/** Times are sums and differences of fractions. */
+/** Tolerance for sums of fractional times. */
 const roundingMs = 0.001;
 
-/** I7: nothing is served past its time, and no copy past the end of its owner's entry. */
+/** I7: no value is served after its ttl, and no copy after the end of its owner's entry. */
 export function checkBoundedLifetime(run: RunUnderCheck): void {
   const ends = copyEnds(run);
   for (const get of run.history.gets) {
@@ -29,10 +29,10 @@ function checkValue(run: RunUnderCheck, get: GetRecord, ends: ReadonlyMap<number
   if (get.begun.atMs > endMs) {
     run.report(
       "I7",
-      `${get.how} ${get.id} of ${get.key} on ${get.node} at ${get.begun.atMs} ms returned fetch ${fetch.id}, whose time was over at ${endMs} ms`,
+      `${get.how} ${get.id} of ${get.key} on ${get.node} at ${get.begun.atMs} ms returned fetch ${fetch.id}, which expired at ${endMs} ms`,
     );
   }
-  // An owner may serve what is stale, wherever it was fetched; a copy never is.
+  // An owner may serve a stale value, even of another node's fetch; a copy is never served stale.
   const ownMs = run.inherited(get.node, fetch.id, get.settled?.step ?? 0) ? graceMs : 0;
   const copyEndMs = ends.get(fetch.id);
   if (
@@ -46,7 +46,7 @@ function checkValue(run: RunUnderCheck, get: GetRecord, ends: ReadonlyMap<number
   }
 }
 
-/** True when the answer came from a copy in memory: at once, of another node's fetch that had ended, and from no peer. */
+/** True when the answer came from a copy in memory: at once, of another node's completed fetch, without a lookup. */
 function fromCopy(run: RunUnderCheck, get: GetRecord, fetch: FetchRecord): boolean {
   const atOnce = get.settled?.atMs === get.begun.atMs;
   if (!atOnce || fetch.node === get.node || (fetch.ended?.step ?? 0) >= get.begun.step)
@@ -63,7 +63,7 @@ function fromCopy(run: RunUnderCheck, get: GetRecord, fetch: FetchRecord): boole
   );
 }
 
-/** A time until which somebody may keep what a fetch brought, as a node said when it gave it away. */
+/** The end of a value's ttl, as a node sent it along with the value. */
 interface Declaration {
   readonly node: string;
   readonly step: number;
@@ -72,8 +72,8 @@ interface Declaration {
 }
 
 /**
- * When the entry of each fetch ends, as the node that fetched it said each time it gave it away.
- * Whoever passes it on, as its owner or as a deputy, may not add to that.
+ * The end of the entry of each fetch, as sent by the node that fetched it. A node that passes the value
+ * on, as its owner or fallback owner, must not extend it.
  */
 function copyEnds(run: RunUnderCheck): ReadonlyMap<number, number> {
   const ends = new Map<number, number>();
@@ -83,7 +83,7 @@ function copyEnds(run: RunUnderCheck): ReadonlyMap<number, number> {
     else if (endMs > knownMs + roundingMs) {
       run.report(
         "I7",
-        `${node} gave fetch ${fetch} away until ${endMs} ms, whose owner's entry ended at ${knownMs} ms`,
+        `${node} sent fetch ${fetch} with an end at ${endMs} ms, although its owner's entry ended at ${knownMs} ms`,
       );
     }
   }
@@ -93,7 +93,7 @@ function copyEnds(run: RunUnderCheck): ReadonlyMap<number, number> {
 function declarations({ history }: RunUnderCheck): Declaration[] {
   const all: Declaration[] = [];
   for (const { node, settled, outcome, ttlMs = 0 } of history.served) {
-    // What may not be kept at all says nothing about an end.
+    // A value that must not be cached has no end.
     if (outcome?.kind !== "value" || settled === undefined || ttlMs === 0) continue;
     const { step, atMs } = settled;
     all.push({ node, step, fetch: outcome.fetch, endMs: atMs + ttlMs });
@@ -116,11 +116,11 @@ function checkAbsence(run: RunUnderCheck, get: GetRecord): void {
   if (supported) return;
   run.report(
     "I7",
-    `get ${get.id} of ${get.key} on ${get.node} was told of an absence past its time`,
+    `get ${get.id} of ${get.key} on ${get.node} returned an absence after its negative ttl`,
   );
 }
 
-/** A caller who joins a question that the owner has answered already gets an answer that is on its way. */
+/** A caller that joins a lookup whose answer has been sent already gets an older value. */
 function travelMs(run: RunUnderCheck, get: GetRecord): number {
   const joined = run.history.questions.some(
     (question) =>

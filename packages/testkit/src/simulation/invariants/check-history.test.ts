@@ -13,8 +13,8 @@ import type { SimulatedPolicy, SimulationPlan } from "../plan/simulation-plan.ts
 import { checkHistory } from "./check-history.ts";
 
 /*
- * Histories written by hand: each bad one differs by little from one that is in order, which must
- * pass. Steps and times advance together here.
+ * Histories written by hand: each bad one differs a little from a good one, which must pass. Steps and
+ * times are equal here.
  */
 
 const policy: SimulatedPolicy = {
@@ -63,7 +63,7 @@ const failure = (
   message = "",
 ) => ({ kind: "error", code, message }) as const;
 
-/** Builds a history line by line. */
+/** Builds a history event by event. */
 class Story {
   readonly history: SimulationHistory = createHistory();
 
@@ -130,7 +130,7 @@ const tell = () => new Story();
 interface Pair {
   readonly name: string;
   readonly breaks: InvariantName;
-  /** What else is wrong with the bad one. */
+  /** Further violations in the bad history. */
   readonly also?: readonly InvariantName[];
   readonly bad: Story;
   readonly good: Story;
@@ -157,13 +157,13 @@ const account = {
 
 const pairs: readonly Pair[] = [
   {
-    name: "two fetches of a key at once",
+    name: "two concurrent fetches of a key",
     breaks: "I1",
     bad: tell().fetch(1, 10).fetch(5, 12, { node: "n1#1" }),
     good: tell().fetch(1, 10).fetch(5, 12, { node: "n1#1", key: "k1" }),
   },
   {
-    name: "two fetches at once, the first of which had been given up",
+    name: "two concurrent fetches, the first of which was cancelled",
     breaks: "I1",
     bad: tell().fetch(1, 10).fetch(5, 12),
     good: tell()
@@ -171,7 +171,7 @@ const pairs: readonly Pair[] = [
       .fetch(5, 12),
   },
   {
-    name: "a fetch of what is fresh in memory",
+    name: "a fetch of a key that is fresh in memory",
     breaks: "I1",
     bad: tell().fetch(1, 10).fetch(50, 55),
     good: tell().fetch(1, 10).fetch(111, 115),
@@ -183,7 +183,7 @@ const pairs: readonly Pair[] = [
     good: tell().fetch(1, 10).invalidation(20, 30).get(29, 32, value(0)),
   },
   {
-    name: "an old value on a node that was not told",
+    name: "an old value on a node that the invalidation did not reach",
     breaks: "I2",
     bad: tell().fetch(1, 10).invalidation(20, 30).get(31, 31, value(0)),
     good: tell()
@@ -192,13 +192,13 @@ const pairs: readonly Pair[] = [
       .get(31, 31, value(0)),
   },
   {
-    name: "a value of a fetch that an invalidation overtook",
+    name: "a value of a fetch that began before an invalidation",
     breaks: "I2",
     bad: tell().fetch(15, 40).invalidation(20, 30).get(41, 42, value(0)),
     good: tell().fetch(21, 40).invalidation(20, 30).get(41, 42, value(0)),
   },
   {
-    name: "an old version out of a new fetch",
+    name: "an old version from a new fetch",
     breaks: "I2",
     bad: tell()
       .fetch(25, 27)
@@ -224,13 +224,13 @@ const pairs: readonly Pair[] = [
     policy: { negativeTtlMs: 90 },
   },
   {
-    name: "a member neither told nor named",
+    name: "a member that is neither in acknowledged nor in failed",
     breaks: "I2",
     bad: tell().invalidation(1, 2, { unnamed: ["n1"] }),
     good: tell().invalidation(1, 2),
   },
   {
-    name: "more bytes than the budget",
+    name: "more bytes than maxBytes",
     breaks: "I3",
     bad: tell().with((history) => history.peakBytes.set("n0#1", 2 ** 20 + 1)),
     good: tell().with((history) => history.peakBytes.set("n0#1", 2 ** 20)),
@@ -250,7 +250,7 @@ const pairs: readonly Pair[] = [
     good: tell().fetch(1, 9).get(1, 9, value(0)),
   },
   {
-    name: "a load that nobody told to stop",
+    name: "a load that is not cancelled without waiters",
     breaks: "I4",
     bad: tell().with((history) =>
       history.abandonments.push({ key: "k0", at: at(9), forgotten: [0] }),
@@ -260,7 +260,7 @@ const pairs: readonly Pair[] = [
     ),
   },
   {
-    name: "a failure no fetch had",
+    name: "a failure that no fetch had",
     breaks: "I5",
     bad: tell()
       .fetch(1, 5, { outcome: "failed" })
@@ -270,7 +270,7 @@ const pairs: readonly Pair[] = [
       .get(1, 5, failure("ORIGIN_FAILED", "fetch 0 failed")),
   },
   {
-    name: "a failure from the past",
+    name: "a failure of an earlier fetch",
     breaks: "I5",
     bad: tell()
       .fetch(1, 5, { outcome: "failed" })
@@ -280,7 +280,7 @@ const pairs: readonly Pair[] = [
       .get(9, 9, failure("ORIGIN_FAILED", "fetch 0 failed")),
   },
   {
-    name: "a timeout though nothing was slow",
+    name: "a timeout without a slow fetch",
     breaks: "I5",
     bad: tell()
       .fetch(1, 20, { signalled: at(20) })
@@ -290,13 +290,13 @@ const pairs: readonly Pair[] = [
       .get(1, 201, failure("TIMEOUT")),
   },
   {
-    name: "an unreachable owner where the node may load by itself",
+    name: "PEER_UNREACHABLE although onPeerFailure is load",
     breaks: "I5",
     bad: tell().get(1, 5, failure("PEER_UNREACHABLE")),
     good: tell().get(1, 5, failure("ABORTED"), { aborted: at(5) }),
   },
   {
-    name: "a code that nothing leads to",
+    name: "a code that no simulation can cause",
     breaks: "I5",
     bad: tell().get(1, 5, failure("CLOSED")),
     good: tell()
@@ -304,7 +304,7 @@ const pairs: readonly Pair[] = [
       .with((history) => history.deaths.set("n0#1", at(4))),
   },
   {
-    name: "nothing found, which no fetch said",
+    name: "an absence that no fetch found",
     breaks: "I5",
     also: ["I7"],
     bad: tell().fetch(1, 5).get(1, 5, { kind: "absent" }),
@@ -313,7 +313,7 @@ const pairs: readonly Pair[] = [
       .get(1, 5, { kind: "absent" }, { settled: { step: 6, atMs: 5 } }),
   },
   {
-    name: "a waiter left behind when the fetch failed",
+    name: "a caller that still waits after its fetch failed",
     breaks: "I5",
     bad: tell()
       .fetch(1, 5, { outcome: "failed" })
@@ -325,13 +325,13 @@ const pairs: readonly Pair[] = [
       .get(6, 9, failure("ORIGIN_FAILED", "fetch 1 failed")),
   },
   {
-    name: "a value kept as the owner by another node",
+    name: "a value in the main cache of a node that does not own it",
     breaks: "I5",
     bad: tell().with((history) => history.accounts.push({ ...account, mainItems: 2 })),
     good: tell().with((history) => history.accounts.push(account)),
   },
   {
-    name: "a question for nobody",
+    name: "a lookup without a caller",
     breaks: "I6",
     bad: tell().with((history) =>
       history.questions.push({
@@ -384,13 +384,13 @@ const pairs: readonly Pair[] = [
       ),
   },
   {
-    name: "a value past its time",
+    name: "a value after its ttl",
     breaks: "I7",
     bad: tell().fetch(1, 10).get(111, 111, value(0)),
     good: tell().fetch(1, 10).get(110, 110, value(0)),
   },
   {
-    name: "a copy past the end of its owner's entry",
+    name: "a copy after the end of its owner's entry",
     breaks: "I7",
     bad: tell()
       .fetch(1, 10)
@@ -422,7 +422,7 @@ const pairs: readonly Pair[] = [
       ),
   },
   {
-    name: "an absence past its time",
+    name: "an absence after its negative ttl",
     breaks: "I7",
     bad: tell().fetch(1, 10, { outcome: "absent" }).get(50, 51, { kind: "absent" }),
     good: tell()
@@ -430,19 +430,19 @@ const pairs: readonly Pair[] = [
       .get(9, 10, { kind: "absent" }, { settled: { step: 11, atMs: 10 } }),
   },
   {
-    name: "a request without an end",
+    name: "a request that never ends",
     breaks: "I8",
     bad: tell().get(1, undefined, undefined),
     good: tell().get(1, undefined, undefined, { unknown: true }),
   },
   {
-    name: "a request past its deadline",
+    name: "a request that exceeds its timeout",
     breaks: "I8",
     bad: tell().fetch(1, 300).get(1, 202, failure("TIMEOUT")),
     good: tell().fetch(1, 300).get(1, 201, failure("TIMEOUT")),
   },
   {
-    name: "an invalidation without an end",
+    name: "an invalidation that never ends",
     breaks: "I8",
     bad: tell()
       .invalidation(1, 2)
@@ -468,13 +468,13 @@ const pairs: readonly Pair[] = [
       .with((history) => history.accounts.push({ ...account, loadsDeduped: 1, localLoads: 1 })),
   },
   {
-    name: "a flight that goes on",
+    name: "a flight that has not ended",
     breaks: "I8",
     bad: tell().with((history) => history.accounts.push({ ...account, flights: 1 })),
     good: tell().with((history) => history.accounts.push(account)),
   },
   {
-    name: "a timer left behind",
+    name: "a timer that is left",
     breaks: "I8",
     bad: tell().with((history) => {
       history.timersLeft = 1;
@@ -483,7 +483,7 @@ const pairs: readonly Pair[] = [
   },
 ];
 
-describe("the model tells apart", () => {
+describe("checkHistory finds", () => {
   for (const { name, breaks, also = [], bad, good, policy: over } of pairs) {
     it(`${name} (${breaks})`, () => {
       expect(found(bad, over)).toEqual([breaks, ...also]);
@@ -492,24 +492,24 @@ describe("the model tells apart", () => {
   }
 });
 
-describe("I1 promises nothing", () => {
+describe("I1 does not apply", () => {
   const twoAtOnce = () => tell().fetch(1, 10).fetch(5, 12, { node: "n1#1" });
 
-  it("while nodes disagree or cannot reach one another", () => {
+  it("while nodes disagree or are unreachable", () => {
     const story = twoAtOnce().with((history) => history.unrest.push({ from: at(0) }));
     expect(found(story)).toEqual([]);
   });
 
-  it("when the first fetch died with its node", () => {
+  it("when the node of the first fetch crashed", () => {
     const story = twoAtOnce().with((history) => history.deaths.set("n0#1", at(4)));
     expect(found(story)).toEqual([]);
   });
 
-  it("when an invalidation came between", () => {
+  it("when an invalidation separates the fetches", () => {
     expect(found(twoAtOnce().invalidation(3, 9))).toEqual([]);
   });
 
-  it("when the owner could not be reached", () => {
+  it("when the owner was unreachable", () => {
     const story = twoAtOnce().with((history) =>
       history.questions.push({
         node: "n1#1",
@@ -524,7 +524,7 @@ describe("I1 promises nothing", () => {
   });
 });
 
-it("tags bind only where everybody was reached", () => {
+it("an invalidation of a tag binds only when all nodes were reached", () => {
   const target = { kind: "tag", tag: "even" } as const;
   const story = (over: Partial<InvalidationRecord>) =>
     tell()

@@ -10,7 +10,7 @@ import { checkOneFetch } from "./one-fetch.ts";
 import { checkOwnAbort } from "./own-abort.ts";
 import { prepareCheck } from "./run-under-check.ts";
 
-/** Everything in the history of a run that the invariants I1 to I8 forbid; empty when they held. */
+/** Returns all violations of the invariants I1 to I8 in the history of a simulation; empty when they hold. */
 export function checkHistory(plan: SimulationPlan, history: SimulationHistory): Violation[] {
   const found: Violation[] = [];
   const run = prepareCheck({ plan, history }, found);

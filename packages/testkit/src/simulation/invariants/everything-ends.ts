@@ -1,6 +1,6 @@
 import type { RunUnderCheck } from "./run-under-check.ts";
 
-/** I8: every request ends within its time, nothing goes on, counters balance, no timer is left. */
+/** I8: every request ends within its timeout, no flight or timer is left, and counters balance. */
 export function checkEverythingEnds(run: RunUnderCheck): void {
   const { history, plan } = run;
   const { timeoutMs } = plan.policy;
@@ -8,12 +8,12 @@ export function checkEverythingEnds(run: RunUnderCheck): void {
     if (get.unknown) continue;
     const { settled, begun } = get;
     if (settled === undefined) {
-      // Those of a node that died too: it was closed, and closing ends everything.
+      // Requests on a crashed node end as well, because the crash closes it.
       run.report("I8", `get ${get.id} of ${get.key} on ${get.node} never ended`);
     } else if (settled.atMs - begun.atMs > timeoutMs) {
       run.report(
         "I8",
-        `get ${get.id} of ${get.key} on ${get.node} took ${settled.atMs - begun.atMs} of ${timeoutMs} ms`,
+        `get ${get.id} of ${get.key} on ${get.node} took ${settled.atMs - begun.atMs} ms, more than timeoutMs of ${timeoutMs}`,
       );
     }
   }
@@ -55,7 +55,7 @@ function checkAccount(
   if (history.unrest.length === 0 && account.mainItems > account.ownedKeys) {
     run.report(
       "I5",
-      `${node} owns ${account.ownedKeys} keys and keeps ${account.mainItems} as their owner`,
+      `${node} owns ${account.ownedKeys} keys and has ${account.mainItems} in its main cache`,
     );
   }
 }

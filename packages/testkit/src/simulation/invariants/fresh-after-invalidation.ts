@@ -1,12 +1,15 @@
 import type { GetRecord, InvalidationRecord } from "../history/simulation-history.ts";
 import { covers, type RunUnderCheck } from "./run-under-check.ts";
 
-/** I2: nothing older than an acknowledged invalidation is served; whoever was not told is named, and learns it later. */
+/** I2: no node serves a value older than an invalidation that it acknowledged; other nodes are in `failed` and catch up later. */
 export function checkFreshAfterInvalidation(run: RunUnderCheck): void {
   const { gets, invalidations } = run.history;
   for (const invalidation of invalidations) {
     for (const id of invalidation.unnamed ?? []) {
-      run.report("I2", `invalidation ${invalidation.id} neither reached nor named ${id}`);
+      run.report(
+        "I2",
+        `invalidation ${invalidation.id} has ${id} neither in acknowledged nor in failed`,
+      );
     }
   }
   for (const get of gets) {
@@ -24,8 +27,8 @@ export function checkFreshAfterInvalidation(run: RunUnderCheck): void {
 }
 
 /**
- * True when the invalidation promises something to the request. Tags and whole groups leave no
- * fences: a node that was not told, or that some do not list, may hand its old value on.
+ * True when the invalidation guarantees a fresh answer to the request. Tags and whole groups leave no
+ * fences: a node that was not reached, or is not a member everywhere, may pass an old value on.
  */
 function binds(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRecord): boolean {
   if (isLearned(run, invalidation, get)) return covers(invalidation.target, get.key);
@@ -39,7 +42,7 @@ function binds(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRec
   return acknowledged?.includes(get.node) === true && covers(target, get.key);
 }
 
-/** True when the node that invalidated has had the time to tell everybody, and everybody else. */
+/** True when the invalidation and its retries have reached all nodes. */
 function isLearned(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRecord): boolean {
   const { peace, deaths } = run.history;
   if (peace === undefined || get.begun.step < peace.step || deaths.has(invalidation.node))
@@ -47,7 +50,7 @@ function isLearned(run: RunUnderCheck, invalidation: InvalidationRecord, get: Ge
   return invalidation.error === undefined && (invalidation.settled?.step ?? Infinity) < peace.step;
 }
 
-/** What is too old about the answer; undefined when nothing is. */
+/** Describes why the answer is stale; undefined when it is fresh. */
 function staleness(
   run: RunUnderCheck,
   get: GetRecord,
@@ -65,7 +68,7 @@ function staleness(
       ? `version ${get.outcome.version} < ${version}`
       : undefined;
   }
-  // "There is none" names no fetch: some fetch since must have said so.
+  // An absent value names no fetch: some later fetch must have found it absent.
   const supported = fetches.some(
     (fetch) =>
       fetch.key === get.key &&
@@ -73,5 +76,5 @@ function staleness(
       fetch.begun.step > invalidation.begun.step &&
       (fetch.ended?.step ?? Infinity) < (get.settled?.step ?? Infinity),
   );
-  return supported ? undefined : "an absence that no fetch has found since";
+  return supported ? undefined : "an absence that no later fetch found";
 }

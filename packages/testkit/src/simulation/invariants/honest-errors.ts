@@ -1,7 +1,7 @@
 import type { FetchRecord, GetRecord } from "../history/simulation-history.ts";
 import { mayDetach, type RunUnderCheck } from "./run-under-check.ts";
 
-/** I5: failures reach every waiter as what they are, and are not repeated by each of them. */
+/** I5: every waiter gets the same typed error, and none repeats the load. */
 export function checkHonestErrors(run: RunUnderCheck): void {
   const { history } = run;
   for (const get of history.gets) {
@@ -15,7 +15,7 @@ export function checkHonestErrors(run: RunUnderCheck): void {
 function checkError(run: RunUnderCheck, get: GetRecord): void {
   if (get.outcome?.kind !== "error") return;
   const { code, message } = get.outcome;
-  const complain = (text: string): void =>
+  const reportError = (text: string): void =>
     run.report(
       "I5",
       `get ${get.id} of ${get.key} on ${get.node} got ${code} (${message}): ${text}`,
@@ -25,21 +25,21 @@ function checkError(run: RunUnderCheck, get: GetRecord): void {
       return;
     case "ORIGIN_FAILED":
     case "CODEC_FAILED":
-      if (!failureBehind(run, get, message)) complain("no fetch failed for it");
+      if (!failureBehind(run, get, message)) reportError("without a failed fetch");
       return;
     case "PEER_UNREACHABLE":
-      if (run.plan.policy.onPeerFailure === "load") complain("it may load by itself");
-      else if (!unreachableBehind(run, get)) complain("its owner could be reached");
+      if (run.plan.policy.onPeerFailure === "load") reportError("although onPeerFailure is load");
+      else if (!unreachableBehind(run, get)) reportError("although its owner was reachable");
       return;
     case "TIMEOUT":
-      if (!slownessBehind(run, get)) complain("nothing was slow");
+      if (!slownessBehind(run, get)) reportError("without a slow fetch");
       return;
     default:
-      complain("nothing in a simulation leads to this code");
+      reportError("a code that no simulation can cause");
   }
 }
 
-/** A failed fetch that ended while the caller waited, the one the message names if it names one. */
+/** True when a fetch failed while the caller waited: the one in the message, if it names one. */
 function failureBehind(run: RunUnderCheck, get: GetRecord, message: string): boolean {
   const named = /fetch (\d+) failed/.exec(message)?.[1];
   return run.history.fetches.some(
@@ -52,7 +52,7 @@ function failureBehind(run: RunUnderCheck, get: GetRecord, message: string): boo
   );
 }
 
-/** An answer may have left the owner before a caller joined the question it answers. */
+/** The answer may have been sent before the caller joined the lookup. */
 function travelMs(run: RunUnderCheck, fetch: FetchRecord, get: GetRecord): number {
   return fetch.node === get.node ? 0 : run.maxTravelMs;
 }
@@ -67,7 +67,7 @@ function unreachableBehind(run: RunUnderCheck, get: GetRecord): boolean {
   );
 }
 
-/** Where messages arrive, only a fetch that lasted too long may time a caller out. */
+/** On a reliable network only a slow fetch may cause a timeout. */
 function slownessBehind(run: RunUnderCheck, get: GetRecord): boolean {
   const { plan, history } = run;
   const settledMs = get.settled?.atMs ?? 0;
@@ -82,7 +82,7 @@ function slownessBehind(run: RunUnderCheck, get: GetRecord): boolean {
   );
 }
 
-/** What a look into a former owner's memory took away from the time for the fetch, of this caller or of one it joined. */
+/** Longest memory-only lookup of the key, which shortens the time for the fetch of this caller or of one that it joined. */
 function longestLookMs({ history, plan }: RunUnderCheck, get: GetRecord): number {
   const fromMs = get.begun.atMs - plan.policy.timeoutMs;
   const toMs = get.settled?.atMs ?? 0;
@@ -105,11 +105,11 @@ function checkAbsence(run: RunUnderCheck, get: GetRecord): void {
   if (!found)
     run.report(
       "I5",
-      `get ${get.id} of ${get.key} on ${get.node} found nothing, which no fetch said`,
+      `get ${get.id} of ${get.key} on ${get.node} returned an absence that no fetch found`,
     );
 }
 
-/** Callers on the owner who waited when its fetch ended got that ending, and did not start over. */
+/** Callers that waited on the owner when its fetch ended must end with it. */
 function checkSharedEnding(run: RunUnderCheck, fetch: FetchRecord): void {
   const { history } = run;
   const { ended } = fetch;
@@ -125,22 +125,19 @@ function checkSharedEnding(run: RunUnderCheck, fetch: FetchRecord): void {
       (get.settled?.step ?? Infinity) > ended.step;
     if (!waited || fenced(run, fetch, get)) continue;
     if (get.settled?.atMs !== ended.atMs) {
-      run.report(
-        "I5",
-        `get ${get.id} on ${get.node} went on waiting after fetch ${fetch.id} had ended`,
-      );
+      run.report("I5", `get ${get.id} on ${get.node} waited on after fetch ${fetch.id} had ended`);
     }
   }
 }
 
-/** True for a fetch that may be a replacement for an owner out of reach: its node's callers may wait for that owner. */
+/** True for a fetch that may replace an unreachable owner, for which callers of its node may wait. */
 function fallback(run: RunUnderCheck, fetch: FetchRecord): boolean {
   return run.history.questions.some(
     (question) => question.node === fetch.node && question.key === fetch.key,
   );
 }
 
-/** True when an invalidation came between the fetch and the caller, who then had to wait for another. */
+/** True when an invalidation separates the fetch from the caller, which then waits for another fetch. */
 function fenced(run: RunUnderCheck, fetch: FetchRecord, get: GetRecord): boolean {
   const endMs = fetch.ended?.atMs ?? Infinity;
   const { maxDelayMs, maxLateMs } = run.plan.network;

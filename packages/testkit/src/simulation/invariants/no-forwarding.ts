@@ -1,8 +1,8 @@
 import type { RunUnderCheck } from "./run-under-check.ts";
 
 /**
- * I6: a node asks peers for its own callers only, and lets a peer wait for its own fetches only. It
- * may end that wait with what it has from a former owner, whose memory lets nobody wait.
+ * I6: a node sends lookups for its own callers only, and lets a peer wait for its own fetches only. It
+ * may answer with a value from a former owner, whose memory answers at once.
  */
 export function checkNoForwarding(run: RunUnderCheck): void {
   const { questions, served, fetches } = run.history;
@@ -10,14 +10,14 @@ export function checkNoForwarding(run: RunUnderCheck): void {
     if (question.onBehalfOf > 0) continue;
     run.report(
       "I6",
-      `${question.node} asked a peer for ${question.key} at step ${question.begun.step}, though none of its own callers waited`,
+      `${question.node} sent a lookup of ${question.key} at step ${question.begun.step} without a caller of its own`,
     );
   }
   for (const lookup of served) {
     const { settled, outcome } = lookup;
     const waited = settled !== undefined && settled.atMs > lookup.begun.atMs;
     if (waited && lookup.isLook) {
-      run.report("I6", `${lookup.node} let a look into its memory wait for ${lookup.key}`);
+      run.report("I6", `${lookup.node} delayed a memory-only lookup of ${lookup.key}`);
     }
     if (!waited || outcome?.kind !== "value") continue;
     const fetch = fetches[outcome.fetch];

@@ -1,10 +1,10 @@
 import type { FetchRecord } from "../history/simulation-history.ts";
 import { mayDetach, type RunUnderCheck } from "./run-under-check.ts";
 
-/** With less, an entry may be evicted, or too large to be kept at all. */
+/** With less, an entry may be evicted or be too large for the cache. */
 const roomForAllBytes = 2 ** 20;
 
-/** I1: one origin fetch in flight per key in the whole cluster, and none for what is in memory. */
+/** I1: one origin fetch in flight per key in the whole cluster, and none for a fresh entry in memory. */
 export function checkOneFetch(run: RunUnderCheck): void {
   const { fetches } = run.history;
   for (const [index, fetch] of fetches.entries()) {
@@ -20,22 +20,22 @@ export function checkOneFetch(run: RunUnderCheck): void {
       if (stillFresh(run, earlier, fetch)) {
         run.report(
           "I1",
-          `fetch ${fetch.id} of ${fetch.key} began at ${fetch.begun.atMs} ms though fetch ${earlier.id} had brought a fresh value`,
+          `fetch ${fetch.id} of ${fetch.key} began at ${fetch.begun.atMs} ms although the value of fetch ${earlier.id} was fresh`,
         );
       }
     }
   }
 }
 
-/** True when `earlier` was in flight, and wanted, as `later` began. */
+/** True when `earlier` was in flight and not cancelled when `later` began. */
 function overlaps(earlier: FetchRecord, later: FetchRecord): boolean {
   const over = earlier.ended ?? earlier.signalled;
   const given = earlier.signalled ?? over;
-  const wantedUntil = Math.min(over?.step ?? Infinity, given?.step ?? Infinity);
-  return later.begun.step < wantedUntil;
+  const activeUntil = Math.min(over?.step ?? Infinity, given?.step ?? Infinity);
+  return later.begun.step < activeUntil;
 }
 
-/** The conditions under which I1 promises anything: agreed members, all reachable, no invalidation, no death. */
+/** The conditions of I1: an agreed membership, all members reachable, no invalidation, no crash. */
 function undisturbedBetween(run: RunUnderCheck, earlier: FetchRecord, later: FetchRecord): boolean {
   const { history } = run;
   const death = history.deaths.get(earlier.node);
@@ -45,7 +45,7 @@ function undisturbedBetween(run: RunUnderCheck, earlier: FetchRecord, later: Fet
   return !unreachableBetween(run, earlier, later);
 }
 
-/** After an invalidation that did not reach everybody, or a change since, owners may have to ask again. */
+/** After an invalidation that did not reach all nodes, or a later change, owners may have to fetch again. */
 function disturbedFences(run: RunUnderCheck, later: FetchRecord): boolean {
   const { history } = run;
   if (!run.everInvalidated(later.key, later.begun.step)) return false;
@@ -54,7 +54,7 @@ function disturbedFences(run: RunUnderCheck, later: FetchRecord): boolean {
   );
 }
 
-/** True when every invalidation of the key had long been acknowledged by all. */
+/** True when all nodes had acknowledged every invalidation of the key long before. */
 function settledWell(run: RunUnderCheck, later: FetchRecord): boolean {
   const { maxDelayMs, maxLateMs } = run.plan.network;
   return run.history.invalidations.every((invalidation) => {
@@ -62,12 +62,12 @@ function settledWell(run: RunUnderCheck, later: FetchRecord): boolean {
     if (!mayDetach(invalidation.target, later.key)) return true;
     const { settled, failed } = invalidation;
     if (settled === undefined || failed === undefined || failed.length > 0) return false;
-    // What was on its way when it was acknowledged has arrived by then.
+    // By then, messages in flight at the acknowledgement have arrived.
     return later.begun.atMs > settled.atMs + 2 * maxDelayMs + maxLateMs + run.plan.policy.timeoutMs;
   });
 }
 
-/** An asker that cannot read what the owner says loads by itself. */
+/** A node that cannot reach the owner, or cannot read its answer, loads the value itself. */
 function unreachableBetween(run: RunUnderCheck, earlier: FetchRecord, later: FetchRecord): boolean {
   return run.history.questions.some(
     (question) =>
@@ -79,12 +79,12 @@ function unreachableBetween(run: RunUnderCheck, earlier: FetchRecord, later: Fet
   );
 }
 
-/** True when what `earlier` brought had to be in its owner's memory as `later` began. */
+/** True when the value of `earlier` must have been in its owner's memory when `later` began. */
 function stillFresh(run: RunUnderCheck, earlier: FetchRecord, later: FetchRecord): boolean {
   const { history, plan } = run;
   const { ended, outcome } = earlier;
   if (outcome !== "value" || ended === undefined || ended.step > later.begun.step) return false;
-  // Cut short: nobody waited, or it came too late.
+  // Cancelled: no waiters were left, or it took too long.
   if (earlier.signalled !== undefined) return false;
   const freshMs = plan.policy.ttlMs * (1 - plan.policy.ttlJitter);
   if (later.begun.atMs >= ended.atMs + freshMs) return false;

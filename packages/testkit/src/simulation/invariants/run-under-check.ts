@@ -7,43 +7,43 @@ import type {
 } from "../history/simulation-history.ts";
 import { type SimulationPlan, tagsOfSimulatedKey } from "../plan/simulation-plan.ts";
 
-/** A finished run, with what several invariants ask of it. */
+/** A finished run, with queries that several invariants use. */
 export interface RunUnderCheck {
   readonly plan: SimulationPlan;
   readonly history: SimulationHistory;
-  /** True when nodes agreed and reached one another from well before `fromMs` until `toMs`. */
+  /** True when all nodes agreed on the membership and were reachable from well before `fromMs` until `toMs`. */
   calm(fromMs: number, toMs: number): boolean;
-  /** True when some invalidation that may concern the key had begun before the step. */
+  /** True when an invalidation that may affect the key began before the step. */
   everInvalidated(key: string, beforeStep: number): boolean;
-  /** The longest a message, or its late copy, is under way. */
+  /** Maximum travel time of a message or of its late copy. */
   readonly maxTravelMs: number;
-  /** True when the node had taken over, by that step, what another one's fetch brought: to own it from then on. */
+  /** True when the node had received the value of another node's fetch as its new owner by that step. */
   inherited(node: string, fetch: number, byStep: number): boolean;
-  /** True when messages always arrive, once and whole. */
+  /** True when the network has no message faults. */
   readonly reliable: boolean;
   report(invariant: InvariantName, text: string): void;
 }
 
-/** True when the invalidation concerns the key. */
+/** True when the invalidation affects the key. */
 export function covers(target: PeerInvalidationTarget, key: string): boolean {
   if (target.kind === "all") return true;
   if (target.kind === "tag") return tagsOfSimulatedKey(key).includes(target.tag);
   return target.keys.includes(key);
 }
 
-/** True when the invalidation may end flights of the key: nobody knows yet which tags their values will have. */
+/** True when the invalidation may detach flights of the key, whose tags are unknown until their values arrive. */
 export function mayDetach(target: PeerInvalidationTarget, key: string): boolean {
   return target.kind !== "keys" || target.keys.includes(key);
 }
 
-/** Prepares a run for its checks; violations are added to `found`. */
+/** Creates the queries of a run; violations are added to `found`. */
 export function prepareCheck(
   run: { readonly plan: SimulationPlan; readonly history: SimulationHistory },
   found: Violation[],
 ): RunUnderCheck {
   const { plan, history } = run;
   const { loseShare, garbleShare, duplicateShare, maxDelayMs, maxLateMs } = plan.network;
-  // What was sent, asked or loaded in a time of unrest may have effects for so long after it.
+  // Messages and loads of a period of unrest may have effects for this long after it.
   const echoMs = 2 * plan.policy.timeoutMs + 2 * maxDelayMs + maxLateMs;
   const maxTravelMs = maxDelayMs + (duplicateShare > 0 ? maxLateMs : 0);
   return {

@@ -15,7 +15,7 @@ const often = (none: number, some: number): fc.Arbitrary<number> =>
     { weight: 1, arbitrary: fc.constant(some) },
   );
 
-/** Most things happen in the thick of what came before. */
+/** Mostly short, so that most commands run while the effects of earlier ones last. */
 const afterMs: fc.Arbitrary<number> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(0, 0, 1, 2, 3, 5, 8) },
   { weight: 2, arbitrary: fc.integer({ min: 9, max: 60 }) },
@@ -101,7 +101,7 @@ const disturbance: fc.Arbitrary<SimulationCommand> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("agree" as const), afterMs }) },
 );
 
-/** A restart in good order: what a rollout does to one node after the other. */
+/** Graceful restarts, as in a rolling deployment, and a few crashes. */
 const comingAndGoing: fc.Arbitrary<SimulationCommand> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("leave" as const), afterMs, node }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("restart" as const), afterMs, node }) },
@@ -185,17 +185,17 @@ function plans(commands: fc.Arbitrary<readonly SimulationCommand[]>): fc.Arbitra
   });
 }
 
-/** Plans in which members are stable and reachable: what I1 speaks of. */
+/** Arbitrary of plans with a stable membership of reachable nodes, the conditions of I1. Messages are unreliable. */
 export function calmPlans(): fc.Arbitrary<SimulationPlan> {
   return plans(calmCommands);
 }
 
-/** Plans in which nodes leave in good order and return, one or several at a time. */
+/** Arbitrary of plans in which nodes leave gracefully and restart, one or several at a time. */
 export function rollingPlans(): fc.Arbitrary<SimulationPlan> {
   return plans(rollingCommands);
 }
 
-/** Plans in which nodes also crash, lose one another and disagree about the membership. */
+/** Arbitrary of plans in which nodes also crash, become unreachable and disagree about the membership. */
 export function stormyPlans(): fc.Arbitrary<SimulationPlan> {
   return plans(stormyCommands);
 }

@@ -1,9 +1,9 @@
 import type { CachePolicy } from "@parsec/core";
 
-/** What becomes of messages, drawn for each one. Shares are from 0 to 1. */
+/** The network of a simulation: delays and faults, drawn for each message. Shares are from 0 to 1. */
 export interface SimulatedNetworkPlan {
   readonly minDelayMs: number;
-  /** Messages overtake each other by up to the difference of the two delays. */
+  /** Messages overtake each other when it is greater than `minDelayMs`. */
   readonly maxDelayMs: number;
   readonly loseShare: number;
   readonly garbleShare: number;
@@ -12,24 +12,25 @@ export interface SimulatedNetworkPlan {
   readonly maxLateMs: number;
 }
 
-/** How the origin behaves, drawn for each fetch. What is left of the shares is a value. */
+/** The origin of a simulation: duration and result, drawn for each fetch. The rest of the shares returns a value. */
 export interface SimulatedOriginPlan {
-  /** A fetch takes up to this long. */
+  /** Maximum duration of a fetch. */
   readonly maxDurationMs: number;
+  /** Share of fetches that reject. */
   readonly failShare: number;
-  /** Throws before it returns a promise. */
+  /** Share of fetches that throw synchronously. */
   readonly throwShare: number;
-  /** "There is none". */
+  /** Share of fetches that return an absent value. */
   readonly absentShare: number;
-  /** Returns something that is neither bytes nor text. */
+  /** Share of fetches that return an invalid value: neither bytes nor text. */
   readonly nonsenseShare: number;
-  /** Never ends by itself. */
+  /** Share of fetches that end only by their signal. */
   readonly hangShare: number;
-  /** Of all fetches, those that pay no heed to their signal. */
+  /** Share of all fetches that ignore their signal. */
   readonly deafShare: number;
 }
 
-/** One thing that happens, `afterMs` after the one before. Node and key are numbers, taken modulo what there is. */
+/** One event of a simulation, `afterMs` after the previous one. Node and key are indices, modulo the existing ones. */
 export type SimulationCommand = { readonly afterMs: number } & (
   | {
       readonly do: "get";
@@ -38,7 +39,7 @@ export type SimulationCommand = { readonly afterMs: number } & (
       readonly abortAfterMs?: number;
     }
   | { readonly do: "getMany"; readonly node: number; readonly keys: readonly number[] }
-  /** Every node asks for the key `count` times at once. */
+  /** Every node gets the key `count` times at once. */
   | { readonly do: "stampede"; readonly key: number; readonly count: number }
   | { readonly do: "getUncached"; readonly node: number }
   | { readonly do: "write"; readonly key: number }
@@ -46,18 +47,18 @@ export type SimulationCommand = { readonly afterMs: number } & (
   | { readonly do: "invalidateTag"; readonly node: number; readonly tag: number }
   | { readonly do: "invalidateAll"; readonly node: number }
   | { readonly do: "crash"; readonly node: number; readonly silent: boolean }
-  /** Closes a node in good order. */
+  /** Closes a node gracefully. */
   | { readonly do: "leave"; readonly node: number }
   | { readonly do: "restart"; readonly node: number }
   | { readonly do: "cut"; readonly node: number; readonly other: number; readonly silent: boolean }
   | { readonly do: "heal" }
-  /** One node changes its view of the membership: bit i of `members` stands for node i. */
+  /** Changes the membership of one node only: bit i of `members` stands for node i. */
   | { readonly do: "updatePeers"; readonly node: number; readonly members: number }
-  /** Every live node learns who is alive. */
+  /** Sets the membership of all running nodes to the running nodes. */
   | { readonly do: "agree" }
 );
 
-/** The cache policy of every node, with the fields the model needs made plain. */
+/** The cache policy of every simulated node. Fields that `checkHistory` uses are required. */
 export interface SimulatedPolicy extends CachePolicy {
   readonly maxBytes: number;
   readonly ttlMs: number;
@@ -69,15 +70,15 @@ export interface SimulatedPolicy extends CachePolicy {
   readonly onPeerFailure: "load" | "fail";
 }
 
-/** Everything that decides a run: the same plan gives the same history. */
+/** The complete input of a simulation: the same plan gives the same history. */
 export interface SimulationPlan {
-  /** Decides delays, losses, durations, jitter and fences. */
+  /** Seed of delays, losses, durations, jitter and fences. */
   readonly seed: number;
-  /** 2 to 4. */
+  /** From 2 to 4. */
   readonly nodeCount: number;
-  /** Whether the nodes are new when it begins, and look into the memories of former owners. */
+  /** Whether the nodes are new at the start and look up values in the memory of former owners. */
   readonly isNew: boolean;
-  /** Through which interface the nodes cache: bytes under keys, or data sources. */
+  /** The interface of core under test: a group of bytes, or a data source. */
   readonly surface: "group" | "source";
   readonly policy: SimulatedPolicy;
   readonly network: SimulatedNetworkPlan;
@@ -85,7 +86,7 @@ export interface SimulationPlan {
   readonly commands: readonly SimulationCommand[];
 }
 
-/** The keys of every simulation, with their tags; `""` is never cached. */
+/** The keys of every simulation. The key `""` exists as well and is never cached. */
 export const simulatedKeys: readonly string[] = ["k0", "k1", "k2"];
 
 /** The tags of a simulated key. */
