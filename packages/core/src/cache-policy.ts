@@ -1,5 +1,4 @@
-import { ParsecError } from "./errors.ts";
-import { choiceOption, describe, numberOption } from "./option-checks.ts";
+import { choiceOption, describe, invalidArgument, numberOption } from "./option-checks.ts";
 
 /** Which keys of other nodes are hot: popular enough for a copy in this node's hot cache. */
 export interface HotPolicy {
@@ -58,7 +57,7 @@ const aYearMs = 366 * 24 * 3600 * 1000;
 /** Checks a policy and fills in its defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
   if (typeof policy !== "object" || policy === null) {
-    throw new ParsecError("INVALID_ARGUMENT", `options must be an object, got ${describe(policy)}`);
+    throw invalidArgument(`options must be an object, got ${describe(policy)}`);
   }
   const maxBytes = numberOption("maxBytes", {
     given: policy.maxBytes,
@@ -115,10 +114,7 @@ export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
 function resolveHot(hot: HotPolicy | false | undefined): number {
   if (hot === false) return Number.POSITIVE_INFINITY;
   if (hot !== undefined && (typeof hot !== "object" || hot === null)) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
-      `hot must be false or an object, got ${describe(hot)}`,
-    );
+    throw invalidArgument(`hot must be false or an object, got ${describe(hot)}`);
   }
   return numberOption("hot.minRatePerMinute", {
     given: hot?.minRatePerMinute,

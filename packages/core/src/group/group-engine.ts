@@ -9,7 +9,7 @@ import { absentTag } from "../invalidation/tag-index.ts";
 import { canonicalKey } from "../key-bytes.ts";
 import { hashKey } from "../key-hash.ts";
 import { GroupMemory } from "../memory/group-memory.ts";
-import { describe, signalOption } from "../option-checks.ts";
+import { describe, invalidArgument, signalOption } from "../option-checks.ts";
 import type {
   Peer,
   PeerAnswer,
@@ -312,7 +312,7 @@ export class GroupEngine<Input, T> {
   #checkedTarget(target: PeerInvalidationTarget): PeerInvalidationTarget {
     if (target.kind === "tag" && (typeof target.tag !== "string" || target.tag === absentTag)) {
       const given = describe(target.tag);
-      throw new ParsecError("INVALID_ARGUMENT", `tag must be a non-empty string, got ${given}`);
+      throw invalidArgument(`tag must be a non-empty string, got ${given}`);
     }
     if (target.kind !== "keys") return target;
     for (const key of target.keys) this.#group.limits.checkKey(key);

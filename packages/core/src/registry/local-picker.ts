@@ -1,4 +1,4 @@
-import { ParsecError } from "../errors.ts";
+import { invalidArgument } from "../option-checks.ts";
 import type { PeerPicker } from "../peer.ts";
 
 /** The picker of a single node, which owns every key. */
@@ -8,8 +8,7 @@ export function createLocalPicker(): PeerPicker {
     peers: () => [],
     pick: () => undefined,
     updatePeers() {
-      throw new ParsecError(
-        "INVALID_ARGUMENT",
+      throw invalidArgument(
         "peers must be set to update them: pass a transport, such as createHttpPeers({ … })",
       );
     },

@@ -6,7 +6,7 @@ import { GroupEngine } from "../group/group-engine.ts";
 import type { Origin } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
 import { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
-import { describe, numberOption } from "../option-checks.ts";
+import { describe, invalidArgument, numberOption } from "../option-checks.ts";
 import type {
   PeerAnswer,
   PeerCallOptions,
@@ -70,10 +70,7 @@ export class LocalNode implements PeerHost {
     parts: { readonly policy: ResolvedPolicy; readonly origin: Origin<Input, T> },
   ): GroupEngine<Input, T> {
     if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > 255) {
-      throw new ParsecError(
-        "INVALID_ARGUMENT",
-        `name must be a string of 1 to 255 bytes, got ${describe(name)}`,
-      );
+      throw invalidArgument(`name must be a string of 1 to 255 bytes, got ${describe(name)}`);
     }
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
     if (this.#groups.has(name)) {

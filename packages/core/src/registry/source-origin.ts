@@ -2,7 +2,7 @@ import { ParsecError } from "../errors.ts";
 import { type Origin, originFailed } from "../group/origin.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
 import { canonicalKey } from "../key-bytes.ts";
-import { describe, functionOption } from "../option-checks.ts";
+import { describe, functionOption, invalidArgument } from "../option-checks.ts";
 import { type Codec, jsonCodec } from "./codec.ts";
 import type { DataSource } from "./data-source.ts";
 
@@ -36,8 +36,7 @@ export function sourceOrigin<Input, Data>(
         throw originFailed(name, error);
       }
     }
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `${name}: inputFromKey must be defined for requests that carry only a key`,
     );
   };
@@ -105,17 +104,17 @@ function decodeInput<Input>(name: string, bytes: Uint8Array): Input {
 /** Guards against caching data under a wrong key, when `cacheInput` drops a field that `cacheKey` reads. */
 function checkSameKey<Input, Data>(
   source: DataSource<Input, Data>,
-  asked: { readonly key: string; readonly input: Input },
+  requested: { readonly key: string; readonly input: Input },
 ): void {
   let key: unknown;
   try {
-    key = source.cacheKey(asked.input);
+    key = source.cacheKey(requested.input);
   } catch {
     key = undefined;
   }
-  if (key === asked.key || (typeof key === "string" && canonicalKey(key) === asked.key)) return;
-  throw new ParsecError(
-    "INVALID_ARGUMENT",
+  if (key === requested.key || (typeof key === "string" && canonicalKey(key) === requested.key))
+    return;
+  throw invalidArgument(
     `${source.name}: cacheInput must keep every field that cacheKey reads, in a form that survives JSON: the input of the request has another cacheKey than the request`,
   );
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import { ParsecError } from "../../errors.ts";
+import { invalidArgument } from "../../option-checks.ts";
 import type { PeerHost } from "../../peer.ts";
 import { malformed, requestKind } from "../wire/layout.ts";
 import type { FrameLimits } from "../wire/limits.ts";
@@ -47,10 +48,7 @@ class CountingService implements FrameService {
 
   attach(host: PeerHost): void {
     if (this.#frames !== undefined) {
-      throw new ParsecError(
-        "INVALID_ARGUMENT",
-        "peers must not be shared: they serve another cache already",
-      );
+      throw invalidArgument("peers must not be shared: they serve another cache already");
     }
     this.#frames = createFrameServer({ ...this.#options, host });
   }

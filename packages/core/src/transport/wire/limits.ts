@@ -1,4 +1,4 @@
-import { ParsecError } from "../../errors.ts";
+import { invalidArgument } from "../../option-checks.ts";
 import { largestCount } from "./layout.ts";
 
 /** Limits of frames that a node accepts and sends, checked before anything is allocated. Sizes in bytes. */
@@ -48,8 +48,7 @@ export function resolveFrameLimits(limits: Partial<FrameLimits> = {}): FrameLimi
   const smallest =
     resolved.maxGroupBytes + resolved.maxKeyBytes + resolved.maxInputBytes + headersBytes;
   if (resolved.maxFrameBytes < smallest) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `limits.maxFrameBytes must be at least ${smallest}, the size of a lookup at the other limits, got ${resolved.maxFrameBytes}`,
     );
   }
@@ -59,8 +58,7 @@ export function resolveFrameLimits(limits: Partial<FrameLimits> = {}): FrameLimi
 function within(limits: Partial<FrameLimits>, field: keyof FrameLimits, largest: number): number {
   const value = limits[field] ?? defaults[field];
   if (!(Number.isInteger(value) && value >= 1 && value <= largest)) {
-    throw new ParsecError(
-      "INVALID_ARGUMENT",
+    throw invalidArgument(
       `limits.${field} must be a whole number from 1 to ${largest}, got ${String(value)}`,
     );
   }
