@@ -39,7 +39,7 @@ function oneNode(options: DataSourceOptions<string, string> = {}) {
 const aboutK = { group: "datasource:s", key: "k" };
 
 describe("parsec:fetch", () => {
-  it("says when a fetch began and how it ended", async () => {
+  it("publishes start and end of a fetch", async () => {
     const { clock, loader, handle } = oneNode();
     const events = recordedEvents("parsec:fetch");
     const got = [handle.get("k"), handle.get("k")];
@@ -52,7 +52,7 @@ describe("parsec:fetch", () => {
     ]);
   });
 
-  it("tells absent values from failures", async () => {
+  it("distinguishes absent values and failures", async () => {
     const { clock, loader, handle } = oneNode({ timeoutMs: 50 });
     const events = recordedEvents("parsec:fetch");
     const ends = (): unknown[] =>
@@ -127,7 +127,7 @@ describe("hits", () => {
 });
 
 describe("parsec:peer-lookup", () => {
-  it("says whom this node asked and what came of it", async () => {
+  it("publishes peer and outcome of a lookup", async () => {
     const network = new DirectNetwork(["a", "b"]);
     const clock = new SteppedClock();
     const [a] = ["a", "b"].map((name) => {
@@ -153,7 +153,7 @@ describe("parsec:peer-lookup", () => {
     expect(JSON.stringify(events)).not.toContain("secret value");
   });
 
-  it("says when a fallback owner was asked", async () => {
+  it("publishes lookups at a fallback owner", async () => {
     const network = new DirectNetwork(["a", "b", "c"], { hasFallbackOwners: true });
     const clock = new SteppedClock();
     const groups = ["c", "b", "a"].map((name) =>
@@ -170,7 +170,7 @@ describe("parsec:peer-lookup", () => {
 });
 
 describe("parsec:invalidation", () => {
-  it("names who applied it and who did not, and the retries", async () => {
+  it("publishes nodes that applied it, nodes that failed, and repetitions", async () => {
     const network = new DirectNetwork(["a", "b", "c"]);
     const clock = new SteppedClock();
     const registries = ["a", "b", "c"].map((name) => {
@@ -200,7 +200,7 @@ describe("parsec:invalidation", () => {
 });
 
 describe("parsec:hand-over", () => {
-  it("counts what a leaving node gives away", async () => {
+  it("publishes the number of entries of a hand-over", async () => {
     const network = new DirectNetwork(["b", "a"], { hasFallbackOwners: true });
     const clock = new SteppedClock();
     const [leaving] = ["a", "b"].map((name) => {

@@ -3,11 +3,11 @@ import type { ParsecErrorCode } from "./errors.ts";
 import type { PeerInvalidationTarget } from "./peer.ts";
 
 /**
- * What Parsec publishes on `node:diagnostics_channel`, by the name of the channel. No event holds a value, an input,
- * a secret or the message of an error; keys and tags are as your application gives them. Times in milliseconds.
+ * The events that Parsec publishes on `node:diagnostics_channel`, by channel name. No event contains a value, an
+ * input, a secret or an error message; keys and tags appear unchanged. Times in milliseconds.
  */
 export interface TelemetryEvents {
-  /** A fetch from the origin began on this node, or ended. Ends as often as `localLoads` and `localLoadErrs` count. */
+  /** An origin fetch on this node started or ended. The number of ends is `localLoads` + `localLoadErrs`. */
   "parsec:fetch": {
     readonly nodeId: string;
     readonly group: string;
@@ -17,34 +17,34 @@ export interface TelemetryEvents {
     | {
         readonly phase: "end";
         readonly outcome: "found" | "absent" | "failed";
-        /** Why it failed, also when a stale value was served instead. */
+        /** The error of a failed fetch, also when a stale value was served instead. */
         readonly errorCode: ParsecErrorCode | undefined;
         readonly durationMs: number;
       }
   );
-  /** This node asked the owner of a key, or the fallback owner, and has its answer. */
+  /** A lookup of this node at the owner of a key, or at the fallback owner, ended. */
   "parsec:peer-lookup": {
     readonly nodeId: string;
     readonly group: string;
     readonly key: string;
-    /** The node that was asked. */
+    /** The node that got the lookup. */
     readonly peerId: string;
-    /** Whether it was asked in place of an owner that is unreachable. */
+    /** Whether that node is the fallback owner of an unreachable owner. */
     readonly isFallbackOwner: boolean;
     readonly outcome: "found" | "absent" | "failed";
     readonly errorCode: ParsecErrorCode | undefined;
     readonly durationMs: number;
   };
-  /** An invalidation that this node sent to all members is over. */
+  /** An invalidation that this node sent to all members ended. */
   "parsec:invalidation": {
     readonly nodeId: string;
     readonly group: string;
     readonly target: PeerInvalidationTarget;
-    /** True when it was sent once more, after a late acknowledgement or because a member left without one. */
+    /** True for a repetition, after a late acknowledgement or because a member left without one. */
     readonly isRepetition: boolean;
-    /** The nodes that applied it, this one first. */
+    /** The nodes that applied it, this node first. */
     readonly acknowledged: readonly string[];
-    /** The members that did not acknowledge; the retry queue sends it to them again. */
+    /** The members that did not acknowledge and get retries. */
     readonly failed: readonly { readonly peerId: string; readonly errorCode: ParsecErrorCode }[];
     readonly durationMs: number;
   };
@@ -53,29 +53,29 @@ export interface TelemetryEvents {
     readonly nodeId: string;
     readonly peerId: string;
     readonly state: "down" | "up";
-    /** Why it opened. */
+    /** The error that opened the circuit; undefined when it closed. */
     readonly errorCode: ParsecErrorCode | undefined;
   };
   /** The members changed, as this node sees them. */
   "parsec:members": {
     readonly nodeId: string;
-    /** All of them, this node included. */
+    /** All members, this node included. */
     readonly members: readonly string[];
     readonly joined: readonly string[];
     readonly left: readonly string[];
   };
-  /** This node, which is closing, began to hand its entries over to their successors, or is done. */
+  /** The hand-over of this closing node to its successors started or ended. */
   "parsec:hand-over": {
     readonly nodeId: string;
-    /** How many nodes get entries. */
+    /** Number of nodes that get entries. */
     readonly successors: number;
-    /** How many keys this node owns that have a successor, in all groups. */
+    /** Number of owned keys with a successor, in all groups. */
     readonly keys: number;
   } & (
     | { readonly phase: "start" }
     | {
         readonly phase: "end";
-        /** How many entries were sent to peers that acknowledged them. */
+        /** Number of entries that peers acknowledged. */
         readonly handedOver: number;
         readonly durationMs: number;
       }
@@ -84,9 +84,9 @@ export interface TelemetryEvents {
 
 /** A channel of `node:diagnostics_channel` with the type of its events. */
 export interface TelemetryChannel<Event> {
-  /** Ask before an event is made: without subscribers nothing must be paid. */
+  /** Check it before creating an event, so that events without subscribers cost nothing. */
   readonly hasSubscribers: boolean;
-  /** A subscriber that throws does not harm the caller: Node raises `uncaughtException` in a later turn. */
+  /** An exception of a subscriber does not reach the caller: Node raises `uncaughtException` in a later turn. */
   publish(event: Event): void;
 }
 
