@@ -11,7 +11,12 @@ import {
   type PeerLookup,
   type PeerPicker,
 } from "@parsec/core";
-import { createPlacement, isErrorCode, readPeerTrace } from "@parsec/core/transport";
+import {
+  createPlacement,
+  isErrorCode,
+  type Placement,
+  readPeerTrace,
+} from "@parsec/core/transport";
 
 /*
  * A minimal transport: one TCP connection per peer, a line of JSON per message. It shows that the contract
@@ -243,7 +248,7 @@ export function createLinePeers(options: {
   const sockets = new Set<Socket>();
   let host: PeerHost | undefined;
   let peers = new Map<string, LinePeer>();
-  let placement = createPlacement("slots", [selfId]);
+  let placement: Placement;
 
   server.on("connection", (socket) => {
     sockets.add(socket);
@@ -254,7 +259,7 @@ export function createLinePeers(options: {
 
   const updatePeers = (ids: readonly string[]): void => {
     if (!ids.includes(selfId)) {
-      throw new ParsecError("INVALID_ARGUMENT", `ids must list ${selfId} too`);
+      throw new ParsecError("INVALID_ARGUMENT", `ids must contain ${selfId}`);
     }
     const others = [...new Set(ids)].filter((id) => id !== selfId);
     const before = peers;
