@@ -71,6 +71,48 @@ test("closes although requesters stay connected", async () => {
   await closed;
 });
 
+test("takes a process that is stopped for unreachable, although its connection stays open", async () => {
+  const stopped = createServer().listen(`${folder}/b.sock`);
+  onTestFinished(() => {
+    stopped.close();
+  });
+  const peers = peersAt("a", {
+    peerUrls: [urlOf("a"), urlOf("b")],
+    health: { silenceMs: 20, pingTimeoutMs: 20 },
+  });
+  const lookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 600_000 };
+  await expect(peers.peers()[0]?.lookup(lookup)).rejects.toMatchObject({
+    code: "PEER_UNREACHABLE",
+    message: expect.stringContaining("ping"),
+  });
+});
+
+test("stops reading from a requester that does not read its answers", async () => {
+  await peersAt("a").listen();
+  const [silent, other] = [connect(`${folder}/a.sock`), connect(`${folder}/a.sock`)];
+  await Promise.all([once(silent, "connect"), once(other, "connect")]);
+  silent.pause();
+  let isTaken = false;
+  const pings = Buffer.alloc(5_000_000, pingBytes());
+  silent.write(pings, () => {
+    isTaken = true;
+  });
+  // Turns enough to read and answer all of them.
+  for (let turn = 0; turn < 500; turn++) {
+    other.write(pingBytes());
+    await once(other, "data");
+  }
+  expect(isTaken).toBe(false);
+  silent.destroy();
+});
+
+function pingBytes(): Buffer {
+  const ping = Buffer.alloc(9);
+  ping.writeUInt32LE(5, 0);
+  ping.writeUInt8(2, 4);
+  return ping;
+}
+
 test("follows a discovery", async () => {
   const started: DiscoveringNode[] = [];
   const discovery = { start: (node: DiscoveringNode) => started.push(node), close() {} };
@@ -101,7 +143,7 @@ test.each([
   [{ selfUrl: "unix:relative.sock" }, "selfUrl must be unix: and an absolute path"],
   [{ selfUrl: "/run/a.sock" }, "selfUrl must be unix: and an absolute path"],
   [{ selfUrl: `unix:/${"é".repeat(52)}` }, "absolute path of at most 103 bytes"],
-  [{ peerUrls: ["unix:/run/b.sock"] }, "is not among peerUrls"],
+  [{ peerUrls: ["unix:/run/b.sock"] }, "peerUrls must list every node"],
 ])("refuses %o", (options, message) => {
   const selfUrl = "unix:/run/a.sock";
   const given = { selfUrl, peerUrls: [selfUrl], ...options };
