@@ -242,8 +242,8 @@ describe("a name that is not fully qualified", () => {
 
   it.each([
     ["exists without addresses", () => dns.set(complete, {})],
-    ["cannot be asked for", () => dns.misbehave("failed", complete)],
-  ])("is not looked for elsewhere when the first candidate %s", async (_state, prepare) => {
+    ["cannot be looked up", () => dns.misbehave("failed", complete)],
+  ])("is not tried with other domains when the first candidate %s", async (_state, prepare) => {
     prepare();
     dns.set("peers.corp.example", { addresses: addresses(66) });
     const { rounds, seen } = follow({ name: "peers", searchDomains });
@@ -263,7 +263,7 @@ describe("an answer without nodes", () => {
   it.each([
     ["the name does not exist", undefined],
     ["the name has no addresses", {}],
-  ])("leaves a node as it is from the start: %s", async (_reason, records) => {
+  ])("leaves a node alone at its start: %s", async (_reason, records) => {
     dns.set(name, records);
     const { discovery, seen, warnings, refresh } = follow();
     await discovery.ready();
@@ -286,7 +286,7 @@ describe("an answer without nodes", () => {
   it.each([
     ["the name does not exist", undefined],
     ["the name has no addresses", {}],
-  ])("does not make a node of several think that it is alone: %s", async (_reason, records) => {
+  ])("does not remove the members of a node: %s", async (_reason, records) => {
     dns.set(name, { addresses: addresses(1, 2) });
     const { discovery, rounds, seen, warnings, refresh } = follow();
     await rounds(1);
@@ -300,7 +300,7 @@ describe("an answer without nodes", () => {
 
 describe("DNS that fails", () => {
   it.each(["failed", "refused", "short", "garbage"] as const)(
-    "leaves the members as they are, is asked ever less often, and is told once: %s",
+    "keeps the members, with growing pauses between lookups and one warning: %s",
     async (fault) => {
       dns.set(name, { addresses: addresses(1, 2) });
       const { discovery, rounds, seen, warnings, refresh } = follow();

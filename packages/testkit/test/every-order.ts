@@ -5,8 +5,8 @@ import type { RegisterOperation } from "../src/linearizability/register-operatio
  * precedes another that had ended before it started. For tests of the search, with at most a dozen operations.
  */
 export function isLinearizableByEveryOrder(operations: readonly RegisterOperation[]): boolean {
-  const told = operations.filter(({ ok, endedAt }) => ok || endedAt === undefined);
-  return canContinue(told, undefined);
+  const relevant = operations.filter(({ ok, endedAt }) => ok || endedAt === undefined);
+  return canContinue(relevant, undefined);
 }
 
 function canContinue(open: readonly RegisterOperation[], state: string | undefined): boolean {

@@ -210,7 +210,7 @@ class LinePeer implements Peer {
     const lost = (cause?: Error): void => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
-      this.#failAll(new ParsecError("PEER_UNREACHABLE", `${this.id} is gone`, { cause }));
+      this.#failAll(new ParsecError("PEER_UNREACHABLE", `${this.id}: connection lost`, { cause }));
     };
     socket.on("error", lost).on("close", () => lost());
     receive(socket, (message) => {

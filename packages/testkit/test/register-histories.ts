@@ -36,15 +36,15 @@ export function runAtomicRegister(seed: number, options: RegisterRunOptions): Re
   const history: RegisterOperation[] = [];
   for (const operation of planned.toSorted((one, other) => one.effectAt - other.effectAt)) {
     const { number, key, kind, startedAt, endedAt, isDone } = operation;
-    const told = { client: `c${number % 7}`, key, startedAt, endedAt, ok: endedAt !== undefined };
+    const common = { client: `c${number % 7}`, key, startedAt, endedAt, ok: endedAt !== undefined };
     const value = held.get(key);
     if (kind === "get") {
-      history.push({ ...told, kind, value: endedAt === undefined ? undefined : value });
+      history.push({ ...common, kind, value: endedAt === undefined ? undefined : value });
     } else if (kind === "set") {
-      history.push({ ...told, kind, value: `v${number}` });
+      history.push({ ...common, kind, value: `v${number}` });
       if (isDone) held.set(key, `v${number}`);
     } else {
-      history.push({ ...told, kind, found: random() < 0.5 ? undefined : value !== undefined });
+      history.push({ ...common, kind, found: random() < 0.5 ? undefined : value !== undefined });
       if (isDone) held.delete(key);
     }
   }
@@ -82,10 +82,10 @@ export function arbitraryHistories(): fc.Arbitrary<RegisterOperation[]> {
     .map(
       ({ kind, value, isThere, saysFound, startedAt, durationMs, answer }): RegisterOperation => {
         const endedAt = answer === "lost" ? undefined : startedAt + durationMs;
-        const told = { client: "c", key: "k", startedAt, endedAt, ok: answer === "acknowledged" };
-        if (kind === "set") return { ...told, kind, value };
-        if (kind === "get") return { ...told, kind, value: isThere ? value : undefined };
-        return { ...told, kind: "delete", found: saysFound ? isThere : undefined };
+        const common = { client: "c", key: "k", startedAt, endedAt, ok: answer === "acknowledged" };
+        if (kind === "set") return { ...common, kind, value };
+        if (kind === "get") return { ...common, kind, value: isThere ? value : undefined };
+        return { ...common, kind: "delete", found: saysFound ? isThere : undefined };
       },
     );
   return fc.array(operation, { minLength: 1, maxLength: 7 });

@@ -35,10 +35,10 @@ vi.mock("../../core/src/invalidation/invalidation.ts", async (importOriginal) =>
 const invalidateInOneRound: InvalidateEverywhere = async (invalidation, on) => {
   on.apply();
   const peers = on.picker.peers();
-  const told = await Promise.allSettled(
+  const outcomes = await Promise.allSettled(
     peers.map((peer) => peer.invalidate(invalidation, { timeoutMs: on.timeoutMs })),
   );
-  const failed = told.flatMap((outcome, index) =>
+  const failed = outcomes.flatMap((outcome, index) =>
     outcome.status === "rejected"
       ? [{ peerId: peers[index]?.id ?? "", error: outcome.reason as never }]
       : [],

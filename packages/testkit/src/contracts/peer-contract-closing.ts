@@ -29,14 +29,14 @@ export const closingCases: readonly ContractCase[] = [
     name: "calls to a closed peer reject with PEER_UNREACHABLE, calls to the others succeed",
     async run(context) {
       nodeAt(context, 2).host.onLookup(echo);
-      const gone = peerBetween(context, toSecond);
+      const closedPeer = peerBetween(context, toSecond);
       // The first lookup finds a connection in the pool, the second one does not.
-      await gone.lookup(lookupOf("before"));
+      await closedPeer.lookup(lookupOf("before"));
       await nodeAt(context, 1).picker.close();
-      await expectRejection(gone.lookup(lookupOf("after")), "PEER_UNREACHABLE");
-      await expectRejection(gone.lookup(lookupOf("later")), "PEER_UNREACHABLE");
+      await expectRejection(closedPeer.lookup(lookupOf("after")), "PEER_UNREACHABLE");
+      await expectRejection(closedPeer.lookup(lookupOf("later")), "PEER_UNREACHABLE");
       await expectRejection(
-        gone.invalidate(invalidationOf(["k"]), { timeoutMs: 4000 }),
+        closedPeer.invalidate(invalidationOf(["k"]), { timeoutMs: 4000 }),
         "PEER_UNREACHABLE",
       );
       const other = peerBetween(context, { from: 0, to: 2 });

@@ -3,17 +3,17 @@ import { runAtomicRegister } from "../../test/register-histories.ts";
 import { checkLinearizable } from "./check-linearizable.ts";
 import type { RegisterOperation } from "./register-operation.ts";
 
-const told = { client: "w1", key: "k0", ok: true };
+const common = { client: "w1", key: "k0", ok: true };
 
 describe("explainViolation", () => {
   it("omits operations on which the violation does not depend", () => {
     const around = runAtomicRegister(8, { operationCount: 1000, hasDeletes: true });
     const wrong: RegisterOperation[] = [
-      { ...told, kind: "set", value: "old", startedAt: 2000, endedAt: 2001 },
-      { ...told, kind: "set", value: "new", startedAt: 2002, endedAt: 2003, client: "w2" },
-      { ...told, kind: "get", value: "new", startedAt: 2003.5, endedAt: 2003.75 },
-      { ...told, kind: "get", value: "old", startedAt: 2004, endedAt: 2005, client: "r1" },
-      { ...told, kind: "get", value: "new", startedAt: 2004.5, endedAt: 2006 },
+      { ...common, kind: "set", value: "old", startedAt: 2000, endedAt: 2001 },
+      { ...common, kind: "set", value: "new", startedAt: 2002, endedAt: 2003, client: "w2" },
+      { ...common, kind: "get", value: "new", startedAt: 2003.5, endedAt: 2003.75 },
+      { ...common, kind: "get", value: "old", startedAt: 2004, endedAt: 2005, client: "r1" },
+      { ...common, kind: "get", value: "new", startedAt: 2004.5, endedAt: 2006 },
     ];
     const after = runAtomicRegister(9, { operationCount: 200 }).map((one) => ({
       ...one,
@@ -35,7 +35,7 @@ describe("explainViolation", () => {
   it("omits removals that later writes hide", () => {
     const operations = [0, 10, 20, 30].map(
       (startedAt): RegisterOperation => ({
-        ...told,
+        ...common,
         kind: "delete",
         found: undefined,
         startedAt,
@@ -43,8 +43,8 @@ describe("explainViolation", () => {
       }),
     );
     const wrong: RegisterOperation[] = [
-      { ...told, kind: "set", value: "a", startedAt: 40, endedAt: 41 },
-      { ...told, kind: "get", startedAt: 50, endedAt: 51 },
+      { ...common, kind: "set", value: "a", startedAt: 40, endedAt: 41 },
+      { ...common, kind: "get", startedAt: 50, endedAt: 51 },
     ];
     const [violation] = checkLinearizable([...operations, ...wrong]).violations;
     expect(violation?.operations).toEqual(wrong);
@@ -55,8 +55,8 @@ describe("explainViolation", () => {
       checkLinearizable(operations).violations[0]?.text.split("\n").slice(1).join("\n");
     expect(
       text([
-        { ...told, kind: "set", value: "a", startedAt: 0, endedAt: 1, ok: false },
-        { ...told, kind: "get", value: "a", startedAt: 0.5, endedAt: 2 },
+        { ...common, kind: "set", value: "a", startedAt: 0, endedAt: 1, ok: false },
+        { ...common, kind: "get", value: "a", startedAt: 0.5, endedAt: 2 },
       ]),
     ).toBe(
       [
@@ -66,10 +66,10 @@ describe("explainViolation", () => {
     );
     expect(
       text([
-        { ...told, kind: "set", value: "a", startedAt: 0, endedAt: 1 },
-        { ...told, kind: "delete", found: true, startedAt: 2, endedAt: 30 },
-        { ...told, kind: "get", startedAt: 3, endedAt: 4 },
-        { ...told, kind: "get", value: "a", startedAt: 5, endedAt: 6 },
+        { ...common, kind: "set", value: "a", startedAt: 0, endedAt: 1 },
+        { ...common, kind: "delete", found: true, startedAt: 2, endedAt: 30 },
+        { ...common, kind: "get", startedAt: 3, endedAt: 4 },
+        { ...common, kind: "get", value: "a", startedAt: 5, endedAt: 6 },
       ]),
     ).toBe(
       [

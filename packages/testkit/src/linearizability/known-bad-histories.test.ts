@@ -4,7 +4,7 @@ import type { RegisterOperation } from "./register-operation.ts";
 
 type Interval = readonly [startedAt: number, endedAt: number | undefined];
 
-const told = ([startedAt, endedAt]: Interval) => ({
+const common = ([startedAt, endedAt]: Interval) => ({
   client: `c${startedAt}`,
   key: "k",
   startedAt,
@@ -12,17 +12,17 @@ const told = ([startedAt, endedAt]: Interval) => ({
   ok: endedAt !== undefined,
 });
 const set = (value: string, at: Interval): RegisterOperation => ({
-  ...told(at),
+  ...common(at),
   kind: "set",
   value,
 });
 const get = (value: string | undefined, at: Interval): RegisterOperation => ({
-  ...told(at),
+  ...common(at),
   kind: "get",
   value,
 });
 const remove = (found: boolean | undefined, at: Interval): RegisterOperation => ({
-  ...told(at),
+  ...common(at),
   kind: "delete",
   found,
 });
