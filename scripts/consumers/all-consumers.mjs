@@ -1,4 +1,4 @@
-import { esbuild, esbuildModule } from "./bundlers/esbuild.mjs";
+import { esbuild, esbuildModule, sizeOfCore } from "./bundlers/esbuild.mjs";
 import { rollup, rollupModule } from "./bundlers/rollup.mjs";
 import { vite } from "./bundlers/vite.mjs";
 import { webpack } from "./bundlers/webpack.mjs";
@@ -18,6 +18,7 @@ export const allConsumers = [
   commonJs,
   typescriptQuick,
   esbuildModule,
+  sizeOfCore,
   rollupModule,
   npm,
   pnpm,

@@ -1,4 +1,7 @@
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
 import { runBundle } from "./run-bundle.mjs";
 
 /** The workspace's own: tsup builds with it. */
@@ -6,6 +9,9 @@ const ownEsbuild = () => {
   const fromCore = createRequire(new URL("../../../packages/core/package.json", import.meta.url));
   return createRequire(fromCore.resolve("tsup")).resolve("esbuild/bin/esbuild");
 };
+
+/** What all of @parsec/core may add to a bundle, compressed by brotli and not minified. */
+const maxCoreBytes = 28_000;
 
 const toNode = ["--bundle", "--platform=node", "--target=node20"];
 
@@ -18,6 +24,20 @@ export const esbuildModule = {
     const args = ["one-node.mjs", ...toNode, "--format=esm", "--outfile=esbuild/one-node.mjs"];
     await place.exec(ownEsbuild(), args);
     await runBundle(place, "esbuild/one-node.mjs");
+  },
+};
+
+/** @type {import("../consumer.mjs").Consumer} */
+export const sizeOfCore = {
+  name: "size of core",
+  quick: true,
+  programs: ["all-of-core.mjs"],
+  async run(place) {
+    const args = ["all-of-core.mjs", ...toNode, "--format=esm", "--outfile=esbuild/core.mjs"];
+    await place.exec(ownEsbuild(), args);
+    const { length } = brotliCompressSync(await readFile(join(place.folder, "esbuild/core.mjs")));
+    if (length <= maxCoreBytes) return;
+    throw new Error(`all of core takes ${length} bytes in a bundle, the limit is ${maxCoreBytes}`);
   },
 };
 

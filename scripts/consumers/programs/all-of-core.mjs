@@ -1,0 +1,3 @@
+import * as core from "@parsec/core";
+
+console.log(Object.keys(core));
