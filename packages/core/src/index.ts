@@ -1,4 +1,4 @@
-// What users of a cache need. The kit for authors of transports is `@parsec/core/transport`.
+// For users of a cache. Transports need `@parsec/core/transport` as well, other packages on top `@parsec/core/authoring`.
 
 export type { CachePolicy, HotPolicy } from "./cache-policy.ts";
 export type { Clock } from "./clock.ts";

@@ -35,7 +35,7 @@ export class Flight<T> {
   settled = false;
   /** Set when the counters include its failure already, for a flight that continues with another attempt. */
   failureCounted = false;
-  /** When its fetch began, if `parsec:fetch` has an event of that; else -1. */
+  /** When its fetch started, if the start was published on `parsec:fetch`; else -1. */
   publishedAt = -1;
   /** Called once when the flight settles, such as to cancel its timer. */
   onSettled: (() => void) | undefined = undefined;
