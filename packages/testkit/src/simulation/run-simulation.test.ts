@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createPlacementMemory } from "../memory-transport/placement-memory.ts";
 import { checkHistory } from "./invariants/check-history.ts";
 import { stormyPlans } from "./plan/simulation-arbitrary.ts";
 import type { SimulationCommand, SimulationPlan } from "./plan/simulation-plan.ts";
@@ -48,8 +49,9 @@ function planOf(
 }
 
 it("the same plan gives the same history", async () => {
+  const place = createPlacementMemory();
   for (const plan of fc.sample(stormyPlans(), { numRuns: 20, seed: 3 })) {
-    expect(await runSimulation(plan)).toEqual(await runSimulation(plan));
+    expect(await runSimulation(plan, { place })).toEqual(await runSimulation(plan, { place }));
   }
 });
 
