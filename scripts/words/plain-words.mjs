@@ -45,6 +45,3 @@ export const plainWords = [
   { found: "whomever", instead: "a caller that, a node that: say which" },
   { found: "without a word", instead: "without notice, silently" },
 ];
-
-/** Folders and files whose words are still to be replaced. */
-export const notYetSwept = ["apps/token-service/"];

@@ -13,16 +13,16 @@ import { checkUrl } from "./node/environment.ts";
 
 const flags = { "database-url": clusterFlags["database-url"], help: clusterFlags.help } as const;
 
-/** The tour takes a few seconds; whatever hangs must not hang a pipeline. */
+/** The tour takes a few seconds; the limit keeps a hanging one from blocking a pipeline. */
 const timeLimitMs = 120_000;
-/** Longer than the nodes may take; after that nothing is waited for any more. */
+/** Longer than the nodes may take to stop; then the process exits anyway. */
 const stopLimitMs = 10_000;
 
 await runMain("demo", async () => {
   const given = parseFlags(process.argv.slice(2), flags);
   if (given.help !== undefined) {
     process.stdout.write(
-      `A tour of a three-node cluster that checks itself.\n\n${describeFlags(flags)}\n`,
+      `Runs a tour of a three-node cluster and checks its results.\n\n${describeFlags(flags)}\n`,
     );
     return;
   }
@@ -34,7 +34,7 @@ await runMain("demo", async () => {
   const { started, stop } = startStoppable(
     (signal) =>
       startLocalCluster(
-        // Free ports: the tour runs beside a cluster that `start` keeps up.
+        // Free ports, so that the tour can run beside a cluster of `start`.
         {
           nodePorts: Array.from({ length: nodeCount }, () => 0),
           idpPort: 0,
@@ -71,7 +71,7 @@ await runMain("demo", async () => {
       const report = await step.run(cluster);
       process.stdout.write(`${index + 1}. ${step.title}: ${report}\n`);
     } catch (reason) {
-      // The nodes have ended, too.
+      // Ctrl-C has ended the nodes, too.
       if (isInterrupted) return;
       const why = reason instanceof Error ? reason.message : String(reason);
       const what = reason instanceof FailedCheck ? "FAILED" : "BROKEN";

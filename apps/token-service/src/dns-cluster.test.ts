@@ -7,8 +7,8 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from "./cluster/embedded
 import { type FixtureIdp, startFixtureIdp } from "./cluster/fixture-idp.ts";
 import { createUsersDatabase, type UsersDatabase } from "./cluster/users-database.ts";
 
-// Processes that are told what a Deployment of Kubernetes tells its pods: their own address, and the
-// name of a headless service. The DNS server is the test's.
+// Processes configured like the pods of a Kubernetes Deployment: with their own address and the name of a
+// headless service. The DNS server is the test's.
 
 const patiently = { timeout: 20_000 };
 const cleanups: (() => unknown)[] = [];
@@ -72,7 +72,7 @@ function startNode(number: number): RunningProgram {
   return program;
 }
 
-/** The nodes that an invalidation at this node reaches: those it knows, if they know it by the same secret. */
+/** The nodes that acknowledge an invalidation at this node: its peers with the same secret. */
 async function reachedFrom(number: number): Promise<readonly string[]> {
   const response = await fetch(`${urlOf(number)}/admin/invalidate`, {
     method: "POST",
@@ -83,7 +83,7 @@ async function reachedFrom(number: number): Promise<readonly string[]> {
   return [...acknowledged].sort();
 }
 
-/** How often these nodes have asked the database for a user. */
+/** Number of queries for users by these nodes. */
 async function fetchesAt(...numbers: readonly number[]): Promise<number> {
   let sum = 0;
   for (const number of numbers) {
@@ -93,7 +93,7 @@ async function fetchesAt(...numbers: readonly number[]): Promise<number> {
   return sum;
 }
 
-test("nodes that know one name become a cluster, which follows what the name lists", async () => {
+test("forms a cluster from one DNS name, and follows its records", async () => {
   dns.misbehave("failed");
   const first = startNode(1);
   await waitForOutput(first, /"msg":"listening"/);

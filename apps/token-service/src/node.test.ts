@@ -56,8 +56,8 @@ async function startNode(
   return { url, program };
 }
 
-describe("without database and identity provider", () => {
-  test("a node starts, says what it waits for, refuses politely and stops", async () => {
+describe("a node without database and identity provider", () => {
+  test("starts, reports what it waits for, answers 503 and stops", async () => {
     const { url, program } = await startNode({});
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     const ready = await fetch(`${url}/health/ready`);
@@ -76,7 +76,7 @@ describe("without database and identity provider", () => {
     expect(log).not.toContain(claims);
   });
 
-  test("what cannot work is one line on stderr and exit code 2", async () => {
+  test("rejects invalid configuration with one line on stderr and exit code 2", async () => {
     const cases = [
       [{ PARSEC_DATABASE_URL: "" }, [], /^token-service: PARSEC_DATABASE_URL must be set: .*\n$/],
       [{ PARSEC_LOG_LEVEL: "loud" }, [], /^token-service: PARSEC_LOG_LEVEL must be one of .*\n$/],
@@ -90,7 +90,7 @@ describe("without database and identity provider", () => {
     }
   });
 
-  test("a node whose supervisor has gone before it was up ends, too", async () => {
+  test("exits when its supervisor ended before it was ready", async () => {
     const program = join(inject("programs"), "node.js");
     const child = fork(program, [], {
       env: { ...minimal, PARSEC_LISTEN: "127.0.0.1:0" },
@@ -102,7 +102,7 @@ describe("without database and identity provider", () => {
     expect(await once(child, "exit")).toEqual([0, null]);
   });
 
-  test("a busy port too", async () => {
+  test("rejects a port in use with one line on stderr and exit code 2", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
@@ -114,14 +114,14 @@ describe("without database and identity provider", () => {
     server.close();
   });
 
-  test("--help lists flags and variables", async () => {
+  test("lists flags and variables with --help", async () => {
     const program = runProgram("node", { args: ["--help"] });
     expect(await program.ended).toBe(0);
     expect(program.stdout()).toContain("PARSEC_TRUSTED_JWKS_URL");
   });
 });
 
-describe("with both", () => {
+describe("a node with both", () => {
   let postgres: EmbeddedPostgres;
   let users: UsersDatabase;
   let idp: FixtureIdp;
@@ -155,7 +155,7 @@ describe("with both", () => {
     return node;
   }
 
-  test("a token has the claims of the users table, and the metrics count it", async () => {
+  test("issues a token with claims of the users table, and counts it in the metrics", async () => {
     const { url } = await startReadyNode();
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     for (let n = 0; n < 2; n += 1) {
@@ -183,7 +183,7 @@ describe("with both", () => {
     expect(metrics).toContain("process_resident_memory_bytes");
   });
 
-  test("oauth4webapi and openid-client understand it as they are", async () => {
+  test("works with oauth4webapi and openid-client", async () => {
     const { url } = await startReadyNode();
     const parameters = Object.fromEntries(exchangeForm(await idp.mint("alice", { scope: "read" })));
     const { grant_type: grantType = "", ...rest } = parameters;
@@ -219,7 +219,7 @@ describe("with both", () => {
     }
   });
 
-  test("the admin endpoint refuses whoever and whatever is wrong", async () => {
+  test("refuses unauthorized and invalid requests to the admin endpoint", async () => {
     const { url } = await startReadyNode();
     const good = { source: "users", input: { subject: "alice", issuer: idp.issuer } };
     const post = async (
@@ -264,7 +264,7 @@ describe("with both", () => {
     expect(response.status).toBe(404);
   });
 
-  test("nonsense on the wire gets a clear answer, and the node lives", async () => {
+  test("answers malformed requests with an error, and keeps running", async () => {
     const { url } = await startReadyNode();
     expect((await fetch(`${url}/nothing`)).status).toBe(404);
     expect((await fetch(`${url}/metrics`, { method: "POST" })).status).toBe(405);
@@ -287,13 +287,13 @@ describe("with both", () => {
     expect((await exchangeAt(url, await idp.mint("alice"))).status).toBe(200);
   });
 
-  test("SIGTERM lets the request under way finish; meanwhile the node is not ready", async () => {
+  test("completes a pending request after SIGTERM, and is not ready meanwhile", async () => {
     const { url, program } = await startReadyNode({
       PARSEC_DATABASE_TIMEOUT_MS: "30000",
       PARSEC_EXCHANGE_TIMEOUT_MS: "30000",
       PARSEC_DRAIN_MS: "30000",
     });
-    // An open transaction keeps the one session of the database to itself.
+    // An open transaction holds the only session of the database.
     const blocker = new pg.Client({ connectionString: postgres.url });
     await blocker.connect();
     await blocker.query("BEGIN");
@@ -314,14 +314,14 @@ describe("with both", () => {
     await blocker.end();
   });
 
-  test("users that cannot be read mean no token, rather than one without roles", async () => {
+  test("issues no token when users cannot be read, rather than one without roles", async () => {
     const { url } = await startReadyNode({ PARSEC_USERS_TABLE: "node_test.no_such_table" });
     const refused = await exchangeAt(url, await idp.mint("alice"));
     expect(refused.status).toBe(503);
     expect(await refused.text()).not.toContain("no_such_table");
   });
 
-  test("a database that goes away and comes back: cached users go on, new ones get 503", async () => {
+  test("serves cached users during a database outage, and answers 503 for others", async () => {
     const port = await freePort();
     const first = await startEmbeddedPostgres(port);
     const before = await createUsersDatabase(first.url, { schema: "outage", issuer: idp.issuer });

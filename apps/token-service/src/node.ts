@@ -5,14 +5,14 @@ import { nodeConfigFromEnv, nodeVariables } from "./node/node-config.ts";
 import { startTokenNode } from "./node/token-node.ts";
 
 const flags = {
-  host: { value: "<address>", help: "listen on this address only" },
+  host: { value: "<address>", help: "listen only on this address" },
   port: { value: "<port>", help: "listen on this port instead of the one in PARSEC_SELF_URL" },
   help: { help: "show this" },
 } as const;
 
-/** How much longer than the drain a stop may take before it is cut short. */
+/** Time after the drain within which a stop must complete; then the process exits with code 1. */
 const stopMarginMs = 3_000;
-/** Nobody will clean up after a node whose supervisor was killed, so it does not linger. */
+/** Time for a stop after the supervisor was killed; short, because no process would clean up after this one. */
 const orphanLimitMs = 1_000;
 
 await runMain("token-service", async () => {

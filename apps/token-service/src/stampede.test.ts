@@ -4,11 +4,11 @@ import { decodeJwt } from "jose";
 import { afterEach, expect, test } from "vitest";
 import { type ClusterProgram, exchangeAt, startClusterProgram } from "../test/cluster-program.ts";
 
-// Three processes, a thousand callers each, one cold user. An open transaction holds the database's
-// one session until all callers wait, so that nobody can come late and find the user cached.
+// Three processes, a thousand callers each, one user that is not cached. An open transaction holds the
+// database's only session until all callers wait, so that none finds the user cached.
 
 const callersPerNode = 1_000;
-/** The callers' deadline, kept by the nodes. Generous: three thousand requests on a busy machine. */
+/** The callers' deadline, enforced by the nodes; long, for three thousand requests on a busy machine. */
 const deadlineMs = 40_000;
 const env = {
   PARSEC_EXCHANGE_TIMEOUT_MS: String(deadlineMs),
@@ -39,7 +39,7 @@ function startCallers(token: string): Promise<Answer>[] {
   );
 }
 
-/** How many requests for users a node has begun to load. */
+/** Number of loads of users that a node has started. */
 async function loadsAt(nodeUrl: string): Promise<number> {
   const text = await (await fetch(`${nodeUrl}/metrics/cache`)).text();
   return Number(/cache_loads\S+ (\d+)/.exec(text)?.[1]);
@@ -53,12 +53,12 @@ async function allWaitAt(nodeUrls: readonly string[]): Promise<void> {
   }
 }
 
-test("a thousand callers on each of three nodes cost one query", {
+test("coalesces a thousand callers on each of three nodes into one query", {
   timeout: timeoutMs,
 }, async () => {
   cluster = await startClusterProgram({ env });
   const token = await cluster.mint("bob");
-  // Opens the connections for the real thing, and has the signature verified once.
+  // Warm-up: opens the connections, and verifies the signature once.
   for (const { url } of cluster.nodes) await exchangeAt(url, await cluster.mint("warm-up"));
   const before = await cluster.countReads();
   await cluster.database.query("BEGIN");
@@ -73,7 +73,7 @@ test("a thousand callers on each of three nodes cost one query", {
   expect((await cluster.countReads()) - before).toBe(1);
 });
 
-test("with the owner killed in the middle every caller gets an answer or a typed error", {
+test("gives every caller a token or a typed error when the owner is killed", {
   timeout: timeoutMs,
 }, async () => {
   cluster = await startClusterProgram({ env });
@@ -101,6 +101,6 @@ test("with the owner killed in the middle every caller gets an answer or a typed
     else expect([status, body.error]).toEqual([503, "temporarily_unavailable"]);
   }
   expect(ofTheLiving.some(({ status }) => status === 200)).toBe(true);
-  // The owner's own query, and one of each survivor, who could not ask it any more.
+  // The owner's query, and one fallback query per surviving node.
   expect((await cluster.countReads()) - before).toBeLessThanOrEqual(3);
 });

@@ -39,7 +39,7 @@ describe("a running cluster", () => {
     expect(cluster.nodes.some(({ pid }) => isAlive(pid))).toBe(false);
   });
 
-  test("says in about ten lines what runs where, and gives three lines that work when pasted", async () => {
+  test("prints in about ten lines what runs where, and three lines that work when pasted", async () => {
     expect(cluster.program.stdout().trimEnd().split("\n").length).toBeLessThanOrEqual(12);
     expect(cluster.nodes).toHaveLength(3);
     expect(cluster.curlLines).toHaveLength(3);
@@ -67,7 +67,7 @@ describe("a running cluster", () => {
     expect(changed).toMatchObject({ failed: [] });
   });
 
-  test("one user, asked for on every node, costs one query", async () => {
+  test("fetches a user once when it is requested on every node", async () => {
     const token = await cluster.mint("carol");
     const before = await cluster.countReads();
     for (const { url } of [...cluster.nodes, ...cluster.nodes]) {
@@ -76,7 +76,7 @@ describe("a running cluster", () => {
     expect((await cluster.countReads()) - before).toBe(1);
   });
 
-  test("changed roles show in the next token on every node", async () => {
+  test("issues tokens with changed roles on every node", async () => {
     const token = await cluster.mint("bob");
     for (const { url } of cluster.nodes) expect(await rolesAt(url, token)).toEqual(["viewer"]);
     const response = await fetch(`${cluster.idpUrl}/users/bob`, {
@@ -90,7 +90,7 @@ describe("a running cluster", () => {
     }
   });
 
-  test("the admin endpoint names who dropped what", async () => {
+  test("lists the acknowledging nodes in the response of the admin endpoint", async () => {
     const [first] = cluster.nodes;
     const response = await fetch(`${first?.url}/admin/invalidate`, {
       method: "POST",
@@ -103,7 +103,7 @@ describe("a running cluster", () => {
     expect(body.failed).toEqual([]);
   });
 
-  test("the fixture identity provider refuses what it cannot do", async () => {
+  test("answers invalid requests to the identity provider with an error", async () => {
     const statuses = await Promise.all([
       fetch(`${cluster.idpUrl}/token`).then((response) => response.status),
       fetch(`${cluster.idpUrl}/users/nobody`, { method: "POST", body: "roles=x" }).then(
@@ -121,8 +121,8 @@ describe("a running cluster", () => {
   });
 });
 
-describe("ending", () => {
-  test("a node that is killed is reported, and the others go on", async () => {
+describe("stopping", () => {
+  test("reports a killed node, and keeps the others running", async () => {
     const cluster = await startClusterProgram();
     const [first, ...rest] = cluster.nodes;
     const tokens = await Promise.all(["alice", "bob", "carol"].map(cluster.mint));
@@ -135,7 +135,7 @@ describe("ending", () => {
     expect(rest.some(({ pid }) => isAlive(pid))).toBe(false);
   });
 
-  test("Ctrl-C reaches the whole process group and leaves nothing", async () => {
+  test("leaves nothing behind after Ctrl-C, which reaches the whole process group", async () => {
     const cluster = await startClusterProgram({ detached: true });
     await cluster.database.end();
     process.kill(-cluster.program.pid, "SIGINT");
@@ -144,25 +144,25 @@ describe("ending", () => {
     expect(cluster.program.stderr()).toBe("");
   });
 
-  test("Ctrl-C during the start is no failure", async () => {
+  test("exits with code 0 after Ctrl-C during the start", async () => {
     const [port = 0] = await claimPorts([{ port: 0, flag: "--postgres-port" }]);
     const args = ["--port=0", `--postgres-port=${port}`];
     const program = runProgram("start", { args, detached: true });
-    // The database is up, the nodes are not yet.
+    // The database runs, the nodes do not yet.
     await expect.poll(() => canConnect(port), { interval: 5 }).toBe(true);
     process.kill(-program.pid, "SIGINT");
     expect(await program.ended).toBe(0);
     expect(program.stdout() + program.stderr()).toBe("");
   });
 
-  test("nodes end when their supervisor is killed", async () => {
+  test("stops the nodes when their supervisor is killed", async () => {
     const cluster = await startClusterProgram();
     cluster.program.kill("SIGKILL");
     await cluster.program.ended;
     await expect.poll(() => cluster.nodes.filter(({ pid }) => isAlive(pid))).toEqual([]);
   });
 
-  test("everything ends when the package manager that launched it is killed", async () => {
+  test("stops everything when the package manager that launched it is killed", async () => {
     const folder = inject("programs");
     const launcher = join(folder, "pnpm.cjs");
     await writeFile(
@@ -179,8 +179,8 @@ describe("ending", () => {
   });
 });
 
-describe("what cannot be started", () => {
-  test("busy ports are named with the flag that changes them, before anything starts", async () => {
+describe("a failing start", () => {
+  test("reports ports in use with the flag that changes them, before anything starts", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
@@ -203,13 +203,13 @@ describe("what cannot be started", () => {
       ["--database-url", "mysql://x"],
       "start: --database-url must be a URL that begins with postgres:// or postgresql://\n",
     ],
-  ])("%j: one line, exit code 2", async (args, message) => {
+  ])("rejects %j with one line and exit code 2", async (args, message) => {
     const program = runProgram("start", { args });
     expect(await program.ended).toBe(2);
     expect(program.stderr()).toBe(message);
   });
 
-  test("a database that is not there: one line, exit code 1, nothing left", async () => {
+  test("reports an unreachable database with one line and exit code 1, and leaves nothing", async () => {
     const args = ["--port=0", "--database-url", "postgres://me:hunter2@127.0.0.1:9/x"];
     const program = runProgram("start", { args });
     expect(await program.ended).toBe(1);
@@ -217,7 +217,7 @@ describe("what cannot be started", () => {
     expect(program.stderr()).not.toContain("hunter2");
   });
 
-  test("--help explains the flags", async () => {
+  test("explains the flags with --help", async () => {
     const program = runProgram("start", { args: ["--help"] });
     expect(await program.ended).toBe(0);
     expect(program.stdout()).toContain("--idp-port <port>");

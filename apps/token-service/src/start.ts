@@ -3,7 +3,7 @@ import { clusterHelp, clusterOptionsFromFlags } from "./cluster/cluster-options.
 import { startLocalCluster } from "./cluster/local-cluster.ts";
 import { welcome } from "./cluster/welcome.ts";
 
-/** Longer than the nodes may take; after that nothing is waited for any more. */
+/** Longer than the nodes may take to stop; then the process exits anyway. */
 const stopLimitMs = 10_000;
 
 await runMain("start", async () => {
@@ -31,11 +31,11 @@ await runMain("start", async () => {
   );
   onStopSignal(() => stop(0));
   watchLaunchers(() => stop(0));
-  // Nobody reads any more, as with a closed terminal or `| head`.
+  // The reader has closed the output, as with a closed terminal or `| head`.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop(0));
 
   const cluster = await started;
-  // Ctrl-C during the start ends the nodes as well; that is no failure.
+  // Ctrl-C during the start ends the nodes, too, and is not a failure.
   if (cluster === undefined) return;
   alive = cluster.nodes.length;
   process.stdout.write(welcome(cluster));

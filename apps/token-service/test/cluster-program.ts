@@ -1,24 +1,24 @@
 import { type RunningProgram, runProgram, waitForOutput } from "@parsec/program/testing";
 import pg from "pg";
 
-/** A cluster started by its own program, as read from what that prints. */
+/** A cluster started by `start.js`, with the addresses that it prints. */
 export interface ClusterProgram {
   readonly program: RunningProgram;
   readonly nodes: readonly { readonly url: string; readonly pid: number }[];
   readonly idpUrl: string;
   readonly curlLines: readonly string[];
-  /** An own connection to the cluster's database; closed by `stop`. */
+  /** A connection to the cluster's database; closed by `stop`. */
   readonly database: pg.Client;
-  /** How many queries have read users, as the database counted. */
+  /** Number of queries that have read users, as counted by the database. */
   countReads(): Promise<number>;
   mint(subject: string): Promise<string>;
-  /** SIGTERM, and what became of it. */
+  /** Sends SIGTERM, and resolves with the exit code or signal. */
   stop(): Promise<number | NodeJS.Signals>;
 }
 
 export const adminToken = "an-admin-token-for-tests";
 
-/** Starts `start.js` on free ports and waits until it says that it is up. */
+/** Starts `start.js` on free ports and waits until it is ready. */
 export async function startClusterProgram(
   options: { readonly detached?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<ClusterProgram> {
@@ -74,7 +74,7 @@ export function exchangeForm(subjectToken: string): URLSearchParams {
   });
 }
 
-/** Asks a node for a token. */
+/** Requests a token from a node. */
 export function exchangeAt(nodeUrl: string, subjectToken: string): Promise<Response> {
   return fetch(`${nodeUrl}/v1/token`, { method: "POST", body: exchangeForm(subjectToken) });
 }

@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-/** Speaks the Postgres protocol message by message, so that a test decides what is sent when. */
+/** A Postgres client that sends single messages under the control of a test. */
 export interface WireClient {
   readonly socket: Socket;
-  /** Sends messages in one piece and waits until the operating system has them. */
+  /** Sends messages in one write and waits until it is flushed. */
   send(...messages: readonly Buffer[]): Promise<void>;
-  /** The answers up to and with the next one of this type; rejects when the server hangs up first. */
+  /** Reads answers up to and including the next one of this type; rejects when the server disconnects first. */
   readUntil(type: string): Promise<readonly Answer[]>;
-  /** How many bytes have come that no `readUntil` has taken. */
+  /** Number of received bytes that no `readUntil` has returned. */
   unreadBytes(): number;
 }
 
@@ -17,7 +17,7 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** Connects without a word. */
+/** Connects without sending anything. */
 export async function connectSilently(url: string): Promise<WireClient> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -62,7 +62,7 @@ export async function connectSilently(url: string): Promise<WireClient> {
   };
 }
 
-/** Connects and gets as far as the first ReadyForQuery. */
+/** Connects and waits for the first ReadyForQuery. */
 export async function connectByWire(url: string): Promise<WireClient> {
   const client = await connectSilently(url);
   await client.send(startupMessage());
@@ -77,7 +77,7 @@ export function firstColumn(answers: readonly Answer[]): readonly string[] {
     .map(({ body }) => body.subarray(6, 6 + body.readInt32BE(2)).toString());
 }
 
-/** The field of an ErrorResponse among the answers: "C" for its SQLSTATE, "M" for its text. */
+/** A field of the ErrorResponse in the answers: "C" for the SQLSTATE, "M" for the message. */
 export function errorField(answers: readonly Answer[], field: string): string | undefined {
   const fields =
     answers

@@ -1,6 +1,6 @@
 import type { UsersDatabase } from "./users-database.ts";
 
-/** Somebody's roles are to change. */
+/** A request to change the roles of a user. */
 export interface OfficeRequest {
   readonly subject: string;
   readonly roles: readonly string[] | undefined;
@@ -11,20 +11,20 @@ export type OfficeEndpoint = (
   request: OfficeRequest,
 ) => Promise<{ readonly status: number; readonly body: unknown }>;
 
-/** Tells a node to drop what the cluster holds of a user; its answer is handed on. */
+/** Options of `createBackOffice`. */
 export interface OfficeOptions {
   readonly users: UsersDatabase;
-  /** Nodes to ask, the first that answers wins. */
+  /** URLs of the nodes, tried in order until one accepts the invalidation. */
   readonly nodeUrls: readonly string[];
   readonly adminToken: string;
 }
 
-/** Builds the endpoint over the database and the nodes' admin endpoint. */
+/** Creates the endpoint: it updates the database, then invalidates the user through a node's admin endpoint. */
 export function createBackOffice(options: OfficeOptions): OfficeEndpoint {
   const { users, nodeUrls, adminToken } = options;
   return async ({ subject, roles }) => {
     if (roles === undefined) {
-      const description = "send a form with roles=one,two";
+      const description = "roles must be a form field such as roles=one,two";
       return { status: 400, body: { error: "invalid_request", error_description: description } };
     }
     if (!(await users.setRoles(subject, roles))) {
@@ -42,7 +42,7 @@ export function createBackOffice(options: OfficeOptions): OfficeEndpoint {
         return { status: response.status, body: { subject, roles, ...result } };
       }
     }
-    const description = "the database changed, but no node could be told";
+    const description = "database changed, but no node accepted the invalidation; retry later";
     return {
       status: 503,
       body: { error: "temporarily_unavailable", error_description: description },

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Socket } from "node:net";
 import { isParsecError } from "@parsec/core";
 import { createFrontendReader, type FrontendMessage } from "./frontend-reader.ts";
@@ -7,18 +8,19 @@ import type { SessionTurn, SharedSession } from "./shared-session.ts";
 
 /** One client of the shared session. */
 export interface ClientConnection {
-  /** Hangs up. Resolves once the session is free of this client. Twice is fine. */
+  /** Closes the connection. Resolves once the session is free of this client. Idempotent. */
   close(): Promise<void>;
-  /** Resolves when the client has gone, or has been sent away, and left nothing behind. */
+  /** Resolves when the connection is closed and the session is free of this client. */
   readonly ended: Promise<void>;
 }
 
+/** Limits of one client. */
 export interface ClientLimits {
-  /** Of one message, and of all up to the next Sync. */
+  /** Maximum size of one message, and of all messages up to the next Sync. */
   readonly maxBatchBytes: number;
-  /** So much may wait to be run before the client is not read from any more. */
+  /** When more bytes than this wait to run, reading from the client pauses (back-pressure). */
   readonly maxWaitingBytes: number;
-  /** A client that says nothing for so long, before it has said who it is, is cut off. */
+  /** Timeout for the startup packet. */
   readonly silenceMs: number;
 }
 
@@ -26,9 +28,9 @@ type Startup = Extract<FrontendMessage, { readonly kind: "startup" }>;
 type Step = Buffer | Startup | "terminate";
 
 /**
- * Serves one client. Its messages wait until the server owes an answer to them; then they run in one
- * turn, which lasts until the session is idle again, so that nobody else's come in between. The
- * server that the socket comes from must allow half-open connections.
+ * Serves one client. Its messages are collected until the server must answer, and then run in one turn,
+ * which lasts until the session is idle again, so that messages of other clients cannot interleave. The
+ * socket's server must allow half-open connections.
  */
 export function serveClient(
   socket: Socket,
@@ -52,18 +54,18 @@ export function serveClient(
     isLeaving = true;
     if (lastWords !== undefined) socket.write(lastWords);
     socket.end();
-    // What still comes is thrown away, and a client that does not hang up too is cut off.
+    // Discards further input, and destroys the socket when the client does not close it.
     socket.resume();
     socket.setTimeout(limits.silenceMs, () => socket.destroy());
   };
-  const sendAway = (code: string, message: string): void => {
+  const reject = (code: string, message: string): void => {
     if (gone.signal.aborted) return;
     hangUp(fatalError(code, message));
     gone.abort();
   };
   const refuse = (reason: unknown): void => {
     const isTooLarge = isParsecError(reason) && reason.code === "FRAME_TOO_LARGE";
-    sendAway(isTooLarge ? "54000" : "08P01", (reason as Error).message);
+    reject(isTooLarge ? "54000" : "08P01", (reason as Error).message);
   };
 
   const runStep = async (step: Buffer | Startup): Promise<void> => {
@@ -76,7 +78,10 @@ export function serveClient(
     }
     if (gone.signal.aborted) return;
     if (!Buffer.isBuffer(step) && step.minorVersion > 0) socket.write(negotiateVersion());
-    if (!socket.write(answer)) await drained(socket, gone.signal);
+    // A client that disconnects meanwhile is handled by the "close" listener.
+    if (!socket.write(answer)) {
+      await once(socket, "drain", { signal: gone.signal }).catch(() => {});
+    }
   };
   const runSteps = async (): Promise<void> => {
     if (isRunning) return;
@@ -94,7 +99,7 @@ export function serveClient(
         if (waitingBytes <= limits.maxWaitingBytes) socket.resume();
       }
     } catch (reason) {
-      if (!gone.signal.aborted) sendAway("57P02", (reason as Error).message);
+      if (!gone.signal.aborted) reject("57P02", (reason as Error).message);
     }
     isRunning = false;
     if (gone.signal.aborted) await leave();
@@ -112,7 +117,7 @@ export function serveClient(
         socket.write("N");
         return;
       case "cancel-request":
-        // Statements run one at a time and to the end; Postgres answers nothing here either.
+        // Cancelling is not supported. Postgres does not answer a cancel request either.
         hangUp();
         return;
       case "terminate":
@@ -149,7 +154,7 @@ export function serveClient(
     void runSteps();
   });
   socket.on("end", () => {
-    // Who has said goodbye still gets the answers to what came before; who just vanished does not.
+    // After Terminate, pending answers are still sent; after a plain disconnect they are not.
     if (!isLeaving) socket.destroy();
   });
   socket.on("close", () => {
@@ -164,17 +169,4 @@ export function serveClient(
       return ended;
     },
   };
-}
-
-/** Resolves when the client has taken what was sent, or has gone. */
-function drained(socket: Socket, gone: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off("drain", done);
-      gone.removeEventListener("abort", done);
-      resolve();
-    };
-    socket.once("drain", done);
-    gone.addEventListener("abort", done, { once: true });
-  });
 }

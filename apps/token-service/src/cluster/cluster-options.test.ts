@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { clusterOptionsFromFlags } from "./cluster-options.ts";
 
-test("the flags of start", () => {
+test("parses the flags of start", () => {
   expect(clusterOptionsFromFlags([])).toEqual({
     nodePorts: [8081, 8082, 8083],
     idpPort: 8084,

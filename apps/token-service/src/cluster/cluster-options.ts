@@ -1,13 +1,13 @@
 import { describeFlags, type GivenFlags, parseFlags, parsePort } from "@parsec/program";
 import { checkUrl } from "../node/environment.ts";
 
-/** How to run a cluster on this machine. A port of 0 means: any that is free. */
+/** Options of a local cluster. Port 0 means any free port. */
 export interface ClusterOptions {
   /** Ports of the nodes. */
   readonly nodePorts: readonly number[];
   readonly idpPort: number;
   readonly postgresPort: number;
-  /** An own Postgres instead of the embedded one. */
+  /** URL of a Postgres to use instead of the embedded one. */
   readonly databaseUrl: string | undefined;
 }
 
@@ -21,7 +21,7 @@ export const clusterFlags = {
   "postgres-port": { value: "<port>", help: "port of the embedded Postgres (a free one)" },
   "database-url": {
     value: "<url>",
-    help: "use this Postgres; the tables get a schema of their own, dropped at the end",
+    help: "use this Postgres; the tables get their own schema, dropped at the end",
   },
   help: { help: "show this" },
 } as const;
@@ -32,7 +32,7 @@ export const clusterHelp: string = `Runs three token services that share one cac
 ${describeFlags(clusterFlags)}
 `;
 
-/** Reads the flags. Throws `INVALID_ARGUMENT` naming the flag; undefined when help was asked for. */
+/** Parses the flags; undefined for `--help`. Throws `INVALID_ARGUMENT` with the flag and the rule. */
 export function clusterOptionsFromFlags(args: readonly string[]): ClusterOptions | undefined {
   const given: GivenFlags<keyof typeof clusterFlags> = parseFlags(args, clusterFlags);
   if (given.help !== undefined) return undefined;

@@ -23,10 +23,10 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.close());
 
-describe("connections that speak at the same time do not get at each other's statements", () => {
+describe("concurrent connections do not mix up their statements", () => {
   const echo = "SELECT $1::text";
 
-  test("one sends the half of a query, another a whole one, then the first the rest", async () => {
+  test("when one sends half of a query, another a whole one, then the first the rest", async () => {
     const [first, second] = await Promise.all([connectByWire(url), connectByWire(url)]);
     await first.send(parse(echo), bind("first"));
     await second.send(parse(echo), bind("second"), execute, sync);
@@ -36,7 +36,7 @@ describe("connections that speak at the same time do not get at each other's sta
     for (const { socket } of [first, second]) socket.destroy();
   });
 
-  test("one asks for the answers so far and goes on when another has spoken", async () => {
+  test("when one sends Flush, and continues after a statement of another", async () => {
     const [first, second] = await Promise.all([connectByWire(url), connectByWire(url)]);
     await first.send(parse(echo), bind("first"), flush);
     await first.readUntil("2");
@@ -47,7 +47,7 @@ describe("connections that speak at the same time do not get at each other's sta
     for (const { socket } of [first, second]) socket.destroy();
   });
 
-  test("queries that had to wait for somebody's transaction", async () => {
+  test("when queries wait for the transaction of another", async () => {
     const blocker = new pg.Client({ connectionString: url });
     await blocker.connect();
     const clients = Array.from({ length: 8 }, () => new pg.Client({ connectionString: url }));
@@ -57,14 +57,14 @@ describe("connections that speak at the same time do not get at each other's sta
       const { rows } = await client.query<{ x: number }>("SELECT $1::int AS x", [index]);
       return rows.map(({ x }) => x);
     });
-    // What the others have sent meanwhile is there when these have been answered.
+    // The messages of the others have arrived when these have been answered.
     for (let n = 0; n < 10; n += 1) await blocker.query("SELECT 1");
     await blocker.query("COMMIT");
     expect(await Promise.all(answers)).toEqual(clients.map((_, index) => [index]));
     await Promise.all([blocker, ...clients].map((client) => client.end()));
   });
 
-  test("many queries with parameters over many connections, each answer checked", async () => {
+  test("with many parameterized queries over many connections", async () => {
     const pool = new pg.Pool({ connectionString: url, max: 20 });
     const wrong: unknown[] = [];
     await Promise.all(

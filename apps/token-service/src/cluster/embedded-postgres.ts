@@ -3,20 +3,20 @@ import { loopbackHost } from "@parsec/program";
 import { startSessionServer } from "./session-server.ts";
 import { createSharedSession } from "./shared-session.ts";
 
-/** A Postgres inside this process, in memory, that others reach by an ordinary DSN. */
+/** An in-memory Postgres in this process, which other processes reach by a normal URL. */
 export interface EmbeddedPostgres {
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** Room for three nodes with their pools, the supervisor and a psql. */
+/** Enough for three nodes with their pools, the supervisor and a psql. */
 const maxConnections = 40;
 const limits = { maxBatchBytes: 16 * 1024 * 1024, maxWaitingBytes: 1024 * 1024, silenceMs: 10_000 };
 
 /**
- * Starts the database. Takes a second or two. It has a single session, which all connections share:
- * they take turns, so that none sees another's transaction or unnamed statement; what is set or
- * prepared by name is seen by all.
+ * Starts the database, which takes a second or two. All connections share its single session in turns, so
+ * that none sees another's transaction or unnamed statement. SET and named prepared statements affect all
+ * connections.
  */
 export async function startEmbeddedPostgres(port: number): Promise<EmbeddedPostgres> {
   const db = await PGlite.create();

@@ -5,11 +5,11 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { answerJson, answerText } from "../node/json-answer.ts";
 import type { OfficeEndpoint } from "./back-office.ts";
 
-/** An identity provider that believes whoever asks. For demonstrations on loopback only. */
+/** An identity provider that issues tokens without authentication. For demonstrations on loopback only. */
 export interface FixtureIdp {
   readonly issuer: string;
   readonly jwksUrl: string;
-  /** A subject token, as `GET /token?sub=…` gives it. */
+  /** Issues a subject token, as `GET /token?sub=…` does. */
   mint(subject: string, options?: { readonly scope?: string }): Promise<string>;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface FixtureIdpOptions {
   readonly port: number;
   /** `aud` of its tokens. */
   readonly audience: string;
-  /** What `POST /users/<name>` does. */
+  /** Handles `POST /users/<name>`. */
   readonly office: OfficeEndpoint;
 }
 
@@ -26,7 +26,7 @@ const tokenTtlSeconds = 3_600;
 const keyId = "fixture-1";
 const maxBodyBytes = 4_096;
 
-/** Generates a key for this run and serves discovery, keys, tokens and the back office. */
+/** Starts the provider with a new key. It serves discovery, keys, tokens and the back office. */
 export async function startFixtureIdp(options: FixtureIdpOptions): Promise<FixtureIdp> {
   const issuer = `http://${loopbackHost}:${options.port}`;
   const { privateKey, publicKey } = await generateKeyPair("ES256");
@@ -75,7 +75,8 @@ export async function startFixtureIdp(options: FixtureIdpOptions): Promise<Fixtu
       });
       answerJson(response, status, body);
     } else {
-      const description = "try GET /token?sub=alice or POST /users/alice with roles=auditor";
+      const description =
+        "unknown path: try GET /token?sub=alice or POST /users/alice with roles=auditor";
       answerJson(response, 404, { error: "not_found", error_description: description });
     }
   };
@@ -104,7 +105,8 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   let text = "";
   for await (const chunk of request.setEncoding("utf8")) {
     text += chunk;
-    if (text.length > maxBodyBytes) throw new Error("the body is too large");
+    if (text.length > maxBodyBytes)
+      throw new Error(`body must have at most ${maxBodyBytes} characters`);
   }
   return new URLSearchParams(text);
 }

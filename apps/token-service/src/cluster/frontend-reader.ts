@@ -1,32 +1,32 @@
 import { ParsecError } from "@parsec/core";
 
-/** What a client of Postgres sends. Messages of no consequence here are not handed on. */
+/** A message from a Postgres client. Messages that need no handling are dropped. */
 export type FrontendMessage =
   | { readonly kind: "encryption-request" | "cancel-request" | "terminate" }
   | { readonly kind: "startup"; readonly minorVersion: number }
   | {
-      /** Whether the server answers in full (Sync, simple queries), so far (Flush), or not yet. */
+      /** When the server answers: completely (Sync, simple query), so far (Flush), or not yet. */
       readonly kind: "sync" | "flush" | "execute" | "part";
       readonly bytes: Buffer;
     };
 
-/** Cuts the byte stream of one client into messages. */
+/** Splits the byte stream of one client into messages. */
 export interface FrontendReader {
   push(chunk: Buffer): void;
   /**
-   * The next message, undefined until it has come whole. Throws `MALFORMED_FRAME` for what no client
-   * would send and `FRAME_TOO_LARGE` past the limit, as soon as the length says so.
+   * The next message; undefined until it is complete. Throws `MALFORMED_FRAME` for an invalid message and
+   * `FRAME_TOO_LARGE` as soon as the declared length exceeds the limit.
    */
   next(): FrontendMessage | undefined;
 }
 
-/** As in Postgres: nobody's user and database names are longer. */
+/** The limit of Postgres for startup packets. */
 const maxStartupBytes = 10_000;
 const sslRequest = 80_877_103;
 const gssRequest = 80_877_104;
 const cancelRequest = 80_877_102;
 
-/** Anything else would end PGlite: it takes an unknown type for the end of its only client. */
+/** The supported message types. PGlite takes an unknown type for the end of its only client, and exits. */
 const kinds: Readonly<
   Record<string, "sync" | "flush" | "execute" | "part" | "terminate" | "drop">
 > = {
@@ -40,7 +40,7 @@ const kinds: Readonly<
   D: "part",
   C: "part",
   X: "terminate",
-  // COPY FROM STDIN has been refused by the time its data come, as Postgres does after an error.
+  // Data of a COPY FROM STDIN that has already been refused; Postgres drops them, too.
   d: "drop",
   c: "drop",
   f: "drop",
@@ -54,7 +54,7 @@ export function createFrontendReader(options: {
   let size = 0;
   let hasStarted = false;
 
-  /** The next `length` bytes without taking them; joins chunks only when all are there. */
+  /** Returns the next `length` bytes without consuming them; joins chunks only when all have arrived. */
   const peek = (length: number): Buffer | undefined => {
     if (size < length) return undefined;
     if ((chunks[0]?.length ?? 0) < length) chunks = [Buffer.concat(chunks)];
@@ -101,7 +101,7 @@ export function createFrontendReader(options: {
         const length = head.readUInt32BE(1);
         if (length < 4) throw malformed("invalid message length");
         if (length > maxMessageBytes) {
-          const text = `a message of ${length} bytes; the limit is ${maxMessageBytes}`;
+          const text = `message must have at most ${maxMessageBytes} bytes, got ${length}`;
           throw new ParsecError("FRAME_TOO_LARGE", text);
         }
         const bytes = take(1 + length);

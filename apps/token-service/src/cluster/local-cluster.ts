@@ -8,25 +8,26 @@ import { type FixtureIdp, startFixtureIdp } from "./fixture-idp.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import { createUsersDatabase, type UsersDatabase } from "./users-database.ts";
 
-/** A cluster on this machine, with all it needs. */
+/** A cluster on this machine, with its database and identity provider. */
 export interface LocalCluster {
   readonly nodes: readonly NodeProcess[];
   readonly idp: FixtureIdp;
   readonly users: UsersDatabase;
-  /** DSN of the database, for people; a given one is not repeated, it may hold a password. */
+  /** URL of the database for display. A given URL is not shown, because it may contain a password. */
   readonly databaseLabel: string;
   readonly audience: string;
   readonly adminToken: string;
-  /** Ends the processes, then what they stand on. Twice is fine. */
+  /** Stops the nodes, then the identity provider and the database. Idempotent. */
   close(): Promise<void>;
 }
 
+/** Callbacks of a local cluster. */
 export interface LocalClusterHooks {
-  /** A node has something to say. */
+  /** Called with each line of a node's output. */
   readonly onLine: (line: string) => void;
-  /** A node ended although nobody stopped it. */
+  /** Called when a node ends unexpectedly. */
   readonly onNodeLost: (node: NodeProcess, how: string) => void;
-  /** Fires when the cluster is not wanted any more before it is up. */
+  /** Aborts the start. */
   readonly signal: AbortSignal;
 }
 
@@ -38,9 +39,9 @@ const drainMs = 3_000;
 const lostNodeDelayMs = 100;
 
 /**
- * Starts the database, the identity provider and the nodes, and waits until all serve. Rejects with
- * `INVALID_ARGUMENT` for busy ports before anything is started; after any other failure, and
- * when the signal fires, everything is stopped again.
+ * Starts the database, the identity provider and the nodes, and resolves when all serve. Rejects with
+ * `INVALID_ARGUMENT` for ports in use before anything is started. On any other failure, and when the
+ * signal fires, it stops everything and rejects.
  */
 export async function startLocalCluster(
   options: ClusterOptions,
@@ -110,7 +111,7 @@ export async function startLocalCluster(
     await untilAborted(Promise.all(nodes.map((node) => node.ready)), hooks.signal);
     for (const node of nodes) {
       void node.ended.then((how) => {
-        // Ctrl-C ends nodes and supervisor at once; wait a moment to see whether that was it.
+        // Ctrl-C ends nodes and supervisor at the same time, so wait for that before reporting.
         const report = (): void => {
           if (!isClosing) hooks.onNodeLost(node, how);
         };

@@ -2,11 +2,11 @@ import { ParsecError } from "@parsec/core";
 import type { FrontendMessage } from "./frontend-reader.ts";
 import { copyFail } from "./protocol-messages.ts";
 
-/** Collects the messages of one client until the server owes an answer. */
+/** Collects the messages of one client until the server must answer. */
 export interface MessageBatches {
   /**
-   * Returns the batch that this message completes. Throws `FRAME_TOO_LARGE` when a client sends ever
-   * more without asking for an answer.
+   * Adds a message, and returns the batch if it is complete. Throws `FRAME_TOO_LARGE` when a client sends
+   * more than `maxBytes` without Sync or Flush.
    */
   add(message: PartOfBatch): Buffer | undefined;
 }
@@ -14,10 +14,10 @@ export interface MessageBatches {
 export type PartOfBatch = Extract<FrontendMessage, { readonly bytes: Buffer }>;
 
 /**
- * PGlite reads from nobody while it works, so it would take a COPY FROM STDIN for the end of its
- * client, and itself end. This follows each message that may start one, and makes it an SQL error.
+ * PGlite cannot read from its client while a statement runs, so it would exit on COPY FROM STDIN. This
+ * message follows each one that may start a COPY, and turns it into an SQL error.
  */
-const noCopy = copyFail("the embedded database does not read from its clients");
+const noCopy = copyFail("COPY FROM STDIN is not supported by the embedded database");
 
 export function createMessageBatches(options: { readonly maxBytes: number }): MessageBatches {
   const { maxBytes } = options;
@@ -29,7 +29,7 @@ export function createMessageBatches(options: { readonly maxBytes: number }): Me
       if (kind === "execute" || kind === "sync") parts.push(noCopy);
       size += bytes.length;
       if (size > maxBytes) {
-        const text = `a pipeline of more than ${maxBytes} bytes without Sync`;
+        const text = `pipeline must have at most ${maxBytes} bytes without Sync`;
         throw new ParsecError("FRAME_TOO_LARGE", text);
       }
       if (kind === "execute" || kind === "part") return undefined;

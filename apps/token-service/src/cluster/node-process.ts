@@ -1,30 +1,30 @@
 import { fileURLToPath } from "node:url";
 import { forkNode } from "@parsec/program";
 
-/** A node running in a process of its own. */
+/** A node in a child process. */
 export interface NodeProcess {
   readonly url: string;
   readonly pid: number;
-  /** Resolves when the node serves; rejects when it ends first. */
+  /** Resolves when the node is ready; rejects when the process ends first. */
   readonly ready: Promise<void>;
   /** Resolves with a description such as "exit code 1" or "SIGKILL". */
   readonly ended: Promise<string>;
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM, and SIGKILL when that does not help within `graceMs`. */
+  /** Sends SIGTERM, and SIGKILL when the process has not ended within `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
 
 export interface NodeProcessOptions {
   readonly url: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Gets what the node has to say, one line at a time. */
+  /** Called with each line of the node's output, log entries as readable text. */
   readonly onLine: (line: string) => void;
 }
 
-/** The built node program lies beside this one. */
+/** The built node program is in the same folder as this one. */
 const nodeProgram = fileURLToPath(new URL("./node.js", import.meta.url));
 
-/** What somebody may tune from the shell that starts the cluster. */
+/** Variables that nodes inherit from the shell that starts the cluster. */
 const tunable: ReadonlySet<string> = new Set([
   "PARSEC_DATABASE_POOL",
   "PARSEC_DATABASE_TIMEOUT_MS",
@@ -34,7 +34,7 @@ const tunable: ReadonlySet<string> = new Set([
   "PARSEC_USERS_TTL_MS",
 ]);
 
-/** Forks a node. It ends by itself when this process does: the channel between them closes. */
+/** Forks a node. It stops when this process ends, because the IPC channel closes. */
 export function startNodeProcess({ url, env, onLine }: NodeProcessOptions): NodeProcess {
   const node = forkNode(nodeProgram, {
     name: `the node at ${url}`,
@@ -52,7 +52,7 @@ export function startNodeProcess({ url, env, onLine }: NodeProcessOptions): Node
   };
 }
 
-/** A log line of the node as a person reads it; anything else as it is. */
+/** The readable text of a log line; any other line unchanged. */
 function readableLine(line: string): string {
   try {
     const { msg, reason } = JSON.parse(line) as { msg?: unknown; reason?: unknown };

@@ -18,14 +18,14 @@ export function fatalError(code: string, message: string): Buffer {
   return typed("E", Buffer.from(fields));
 }
 
-/** Tells a client of a newer minor version that this is 3.0; it goes on with that. */
+/** Tells a client with a newer minor version to use protocol 3.0. */
 export function negotiateVersion(): Buffer {
   const body = Buffer.alloc(8);
   body.writeUInt32BE(protocolVersion);
   return typed("v", body);
 }
 
-/** The startup packet of a user that PGlite knows; it has no other. */
+/** A startup packet for PGlite's only user. */
 export function startupPacket(): Buffer {
   const body = Buffer.from("\0\0\0\0user\0postgres\0database\0postgres\0\0");
   body.writeUInt32BE(protocolVersion);
@@ -37,12 +37,12 @@ export function simpleQuery(sql: string): Buffer {
   return typed("Q", Buffer.from(`${sql}\0`));
 }
 
-/** Ends whatever a client has begun outside of transactions. */
+/** Ends an implicit transaction. */
 export function syncMessage(): Buffer {
   return typed("S", Buffer.alloc(0));
 }
 
-/** Ends a COPY FROM STDIN with this message; without one under way it is ignored. */
+/** Aborts a COPY FROM STDIN with this message; ignored when none is in progress. */
 export function copyFail(message: string): Buffer {
   return typed("f", Buffer.from(`${message}\0`));
 }

@@ -62,13 +62,13 @@ function hasHungUp({ socket }: WireClient): Promise<void> {
   });
 }
 
-describe("clients that go away", () => {
+describe("a client that disconnects", () => {
   test.each([
     ["in a transaction", [query("BEGIN; INSERT INTO notes VALUES ('lost')")], "Z"],
     ["in a failed transaction", [query("BEGIN"), query("SELECT 1/0")], "E"],
     ["in the middle of a statement", [parse("SELECT $1::text"), bind("x"), flush], "2"],
     ["after an error before Sync", [parse("SELEC"), flush], "E"],
-  ] as const)("%s: the session is free again and nothing remains", async (_, messages, until) => {
+  ] as const)("%s: frees the session and leaves nothing behind", async (_, messages, until) => {
     const [leaving, waiting] = await Promise.all([connectByWire(url), connectByWire(url)]);
     await leaving.send(...messages);
     await leaving.readUntil(until);
@@ -78,7 +78,7 @@ describe("clients that go away", () => {
     await hangUp(waiting);
   });
 
-  test("Terminate in a transaction rolls back, too, after all that came before", async () => {
+  test("by Terminate in a transaction gets its answers, and is rolled back", async () => {
     const client = await connectByWire(url);
     await client.send(
       query("BEGIN; INSERT INTO notes VALUES ('lost')"),
@@ -93,7 +93,7 @@ describe("clients that go away", () => {
     await hangUp(other);
   });
 
-  test("what a client has asked is not run when it has gone before its turn", async () => {
+  test("before its turn does not get its messages run", async () => {
     const [holder, leaving] = await Promise.all([connectByWire(url), connectByWire(url)]);
     await ask(holder, "BEGIN");
     await leaving.send(query("INSERT INTO notes VALUES ('nobody waits')"));
@@ -105,8 +105,8 @@ describe("clients that go away", () => {
   });
 });
 
-describe("the stream of messages", () => {
-  test("may come byte by byte", async () => {
+describe("the message stream", () => {
+  test("may arrive byte by byte", async () => {
     const client = await connectSilently(url);
     client.socket.setNoDelay(true);
     const bytes = Buffer.concat([
@@ -122,7 +122,7 @@ describe("the stream of messages", () => {
     await hangUp(client);
   });
 
-  test("may hold more than is allowed to wait", async () => {
+  test("may contain more than maxWaitingBytes", async () => {
     const client = await connectByWire(url);
     const count = 500;
     const values = Array.from({ length: count }, (_, index) => String(index));
@@ -135,7 +135,7 @@ describe("the stream of messages", () => {
     await hangUp(client);
   });
 
-  test("errors do not carry over", async () => {
+  test("does not carry errors over to the next statement", async () => {
     const client = await connectByWire(url);
     await client.send(parse("SELEC"), bind("x"), execute, sync, query("SELECT 1"));
     const answers = await client.readUntil("Z");
@@ -144,7 +144,7 @@ describe("the stream of messages", () => {
     await hangUp(client);
   });
 
-  test("COPY FROM STDIN is an error, and the database lives", async () => {
+  test("gets an error for COPY FROM STDIN, and the database keeps running", async () => {
     const client = await connectByWire(url);
     await client.send(query("COPY notes FROM STDIN"), typed("d", Buffer.from("x\n")), typed("c"));
     expect(errorField(await client.readUntil("Z"), "C")).toBe("57014");
@@ -154,7 +154,7 @@ describe("the stream of messages", () => {
     await hangUp(client);
   });
 
-  test("a client that does not read its answer keeps nobody waiting", async () => {
+  test("of a client that does not read its answers does not block the others", async () => {
     const [lazy, other] = await Promise.all([connectByWire(url), connectByWire(url)]);
     lazy.socket.pause();
     await lazy.send(query("SELECT repeat('x', 20000000)"), query("SELECT 'after'"));
@@ -168,8 +168,8 @@ describe("the stream of messages", () => {
 
 const bindNothing = typed("B", Buffer.from([0, 0, 0, 0, 0, 0, 0, 0]));
 
-describe("greetings", () => {
-  test("encryption is declined, a newer minor version talked down", async () => {
+describe("the startup", () => {
+  test("declines encryption, and negotiates a newer minor version down", async () => {
     const client = await connectSilently(url);
     for (const request of [80_877_103, 80_877_104]) {
       const answered = once(client.socket, "data");
@@ -185,14 +185,14 @@ describe("greetings", () => {
     await hangUp(newer);
   });
 
-  test("a cancel request is hung up on without a word", async () => {
+  test("closes a cancel request without an answer", async () => {
     const client = await connectSilently(url);
     await client.send(untyped(80_877_102, Buffer.alloc(8)));
     await hasHungUp(client);
     expect(client.unreadBytes()).toBe(0);
   });
 
-  test("one connection too many is told so in its own protocol", async () => {
+  test("refuses a connection over the limit with an error in the protocol", async () => {
     const clients = await Promise.all(
       Array.from({ length: maxConnections }, () => connectByWire(url)),
     );
@@ -212,7 +212,7 @@ describe("greetings", () => {
   });
 });
 
-describe("nonsense is answered by an error and the end of that connection alone", () => {
+describe("an invalid message gets an error and closes only its connection", () => {
   const hello = startupMessage();
   const head = (type: string, length: number): Buffer => {
     const bytes = Buffer.alloc(5);
@@ -246,7 +246,7 @@ describe("nonsense is answered by an error and the end of that connection alone"
   });
 });
 
-test("closing hangs up on those who wait and those who hold the session", async () => {
+test("close disconnects clients that wait for or hold the session", async () => {
   const [port = 0] = await claimPorts([{ port: 0, flag: "--postgres-port" }]);
   const options = { host: loopbackHost, port, maxConnections, limits };
   const own = await startSessionServer(createSharedSession(db), options);
@@ -263,7 +263,7 @@ test("closing hangs up on those who wait and those who hold the session", async 
   expect(db.isInTransaction()).toBe(false);
 });
 
-test("a database that has ended is an error for those there are and those who come", async () => {
+test("a failed database is an error for current and later clients", async () => {
   const [port = 0] = await claimPorts([{ port: 0, flag: "--postgres-port" }]);
   const ending = await PGlite.create();
   const options = { host: loopbackHost, port, maxConnections, limits };

@@ -3,9 +3,9 @@ import { type ClientConnection, type ClientLimits, serveClient } from "./client-
 import { fatalError } from "./protocol-messages.ts";
 import type { SharedSession } from "./shared-session.ts";
 
-/** Makes one session reachable for many connections. */
+/** Serves one session to many connections. */
 export interface SessionServer {
-  /** Hangs up on all, and leaves the session idle. Twice is fine. */
+  /** Closes all connections, and leaves the session idle. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -16,26 +16,26 @@ export interface SessionServerOptions {
   readonly limits: ClientLimits;
 }
 
-/** Rejects with what the operating system says when it cannot listen. */
+/** Starts listening. Rejects with the error of the operating system when it cannot. */
 export async function startSessionServer(
   session: SharedSession,
   options: SessionServerOptions,
 ): Promise<SessionServer> {
   const { host, port, maxConnections, limits } = options;
   const connections = new Set<ClientConnection>();
-  const turnedAway = new Set<Socket>();
+  const refused = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     if (connections.size >= maxConnections) {
-      turnedAway.add(socket);
-      socket.once("close", () => turnedAway.delete(socket));
-      turnAway(socket, limits.silenceMs);
+      refused.add(socket);
+      socket.once("close", () => refused.delete(socket));
+      refuse(socket, limits.silenceMs);
       return;
     }
     const connection = serveClient(socket, { session, limits });
     connections.add(connection);
     void connection.ended.then(() => connections.delete(connection));
   });
-  // Those who are turned away hold a socket for a moment, too.
+  // Refused connections hold a socket for a short time, too.
   server.maxConnections = 2 * maxConnections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -50,7 +50,7 @@ export async function startSessionServer(
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (const socket of turnedAway) socket.destroy();
+    for (const socket of refused) socket.destroy();
     await Promise.all([...connections].map((connection) => connection.close()));
     await closed;
   };
@@ -62,8 +62,8 @@ export async function startSessionServer(
   };
 }
 
-/** Says why in the client's own protocol, and waits for it to hang up so that it can be read. */
-function turnAway(socket: Socket, silenceMs: number): void {
+/** Sends the reason in the client's protocol, and lets the client close, so that it can read it. */
+function refuse(socket: Socket, silenceMs: number): void {
   socket.on("error", () => {});
   socket.setTimeout(silenceMs, () => socket.destroy());
   socket.resume();

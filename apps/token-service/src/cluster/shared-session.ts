@@ -1,51 +1,41 @@
 import type { PGlite } from "@electric-sql/pglite";
 import { ParsecError } from "@parsec/core";
+import { createSemaphore } from "@parsec/core/authoring";
 import { lastStatus, simpleQuery, startupPacket, syncMessage } from "./protocol-messages.ts";
 
-/** PGlite's one session, which connections take in turns. */
+/** PGlite's only session, which connections use in turns. */
 export interface SharedSession {
-  /** Waits for a turn, first come, first served. Rejects when `signal` fires or the session is broken. */
+  /** Waits for a turn (FIFO). Rejects with the signal's reason, or with `ORIGIN_FAILED` once PGlite has failed. */
   take(signal: AbortSignal): Promise<SessionTurn>;
 }
 
-/** One connection has the session to itself until it ends its turn. */
+/** Exclusive use of the session by one connection. */
 export interface SessionTurn {
-  /** Runs messages and returns the answers. Rejects with `ORIGIN_FAILED` when PGlite breaks. */
+  /** Runs messages and returns the answers. Rejects with `ORIGIN_FAILED` when PGlite fails. */
   run(messages: Buffer): Promise<Buffer>;
-  /** What PGlite answers to a new client. */
+  /** PGlite's answer to a new client. */
   greet(): Promise<Buffer>;
-  /** Nothing is under way that another connection could disturb. */
+  /** Whether no transaction or statement is open. */
   isIdle(): boolean;
-  /** Passes the session on; an open transaction is rolled back first. Twice is fine. */
+  /** Ends the turn. Rolls back an open transaction first. Idempotent. */
   end(): Promise<void>;
 }
 
-interface Waiting {
-  readonly begin: () => void;
-  readonly fail: (reason: unknown) => void;
-}
-
+/** Shares the session of `db`, one connection at a time. */
 export function createSharedSession(db: PGlite): SharedSession {
-  const queue: Waiting[] = [];
-  let isTaken = false;
+  const turns = createSemaphore(1);
   let failure: ParsecError | undefined;
 
-  const passOn = (): void => {
-    const next = queue.shift();
-    if (next === undefined) isTaken = false;
-    else next.begin();
-  };
   const execute = async (messages: Buffer): Promise<Buffer> => {
     if (failure !== undefined) throw failure;
     const parts: Buffer[] = [];
     try {
-      // What PGlite hands out is a view of memory that it uses again: copied at once.
+      // Copied at once, because PGlite reuses the memory.
       const onRawData = (data: Uint8Array): void => void parts.push(Buffer.from(data));
       await db.execProtocolRawStream(messages, { onRawData });
     } catch (cause) {
-      // It has ended itself; another call might never return, and would block the whole process.
-      failure = new ParsecError("ORIGIN_FAILED", "the database has ended", { cause });
-      for (const { fail } of queue.splice(0)) fail(failure);
+      // PGlite has exited. Another call might never return, and would block the whole process.
+      failure = new ParsecError("ORIGIN_FAILED", "embedded database has failed", { cause });
       throw failure;
     }
     return Buffer.concat(parts);
@@ -65,9 +55,9 @@ export function createSharedSession(db: PGlite): SharedSession {
         if (!isIdle) await run(syncMessage());
         if (!isIdle) await run(simpleQuery("ROLLBACK"));
       } catch {
-        // Broken: whoever comes next is told.
+        // PGlite has failed, which the next `take` reports.
       }
-      passOn();
+      turns.release();
     };
     return {
       run,
@@ -81,31 +71,13 @@ export function createSharedSession(db: PGlite): SharedSession {
   };
 
   return {
-    take(signal) {
-      if (failure !== undefined) return Promise.reject(failure);
-      if (signal.aborted) return Promise.reject(signal.reason);
-      if (!isTaken) {
-        isTaken = true;
-        return Promise.resolve(createTurn());
-      }
-      return new Promise((resolve, reject) => {
-        const leave = (): void => {
-          queue.splice(queue.indexOf(waiting), 1);
-          reject(signal.reason);
-        };
-        const waiting: Waiting = {
-          begin() {
-            signal.removeEventListener("abort", leave);
-            resolve(createTurn());
-          },
-          fail(reason) {
-            signal.removeEventListener("abort", leave);
-            reject(reason);
-          },
-        };
-        queue.push(waiting);
-        signal.addEventListener("abort", leave, { once: true });
-      });
+    async take(signal) {
+      if (failure !== undefined) throw failure;
+      await turns.acquire(signal);
+      // PGlite may have failed meanwhile: then each of those that wait fails in turn.
+      if (failure === undefined) return createTurn();
+      turns.release();
+      throw failure;
     },
   };
 }

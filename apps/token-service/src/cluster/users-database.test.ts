@@ -27,7 +27,7 @@ afterAll(async () => {
   await postgres.close();
 });
 
-test("the database counts every query that reads users, whether it finds one or not", async () => {
+test("counts every query that reads users, with or without a result", async () => {
   const source = createUsersSource(pools[0] as DatabasePool, users.table);
   const before = await users.countReads();
   expect(await source.fetch({ issuer, subject: "alice" }, { signal: never() })).toEqual({
@@ -41,7 +41,7 @@ test("the database counts every query that reads users, whether it finds one or 
   expect((await users.countReads()) - before).toBe(3);
 });
 
-test("values are bound, not spliced", async () => {
+test("binds values instead of concatenating them", async () => {
   const source = createUsersSource(pools[0] as DatabasePool, users.table);
   for (const subject of ["' OR ''='", "alice'; DROP TABLE user_records; --", "%", "\\"]) {
     expect(await source.fetch({ issuer, subject }, { signal: never() })).toBeUndefined();
@@ -49,7 +49,7 @@ test("values are bound, not spliced", async () => {
   expect(await source.fetch({ issuer, subject: "alice" }, { signal: never() })).toBeDefined();
 });
 
-test("an answer that is not about who was asked for is an error, not an unknown user", async () => {
+test("rejects a result for another user, instead of treating the user as unknown", async () => {
   const pool = pools[0] as DatabasePool;
   const answers = (rows: readonly Record<string, unknown>[]): DatabasePool => {
     const stray = Object.create(pool) as DatabasePool;
@@ -84,7 +84,7 @@ test.each([
     "roles in a text",
     "SELECT $$i$$ AS issuer, $$s$$ AS subject, $$e$$ AS email, $${a}$$::text AS roles, $$d$$ AS department",
   ],
-])("%s: an error, not a token that lacks roles", async (name, select) => {
+])("rejects %s, instead of returning a user without roles", async (name, select) => {
   const view = `parsec_test.view_${name.length}`;
   await runStatement(
     pools[0] as DatabasePool,
@@ -98,7 +98,7 @@ test.each([
   expect(await nobody).toBeUndefined();
 });
 
-test("the pools of three nodes share the one session without mixing up their answers", async () => {
+test("serves the pools of three nodes with one session, each with its own answers", async () => {
   const names = ["alice", "bob", "carol"];
   const answers = await Promise.all(
     Array.from({ length: 150 }, async (_, index) => {
@@ -114,7 +114,7 @@ test("the pools of three nodes share the one session without mixing up their ans
   expect(answers.every(Boolean)).toBe(true);
 });
 
-test("roles can be changed, of users there are", async () => {
+test("changes the roles of existing users only", async () => {
   const source = createUsersSource(pools[1] as DatabasePool, users.table);
   expect(await users.setRoles("carol", ["auditor", "boss"])).toBe(true);
   expect(await users.setRoles("nobody", [])).toBe(false);
@@ -122,7 +122,7 @@ test("roles can be changed, of users there are", async () => {
   expect(carol?.roles).toEqual(["auditor", "boss"]);
 });
 
-test("an abort rejects, and the pool goes on working", async () => {
+test("rejects on abort, and the pool keeps working", async () => {
   const pool = pools[2] as DatabasePool;
   const aborted = AbortSignal.abort();
   const statement = { text: "SELECT $1::text AS echo", values: ["x"] };
@@ -134,7 +134,7 @@ test("an abort rejects, and the pool goes on working", async () => {
   expect(await runStatement(pool, statement, never())).toEqual([{ echo: "x" }]);
 });
 
-test("an SQL error rejects and leaves the connection usable", async () => {
+test("rejects with an SQL error, and keeps the connection", async () => {
   const pool = openDatabasePool({ url: postgres.url, size: 1, timeoutMs: 5_000, onError() {} });
   await expect(
     runStatement(pool, { text: "SELECT 1/$1::int AS x", values: ["0"] }, never()),

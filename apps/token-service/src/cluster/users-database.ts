@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** A user of the demonstration. */
+/** A demo user. */
 export interface DemoUser {
   readonly subject: string;
   readonly email: string;
@@ -8,18 +8,19 @@ export interface DemoUser {
   readonly department: string;
 }
 
-/** The users' tables of one run. */
+/** The user tables of one run. */
 export interface UsersDatabase {
-  /** What the nodes select from; a value for `PARSEC_USERS_TABLE`. */
+  /** The view that the nodes read; a value for `PARSEC_USERS_TABLE`. */
   readonly table: string;
-  /** How many queries have read users so far, as the database itself counted them. */
+  /** Number of queries that have read users, as counted by the database. */
   countReads(): Promise<number>;
-  /** Changes somebody's roles; false when there is no such user. */
+  /** Changes the roles of a user; false when there is no such user. */
   setRoles(subject: string, roles: readonly string[]): Promise<boolean>;
-  /** Drops the tables. Twice is fine. */
+  /** Drops the tables. Idempotent. */
   close(): Promise<void>;
 }
 
+/** The users in the table. */
 export const demoUsers: readonly DemoUser[] = [
   { subject: "alice", email: "alice@example.org", roles: ["admin"], department: "engineering" },
   { subject: "bob", email: "bob@example.org", roles: ["viewer"], department: "sales" },
@@ -29,9 +30,9 @@ export const demoUsers: readonly DemoUser[] = [
 const timeoutMs = 10_000;
 
 /**
- * Creates the users in a schema of their own. The nodes read a view that draws from a sequence once
- * per executed query, found something or not: the subselect without reference to a row becomes a
- * one-time filter of the plan. That is how the database counts what reaches it.
+ * Creates the users in a new schema. The nodes read a view that advances a sequence once per query, with
+ * or without a result, because the subselect does not refer to a row and becomes a one-time filter of the
+ * plan. The sequence counts the queries.
  */
 export async function createUsersDatabase(
   url: string,
@@ -44,7 +45,7 @@ export async function createUsersDatabase(
     statement_timeout: timeoutMs,
     application_name: "parsec-supervisor",
   });
-  // The server going away is reported by the next query; as an event it would end the process.
+  // The next query reports a lost server; without a listener the event would end the process.
   client.on("error", () => {});
   await client.connect();
   await client.query(`

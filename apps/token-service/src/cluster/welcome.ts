@@ -1,6 +1,6 @@
 import type { LocalCluster } from "./local-cluster.ts";
 
-/** What a newcomer sees: where everything is and three lines to paste. */
+/** The first output of `start`: all addresses, and three lines to paste. */
 export function welcome(cluster: LocalCluster): string {
   const { nodes, idp } = cluster;
   const ports = nodes.map(({ url }) => new URL(url).port);

@@ -1,7 +1,7 @@
 import { decodeJwt, type JWTPayload } from "jose";
 import type { LocalCluster } from "../cluster/local-cluster.ts";
 
-/** A token as one node issued it. */
+/** A token issued by a node. */
 export interface IssuedToken {
   readonly token: string;
   readonly claims: JWTPayload;
@@ -10,7 +10,7 @@ export interface IssuedToken {
 const urn = "urn:ietf:params:oauth";
 const timeoutMs = 10_000;
 
-/** Exchanges a subject token at one node. Rejects with the node's own words when it refuses. */
+/** Exchanges a subject token at one node. Rejects with the node's error description. */
 export async function exchangeAt(nodeUrl: string, subjectToken: string): Promise<IssuedToken> {
   const response = await fetch(`${nodeUrl}/v1/token`, {
     method: "POST",
@@ -29,7 +29,7 @@ export async function exchangeAt(nodeUrl: string, subjectToken: string): Promise
   return { token: body.access_token, claims: decodeJwt(body.access_token) };
 }
 
-/** Runs `work` and says how many queries read users meanwhile, and how long it took. */
+/** Runs `work` and measures its duration and the number of queries that read users. */
 export async function measure<T>(
   cluster: LocalCluster,
   work: () => Promise<T>,
@@ -41,7 +41,7 @@ export async function measure<T>(
   return { result, ms, queries: (await cluster.users.countReads()) - before };
 }
 
-/** How many fetches a node has made itself: the owner of a user is the one that made it. */
+/** Number of origin fetches by a node. The owner of a user is the node that fetched it. */
 export async function localLoads(nodeUrl: string): Promise<number> {
   const response = await fetch(`${nodeUrl}/metrics`, { signal: AbortSignal.timeout(timeoutMs) });
   const line = /^groupcache_local_loads_total\{[^}]*\} (\d+)$/m.exec(await response.text());

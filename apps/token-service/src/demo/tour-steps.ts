@@ -3,27 +3,27 @@ import type { LocalCluster } from "../cluster/local-cluster.ts";
 import { demoUsers } from "../cluster/users-database.ts";
 import { exchangeAt, localLoads, measure } from "./tour-client.ts";
 
-/** One stop of the tour. */
+/** One step of the tour. */
 export interface TourStep {
   readonly title: string;
-  /** Resolves with the figures; rejects with a {@link FailedCheck} or whatever went wrong. */
+  /** Resolves with the figures. Rejects with a {@link FailedCheck}, or another error when the step cannot run. */
   run(cluster: LocalCluster): Promise<string>;
 }
 
-/** Something was not as promised. */
+/** A result was not as expected. */
 export class FailedCheck extends Error {
   override readonly name: string = "FailedCheck";
 }
 
 const concurrentRequests = 100;
-/** Bounded by the nodes' own deadlines; far below what a person would call hanging. */
+/** Maximum duration of a request; the nodes' own deadlines are shorter. */
 const maxAnswerMs = 10_000;
 
-/** The stops in order; each builds on those before. */
+/** The steps in order; each builds on the previous ones. */
 export const tourSteps: readonly TourStep[] = [
-  { title: "one user, asked for on every node", run: askEveryNode },
-  { title: `${concurrentRequests} requests at once for somebody new`, run: stampede },
-  { title: "roles changed, then asked for on every node", run: changeRoles },
+  { title: "one user, requested on every node", run: askEveryNode },
+  { title: `${concurrentRequests} concurrent requests for a new user`, run: stampede },
+  { title: "roles changed, then requested on every node", run: changeRoles },
   { title: "the node that holds alice killed (SIGKILL)", run: killOwner },
 ];
 
@@ -36,7 +36,7 @@ async function askEveryNode(cluster: LocalCluster): Promise<string> {
   });
   for (const [index, { token, claims }] of result.entries()) {
     expectRoles(claims.roles, ["admin"]);
-    // Verified with the keys another node publishes: all nodes are one issuer.
+    // Verified with the keys of another node, because all nodes act as one issuer.
     const other = cluster.nodes[(index + 1) % cluster.nodes.length];
     const keys = createRemoteJWKSet(new URL(`${other?.url}/v1/jwks.json`));
     await jwtVerify(token, keys, { audience: cluster.audience, typ: "at+jwt" });
@@ -77,8 +77,8 @@ async function changeRoles(cluster: LocalCluster): Promise<string> {
   );
   for (const { claims } of result) expectRoles(claims.roles, roles);
   expectQueries(queries, 1);
-  const told = `all nodes told in ${invalidationMs.toFixed(1)} ms`;
-  return `${figures({ tokens: result.length, queries, ms })}; ${told}`;
+  const invalidated = `invalidated on all nodes in ${invalidationMs.toFixed(1)} ms`;
+  return `${figures({ tokens: result.length, queries, ms })}; ${invalidated}`;
 }
 
 async function killOwner(cluster: LocalCluster): Promise<string> {

@@ -4,20 +4,21 @@ import { type DataSourceRegistry, isParsecError } from "@parsec/core";
 import { answerJson } from "./json-answer.ts";
 import { RefusedRequest, readJsonObject } from "./json-body.ts";
 
+/** Options of the admin endpoint. */
 export interface AdminEndpointOptions {
   readonly registry: DataSourceRegistry;
-  /** What callers must show; undefined closes the endpoint. */
+  /** Bearer token of callers; undefined disables the endpoint. */
   readonly token: string | undefined;
-  /** Stands in for a missing `issuer` of the input: there is only one whose tokens are exchanged. */
+  /** Default for `issuer` of the input: the only trusted issuer. */
   readonly defaultIssuer: string;
 }
 
 const maxBodyBytes = 65_536;
 
 /**
- * Handles `POST /admin/invalidate` with `{"source": "users", "input": {"subject": "alice"}}`: drops
- * what is cached for the input on every node. 200 when all nodes have, 207 when some did not answer;
- * the body lists both. Never rejects.
+ * Handles `POST /admin/invalidate` with `{"source": "users", "input": {"subject": "alice"}}`: invalidates
+ * the input on every node. Answers 200 when all nodes acknowledged, 207 when some failed; the body lists
+ * both. Never rejects.
  */
 export async function handleInvalidate(
   request: IncomingMessage,
@@ -31,7 +32,7 @@ export async function handleInvalidate(
     const handle = options.registry.get(source);
     if (handle === undefined) {
       const names = options.registry.names().join(", ");
-      throw new RefusedRequest(404, "no_such_source", `the data sources are: ${names}`);
+      throw new RefusedRequest(404, "no_such_source", `source must be one of: ${names}`);
     }
     const { acknowledged, failed } = await handle.invalidate(input);
     answerJson(response, failed.length === 0 ? 200 : 207, {
@@ -45,12 +46,12 @@ export async function handleInvalidate(
 }
 
 function checkToken(authorization: string | undefined, token: string | undefined): void {
-  // Closed means invisible: an endpoint nobody opened looks like any other unknown path.
-  if (token === undefined) throw new RefusedRequest(404, "not_found", "there is nothing here");
+  // A disabled endpoint answers like an unknown path.
+  if (token === undefined) throw new RefusedRequest(404, "not_found", "unknown path");
   const [, given = ""] = /^bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   if (!timingSafeEqual(digest(given), digest(token))) {
-    throw new RefusedRequest(401, "unauthorized", "the admin token is missing or wrong");
+    throw new RefusedRequest(401, "unauthorized", "admin token is missing or wrong");
   }
 }
 
@@ -66,7 +67,7 @@ function readInvalidation(
   const issuer = input?.issuer ?? options.defaultIssuer;
   const subject = input?.subject;
   if (typeof subject !== "string" || subject === "" || typeof issuer !== "string") {
-    const description = '"input" must be {"subject": "…"}, with "issuer" if need be';
+    const description = '"input" must be {"subject": "…"}, optionally with "issuer"';
     throw new RefusedRequest(400, "invalid_request", description);
   }
   return { source, input: { issuer, subject } };
@@ -87,7 +88,11 @@ function refuse(request: IncomingMessage, response: ServerResponse, reason: unkn
 function asRefusal(reason: unknown): RefusedRequest {
   if (reason instanceof RefusedRequest) return reason;
   if (isParsecError(reason) && (reason.code === "KEY_TOO_LARGE" || reason.code === "INVALID_KEY")) {
-    return new RefusedRequest(400, "invalid_request", "the input is no key of this data source");
+    return new RefusedRequest(
+      400,
+      "invalid_request",
+      "input is not a valid key of this data source",
+    );
   }
-  return new RefusedRequest(503, "temporarily_unavailable", "nothing was dropped; try again");
+  return new RefusedRequest(503, "temporarily_unavailable", "nothing was invalidated; retry later");
 }

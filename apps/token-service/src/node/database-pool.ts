@@ -1,3 +1,4 @@
+import { untilAborted } from "@parsec/core/authoring";
 import pg from "pg";
 
 /** A pool of connections to the users' database. */
@@ -7,13 +8,13 @@ export type DatabasePool = pg.Pool;
 export interface DatabasePoolOptions {
   readonly url: string;
   readonly size: number;
-  /** Limit of one statement, kept by the server, and of the wait for a connection. */
+  /** Timeout of one statement, enforced by the server, and of the wait for a connection. */
   readonly timeoutMs: number;
-  /** A connection broke while nobody used it; the pool replaces it by itself. */
+  /** Called when an idle connection is lost. The pool replaces it. */
   readonly onError: (error: Error) => void;
 }
 
-/** Opens no connection yet: the process starts without its database and finds it later. */
+/** Creates the pool without opening a connection, so that the process can start before its database. */
 export function openDatabasePool(options: DatabasePoolOptions): DatabasePool {
   const { timeoutMs } = options;
   const pool = new pg.Pool({
@@ -25,14 +26,14 @@ export function openDatabasePool(options: DatabasePoolOptions): DatabasePool {
     keepAlive: true,
     application_name: "parsec-token-service",
   });
-  // Without a listener the server going away would end this process.
+  // Without a listener, a lost server would end this process.
   pool.on("error", options.onError);
   return pool;
 }
 
 /**
- * Runs one statement. When `signal` fires the connection is given up, which is all that Postgres
- * needs to notice; the statement's own timeout ends it there. Rejects with what pg throws.
+ * Runs one statement. When `signal` fires, it rejects with `ABORTED` and closes the connection; the
+ * statement's timeout ends it on the server. Otherwise rejects with the error of pg.
  */
 export async function runStatement(
   pool: DatabasePool,
@@ -41,36 +42,29 @@ export async function runStatement(
 ): Promise<readonly Record<string, unknown>[]> {
   signal.throwIfAborted();
   const client = await pool.connect();
-  let isReleased = false;
-  const release = (error?: Error): void => {
-    if (isReleased) return;
-    isReleased = true;
-    client.release(error);
-  };
-  const onAbort = (): void => release(new Error("nobody waits for the answer any more"));
-  // A connection given up while a statement runs reports that as an error event too.
+  // A connection closed during a statement also emits an error event.
   const ignore = (): void => {};
   client.on("error", ignore);
-  signal.addEventListener("abort", onAbort, { once: true });
+  const keep = (): void => {
+    client.off("error", ignore);
+    client.release();
+  };
   try {
     signal.throwIfAborted();
-    const result = await client.query<Record<string, unknown>>({
-      text: statement.text,
-      values: [...statement.values],
-    });
-    release();
-    return result.rows;
+    const { text, values } = statement;
+    const query = client.query<Record<string, unknown>>({ text, values: [...values] });
+    const { rows } = await untilAborted(query, signal);
+    keep();
+    return rows;
   } catch (reason) {
-    // After an error only the server knows the connection's state; SQL errors leave it usable.
-    release(isSqlError(reason) ? undefined : (reason as Error));
+    // SQL errors leave the connection usable; after any other error its state is unknown.
+    if (isSqlError(reason)) keep();
+    else client.release(reason as Error);
     throw reason;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    client.off("error", ignore);
   }
 }
 
-/** Errors that Postgres itself reported carry a five-character SQLSTATE. */
+/** Whether Postgres reported the error: it then has a five-character SQLSTATE. */
 function isSqlError(reason: unknown): boolean {
   const { code } = reason as { code?: unknown };
   return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code);

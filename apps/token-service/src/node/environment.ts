@@ -1,21 +1,22 @@
-import { ParsecError } from "@parsec/core";
+import type { ParsecError } from "@parsec/core";
+import { invalidArgument } from "@parsec/core/authoring";
 
-/** Environment variables; an empty one counts as absent. */
+/** Environment variables. An empty one counts as absent. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The value without surrounding blanks; undefined when absent or empty. */
+/** The trimmed value; undefined when absent or empty. */
 export function optionalVariable(env: Environment, name: string): string | undefined {
   return env[name]?.trim() || undefined;
 }
 
-/** Throws `INVALID_ARGUMENT` saying what the variable is for when it is absent. */
+/** The trimmed value. Throws `INVALID_ARGUMENT` with the purpose of the variable when it is absent. */
 export function requiredVariable(env: Environment, name: string, purpose: string): string {
   const value = optionalVariable(env, name);
   if (value === undefined) throw invalidVariable(name, `must be set: ${purpose}`);
   return value;
 }
 
-/** A whole number within the limits. Throws `INVALID_ARGUMENT` naming both. */
+/** A whole number within the limits. Throws `INVALID_ARGUMENT` with the variable and the limits. */
 export function numberVariable(
   env: Environment,
   name: string,
@@ -25,7 +26,7 @@ export function numberVariable(
   if (text === undefined) return limits.fallback;
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= limits.min && value <= limits.max)) {
-    const rule = `must be a whole number from ${limits.min} to ${limits.max}`;
+    const rule = `must be a whole number from ${limits.min} to ${limits.max}, got "${text}"`;
     throw invalidVariable(name, rule);
   }
   return value;
@@ -39,9 +40,9 @@ export function listVariable(env: Environment, name: string): readonly string[] 
     .filter((item) => item !== "");
 }
 
-/** An absolute URL of one of the schemes, as written. Throws `INVALID_ARGUMENT`. */
+/** Returns `text` if it is an absolute URL with one of the schemes. Throws `INVALID_ARGUMENT`. */
 export function checkUrl(name: string, text: string, schemes: readonly string[]): string {
-  // The text is not repeated: a database URL holds a password.
+  // The value is not shown, because a database URL contains a password.
   if (!URL.canParse(text) || !schemes.includes(new URL(text).protocol)) {
     const allowed = schemes.map((scheme) => `${scheme}//`).join(" or ");
     throw invalidVariable(name, `must be a URL that begins with ${allowed}`);
@@ -49,7 +50,7 @@ export function checkUrl(name: string, text: string, schemes: readonly string[])
   return text;
 }
 
-/** The error of a variable with a wrong value. The rule says what is allowed. */
+/** The `INVALID_ARGUMENT` error for a variable that violates a rule. */
 export function invalidVariable(name: string, rule: string): ParsecError {
-  return new ParsecError("INVALID_ARGUMENT", `${name} ${rule}`);
+  return invalidArgument(`${name} ${rule}`);
 }

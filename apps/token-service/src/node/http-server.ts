@@ -1,45 +1,45 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { ListenAddress } from "./listen-address.ts";
 
-/** A server that can be emptied before it is closed. */
+/** An HTTP server with graceful shutdown. */
 export interface HttpServer {
   /** Resolves with the port. Rejects with Node's own error, such as `EADDRINUSE`. */
   listen(address: ListenAddress): Promise<number>;
   /**
-   * Answers what is under way, and what still arrives meanwhile, but for `maxMs` at most; then
-   * closes every connection. Calling twice is fine.
+   * Answers pending requests, and those that arrive meanwhile, for at most `maxMs`; then closes all
+   * connections. Idempotent.
    */
   drain(maxMs: number): Promise<void>;
 }
 
-/** A client that sends its request slower than this is cut off. */
+/** Timeouts for receiving a request. */
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
-/** Longer than load balancers keep idle connections (60 s as a rule), so that they close first. */
+/** Longer than load balancers keep idle connections (usually 60 s), so that they close first. */
 const keepAliveTimeoutMs = 65_000;
 
-/** A `node:http` server with limits in time, which counts the requests under way. */
+/** Creates a `node:http` server with timeouts. It counts pending requests for the drain. */
 export function createHttpServer(listener: RequestListener): HttpServer {
-  let underWay = 0;
+  let pending = 0;
   let draining: Promise<void> | undefined;
   let onIdle: (() => void) | undefined;
 
   const server = createServer(
     { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
     (request, response) => {
-      underWay += 1;
+      pending += 1;
       response.once("close", () => {
-        underWay -= 1;
-        if (underWay === 0) onIdle?.();
+        pending -= 1;
+        if (pending === 0) onIdle?.();
       });
-      // Who comes during a drain is answered, and told to go elsewhere next time.
+      // During a drain, requests are answered, and clients must reconnect elsewhere.
       if (draining !== undefined) response.setHeader("connection", "close");
       listener(request, response);
     },
   );
   server.keepAliveTimeout = keepAliveTimeoutMs;
   server.on("clientError", (_error, socket) => {
-    // Node's own answers to malformed requests, without the stack trace of a default handler.
+    // As Node answers malformed requests by default.
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
     else socket.destroy();
   });
@@ -48,7 +48,7 @@ export function createHttpServer(listener: RequestListener): HttpServer {
     listen: ({ host, port }) => listen(server, host, port),
     drain(maxMs) {
       draining ??= (async () => {
-        if (underWay > 0) {
+        if (pending > 0) {
           await new Promise<void>((resolve) => {
             const timer = setTimeout(resolve, maxMs);
             onIdle = () => {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 
-/** Answers with JSON that nobody may keep. */
+/** Responds with JSON and `cache-control: no-store`. */
 export function answerJson(
   response: ServerResponse,
   status: number,
@@ -14,7 +14,7 @@ export function answerJson(
   });
 }
 
-/** Answers with text that nobody may keep. Does nothing once an answer was begun. */
+/** Responds with text and `cache-control: no-store`. Does nothing when headers were already sent. */
 export function answerText(
   response: ServerResponse,
   status: number,

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { ParsecError } from "@parsec/core";
 
-/** A request that an endpoint refuses, with the status and what to tell the caller. */
+/** A refused request, with the status and the text of the response. */
 export class RefusedRequest extends ParsecError {
   readonly status: number;
-  /** What the `error` member of the answer says. */
+  /** The `error` of the response. */
   readonly error: string;
 
   constructor(status: number, error: string, description: string) {
@@ -14,29 +14,33 @@ export class RefusedRequest extends ParsecError {
   }
 }
 
-/** Reads a JSON object. Rejects with a {@link RefusedRequest} for 400, 413 and 415. */
+/** Reads a JSON object. Rejects with a {@link RefusedRequest} of status 400, 413 or 415. */
 export async function readJsonObject(
   request: IncomingMessage,
   options: { readonly maxBytes: number },
 ): Promise<Record<string, unknown>> {
   const [type = ""] = (request.headers["content-type"] ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json") {
-    throw new RefusedRequest(415, "unsupported_media_type", "the body must be application/json");
+    throw new RefusedRequest(
+      415,
+      "unsupported_media_type",
+      "content-type must be application/json",
+    );
   }
   const text = await readText(request, options.maxBytes);
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
-    throw new RefusedRequest(400, "invalid_request", "the body is no JSON");
+    throw new RefusedRequest(400, "invalid_request", "body must be JSON");
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new RefusedRequest(400, "invalid_request", "the body must be a JSON object");
+    throw new RefusedRequest(400, "invalid_request", "body must be a JSON object");
   }
   return body as Record<string, unknown>;
 }
 
-/** By events, not by iteration: leaving an iteration destroys the socket before the refusal is sent. */
+/** Uses events, because leaving a `for await` loop would destroy the socket before the response is sent. */
 function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -46,14 +50,14 @@ function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
       request.off("close", onClose).off("error", onClose);
       finish();
     };
-    const onClose = (): void => settle(() => reject(new Error("the client left")));
+    const onClose = (): void => settle(() => reject(new Error("client disconnected")));
     request.on("close", onClose).on("error", onClose);
     request.on("end", () => settle(() => resolve(Buffer.concat(chunks).toString("utf8"))));
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= maxBytes) chunks.push(chunk);
       else {
-        const description = `the body is larger than ${maxBytes} bytes`;
+        const description = `body must have at most ${maxBytes} bytes`;
         settle(() => reject(new RefusedRequest(413, "too_large", description)));
       }
     });

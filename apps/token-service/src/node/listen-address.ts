@@ -1,7 +1,7 @@
 import { parsePort } from "@parsec/program";
 import { invalidVariable } from "./environment.ts";
 
-/** Where a server listens; without host on all addresses. */
+/** The address of a server; without host, it listens on all interfaces. */
 export interface ListenAddress {
   readonly host: string | undefined;
   readonly port: number;
@@ -9,15 +9,15 @@ export interface ListenAddress {
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** Whether a URL can be reached from this machine only. */
+/** Whether the host of a URL is loopback. */
 export function isLoopback(url: string): boolean {
   return loopback.test(new URL(url).hostname);
 }
 
 /**
- * Derives the address from the node's own URL: a node that peers reach by loopback listens there
- * only, any other on all addresses. `PARSEC_LISTEN` and the flags override. The variable is not
- * called PARSEC_PORT because Kubernetes sets that one by itself for a service named "parsec".
+ * Derives the address from the node's URL: a node with a loopback URL listens on loopback only, any other
+ * on all interfaces. `PARSEC_LISTEN` and the flags override it. The variable is not called PARSEC_PORT,
+ * because Kubernetes sets that one for a service named "parsec".
  */
 export function listenAddress(
   selfUrl: string,
@@ -36,7 +36,7 @@ export function listenAddress(
     if (givenHost === undefined || givenPort === undefined) {
       throw invalidVariable(
         "PARSEC_LISTEN",
-        "must be host:port, such as 0.0.0.0:8080 or [::]:8080",
+        `must be host:port, such as 0.0.0.0:8080 or [::]:8080, got "${overrides.listen}"`,
       );
     }
     host = withoutBrackets(givenHost) || undefined;

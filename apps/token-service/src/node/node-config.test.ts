@@ -16,7 +16,7 @@ const three = {
   PARSEC_PEER_SECRET: "0123456789abcdef",
 };
 
-test("a lone node needs little and listens on loopback", () => {
+test("configures a single node with few variables, on loopback", () => {
   expect(nodeConfigFromEnv(alone)).toMatchObject({
     selfUrl: "http://localhost:8080",
     listen: { host: "127.0.0.1", port: 8080 },
@@ -31,7 +31,7 @@ test("a lone node needs little and listens on loopback", () => {
   });
 });
 
-test("a node of several listens on all addresses at the port its peers use", () => {
+test("configures a cluster node to listen on all interfaces, on the port of its URL", () => {
   expect(nodeConfigFromEnv(three)).toMatchObject({
     peerUrls: ["http://node-1.example:8080", "http://node-2.example:8080"],
     listen: { host: undefined, port: 8080 },
@@ -39,7 +39,7 @@ test("a node of several listens on all addresses at the port its peers use", () 
   });
 });
 
-test("a node that finds its peers by DNS is one of several from the start", () => {
+test("treats a node with DNS discovery as a cluster node", () => {
   const env = {
     ...three,
     PARSEC_SELF_URL: "http://10.0.0.1:8080",
@@ -58,7 +58,7 @@ test("a node that finds its peers by DNS is one of several from the start", () =
   }
 });
 
-test("where to listen can be said otherwise, flags last", () => {
+test("lets PARSEC_LISTEN override the listen address, and flags override both", () => {
   const listen = (value: string | undefined, flags = {}): unknown =>
     nodeConfigFromEnv({ ...three, PARSEC_LISTEN: value }, flags).listen;
   expect(listen("0.0.0.0:9000")).toEqual({ host: "0.0.0.0", port: 9000 });
@@ -70,14 +70,14 @@ test("where to listen can be said otherwise, flags last", () => {
   });
 });
 
-test("Kubernetes may set PARSEC_PORT for a service of that name", () => {
+test("ignores PARSEC_PORT, which Kubernetes sets for a service of that name", () => {
   const env = { ...three, PARSEC_PORT: "tcp://10.0.0.1:8080" };
   expect(nodeConfigFromEnv(env).listen.port).toBe(8080);
 });
 
 test.each([
   [{ PARSEC_SELF_URL: "node-1" }, /PARSEC_SELF_URL/],
-  [{ PARSEC_PEER_URLS: "http://node-2.example:8080" }, /PARSEC_PEER_URLS must list every node/],
+  [{ PARSEC_PEER_URLS: "http://node-2.example:8080" }, /PARSEC_PEER_URLS must list all nodes/],
   [{ PARSEC_PEER_URLS: "http://node-1.example:8080,ftp://x" }, /PARSEC_PEER_URLS/],
   [{ PARSEC_PEER_DNS: "parsec-peers" }, /set either PARSEC_PEER_URLS or PARSEC_PEER_DNS, not both/],
   [
@@ -89,7 +89,7 @@ test.each([
   [{ PARSEC_LISTEN: "x:99999" }, /PARSEC_LISTEN must be a port/],
   [{ PARSEC_ISSUER: "" }, /PARSEC_ISSUER must be set when there are several nodes/],
   [{ PARSEC_ISSUER: "tokens" }, /PARSEC_ISSUER must be a URL/],
-  [{ PARSEC_ISSUER: "https://x.example/?y" }, /PARSEC_ISSUER must have no query/],
+  [{ PARSEC_ISSUER: "https://x.example/?y" }, /PARSEC_ISSUER must not have a query/],
   [{ PARSEC_AUDIENCES: " , " }, /PARSEC_AUDIENCES must be set/],
   [{ PARSEC_TRUSTED_ISSUER: undefined }, /PARSEC_TRUSTED_ISSUER must be set/],
   [{ PARSEC_TRUSTED_ISSUER: "accounts" }, /PARSEC_TRUSTED_ISSUER must be a URL/],
@@ -112,7 +112,7 @@ test.each([
   [{ PARSEC_EXCHANGE_TIMEOUT_MS: "0" }, /PARSEC_EXCHANGE_TIMEOUT_MS must be a whole number/],
   [{ PARSEC_DRAIN_MS: "-1" }, /PARSEC_DRAIN_MS/],
   [{ PARSEC_LOG_LEVEL: "loud" }, /PARSEC_LOG_LEVEL must be one of silent, fatal/],
-])("%j is refused", (change, message) => {
+])("rejects %j", (change, message) => {
   expect(() => nodeConfigFromEnv({ ...three, ...change })).toThrow(
     expect.objectContaining({
       code: "INVALID_ARGUMENT",
@@ -121,7 +121,7 @@ test.each([
   );
 });
 
-test("a refusal never repeats a password", () => {
+test("never shows a password in an error", () => {
   const env = { ...three, PARSEC_DATABASE_URL: "postgre://me:hunter2@db" };
   expect(() => nodeConfigFromEnv(env)).toThrow(/^(?!.*hunter2).*PARSEC_DATABASE_URL/);
 });

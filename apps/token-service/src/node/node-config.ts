@@ -11,14 +11,14 @@ import {
 } from "./environment.ts";
 import { isLoopback, type ListenAddress, listenAddress } from "./listen-address.ts";
 
-/** Everything one node needs to know. */
+/** The configuration of one node. */
 export interface NodeConfig {
   readonly selfUrl: string;
-  /** Every node; this one alone when `discovery` is there to find the others. */
+  /** The URLs of all nodes; only this node's with `discovery`. */
   readonly peerUrls: readonly string[];
   readonly discovery: DnsDiscovery | undefined;
   readonly listen: ListenAddress;
-  /** The identifier that all nodes share. */
+  /** The issuer identifier; the same on all nodes. */
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly trusted: {
@@ -31,7 +31,7 @@ export interface NodeConfig {
   readonly databaseTimeoutMs: number;
   readonly usersTable: string;
   readonly usersTtlMs: number;
-  /** Undefined: a key of this process's own, which only a lone node may have. */
+  /** Undefined for a random secret per process, allowed only for a single node. */
   readonly signingSecret: string | undefined;
   readonly peerSecret: string | undefined;
   readonly adminToken: string | undefined;
@@ -48,40 +48,40 @@ const minSecretLength = 32;
 const minPeerSecretLength = 16;
 const minAdminTokenLength = 16;
 
-/** What `--help` says about the environment. */
-export const nodeVariables: string = `  PARSEC_SELF_URL          where peers reach this node (http://localhost:8080)
-  PARSEC_PEER_URLS         every node, this one included, separated by commas (this node alone)
+/** The list of variables for `--help`. */
+export const nodeVariables: string = `  PARSEC_SELF_URL          URL at which peers reach this node (http://localhost:8080)
+  PARSEC_PEER_URLS         URLs of all nodes, this one included, separated by commas (this node alone)
   PARSEC_PEER_DNS          or a DNS name that lists every node, by address or as _http._tcp.name (none)
-  PARSEC_PEER_DNS_SERVERS  DNS servers to ask, separated by commas (those of the system)
-  PARSEC_PEER_DNS_REFRESH_MS  how often they are asked (5000)
+  PARSEC_PEER_DNS_SERVERS  DNS servers, separated by commas (those of the system)
+  PARSEC_PEER_DNS_REFRESH_MS  interval of DNS queries (5000)
   PARSEC_LISTEN            host:port to listen on (the port of PARSEC_SELF_URL)
-  PARSEC_ISSUER            issuer of the tokens, the same on all nodes (PARSEC_SELF_URL of a lone node)
-  PARSEC_AUDIENCES         for whom tokens may be issued, the first by default
-  PARSEC_TRUSTED_ISSUER    whose tokens are exchanged
-  PARSEC_TRUSTED_AUDIENCE  what their "aud" must name
-  PARSEC_TRUSTED_JWKS_URL  where their keys are ({issuer}/.well-known/jwks.json)
-  PARSEC_DATABASE_URL      Postgres with the users
+  PARSEC_ISSUER            issuer of the tokens, the same on all nodes (PARSEC_SELF_URL of a single node)
+  PARSEC_AUDIENCES         allowed audiences of tokens, separated by commas; the first is the default
+  PARSEC_TRUSTED_ISSUER    issuer of the tokens to exchange
+  PARSEC_TRUSTED_AUDIENCE  audiences of these tokens, separated by commas
+  PARSEC_TRUSTED_JWKS_URL  URL of the issuer's keys ({issuer}/.well-known/jwks.json)
+  PARSEC_DATABASE_URL      URL of the Postgres with the users
   PARSEC_USERS_TABLE       table or view with issuer, subject, email, roles, department (users)
-  PARSEC_USERS_TTL_MS      how long a user is cached (300000)
-  PARSEC_DATABASE_POOL     connections of this node (4)
-  PARSEC_DATABASE_TIMEOUT_MS  limit of one query (2000)
-  PARSEC_SIGNING_SECRET    32 random bytes or more, the same on all nodes
-  PARSEC_PEER_SECRET       what nodes show each other, the same on all nodes
-  PARSEC_ADMIN_TOKEN       opens POST /admin/invalidate, 16 characters or more (closed)
+  PARSEC_USERS_TTL_MS      time to live of a cached user (300000)
+  PARSEC_DATABASE_POOL     maximum number of connections (4)
+  PARSEC_DATABASE_TIMEOUT_MS  timeout of one query (2000)
+  PARSEC_SIGNING_SECRET    at least 32 random bytes, the same on all nodes
+  PARSEC_PEER_SECRET       signs requests between nodes, the same on all nodes
+  PARSEC_ADMIN_TOKEN       enables POST /admin/invalidate, at least 16 characters (disabled)
   PARSEC_CLIENTS           id:secret of clients that must authenticate, separated by commas
-  PARSEC_TOKEN_TTL_MS      life of a token (300000)
-  PARSEC_EXCHANGE_TIMEOUT_MS  limit of one exchange (10000)
-  PARSEC_DRAIN_MS          how long a stop waits for requests under way (10000)
+  PARSEC_TOKEN_TTL_MS      lifetime of a token (300000)
+  PARSEC_EXCHANGE_TIMEOUT_MS  timeout of one exchange (10000)
+  PARSEC_DRAIN_MS          how long a stop waits for pending requests (10000)
   PARSEC_LOG_LEVEL         ${logLevels.join(", ")} (info)`;
 
-/** Reads the configuration. Throws `INVALID_ARGUMENT` that names the variable and what is allowed. */
+/** Reads the configuration. Throws `INVALID_ARGUMENT` with the variable and the rule. */
 export function nodeConfigFromEnv(
   env: Environment,
   flags: { readonly port?: string; readonly host?: string } = {},
 ): NodeConfig {
   const { selfUrl, peerUrls, discovery } = clusterConfigFromEnv(env);
   if (!peerUrls.includes(selfUrl)) {
-    throw invalidVariable("PARSEC_PEER_URLS", `must list every node, ${selfUrl} too`);
+    throw invalidVariable("PARSEC_PEER_URLS", `must list all nodes, including ${selfUrl}`);
   }
   const isAlone = peerUrls.length === 1 && discovery === undefined;
   return {
@@ -90,11 +90,11 @@ export function nodeConfigFromEnv(
     discovery,
     listen: listenAddress(selfUrl, { listen: optionalVariable(env, "PARSEC_LISTEN"), ...flags }),
     issuer: readIssuer(env, isAlone ? selfUrl : undefined),
-    audiences: readList(env, "PARSEC_AUDIENCES", "for whom are tokens issued?"),
+    audiences: readList(env, "PARSEC_AUDIENCES", "the allowed audiences of tokens"),
     trusted: readTrusted(env),
     databaseUrl: checkUrl(
       "PARSEC_DATABASE_URL",
-      requiredVariable(env, "PARSEC_DATABASE_URL", "where are the users?"),
+      requiredVariable(env, "PARSEC_DATABASE_URL", "the Postgres with the users"),
       ["postgres:", "postgresql:"],
     ),
     databasePoolSize: numberVariable(env, "PARSEC_DATABASE_POOL", {
@@ -136,22 +136,27 @@ function readIssuer(env: Environment, fallback: string | undefined): string {
   const name = "PARSEC_ISSUER";
   const value = optionalVariable(env, name) ?? fallback;
   if (value === undefined) {
-    throw invalidVariable(name, "must be set when there are several nodes: they are one issuer");
+    throw invalidVariable(name, "must be set when there are several nodes, the same on all");
   }
   checkUrl(name, value, web);
-  if (/[?#]/.test(value)) throw invalidVariable(name, "must have no query and no fragment");
+  if (/[?#]/.test(value))
+    throw invalidVariable(name, `must not have a query or a fragment, got "${value}"`);
   return value;
 }
 
 function readTrusted(env: Environment): NodeConfig["trusted"] {
-  const issuer = requiredVariable(env, "PARSEC_TRUSTED_ISSUER", "whose tokens are exchanged?");
+  const issuer = requiredVariable(
+    env,
+    "PARSEC_TRUSTED_ISSUER",
+    "the issuer of the tokens to exchange",
+  );
   const jwksUrl = optionalVariable(env, "PARSEC_TRUSTED_JWKS_URL");
   if (jwksUrl === undefined) checkUrl("PARSEC_TRUSTED_ISSUER", issuer, web);
   else checkUrl("PARSEC_TRUSTED_JWKS_URL", jwksUrl, web);
   const audience = readList(
     env,
     "PARSEC_TRUSTED_AUDIENCE",
-    'what must "aud" of their tokens name?',
+    "the audiences of the tokens to exchange",
   );
   return { issuer, jwksUrl, audience };
 }
@@ -165,11 +170,11 @@ function readList(env: Environment, name: string, purpose: string): readonly str
 function readTable(env: Environment): string {
   const name = "PARSEC_USERS_TABLE";
   const table = optionalVariable(env, name) ?? "users";
-  // Identifiers cannot be parameters of a statement; this is what makes splicing one in safe.
+  // Identifiers cannot be bound as parameters, so this check prevents SQL injection.
   if (!/^[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?$/.test(table)) {
     throw invalidVariable(
       name,
-      "must be table or schema.table in lower-case letters, digits and _",
+      `must be table or schema.table in lower-case letters, digits and _, got "${table}"`,
     );
   }
   return table;
@@ -224,7 +229,10 @@ function readClient(entry: string): ClientOptions {
 function readLogLevel(env: Environment): string {
   const level = optionalVariable(env, "PARSEC_LOG_LEVEL") ?? "info";
   if (!logLevels.includes(level)) {
-    throw invalidVariable("PARSEC_LOG_LEVEL", `must be one of ${logLevels.join(", ")}`);
+    throw invalidVariable(
+      "PARSEC_LOG_LEVEL",
+      `must be one of ${logLevels.join(", ")}, got "${level}"`,
+    );
   }
   return level;
 }

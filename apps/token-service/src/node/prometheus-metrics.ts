@@ -3,15 +3,15 @@ import { collectPrometheus } from "@parsec/metrics/prometheus";
 import type { ExchangeEvent } from "@parsec/tokens";
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 
-/** What `/metrics` shows. */
+/** The metrics of a node. */
 export interface PrometheusMetrics {
   readonly contentType: string;
   countExchange(event: ExchangeEvent): void;
-  /** The exposition text. */
+  /** Renders the text of `/metrics`. */
   render(): Promise<string>;
 }
 
-/** Puts the counters of the cache, of the exchanges and of the process into one Prometheus registry. */
+/** Creates a Prometheus registry with the metrics of the cache, the exchanges and the process. */
 export function createPrometheusMetrics(sources: DataSourceRegistry): PrometheusMetrics {
   const register = new Registry();
   collectDefaultMetrics({ register });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { watchReadiness } from "./readiness.ts";
 
-test("ready once everything has been there, whatever happens later", async () => {
+test("is ready once each dependency has been available, also after later outages", async () => {
   let isThere = false;
   const readiness = watchReadiness(
     [
@@ -27,7 +27,7 @@ test("ready once everything has been there, whatever happens later", async () =>
   readiness.close();
 });
 
-test("closing ends the wait", async () => {
+test("rejects whenReady on close", async () => {
   const readiness = watchReadiness([{ name: "never", check: () => false }], { retryMs: 1 });
   readiness.close();
   readiness.close();

@@ -1,32 +1,32 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-/** Something a node needs before it can serve. */
+/** A dependency that must be available before a node serves. */
 export interface Prerequisite {
   readonly name: string;
-  /** Resolves to whether it is there; a rejection counts as "not yet". */
+  /** Whether it is available; a rejection counts as false. */
   check(): Promise<boolean> | boolean;
 }
 
-/** `draining` once a stop has begun. */
+/** The readiness of a node: `starting`, `ready`, or `draining` during a stop. */
 export interface ReadinessReport {
   readonly status: "ready" | "starting" | "draining";
-  /** What is still missing; empty once everything has been there. */
+  /** Names of the dependencies that have not been available yet. */
   readonly waitingFor: readonly string[];
 }
 
-/** Whether a node should get requests. */
+/** Tells load balancers whether a node should get requests. */
 export interface Readiness {
   report(): ReadinessReport;
-  /** Resolves when everything has been there once; rejects when closed first. */
+  /** Resolves when each dependency has been available once; rejects when closed first. */
   whenReady(): Promise<void>;
   startDraining(): void;
   close(): void;
 }
 
 /**
- * Checks the prerequisites until each has been there once. Later outages do not count: a node whose
- * database is away still answers from its cache, and all nodes leaving the load balancer at once
- * would turn a slow hour into an outage.
+ * Checks each dependency until it has been available once. Later outages are ignored: without its
+ * database a node still answers from its cache, and if all nodes left the load balancer at once, a
+ * partial outage would become a complete one.
  */
 export function watchReadiness(
   prerequisites: readonly Prerequisite[],

@@ -4,19 +4,19 @@ import { answerJson } from "./json-answer.ts";
 /** Handles one path. */
 export type Endpoint = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Paths and what answers them. */
+/** Paths and their endpoints. */
 export interface Routes {
-  /** Everything below this prefix goes to the peers' handler. */
+  /** Handles all paths under this prefix. */
   readonly peers: { readonly basePath: string; readonly handler: Endpoint };
-  /** Answers GET and HEAD. */
+  /** Endpoints for GET and HEAD. */
   readonly read: Readonly<Record<string, Endpoint>>;
-  /** Answers POST. */
+  /** Endpoints for POST. */
   readonly write: Readonly<Record<string, Endpoint>>;
-  /** Gets everything else, and calls `next` for what it does not know either. */
+  /** Handles all other paths, and calls `next` for unknown ones. */
   readonly tokens: (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 }
 
-/** One listener for all endpoints of a node; unknown paths get 404, wrong methods 405, in JSON. */
+/** Creates the listener for all endpoints of a node. Unknown paths get 404, wrong methods 405, in JSON. */
 export function createRequestRouter(routes: Routes): RequestListener {
   const { peers, read, write, tokens } = routes;
   return (request, response) => {
@@ -29,7 +29,7 @@ export function createRequestRouter(routes: Routes): RequestListener {
     const endpoint = isRead ? read[path] : Object.hasOwn(write, path) ? write[path] : undefined;
     if (endpoint === undefined) {
       tokens(request, response, () => {
-        const body = { error: "not_found", error_description: "there is nothing here" };
+        const body = { error: "not_found", error_description: "unknown path" };
         answerJson(response, 404, body);
       });
       return;
@@ -40,7 +40,7 @@ export function createRequestRouter(routes: Routes): RequestListener {
       return;
     }
     const allow = allowed.join(", ");
-    const body = { error: "invalid_request", error_description: `only ${allow} is allowed here` };
+    const body = { error: "invalid_request", error_description: `method must be one of ${allow}` };
     answerJson(response, 405, body, { allow });
   };
 }

@@ -22,31 +22,31 @@ import { createRequestRouter } from "./request-router.ts";
 import { createUserClaimsMapper } from "./user-claims-mapper.ts";
 import { createUsersSource } from "./users-source.ts";
 
-/** One running node. */
+/** A running node. */
 export interface TokenNode {
-  /** Resolves once the keys of the identity provider, the database and DNS, if peers are found by it, have been there. */
+  /** Resolves once the identity provider's keys, the database and, with `PARSEC_PEER_DNS`, DNS have been available. */
   whenReady(): Promise<void>;
-  /** Lets requests under way finish, for `drainMs` at most, then closes everything. Twice is fine. */
+  /** Completes pending requests for at most `drainMs`, then closes everything. Idempotent. */
   close(): Promise<void>;
 }
 
 const basePath = "/_groupcache/";
-/** "No such user" is forgotten soon, so that a new user can log in at once. */
+/** Time to live of "no such user"; short, so that a new user can log in soon. */
 const unknownUserTtlMs = 2_000;
-/** For so long old roles are better than no tokens when the database is away. */
+/** How long stale roles are served while the database is down. */
 const staleIfErrorMs = 60_000;
 const readinessRetryMs = 250;
 
 /**
- * Builds and starts a node: peers, registry, trust, keys, endpoints, server. Rejects when it cannot
- * listen; a missing database or identity provider only keeps it from being ready.
+ * Creates and starts a node: peers, registry, trust store, keys, endpoints, server. Rejects when it cannot
+ * listen. Without database or identity provider it starts, but is not ready.
  */
 export async function startTokenNode(config: NodeConfig, log: Logger): Promise<TokenNode> {
   const pool = openDatabasePool({
     url: config.databaseUrl,
     size: config.databasePoolSize,
     timeoutMs: config.databaseTimeoutMs,
-    onError: (error) => log.warn({ reason: error.message }, "a database connection broke"),
+    onError: (error) => log.warn({ reason: error.message }, "lost a database connection"),
   });
   const peers = createHttpPeers({
     selfUrl: config.selfUrl,
@@ -86,7 +86,7 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
   const { discovery } = config;
   const readiness = watchReadiness(
     [
-      // A node that knows nobody yet would fetch everything by itself.
+      // Without its peers, a node would fetch everything from its own origin.
       ...(discovery === undefined
         ? []
         : [{ name: "peers", check: () => discovery.stats().answers > 0 }]),
@@ -168,17 +168,17 @@ async function answerMetrics(
   }
 }
 
-/** Faults are worth a line; what clients do wrong only when somebody looks for it. No token gets here. */
+/** Logs failures of the server as warnings, and all other outcomes at debug level. Never logs a token. */
 function logExchange(log: Logger, { outcome, durationMs, error }: ExchangeEvent): void {
   const entry = { outcome, durationMs: Math.round(durationMs) };
   if (outcome === "temporarily_unavailable" || outcome === "server_error") {
-    log.warn({ ...entry, reason: rootMessage(error) }, "a token could not be issued");
+    log.warn({ ...entry, reason: rootMessage(error) }, "token exchange failed");
   } else {
     log.debug({ ...entry, reason: error?.message }, "token exchange");
   }
 }
 
-/** The innermost message says what really happened; ours in between only says where. */
+/** The message of the innermost cause, which is the most specific one. */
 function rootMessage(error: unknown): string {
   let root = error;
   while (root instanceof Error && root.cause instanceof Error) root = root.cause;
@@ -190,7 +190,7 @@ function listenError(config: NodeConfig, reason: unknown): unknown {
   const { code } = reason as { code?: unknown };
   const { host, port } = config.listen;
   if (code !== "EADDRINUSE" && code !== "EACCES" && code !== "EADDRNOTAVAIL") return reason;
-  const why = code === "EADDRINUSE" ? "is in use" : "cannot be listened on";
+  const why = code === "EADDRINUSE" ? "is in use" : "is not available";
   return new ParsecError(
     "INVALID_ARGUMENT",
     `port ${port}${host === undefined ? "" : ` on ${host}`} ${why}; choose another with --port or PARSEC_LISTEN`,

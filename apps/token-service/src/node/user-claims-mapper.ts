@@ -1,7 +1,7 @@
 import type { ClaimMapper } from "@parsec/tokens";
 import type { UserRecord } from "./users-source.ts";
 
-/** Puts the user's record into the token; a user the table does not know gets no such claims. */
+/** Adds the user's roles, email and department to the token. An unknown user gets none of these claims. */
 export function createUserClaimsMapper(): ClaimMapper {
   return {
     name: "user claims",

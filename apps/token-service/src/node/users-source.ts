@@ -2,7 +2,7 @@ import { ParsecError } from "@parsec/core";
 import { subjectCacheInput, subjectCacheKey, type TokenDataSource } from "@parsec/tokens";
 import { type DatabasePool, runStatement } from "./database-pool.ts";
 
-/** What the users table knows of somebody. */
+/** A row of the users table. */
 export interface UserRecord {
   readonly email: string | null;
   readonly roles: readonly string[];
@@ -10,14 +10,14 @@ export interface UserRecord {
 }
 
 /**
- * Users from Postgres, one query per user and cluster. `table` must be a checked identifier, see
- * `PARSEC_USERS_TABLE`; everything else is bound. Only a database that says so in so many words makes
- * a user unknown: every answer is one row that repeats whom it is about, and any other is rejected
- * with `ORIGIN_FAILED`, because a token without roles would be worse than none.
+ * Users from Postgres, with one query per user and cluster. `table` must be a checked identifier, see
+ * `PARSEC_USERS_TABLE`; all values are bound. A valid result is exactly one row that repeats issuer and
+ * subject, also for an unknown user. Any other result rejects with `ORIGIN_FAILED`, because a token
+ * without roles would be worse than none.
  */
 export function createUsersSource(pool: DatabasePool, table: string): TokenDataSource<UserRecord> {
-  // The casts are for the echo alone: the columns may be of any type that text can be turned into.
-  // OFFSET 0 keeps the planner from asking for the user by way of the join, which has no condition.
+  // The casts are only for the echo: the columns may have any type that text converts to.
+  // OFFSET 0 keeps the planner from merging the subselect into the join, which has no condition.
   const text = `SELECT asked.issuer AS asked_issuer, asked.subject AS asked_subject, found.*
     FROM (SELECT $3::text AS issuer, $4::text AS subject) AS asked
     LEFT JOIN (
@@ -32,7 +32,7 @@ export function createUsersSource(pool: DatabasePool, table: string): TokenDataS
       const values = [issuer, subject, issuer, subject];
       const [row, ...others] = await runStatement(pool, { text, values }, signal);
       if (row === undefined || row.asked_issuer !== issuer || row.asked_subject !== subject) {
-        throw unusable("the answer is about somebody else or nobody");
+        throw unusable("the result is for another user");
       }
       if (others.length > 0) throw unusable("several rows for one user");
       if (row.is_known !== true) return undefined;
@@ -56,5 +56,5 @@ function textOrNull(value: unknown): string | null {
 }
 
 function unusable(what: string): ParsecError {
-  return new ParsecError("ORIGIN_FAILED", `users cannot be read: ${what}`);
+  return new ParsecError("ORIGIN_FAILED", `users table returned an invalid result: ${what}`);
 }
