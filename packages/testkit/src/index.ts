@@ -4,6 +4,8 @@
 export type { OwnershipViolation, ServiceRecord } from "./check-single-owner.ts";
 export { checkSingleOwner } from "./check-single-owner.ts";
 // For authors of transports.
+export type { ClusterContractOptions, RunningCluster } from "./contracts/cluster-contract.ts";
+export { describeCluster } from "./contracts/cluster-contract.ts";
 export type { ContractCluster, ContractLimits } from "./contracts/contract-case.ts";
 export type {
   DiscoveryContractOptions,
