@@ -16,14 +16,14 @@ export interface TokenHandlerOptions {
   readonly onExchange?: (event: ExchangeEvent) => void;
 }
 
-/** Part of an `IncomingMessage` of Node, which the handler needs in full: its type needs no `@types/node`. */
+/** Node's `IncomingMessage`, typed without `@types/node`. Pass the complete object. */
 export interface TokenHandlerRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly rawHeaders: readonly string[];
 }
 
-/** Part of the `ServerResponse` of Node that belongs to the request. */
+/** Node's `ServerResponse`, typed without `@types/node`. Pass the complete object. */
 export interface TokenHandlerResponse {
   readonly headersSent: boolean;
   writeHead(status: number): unknown;
