@@ -103,8 +103,8 @@ describe.each(transports)("over $name", (transport) => {
       expect(pathOf(query)).toEqual([`get ${key}`, ...way, query.name]);
     }
     const served = spans.all().filter(({ kind }) => kind === SpanKind.SERVER);
-    const told = served.filter(({ name }) => name === "parsec.invalidate");
-    expect(told.map(pathOf)).toEqual(
+    const invalidated = served.filter(({ name }) => name === "parsec.invalidate");
+    expect(invalidated.map(pathOf)).toEqual(
       transport.invalidates === false ? [] : [["drop", "CLIENT", "SERVER"]],
     );
     for (const span of served) {

@@ -68,7 +68,7 @@ describe("the status of an error", () => {
 
 describe("the error of a failed call", () => {
   it.each(statuses.filter(([code]) => code !== "OVERLOADED" && code !== "TIMEOUT"))(
-    "with %s could not be asked, and says why",
+    "turns %s into PEER_UNREACHABLE with its cause",
     (code) => {
       const { code: reported, details, metadata } = statusOf(new ParsecError(code, "the reason"));
       expect(errorFromCall("node-2:1", arrived(reported, details, metadata))).toMatchObject({

@@ -47,7 +47,7 @@ const said = (stream: RawStream): string[] => stream.messages.map(statusIn);
 
 describe("a check", () => {
   it.each(["", "readiness", "parsec.v1.Peers", "groupcachepb.GroupCache"])(
-    "of %j says whether peers are answered",
+    "of %j reports whether the node answers peers",
     async (service) => {
       const { peers, client } = await startNode();
       expect(await check(client, service)).toBe("NOT_SERVING");
@@ -134,9 +134,9 @@ describe("a watcher", () => {
       const next = watch(client, "");
       const outcome = await Promise.race([
         next.ended.then(() => "refused"),
-        until(() => next.messages.length === 1).then(() => "told"),
+        until(() => next.messages.length === 1).then(() => "notified"),
       ]);
-      if (outcome === "told") break;
+      if (outcome === "notified") break;
     }
   });
 });

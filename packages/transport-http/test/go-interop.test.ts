@@ -166,7 +166,7 @@ if (built.program === undefined) {
       ["since Go 1.22", "httpmuxgo121=0", []],
     ];
     it.each(hasNewMux ? muxes : muxes.slice(0, 1))(
-      "asks a ServeMux %s for any key, and loads here what it does not let through",
+      "gets any key through a ServeMux %s, and loads locally those that it redirects",
       async (_, GODEBUG, stopped) => {
         const ring = await mixedRing(program, { mux: true, variables: { GODEBUG } });
         const loadedHere: string[] = [];

@@ -19,7 +19,7 @@ function headers(flags: string, tracestate?: string): PeerTrace {
 }
 
 /** The trace context sent to a peer for such a span. */
-function told(over: Partial<SpanContext> = {}): PeerTrace | undefined {
+function sent(over: Partial<SpanContext> = {}): PeerTrace | undefined {
   const span = { traceId, spanId, traceFlags: 1, ...over };
   return traceOf(trace.setSpanContext(ROOT_CONTEXT, span));
 }
@@ -53,7 +53,7 @@ describe.each([
       [1, "01"],
       [0, "00"],
     ] as const) {
-      expect(told({ traceFlags })).toEqual(headers(flags));
+      expect(sent({ traceFlags })).toEqual(headers(flags));
       expect(understood(headers(flags))).toEqual({ traceId, spanId, traceFlags, isRemote: true });
     }
   });
@@ -61,16 +61,16 @@ describe.each([
   it("propagates the trace state up to the size limit", () => {
     register();
     const traceState = createTraceState("rojo=1,congo=2");
-    expect(told({ traceState })).toEqual(headers("01", "rojo=1,congo=2"));
+    expect(sent({ traceState })).toEqual(headers("01", "rojo=1,congo=2"));
     expect(understood(headers("01", "rojo=1,congo=2"))?.traceState?.get("congo")).toBe("2");
     const long = Object.assign(createTraceState(), { serialize: () => "x".repeat(513) });
-    expect(told({ traceState: long })).toEqual(headers("01"));
+    expect(sent({ traceState: long })).toEqual(headers("01"));
   });
 
   it("sends nothing without a span", () => {
     register();
     expect(traceOf(ROOT_CONTEXT)).toBeUndefined();
-    expect(told({ traceId: "0".repeat(32) })).toBeUndefined();
+    expect(sent({ traceId: "0".repeat(32) })).toBeUndefined();
   });
 
   it.each([
@@ -95,6 +95,6 @@ it("uses the headers of the registered propagator if they are W3C's", () => {
       trace.setSpanContext(context, { traceId, spanId: "3".repeat(16), traceFlags: 1 }),
     fields: () => ["traceparent", "tracestate", "baggage"],
   });
-  expect(told()).toEqual({ traceparent: other, tracestate: "vendor=1" });
+  expect(sent()).toEqual({ traceparent: other, tracestate: "vendor=1" });
   expect(understood(headers("01"))?.spanId).toBe("3".repeat(16));
 });

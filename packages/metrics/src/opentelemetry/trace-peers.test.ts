@@ -103,10 +103,10 @@ describe("tracePeers", () => {
       { group: "pages", target: { kind: "all" }, fence: 1 },
       { timeoutMs: 4000 },
     );
-    const [answered, asked, applied, told] = spans.all();
+    const [answered, lookedUp, applied, invalidated] = spans.all();
     for (const [server, client] of [
-      [answered, asked],
-      [applied, told],
+      [answered, lookedUp],
+      [applied, invalidated],
     ]) {
       const { traceId, spanId } = client?.spanContext() ?? {};
       expect(server?.parentSpanContext).toMatchObject({ traceId, spanId, isRemote: true });

@@ -81,7 +81,7 @@ test("prefers the claim of a later mapper, even when an earlier one is slower", 
 });
 
 test.each(["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "client_id", "act", "cnf"])(
-  "no mapper can set %s",
+  "rejects a mapper that sets %s",
   async (claim) => {
     const mapper: ClaimMapper = { name: "bold", map: () => ({ [claim]: "x" }) };
     await expect(createClaimPipeline([mapper], undefined).run(request)).rejects.toMatchObject({
@@ -96,7 +96,7 @@ test.each(["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "client_id"
 );
 
 test.each([[undefined], [null], ["text"], [["list"]]])(
-  "a mapper that returns %j is told so",
+  "rejects a mapper that returns %j",
   async (result) => {
     const mapper: ClaimMapper = { name: "odd", map: () => result as never };
     await expect(createClaimPipeline([mapper], undefined).run(request)).rejects.toMatchObject({

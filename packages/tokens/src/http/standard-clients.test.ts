@@ -35,7 +35,7 @@ const authentications = [
 
 describe.each(["", "/tenant"])("issuer path %j", (issuerPath) => {
   test.each(["oauth2", "oidc"] as const)(
-    "oauth4webapi, %s discovery, public client",
+    "works with oauth4webapi, %s discovery and a public client",
     async (algorithm) => {
       server = await startTokenServer({ issuerPath });
       const url = new URL(server.issuer);
@@ -58,22 +58,25 @@ describe.each(["", "/tenant"])("issuer path %j", (issuerPath) => {
     },
   );
 
-  test.each(["oauth2", "oidc"] as const)("openid-client, %s discovery", async (algorithm) => {
-    server = await startTokenServer({ issuerPath, clients });
-    const config = await openid.discovery(
-      new URL(server.issuer),
-      "shop & co",
-      "s3cr:t +ü",
-      undefined,
-      { algorithm, execute: [openid.allowInsecureRequests] },
-    );
-    const result = await openid.genericGrantRequest(config, grantType, await parameters());
-    expect(result.token_type).toBe("bearer");
-    await checkToken(result.access_token, config.serverMetadata().jwks_uri);
-  });
+  test.each(["oauth2", "oidc"] as const)(
+    "works with openid-client and %s discovery",
+    async (algorithm) => {
+      server = await startTokenServer({ issuerPath, clients });
+      const config = await openid.discovery(
+        new URL(server.issuer),
+        "shop & co",
+        "s3cr:t +ü",
+        undefined,
+        { algorithm, execute: [openid.allowInsecureRequests] },
+      );
+      const result = await openid.genericGrantRequest(config, grantType, await parameters());
+      expect(result.token_type).toBe("bearer");
+      await checkToken(result.access_token, config.serverMetadata().jwks_uri);
+    },
+  );
 });
 
-test.each(authentications)("%s", async (_name, viaOauth, viaOpenid) => {
+test.each(authentications)("authenticates clients by %s", async (_name, viaOauth, viaOpenid) => {
   server = await startTokenServer({ clients });
   const url = new URL(server.issuer);
   const as = await oauth.processDiscoveryResponse(

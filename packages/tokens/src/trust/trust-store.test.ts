@@ -63,11 +63,15 @@ describe("rejects", () => {
     ["an empty subject", () => idp.mint({ sub: "" }), /sub must be a non-empty string/],
     ["a number as subject", () => idp.mint({ sub: 7 as never }), /sub must be a non-empty string/],
     ["a subject with NUL", () => idp.mint({ sub: "alice\0" }), /sub must be a non-empty string/],
-    ["half a character", () => idp.mint({ sub: "a\ud800" }), /sub must be a non-empty string/],
+    [
+      "a lone surrogate as subject",
+      () => idp.mint({ sub: "a\ud800" }),
+      /sub must be a non-empty string/,
+    ],
     ["a foreign issuer", () => idp.mint({ iss: "https://evil.example" }), /issuer is not trusted/],
     ["an unknown key", () => idp.mint({}, { kid: "nobody's" }), /no such signing key/],
-    ["text", async () => "not a token", /not a JWT/],
-    ["nothing", async () => "", /not a JWT/],
+    ["a text as token", async () => "not a token", /not a JWT/],
+    ["an empty token", async () => "", /not a JWT/],
     ["JSON in dots", async () => "e30.e30.e30", /must have an issuer and an algorithm/],
     ["a huge token", async () => "x".repeat(20_000), /must have at most 16384 bytes/],
   ])("%s", async (_name, make, reason) => {
