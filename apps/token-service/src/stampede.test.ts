@@ -14,6 +14,8 @@ const env = {
   PARSEC_EXCHANGE_TIMEOUT_MS: String(deadlineMs),
   PARSEC_DATABASE_TIMEOUT_MS: String(deadlineMs),
 };
+/** A node that gets no processor time on a busy machine is not down: its peers wait for it as long as the callers. */
+const patientPeers = { PARSEC_PEER_SILENCE_MS: String(deadlineMs) };
 const timeoutMs = 3 * deadlineMs;
 
 let cluster: ClusterProgram;
@@ -56,7 +58,7 @@ async function allWaitAt(nodeUrls: readonly string[]): Promise<void> {
 test("coalesces a thousand callers on each of three nodes into one query", {
   timeout: timeoutMs,
 }, async () => {
-  cluster = await startClusterProgram({ env });
+  cluster = await startClusterProgram({ env: { ...env, ...patientPeers } });
   const token = await cluster.mint("bob");
   // Warm-up: opens the connections, and verifies the signature once.
   for (const { url } of cluster.nodes) await exchangeAt(url, await cluster.mint("warm-up"));

@@ -30,6 +30,7 @@ const tunable: ReadonlySet<string> = new Set([
   "PARSEC_DATABASE_TIMEOUT_MS",
   "PARSEC_EXCHANGE_TIMEOUT_MS",
   "PARSEC_LOG_LEVEL",
+  "PARSEC_PEER_SILENCE_MS",
   "PARSEC_TOKEN_TTL_MS",
   "PARSEC_USERS_TTL_MS",
 ]);

@@ -111,6 +111,7 @@ test.each([
   [{ PARSEC_TOKEN_TTL_MS: "999" }, /PARSEC_TOKEN_TTL_MS must be a whole number from 1000/],
   [{ PARSEC_EXCHANGE_TIMEOUT_MS: "0" }, /PARSEC_EXCHANGE_TIMEOUT_MS must be a whole number/],
   [{ PARSEC_DRAIN_MS: "-1" }, /PARSEC_DRAIN_MS/],
+  [{ PARSEC_PEER_SILENCE_MS: "0" }, /PARSEC_PEER_SILENCE_MS must be a whole number from 10/],
   [{ PARSEC_LOG_LEVEL: "loud" }, /PARSEC_LOG_LEVEL must be one of silent, fatal/],
 ])("rejects %j", (change, message) => {
   expect(() => nodeConfigFromEnv({ ...three, ...change })).toThrow(

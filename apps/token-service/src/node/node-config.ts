@@ -34,6 +34,7 @@ export interface NodeConfig {
   /** Undefined for a random secret per process, allowed only for a single node. */
   readonly signingSecret: string | undefined;
   readonly peerSecret: string | undefined;
+  readonly peerSilenceMs: number;
   readonly adminToken: string | undefined;
   readonly clients: readonly ClientOptions[];
   readonly tokenTtlMs: number;
@@ -67,6 +68,7 @@ export const nodeVariables: string = `  PARSEC_SELF_URL          URL at which pe
   PARSEC_DATABASE_TIMEOUT_MS  timeout of one query (2000)
   PARSEC_SIGNING_SECRET    at least 32 random bytes, the same on all nodes
   PARSEC_PEER_SECRET       signs requests between nodes, the same on all nodes
+  PARSEC_PEER_SILENCE_MS   how long a peer may leave requests unanswered before it is pinged (1000)
   PARSEC_ADMIN_TOKEN       enables POST /admin/invalidate, at least 16 characters (disabled)
   PARSEC_CLIENTS           id:secret of clients that must authenticate, separated by commas
   PARSEC_TOKEN_TTL_MS      lifetime of a token (300000)
@@ -115,6 +117,11 @@ export function nodeConfigFromEnv(
     }),
     signingSecret: readSigningSecret(env, isAlone),
     peerSecret: readPeerSecret(env, isAlone || isLoopback(selfUrl)),
+    peerSilenceMs: numberVariable(env, "PARSEC_PEER_SILENCE_MS", {
+      fallback: 1_000,
+      min: 10,
+      max: 600_000,
+    }),
     adminToken: readAdminToken(env),
     clients: listVariable(env, "PARSEC_CLIENTS").map(readClient),
     tokenTtlMs: numberVariable(env, "PARSEC_TOKEN_TTL_MS", {

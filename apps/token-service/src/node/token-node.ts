@@ -53,6 +53,7 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
     peerUrls: config.peerUrls,
     discovery: config.discovery,
     basePath,
+    health: { silenceMs: config.peerSilenceMs },
     onWarning: ({ message }) => log.warn(message),
     ...(config.peerSecret === undefined ? {} : { secret: config.peerSecret }),
   });
