@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { createSemaphore } from "./semaphore.ts";
 
@@ -52,4 +53,22 @@ it("rejects when the signal has fired already", async () => {
   const semaphore = createSemaphore(1);
   await expect(semaphore.acquire(AbortSignal.abort(new Error("late")))).rejects.toThrow("late");
   expect(semaphore.tryAcquire()).toBe(true);
+});
+
+it("adds one listener to a signal that many waiters share, and none without waiters", async () => {
+  const semaphore = createSemaphore(1);
+  const { signal } = new AbortController();
+  const waiters = Array.from({ length: 100 }, () => semaphore.acquire(signal));
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  for (let released = 0; released < 100; released++) semaphore.release();
+  await Promise.all(waiters);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+it("waits without a signal as well", async () => {
+  const semaphore = createSemaphore(1);
+  await semaphore.acquire();
+  const next = semaphore.acquire();
+  semaphore.release();
+  await next;
 });

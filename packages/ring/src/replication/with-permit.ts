@@ -1,14 +1,11 @@
 import type { Semaphore } from "@parsec/core/authoring";
 
-/** Nothing in a ring stops waiting for a permit: tasks that are obsolete end at once when they run. */
-const neverAborted: AbortSignal = new AbortController().signal;
-
-/** Runs `task` as soon as the semaphore has a permit for it. */
+/** Runs `task` as soon as the semaphore has a permit for it. Nothing stops the wait: obsolete tasks end at once when they run. */
 export async function withPermit<Result>(
   semaphore: Semaphore,
   task: () => Promise<Result>,
 ): Promise<Result> {
-  await semaphore.acquire(neverAborted);
+  await semaphore.acquire();
   try {
     return await task();
   } finally {
