@@ -17,9 +17,10 @@ export const yarnPnp = {
     // Makes this folder a project of its own.
     await writeFile(join(folder, "yarn.lock"), "");
     const answer = await exec("npm", ["config", "get", "registry"]);
-    const registry = /^https?:\S+/m.exec(answer)?.[0] ?? "https://registry.npmjs.org";
+    // Yarn does not read npm's configuration.
+    const registry = /^https?:\S+/m.exec(answer)?.[0];
     const env = {
-      YARN_NPM_REGISTRY_SERVER: registry,
+      ...(registry === undefined ? {} : { YARN_NPM_REGISTRY_SERVER: registry }),
       YARN_NODE_LINKER: "pnp",
       YARN_ENABLE_TELEMETRY: "false",
       YARN_ENABLE_GLOBAL_CACHE: "false",
