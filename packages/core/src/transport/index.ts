@@ -50,7 +50,8 @@ export type { AnswerSink, ServedFrame } from "./server/served-frame.ts";
 
 // Health and authentication, for peers over other protocols than frames.
 
-export type { SignatureCheck, Stamp } from "./auth/signatures.ts";
+export type { Stamp } from "./auth/replay-guard.ts";
+export type { SignatureCheck } from "./auth/signatures.ts";
 export { createSignatureCheck, createStamper } from "./auth/signatures.ts";
 export type { LivenessCheck } from "./health/liveness-check.ts";
 export { createLivenessCheck } from "./health/liveness-check.ts";

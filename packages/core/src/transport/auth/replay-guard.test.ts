@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createReplayGuard } from "./replay-guard.ts";
+import { ReplayGuard } from "./replay-guard.ts";
 
 const windowMs = 30_000;
 
 function guard() {
-  const replays = createReplayGuard({ windowMs });
+  const replays = new ReplayGuard({ windowMs });
   return (session: string, number: number, signedAt = 0, now = signedAt): boolean =>
     replays.accept({ session, number, signedAt, now });
 }

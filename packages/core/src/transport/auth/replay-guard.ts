@@ -37,35 +37,21 @@ class UsedNumbers {
   }
 }
 
-/** The stamp of a signed message, and the time of its arrival. */
-export interface SignedMessage<Session extends string | number = string> {
-  /** Identifies one sender and receiver; messages of a session are numbered from 1. */
-  readonly session: Session;
-  readonly number: number;
+/** The fields that make each signed message unique. */
+export interface Stamp<Session extends string | number = string> {
   /** Milliseconds since 1970 by the sender's clock. */
   readonly signedAt: number;
-  /** Milliseconds since 1970 by this node's clock. */
-  readonly now: number;
+  /** Identifies one sender and receiver. */
+  readonly session: Session;
+  /** Counts the messages of a session, from 1. */
+  readonly number: number;
 }
 
 /**
  * Replay protection: accepts each signed message once. Senders number the messages of a session, so one
- * bitmap per session suffices. Call it only with verified signatures within the window, so that others
- * cannot fill it.
+ * bitmap per session suffices. Verify signatures and their age before, so that strangers cannot fill it.
  */
-export interface ReplayGuard<Session extends string | number = string> {
-  /** False for a message that was accepted before, and for a new session while too many are kept. */
-  accept(message: SignedMessage<Session>): boolean;
-}
-
-/** Creates a {@link ReplayGuard} that keeps sessions for `windowMs`. */
-export function createReplayGuard<Session extends string | number = string>(options: {
-  readonly windowMs: number;
-}): ReplayGuard<Session> {
-  return new SessionBitmaps<Session>(options);
-}
-
-class SessionBitmaps<Session extends string | number> implements ReplayGuard<Session> {
+export class ReplayGuard<Session extends string | number = string> {
   readonly #windowMs: number;
   readonly #sessions: Map<Session, UsedNumbers> = new Map();
 
@@ -73,7 +59,8 @@ class SessionBitmaps<Session extends string | number> implements ReplayGuard<Ses
     this.#windowMs = options.windowMs;
   }
 
-  accept(message: SignedMessage<Session>): boolean {
+  /** False for a repeated message, and for a new session while too many are kept. */
+  accept(message: Stamp<Session> & { readonly now: number }): boolean {
     let numbers = this.#sessions.get(message.session);
     if (numbers === undefined) {
       if (this.#sessions.size >= maxSessions) this.#forgetOld(message.now);
@@ -85,7 +72,7 @@ class SessionBitmaps<Session extends string | number> implements ReplayGuard<Ses
     return numbers.use(message.number);
   }
 
-  /** Messages older than the window are refused before, so their sessions can be dropped. */
+  /** Drops sessions whose messages are all older than the window. */
   #forgetOld(now: number): void {
     for (const [session, numbers] of this.#sessions) {
       if (numbers.lastSignedAt < now - this.#windowMs) this.#sessions.delete(session);

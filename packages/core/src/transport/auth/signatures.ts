@@ -1,15 +1,5 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { createReplayGuard } from "./replay-guard.ts";
-
-/** The fields that make each signed message unique. */
-export interface Stamp<Session extends string | number = string> {
-  /** Milliseconds since 1970 by the sender's clock. */
-  readonly signedAt: number;
-  /** Identifies one sender and receiver. */
-  readonly session: Session;
-  /** Counts the messages of a session, from 1. */
-  readonly number: number;
-}
+import { ReplayGuard, type Stamp } from "./replay-guard.ts";
 
 /** Creates a new session and returns a function that stamps its messages, numbered from 1. `wallNow` returns milliseconds since 1970. */
 export function createStamper(wallNow: () => number): () => Stamp {
@@ -38,7 +28,7 @@ export function createSignatureCheck<Key, Session extends string | number = stri
   readonly wallNow: () => number;
 }): SignatureCheck<Key, Session> {
   const { keys, windowMs, wallNow } = options;
-  const replays = createReplayGuard<Session>({ windowMs });
+  const replays = new ReplayGuard<Session>({ windowMs });
   return {
     isRecent: (signedAt) => Math.abs(wallNow() - signedAt) <= windowMs,
     keyOf: (mac, macOf) => keys.find((key) => timingSafeEqual(macOf(key), mac)),
