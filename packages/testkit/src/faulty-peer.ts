@@ -6,6 +6,7 @@ import {
   type PeerPicker,
 } from "@parsec/core";
 import { createSystemClock } from "@parsec/core/transport";
+import { createWrappedPicker } from "./wrapped-picker.ts";
 
 /** One call of a peer, the input of a {@link FaultPlan}. */
 export interface FaultyCall {
@@ -157,23 +158,5 @@ export function createFaultyPicker(
   plan: FaultPlan,
   options: FaultyPeerOptions = {},
 ): PeerPicker {
-  const wrapped = new WeakMap<Peer, Peer>();
-  const wrap = (peer: Peer): Peer => {
-    const known = wrapped.get(peer);
-    if (known !== undefined) return known;
-    const faulty = createFaultyPeer(peer, plan, options);
-    wrapped.set(peer, faulty);
-    return faulty;
-  };
-  return {
-    selfId: picker.selfId,
-    peers: () => picker.peers().map(wrap),
-    pick(key, without) {
-      const owner = picker.pick(key, without);
-      return owner && wrap(owner);
-    },
-    updatePeers: (ids) => picker.updatePeers(ids),
-    attach: (host) => picker.attach(host),
-    close: () => picker.close(),
-  };
+  return createWrappedPicker(picker, (peer) => createFaultyPeer(peer, plan, options));
 }

@@ -8,6 +8,7 @@ import {
 import { describe, expect, it } from "vitest";
 import { createMemoryNetwork } from "../memory-transport/memory-transport.ts";
 import { createPlacementMemory } from "../memory-transport/placement-memory.ts";
+import { createWrappedPicker } from "../wrapped-picker.ts";
 import type { ContractCluster } from "./contract-case.ts";
 import { describePeerContract, peerContractCases, runContractCase } from "./peer-contract.ts";
 
@@ -38,15 +39,7 @@ function setupWith(breakage: Breakage, breakPicker: (picker: PeerPicker) => Part
         return { ...plain, ...breakage(peer, picker) };
       };
       return {
-        selfId: picker.selfId,
-        peers: () => picker.peers().map(wrap),
-        pick(key, without) {
-          const owner = picker.pick(key, without);
-          return owner && wrap(owner);
-        },
-        updatePeers: (members) => picker.updatePeers(members),
-        attach: (host) => picker.attach(host),
-        close: () => picker.close(),
+        ...createWrappedPicker(picker, wrap),
         ...breakPicker(picker),
       };
     });

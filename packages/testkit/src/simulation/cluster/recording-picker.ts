@@ -7,6 +7,7 @@ import {
   type PeerLookup,
   type PeerPicker,
 } from "@parsec/core";
+import { createWrappedPicker } from "../../wrapped-picker.ts";
 import type { LookRecord, QuestionRecord, ServedRecord } from "../history/simulation-history.ts";
 import type { SimulationRecorder } from "../history/simulation-recorder.ts";
 import { outcomeOfError, outcomeOfValue } from "./simulated-value.ts";
@@ -106,25 +107,8 @@ export function createRecordingPicker(
     rejoined: () => host.rejoined?.(),
   });
 
-  const wrapped = new WeakMap<Peer, Peer>();
-  const wrap = (peer: Peer): Peer => {
-    let recording = wrapped.get(peer);
-    if (recording === undefined) {
-      recording = recordingPeer(peer);
-      wrapped.set(peer, recording);
-    }
-    return recording;
-  };
-
   return {
-    selfId: picker.selfId,
-    peers: () => picker.peers().map(wrap),
-    pick(key, without) {
-      const owner = picker.pick(key, without);
-      return owner && wrap(owner);
-    },
-    updatePeers: (ids) => picker.updatePeers(ids),
+    ...createWrappedPicker(picker, recordingPeer),
     attach: (host) => picker.attach(recordingHost(host)),
-    close: () => picker.close(),
   };
 }
