@@ -7,6 +7,9 @@ export { createSystemClock } from "../clock.ts";
 export { discoveryOption } from "../discovery/followed-peers.ts";
 export { createPlacement } from "../placement/create-placement.ts";
 export type { Placement, PlacementName } from "../placement/placement.ts";
+export type { HostPlaces } from "./host/host-folder.ts";
+export { hostFolder } from "./host/host-folder.ts";
+export { hostSecret } from "./host/host-secret.ts";
 export type { Membership, NodeIds } from "./picker/membership.ts";
 export { checkMembership } from "./picker/membership.ts";
 export type {
