@@ -2,12 +2,13 @@
 // `@parsec/core`; transports import `@parsec/core/transport` as well.
 
 export { abortedError, untilAborted } from "./abort.ts";
-export type { NumberRange } from "./option-checks.ts";
+export type { NumberRange, OptionNames } from "./option-checks.ts";
 export {
   choiceOption,
   describe,
   functionOption,
   invalidArgument,
+  knownOptions,
   numberOption,
   rangeOption,
   secretsOption,

@@ -1,4 +1,11 @@
-import { choiceOption, describe, invalidArgument, numberOption } from "./option-checks.ts";
+import {
+  choiceOption,
+  describe,
+  invalidArgument,
+  knownOptions,
+  numberOption,
+  type OptionNames,
+} from "./option-checks.ts";
 
 /** Which keys of other nodes are hot: popular enough for a copy in this node's hot cache. */
 export interface HotPolicy {
@@ -53,6 +60,22 @@ export interface ResolvedPolicy {
 
 const mebibyte = 2 ** 20;
 const aYearMs = 366 * 24 * 3600 * 1000;
+
+/** The fields of a {@link CachePolicy}, for the check of unknown options. */
+export const policyNames: OptionNames<CachePolicy> = {
+  maxBytes: 1,
+  ttlMs: 1,
+  ttlJitter: 1,
+  staleWhileRevalidateMs: 1,
+  staleIfErrorMs: 1,
+  negativeTtlMs: 1,
+  timeoutMs: 1,
+  hot: 1,
+  onPeerFailure: 1,
+  maxFallbackLoads: 1,
+  maxKeyBytes: 1,
+  maxValueBytes: 1,
+};
 
 /** Checks a policy and fills in its defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
@@ -116,6 +139,7 @@ function resolveHot(hot: HotPolicy | false | undefined): number {
   if (hot !== undefined && (typeof hot !== "object" || hot === null)) {
     throw invalidArgument(`hot must be false or an object, got ${describe(hot)}`);
   }
+  if (hot !== undefined) knownOptions("hot", hot, { minRatePerMinute: 1 });
   return numberOption("hot.minRatePerMinute", {
     given: hot?.minRatePerMinute,
     fallback: 10,

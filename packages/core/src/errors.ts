@@ -51,6 +51,15 @@ export class ParsecError extends Error {
   }
 }
 
+/** The message of an error of the user's code, which may be anything, such as an object without a prototype. */
+export function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "an object without a message";
+  }
+}
+
 /** Whether a value is a {@link ParsecError}. Use it instead of `instanceof`, which fails when two copies of the package are loaded. */
 export function isParsecError(value: unknown): value is ParsecError {
   return typeof value === "object" && value !== null && brand in value;

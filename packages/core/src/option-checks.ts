@@ -92,3 +92,67 @@ export function describe(value: unknown): string {
     return Array.isArray(value) ? "an array" : "an object";
   return typeof value === "function" ? "a function" : String(value);
 }
+
+/** The fields of an options object, for {@link knownOptions}. The type makes the list complete. */
+export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]: 1 };
+
+/**
+ * Throws `INVALID_ARGUMENT` for a field that `owner`, such as `createHttpPeers`, does not know, and names the
+ * nearest one. Checks own enumerable fields with a string name and a value other than undefined.
+ */
+export function knownOptions<Options extends object>(
+  owner: string,
+  given: Options,
+  names: OptionNames<Options>,
+): void {
+  if (typeof given !== "object" || given === null) {
+    throw invalidArgument(`options must be an object, got ${describe(given)} (${owner})`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || Object.hasOwn(names, name)) continue;
+    const known = Object.keys(names);
+    const near = nearestName(name, known);
+    const hint = near === undefined ? `options: ${known.join(", ")}` : `did you mean ${near}?`;
+    const spelled = /^[\w$]{1,64}$/.test(name) ? name : describe(name);
+    throw invalidArgument(`${spelled} is not an option of ${owner}; ${hint}`);
+  }
+}
+
+/** The name most similar to a misspelled one; undefined when none is similar. */
+export function nearestName(given: string, names: readonly string[]): string | undefined {
+  const wanted = plainName(given);
+  let nearest: string | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const name of names) {
+    const plain = plainName(name);
+    let start = 0;
+    while (start < plain.length && plain[start] === wanted[start]) start++;
+    const edits = editDistance(wanted, plain);
+    const similar = start >= 3 || edits * 5 <= Math.max(plain.length, wanted.length) * 2;
+    if (!similar || edits - start >= least) continue;
+    least = edits - start;
+    nearest = name;
+  }
+  return nearest;
+}
+
+function plainName(name: string): string {
+  return name
+    .slice(0, 64)
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, "");
+}
+
+/** Levenshtein distance. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, character] of [...from].entries()) {
+    const next = [index + 1];
+    for (let at = 0; at < to.length; at++) {
+      const replaced = (row[at] as number) + (character === to[at] ? 0 : 1);
+      next.push(Math.min(replaced, (row[at + 1] as number) + 1, (next[at] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
+}

@@ -1,5 +1,5 @@
 import { ParsecError } from "@parsec/core";
-import { abortedError } from "@parsec/core/authoring";
+import { abortedError, knownOptions } from "@parsec/core/authoring";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { describeRing } from "./describe-ring.ts";
 import type { Link } from "./link/link.ts";
@@ -167,6 +167,7 @@ class RingHandle implements Ring {
       throw new ParsecError("KEY_TOO_LARGE", `key must be at most ${maxKeyBytes} bytes`);
     }
     checkMethod(method);
+    knownOptions("call", options, { signal: 1, timeoutMs: 1, idempotent: 1 });
     const timeoutMs = options.timeoutMs ?? this.#settings.requestTimeoutMs;
     const { idempotent = false } = options;
     return this.#ask(key, { kind: "call", key, method, payload, timeoutMs, idempotent }, options);
@@ -177,6 +178,7 @@ class RingHandle implements Ring {
     op: Uint8Array,
     options: Parameters<Ring["write"]>[2] = {},
   ): Promise<Uint8Array> {
+    knownOptions("write", options, { signal: 1, timeoutMs: 1, ack: 1 });
     const { ack = this.#settings.ack } = options;
     return this.#ask(key, { kind: "write", op: Uint8Array.from(op), ack }, options);
   }
@@ -186,6 +188,7 @@ class RingHandle implements Ring {
     query: Uint8Array,
     options: Parameters<Ring["read"]>[2] = {},
   ): Promise<Uint8Array> {
+    knownOptions("read", options, { signal: 1, timeoutMs: 1, staleOk: 1 });
     const { staleOk = false } = options;
     return this.#ask(key, { kind: "read", query, staleOk }, options);
   }

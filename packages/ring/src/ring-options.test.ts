@@ -44,6 +44,15 @@ describe("the options of a ring", () => {
     );
   });
 
+  it.each([
+    [{ lease: 5 }, "lease is not an option of createRing; did you mean leaseMs?"],
+    [{ copies: { bytes: 5 } }, "bytes is not an option of copies; did you mean bytesPerSecond?"],
+  ])("that are unknown are rejected: %o", (given, message) => {
+    expect(() => createRing({ ...required, ...given } as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
+    );
+  });
+
   it.each<[string, Partial<RingOptions>]>([
     ["servers", { servers: [] }],
     ["servers[0]", { servers: "http://x" }],

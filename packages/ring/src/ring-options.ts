@@ -1,6 +1,13 @@
 import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
 import { type Clock, ParsecError } from "@parsec/core";
-import { choiceOption, describe, numberOption, wholeOption } from "@parsec/core/authoring";
+import {
+  choiceOption,
+  describe,
+  knownOptions,
+  numberOption,
+  type OptionNames,
+  wholeOption,
+} from "@parsec/core/authoring";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { createMonotonicClock } from "./lease/monotonic-clock.ts";
 import type { Link } from "./link/link.ts";
@@ -114,8 +121,44 @@ export interface RingOptions extends RingNatsOptions {
   readonly random?: () => number;
 }
 
+const ringOptionNames: OptionNames<RingOptions> = {
+  platform: 1,
+  node: 1,
+  servers: 1,
+  connection: 1,
+  connectionOptions: 1,
+  bucketReplicas: 1,
+  bucketStorage: 1,
+  insecure: 1,
+  coordinator: 1,
+  link: 1,
+  partitions: 1,
+  replicas: 1,
+  zone: 1,
+  weight: 1,
+  ack: 1,
+  state: 1,
+  durable: 1,
+  leaseMs: 1,
+  marginMs: 1,
+  joinDelayMs: 1,
+  rejoinGraceMs: 1,
+  hookTimeoutMs: 1,
+  leaveTimeoutMs: 1,
+  requestTimeoutMs: 1,
+  replicaTimeoutMs: 1,
+  maxMoves: 1,
+  maxPending: 1,
+  maxKeyBytes: 1,
+  maxPayloadBytes: 1,
+  copies: 1,
+  clock: 1,
+  random: 1,
+};
+
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the option and its limits. */
 export function resolveRingOptions(options: RingOptions): RingSettings {
+  knownOptions("createRing", options, ringOptionNames);
   const { maxPartitions, maxReplicas, maxWeight } = tableLimits;
   const duration = (name: keyof RingOptions, fallback: number, min = 1): number =>
     numberOption(name, {
@@ -132,6 +175,11 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
     fallback: Math.ceil(leaseMs / 9),
     min: 1,
     max: Math.floor(leaseMs / 3),
+  });
+  knownOptions("copies", options.copies ?? {}, {
+    concurrent: 1,
+    bytesPerSecond: 1,
+    retainedBytes: 1,
   });
   const { copies = {}, durable = false, state } = options;
   checkState(state, durable);

@@ -133,3 +133,20 @@ describe("the options", () => {
     expect(refusal({ selfUrl, peerUrls: [selfUrl], tls: { ca: "c" } })).toMatch(outcome);
   });
 });
+
+it.each([
+  [
+    { openhealth: true },
+    "openhealth is not an option of createGrpcPeers; did you mean openHealth?",
+  ],
+  [{ limits: { maxStream: 5 } }, "maxStream is not an option of limits; did you mean maxStreams?"],
+  [
+    { connections: { keepAlive: 5 } },
+    "keepAlive is not an option of connections; did you mean keepAliveMs?",
+  ],
+])("rejects the unknown option of %o", (given, message) => {
+  const least = { selfUrl: "grpc://a:1", peerUrls: ["grpc://a:1"] };
+  expect(() => resolveGrpcOptions({ ...least, ...given } as never)).toThrow(
+    expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
+  );
+});

@@ -1,15 +1,18 @@
-import { type NumberRange, rangeOption, wholeOption } from "@parsec/core/authoring";
+import { knownOptions, type NumberRange, rangeOption, wholeOption } from "@parsec/core/authoring";
 import {
   flagOption,
   type PeerLimits,
   type PeerOptions,
   type PeerWarning,
+  peerLimitNames,
+  peerOptionNames,
   type ResolvedPeerOptions,
   type ResolvedUrlPeers,
   resolvePeerLimits,
   resolvePeerOptions,
   resolveUrlPeers,
   type UrlPeerOptions,
+  urlOptionNames,
 } from "@parsec/core/transport";
 import { grpcUrls } from "./grpc-urls.ts";
 
@@ -59,6 +62,12 @@ const hourMs = 3_600_000;
 
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolveGrpcOptions(options: GrpcPeersOptions): ResolvedGrpcOptions {
+  knownOptions<GrpcPeersOptions>("createGrpcPeers", options, {
+    ...peerOptionNames,
+    ...urlOptionNames,
+    openHealth: 1,
+    connections: 1,
+  });
   return {
     ...resolvePeerOptions(options),
     ...resolveUrlPeers(options, grpcUrls),
@@ -69,6 +78,12 @@ export function resolveGrpcOptions(options: GrpcPeersOptions): ResolvedGrpcOptio
 }
 
 function resolveConnections(given: GrpcConnectionOptions): Required<GrpcConnectionOptions> {
+  knownOptions("connections", given, {
+    maxUnanswered: 1,
+    maxOpenFrames: 1,
+    keepAliveMs: 1,
+    keepAliveTimeoutMs: 1,
+  });
   const whole = (name: keyof GrpcConnectionOptions, range: NumberRange): number =>
     wholeOption(`connections.${name}`, given[name], range);
   return {
@@ -80,6 +95,11 @@ function resolveConnections(given: GrpcConnectionOptions): Required<GrpcConnecti
 }
 
 function resolveLimits(given: Partial<GrpcLimits>): GrpcLimits {
+  knownOptions<Partial<GrpcLimits>>("limits", given, {
+    ...peerLimitNames,
+    maxStreams: 1,
+    getTimeoutMs: 1,
+  });
   return {
     ...resolvePeerLimits(given),
     maxStreams: wholeOption("limits.maxStreams", given.maxStreams, [1024, 1, 1_000_000]),

@@ -132,3 +132,23 @@ describe("the options", () => {
     expect(failing(undefined)).toMatch(/options/);
   });
 });
+
+it.each([
+  [{ timeout: 5 }, /^timeout is not an option of createHttpPeers; /],
+  [{ basepath: "/x/" }, "basepath is not an option of createHttpPeers; did you mean basePath?"],
+  [
+    { limits: { getTimeout: 5 } },
+    "getTimeout is not an option of limits; did you mean getTimeoutMs?",
+  ],
+  [{ connections: { max: 5 } }, /^max is not an option of connections; did you mean maxPerPeer\?/],
+  [{ health: { failure: 5 } }, "failure is not an option of health; did you mean failures?"],
+  [{ tls: { certificate: "x" } }, "certificate is not an option of tls; did you mean cert?"],
+])("rejects the unknown option of %o", (given, message) => {
+  const least = { selfUrl: "https://a:1", peerUrls: ["https://a:1"] };
+  expect(() => resolveHttpOptions({ ...least, ...given } as never)).toThrow(
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message: typeof message === "string" ? message : expect.stringMatching(message),
+    }),
+  );
+});

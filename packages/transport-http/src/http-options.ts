@@ -1,14 +1,23 @@
-import { choiceOption, type NumberRange, rangeOption, wholeOption } from "@parsec/core/authoring";
+import {
+  choiceOption,
+  knownOptions,
+  type NumberRange,
+  rangeOption,
+  wholeOption,
+} from "@parsec/core/authoring";
 import {
   type PeerLimits,
   type PeerOptions,
   type PeerWarning,
+  peerLimitNames,
+  peerOptionNames,
   type ResolvedPeerOptions,
   type ResolvedUrlPeers,
   resolvePeerLimits,
   resolvePeerOptions,
   resolveUrlPeers,
   type UrlPeerOptions,
+  urlOptionNames,
 } from "@parsec/core/transport";
 import { checkBasePath, httpUrls } from "./http-urls.ts";
 import type { Dialect } from "./http-wire.ts";
@@ -65,6 +74,14 @@ const hourMs = 3_600_000;
 
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptions {
+  knownOptions<HttpPeersOptions>("createHttpPeers", options, {
+    ...peerOptionNames,
+    ...urlOptionNames,
+    basePath: 1,
+    dialect: 1,
+    peerWire: 1,
+    connections: 1,
+  });
   return {
     ...resolvePeerOptions(options),
     ...resolveUrlPeers(options, httpUrls),
@@ -83,6 +100,12 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
 }
 
 function resolveConnections(given: HttpConnectionOptions): Required<HttpConnectionOptions> {
+  knownOptions("connections", given, {
+    maxPerPeer: 1,
+    maxUnanswered: 1,
+    connectTimeoutMs: 1,
+    keepAliveMs: 1,
+  });
   const whole = (name: keyof HttpConnectionOptions, range: NumberRange): number =>
     wholeOption(`connections.${name}`, given[name], range);
   const maxPerPeer = whole("maxPerPeer", [64, 3, 10_000]);
@@ -95,6 +118,11 @@ function resolveConnections(given: HttpConnectionOptions): Required<HttpConnecti
 }
 
 function resolveLimits(given: Partial<HttpLimits>): HttpLimits {
+  knownOptions<Partial<HttpLimits>>("limits", given, {
+    ...peerLimitNames,
+    bodyTimeoutMs: 1,
+    getTimeoutMs: 1,
+  });
   return {
     ...resolvePeerLimits(given),
     bodyTimeoutMs: rangeOption("limits.bodyTimeoutMs", given.bodyTimeoutMs, [5000, 1, hourMs]),

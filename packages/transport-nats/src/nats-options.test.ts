@@ -77,6 +77,26 @@ const wrong: [string, object | null, string][] = [
     { ...least, membership: { kv: { heartbeatMs: 1000, silenceMs: 1999 } } },
     "membership.kv.silenceMs must be a number from 2000",
   ],
+  [
+    "an unknown option",
+    { ...least, server: "x" },
+    "server is not an option of createNatsPeers; did you mean servers?",
+  ],
+  [
+    "an unknown limit",
+    { ...least, limits: { requestTimeout: 5 } },
+    "did you mean requestTimeoutMs?",
+  ],
+  [
+    "an unknown membership option",
+    { ...least, membership: { kv: { heartbeat: 5 } } },
+    "heartbeat is not an option of membership.kv; did you mean heartbeatMs?",
+  ],
+  [
+    "a membership of two kinds misspelled",
+    { ...least, membership: { kv: {}, statik: [] } },
+    "did you mean static?",
+  ],
   ["half a copy", { ...least, membership: { kv: { replicas: 1.5 } } }, "whole number"],
   ["a storage of its own", { ...least, membership: { kv: { storage: "tape" } } }, "kv.storage"],
   [

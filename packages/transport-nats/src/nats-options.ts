@@ -4,6 +4,7 @@ import {
   choiceOption,
   describe,
   invalidArgument,
+  knownOptions,
   rangeOption,
   wholeOption,
 } from "@parsec/core/authoring";
@@ -12,6 +13,8 @@ import {
   type PeerLimits,
   type PeerOptions,
   type PeerWarning,
+  peerLimitNames,
+  peerOptionNames,
   type ResolvedPeerOptions,
   resolvePeerLimits,
   resolvePeerOptions,
@@ -117,6 +120,15 @@ const gibibyte = 1024 * 1024 * 1024;
 
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolveNatsOptions(options: NatsPeersOptions): ResolvedNatsOptions {
+  knownOptions<NatsPeersOptions>("createNatsPeers", options, {
+    ...peerOptionNames,
+    cluster: 1,
+    nodeId: 1,
+    connection: 1,
+    servers: 1,
+    connectionOptions: 1,
+    membership: 1,
+  });
   const common = resolvePeerOptions(options);
   const cluster = checkName("cluster", options.cluster);
   const nodeId = checkName("nodeId", options.nodeId);
@@ -160,6 +172,7 @@ function resolveMembership(
 ): ResolvedMembership {
   const { membership = "kv" } = options;
   if (typeof membership === "object" && membership !== null) {
+    knownOptions<object>("membership", membership, { kv: 1, static: 1, discovery: 1 } as const);
     if ("static" in membership) {
       const ids = checkMembers("membership.static", {
         nodeId: names.nodeId,
@@ -180,6 +193,14 @@ function resolveMembership(
 }
 
 function resolveKv(given: NatsKvMembership, clusterToken: string): ResolvedMembership {
+  knownOptions("membership.kv", given, {
+    bucket: 1,
+    heartbeatMs: 1,
+    silenceMs: 1,
+    joinDelayMs: 1,
+    replicas: 1,
+    storage: 1,
+  });
   const heartbeatMs = rangeOption("membership.kv.heartbeatMs", given.heartbeatMs, [
     1000,
     10,
@@ -212,6 +233,14 @@ function resolveKv(given: NatsKvMembership, clusterToken: string): ResolvedMembe
 }
 
 function resolveLimits(given: Partial<NatsLimits>): NatsLimits {
+  knownOptions<Partial<NatsLimits>>("limits", given, {
+    ...peerLimitNames,
+    maxUnanswered: 1,
+    maxOpen: 1,
+    maxPartialBytes: 1,
+    requestTimeoutMs: 1,
+    answerWindowBytes: 1,
+  });
   const common = resolvePeerLimits(given);
   const maxOpen = wholeOption("limits.maxOpen", given.maxOpen, [64, 3, 10_000]);
   const { maxFrameBytes } = common;

@@ -1,6 +1,12 @@
 import { isIP } from "node:net";
 import { type Clock, createSystemClock } from "../clock.ts";
-import { describe, invalidArgument, rangeOption, wholeOption } from "../option-checks.ts";
+import {
+  describe,
+  invalidArgument,
+  knownOptions,
+  rangeOption,
+  wholeOption,
+} from "../option-checks.ts";
 import { type DnsSearch, systemSearch } from "./dns-search.ts";
 import { isHostName } from "./node-id.ts";
 
@@ -46,9 +52,19 @@ const hourMs = 3_600_000;
 
 /** Checks the options and fills in defaults. Throws `INVALID_ARGUMENT` naming the field and its rule. */
 export function resolveDnsOptions(options: DnsDiscoveryOptions): ResolvedDnsOptions {
-  if (typeof options !== "object" || options === null) {
-    throw invalidArgument(`options must be an object, got ${describe(options)}`);
-  }
+  knownOptions("createDnsDiscovery", options, {
+    name: 1,
+    record: 1,
+    servers: 1,
+    searchDomains: 1,
+    refreshMs: 1,
+    timeoutMs: 1,
+    maxBackoffMs: 1,
+    forgetAfter: 1,
+    maxPeers: 1,
+    clock: 1,
+    random: 1,
+  });
   const name = checkName(options.name);
   const refreshMs = rangeOption("refreshMs", options.refreshMs, [5000, 10, 24 * hourMs]);
   const record = options.record ?? (name.startsWith("_") ? "srv" : "address");

@@ -1,5 +1,5 @@
 import type { ResolvedPolicy } from "../cache-policy.ts";
-import { isParsecError, ParsecError, type ParsecErrorCode } from "../errors.ts";
+import { isParsecError, messageOf, ParsecError, type ParsecErrorCode } from "../errors.ts";
 import { keyToBytes } from "../key-bytes.ts";
 import { describe } from "../option-checks.ts";
 
@@ -54,7 +54,6 @@ export class GroupLimits {
   /** Wraps an error as a `ParsecError` with the given code; returns a `ParsecError` as it is. */
   typed(error: unknown, code: ParsecErrorCode): ParsecError {
     if (isParsecError(error)) return error;
-    const detail = error instanceof Error ? error.message : String(error);
-    return new ParsecError(code, `${this.#name}: ${detail}`, { cause: error });
+    return new ParsecError(code, `${this.#name}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { ParsecError } from "../errors.ts";
+import { messageOf, ParsecError } from "../errors.ts";
 import type { Decoder } from "../memory/group-memory.ts";
 
 /** The context of a load. The signal is created on first use, because most loads never read it. */
@@ -31,6 +31,5 @@ export interface TaggedEntry {
  * source uses: an unreachable peer of that cache is a failed origin here.
  */
 export function originFailed(name: string, error: unknown): ParsecError {
-  const detail = error instanceof Error ? error.message : String(error);
-  return new ParsecError("ORIGIN_FAILED", `${name}: ${detail}`, { cause: error });
+  return new ParsecError("ORIGIN_FAILED", `${name}: ${messageOf(error)}`, { cause: error });
 }

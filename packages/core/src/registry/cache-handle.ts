@@ -1,6 +1,8 @@
 import type { GroupEngine } from "../group/group-engine.ts";
 import type { GroupStats } from "../group-stats.ts";
 import type { InvalidationResult } from "../invalidation/invalidation.ts";
+import { describe, invalidArgument, knownOptions, signalOption } from "../option-checks.ts";
+import type { PeerInvalidationTarget } from "../peer.ts";
 import { getMany } from "./get-many.ts";
 
 /** Options of a call that waits. */
@@ -43,16 +45,45 @@ export function cacheHandle<Input, Data>(
   },
 ): CacheHandle<Input, Data> {
   const { name, get, keyOf } = parts;
+  const invalidate = async (
+    target: PeerInvalidationTarget,
+    options: CallOptions | undefined,
+  ): Promise<InvalidationResult> => {
+    const signal = signalOf(options) ?? undefined;
+    if (signal !== undefined) signalOption(signal);
+    return await engine.invalidate(target, { signal });
+  };
   return {
     name,
     get,
-    getMany: (inputs, options) => getMany(inputs, (input) => get(input, options)),
+    async getMany(inputs, options) {
+      signalOf(options);
+      return await getMany(inputs, (input) => get(input, options));
+    },
     peek: (input) => engine.peek(keyOf(input)),
     async invalidate(input, options) {
-      return await engine.invalidate({ kind: "keys", keys: [keyOf(input)] }, options);
+      return await invalidate({ kind: "keys", keys: [keyOf(input)] }, options);
     },
-    invalidateTag: (tag, options) => engine.invalidate({ kind: "tag", tag }, options),
-    invalidateAll: (options) => engine.invalidate({ kind: "all" }, options),
+    invalidateTag: (tag, options) => invalidate({ kind: "tag", tag }, options),
+    invalidateAll: (options) => invalidate({ kind: "all" }, options),
     stats: () => engine.stats(),
   };
+}
+
+/** The signal of a call's options. Throws `INVALID_ARGUMENT` for other fields, and for a signal in place of the options. */
+export function signalOf(options: CallOptions | undefined): AbortSignal | undefined {
+  if (options === undefined || options === null) return undefined;
+  // An object with nothing but a signal passes without another check: this runs for each hit.
+  for (const name in options) {
+    if (name !== "signal") checkCall(options);
+  }
+  return typeof options === "object" ? options.signal : checkCall(options);
+}
+
+function checkCall(options: CallOptions): undefined {
+  if (typeof options !== "object" || "aborted" in options) {
+    const given = typeof options === "object" ? "an AbortSignal" : describe(options);
+    throw invalidArgument(`options of a call must be an object such as { signal }, got ${given}`);
+  }
+  knownOptions("a call", options, { signal: 1 });
 }

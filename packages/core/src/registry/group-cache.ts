@@ -1,11 +1,11 @@
-import { type CachePolicy, resolvePolicy } from "../cache-policy.ts";
+import { type CachePolicy, policyNames, resolvePolicy } from "../cache-policy.ts";
 import { type Origin, originFailed } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
-import { describe, functionOption } from "../option-checks.ts";
-import { type CacheHandle, cacheHandle } from "./cache-handle.ts";
+import { describe, functionOption, knownOptions } from "../option-checks.ts";
+import { type CacheHandle, cacheHandle, signalOf } from "./cache-handle.ts";
 import { bytesCodec } from "./codec.ts";
-import { LocalNode, type NodeOptions } from "./node.ts";
+import { LocalNode, type NodeOptions, nodeNames } from "./node.ts";
 
 /** Loads the value of a key from the origin, as bytes or text; undefined when there is none. `signal` fires on timeout or when no callers are left. */
 export type GroupLoader = (
@@ -46,15 +46,23 @@ export interface GroupCache {
  * `createDataSourceRegistry`. Throws `INVALID_ARGUMENT`.
  */
 export function createGroupCache(options: NodeOptions = {}): GroupCache {
+  knownOptions("createGroupCache", options, nodeNames);
   const directory = new LocalNode(options);
   return {
     group(name, groupOptions) {
+      knownOptions("group", groupOptions, { ...policyNames, load: 1, tags: 1 });
       const policy = resolvePolicy(groupOptions);
       const origin = bytesOrigin(name, groupOptions);
       const engine = directory.add(name, { policy, origin });
       return cacheHandle(engine, {
         name,
-        get: (key, options) => engine.get(key, key, options?.signal),
+        get(key, options) {
+          try {
+            return engine.get(key, key, signalOf(options));
+          } catch (error) {
+            return Promise.reject(error);
+          }
+        },
         keyOf: (key) => key,
       });
     },

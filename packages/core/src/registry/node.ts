@@ -6,7 +6,13 @@ import { GroupEngine } from "../group/group-engine.ts";
 import type { Origin } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
 import { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
-import { describe, invalidArgument, numberOption } from "../option-checks.ts";
+import {
+  describe,
+  functionOption,
+  invalidArgument,
+  numberOption,
+  type OptionNames,
+} from "../option-checks.ts";
 import type {
   PeerAnswer,
   PeerCallOptions,
@@ -33,6 +39,9 @@ export interface NodeOptions {
   readonly random?: () => number;
 }
 
+/** The fields of {@link NodeOptions}, for the check of unknown options. */
+export const nodeNames: OptionNames<NodeOptions> = { peers: 1, handOverMs: 1, clock: 1, random: 1 };
+
 /** The groups of one node by name, which answer its peers as well. */
 export class LocalNode implements PeerHost {
   readonly node: NodeContext;
@@ -41,6 +50,7 @@ export class LocalNode implements PeerHost {
   #closing: Promise<void> | undefined;
 
   constructor(options: NodeOptions = {}) {
+    checkParts(options);
     const picker = options.peers ?? createLocalPicker();
     const clock = options.clock ?? createSystemClock();
     this.node = {
@@ -145,4 +155,20 @@ export class LocalNode implements PeerHost {
     }
     return group;
   }
+}
+
+/** Throws `INVALID_ARGUMENT` for a picker, clock or random source without its methods. */
+function checkParts({ peers, clock, random }: NodeOptions): void {
+  if (peers !== undefined && typeof peers?.pick !== "function") {
+    throw invalidArgument(
+      `peers must be a transport, such as createHttpPeers({ … }), got ${describe(peers)}`,
+    );
+  }
+  if (
+    clock !== undefined &&
+    !(typeof clock?.now === "function" && typeof clock.schedule === "function")
+  ) {
+    throw invalidArgument(`clock must have the methods now and schedule, got ${describe(clock)}`);
+  }
+  if (random !== undefined) functionOption("random", random);
 }

@@ -1,13 +1,18 @@
-import type { CachePolicy } from "../cache-policy.ts";
-import { resolvePolicy } from "../cache-policy.ts";
-import { ParsecError } from "../errors.ts";
+import { type CachePolicy, policyNames, resolvePolicy } from "../cache-policy.ts";
+import { messageOf, ParsecError } from "../errors.ts";
 import type { GroupEngine } from "../group/group-engine.ts";
 import type { GroupStats } from "../group-stats.ts";
-import { describe, invalidArgument } from "../option-checks.ts";
+import {
+  describe,
+  invalidArgument,
+  knownOptions,
+  nearestName,
+  type OptionNames,
+} from "../option-checks.ts";
 import type { PeerPicker } from "../peer.ts";
-import { type CacheHandle, type CallOptions, cacheHandle } from "./cache-handle.ts";
+import { type CacheHandle, type CallOptions, cacheHandle, signalOf } from "./cache-handle.ts";
 import type { DataSource } from "./data-source.ts";
-import { LocalNode, type NodeOptions } from "./node.ts";
+import { LocalNode, type NodeOptions, nodeNames } from "./node.ts";
 import { type SourceCoding, sourceOrigin } from "./source-origin.ts";
 
 /** Options of one data source: its {@link CachePolicy}, codec and tags. */
@@ -51,7 +56,7 @@ export interface DataSourceRegistry {
 export function createDataSourceRegistry(
   options: Omit<NodeOptions, "peers"> = {},
 ): DataSourceRegistry {
-  return registryOver(new LocalNode(options));
+  return registryOver("createDataSourceRegistry", options);
 }
 
 /** Creates a registry that shares its fetches with the nodes of `peers`, such as `createHttpPeers({ … })`. Throws `INVALID_ARGUMENT`. */
@@ -63,16 +68,19 @@ export function createDataSourceClusterRegistry(
       `peers must be a transport, such as createHttpPeers({ … }), got ${describe(options?.peers)}`,
     );
   }
-  return registryOver(new LocalNode(options));
+  return registryOver("createDataSourceClusterRegistry", options);
 }
 
-function registryOver(directory: LocalNode): DataSourceRegistry {
+function registryOver(factory: string, options: NodeOptions): DataSourceRegistry {
+  knownOptions(factory, options, nodeNames);
+  const directory = new LocalNode(options);
   const handles = new Map<string, DataSourceHandle<unknown, unknown>>();
   const { picker } = directory.node;
   return {
     register(source, options = {}) {
       checkSource(source);
       const group = `datasource:${source.name}`;
+      knownOptions("register", options, { ...policyNames, codec: 1, tags: 1 });
       const policy = resolvePolicy(options);
       const origin = sourceOrigin(source, options);
       const handle = handleOver(source, directory.add(group, { policy, origin }));
@@ -103,26 +111,37 @@ function handleOver<Input, Data>(
 ): DataSourceHandle<Input, Data> {
   const { name } = source;
   const keyFailed = (error: unknown): ParsecError =>
-    new ParsecError("INVALID_KEY", `${name}: cacheKey failed: ${String(error)}`, { cause: error });
+    new ParsecError("INVALID_KEY", `${name}: cacheKey failed: ${messageOf(error)}`, {
+      cause: error,
+    });
+  const keyOf = (input: Input): string => {
+    try {
+      return source.cacheKey(input);
+    } catch (error) {
+      throw keyFailed(error);
+    }
+  };
   return cacheHandle(engine, {
     name,
     // cacheKey is the user's code and may throw: get must reject instead.
     get(input, options) {
       try {
-        return engine.get(source.cacheKey(input), input, options?.signal);
+        return engine.get(keyOf(input), input, signalOf(options));
       } catch (error) {
-        return Promise.reject(keyFailed(error));
+        return Promise.reject(error);
       }
     },
-    keyOf(input) {
-      try {
-        return source.cacheKey(input);
-      } catch (error) {
-        throw keyFailed(error);
-      }
-    },
+    keyOf,
   });
 }
+
+const sourceNames: OptionNames<DataSource<never, never>> = {
+  name: 1,
+  cacheKey: 1,
+  cacheInput: 1,
+  inputFromKey: 1,
+  fetch: 1,
+};
 
 function checkSource(source: unknown): void {
   if (typeof source !== "object" || source === null) {
@@ -139,5 +158,20 @@ function checkSource(source: unknown): void {
   for (const [method, given] of Object.entries({ cacheKey, fetch })) {
     if (typeof given === "function") continue;
     throw invalidArgument(`${name}: ${method} must be a function, got ${describe(given)}`);
+  }
+  // A source may have fields of its own, which its methods use.
+  for (const [field, given] of Object.entries(source)) {
+    if (given === undefined || Object.hasOwn(sourceNames, field)) continue;
+    if (Object.hasOwn(policyNames, field)) {
+      throw invalidArgument(`${name}: ${field} is an option of register's second argument`);
+    }
+    const near = /^(cache.?(input|key)|input.?from.?key)s?$/i.test(field)
+      ? nearestName(field, Object.keys(sourceNames))
+      : undefined;
+    if (near !== undefined) {
+      throw invalidArgument(
+        `${name}: ${field} is not a field of a data source; did you mean ${near}?`,
+      );
+    }
   }
 }

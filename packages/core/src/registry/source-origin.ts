@@ -20,10 +20,10 @@ export function sourceOrigin<Input, Data>(
   coding: SourceCoding<Input, Data>,
 ): Origin<Input, Data> {
   const { name } = source;
-  const codec = coding.codec ?? jsonCodec<Data>();
+  const { codec = jsonCodec<Data>() } = coding;
   const { tags } = coding;
-  functionOption("codec.encode", codec.encode);
-  functionOption("codec.decode", codec.decode);
+  functionOption("codec.encode", codec?.encode);
+  functionOption("codec.decode", codec?.decode);
   if (tags !== undefined) functionOption("tags", tags);
 
   /** Always decodes the input from JSON, so that `fetch` gets the same input on every node. */

@@ -18,7 +18,13 @@ export type {
   PeerWarning,
   ResolvedPeerOptions,
 } from "./picker/peer-options.ts";
-export { flagOption, resolvePeerLimits, resolvePeerOptions } from "./picker/peer-options.ts";
+export {
+  flagOption,
+  peerLimitNames,
+  peerOptionNames,
+  resolvePeerLimits,
+  resolvePeerOptions,
+} from "./picker/peer-options.ts";
 export type { ManagedPeer, PeerSet, PeerSetOptions } from "./picker/peer-set.ts";
 export { createPeerSet } from "./picker/peer-set.ts";
 export type {
@@ -27,7 +33,7 @@ export type {
   UrlPeerOptions,
   UrlSpelling,
 } from "./picker/url-options.ts";
-export { resolveUrlPeers, warnIfUnprotected } from "./picker/url-options.ts";
+export { resolveUrlPeers, urlOptionNames, warnIfUnprotected } from "./picker/url-options.ts";
 
 // Client side: a peer over frames.
 

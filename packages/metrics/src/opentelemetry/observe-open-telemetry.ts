@@ -6,7 +6,7 @@ import {
   type Observable,
   ValueType,
 } from "@opentelemetry/api";
-import { describe, invalidArgument } from "@parsec/core/authoring";
+import { describe, invalidArgument, knownOptions } from "@parsec/core/authoring";
 import { checkMeasuredNode, type MeasuredNode, readGroups } from "../measured-node.ts";
 import {
   type CacheMetric,
@@ -77,6 +77,7 @@ function resolveOpenTelemetryOptions(
   if (typeof meter?.addBatchObservableCallback !== "function") {
     throw invalidArgument(`meter must be an OpenTelemetry meter, got ${describe(meter)}`);
   }
+  knownOptions("observeOpenTelemetry", options, { meter: 1, attributes: 1 });
   return { meter, attributes };
 }
 

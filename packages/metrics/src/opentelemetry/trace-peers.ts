@@ -1,6 +1,6 @@
 import type { Tracer } from "@opentelemetry/api";
 import type { Peer, PeerPicker } from "@parsec/core";
-import { describe, invalidArgument } from "@parsec/core/authoring";
+import { describe, invalidArgument, knownOptions } from "@parsec/core/authoring";
 import { tracedHost } from "./traced-host.ts";
 import { tracedPeer } from "./traced-peer.ts";
 import { withMethods } from "./with-methods.ts";
@@ -52,5 +52,6 @@ function checked(picker: PeerPicker, options: TracePeersOptions): TracePeersOpti
       `tracer must be an OpenTelemetry tracer, got ${describe(options?.tracer)}`,
     );
   }
+  knownOptions("tracePeers", options, { tracer: 1 });
   return options;
 }

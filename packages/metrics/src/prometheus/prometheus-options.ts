@@ -1,4 +1,4 @@
-import { describe, invalidArgument } from "@parsec/core/authoring";
+import { describe, invalidArgument, knownOptions } from "@parsec/core/authoring";
 import type { OpenMetricsContentType, PrometheusContentType, Registry } from "prom-client";
 
 /** A registry of prom-client, in Prometheus or OpenMetrics format. */
@@ -25,6 +25,7 @@ export function resolvePrometheusOptions(options: PrometheusOptions): Required<P
       `prefix must contain only letters, digits, "_" and ":" and not begin with a digit, got ${describe(prefix)}`,
     );
   }
+  knownOptions("collectPrometheus", options, { register: 1, prefix: 1, labels: 1 });
   return { register, prefix, labels: checkedLabels(labels) };
 }
 

@@ -1,4 +1,5 @@
 import { ParsecError } from "@parsec/core";
+import { knownOptions } from "@parsec/core/authoring";
 import { explainViolation, type LinearizabilityViolation } from "./explain-violation.ts";
 import { type LinearizabilityVerdict, searchLinearization } from "./linearization-search.ts";
 import { type RegisterOperation, withoutFindings } from "./register-operation.ts";
@@ -40,6 +41,7 @@ export function checkLinearizable(
   history: readonly RegisterOperation[],
   options: LinearizabilityOptions = {},
 ): LinearizabilityReport {
+  knownOptions("checkLinearizable", options, { maxPointsPerKey: 1, maxViolations: 1 });
   const maxPoints = countOf("maxPointsPerKey", options.maxPointsPerKey ?? 500_000);
   const maxViolations = countOf("maxViolations", options.maxViolations ?? 3);
   const violations: LinearizabilityViolation[] = [];

@@ -1,4 +1,5 @@
 import { type Clock, ParsecError, type PeerPicker } from "@parsec/core";
+import { knownOptions } from "@parsec/core/authoring";
 import { createSystemClock, type Placement } from "@parsec/core/transport";
 import { createMemoryPicker } from "./memory-picker.ts";
 import type { MemoryMessage, MemoryNode, MemoryWire, MessageFate } from "./memory-wire.ts";
@@ -47,6 +48,13 @@ export interface MemoryNetwork {
  * `cut` and `crash` for faults of the network and of nodes, and a manual clock to control time.
  */
 export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryNetwork {
+  knownOptions("createMemoryNetwork", options, {
+    clock: 1,
+    fate: 1,
+    maxKeyBytes: 1,
+    maxValueBytes: 1,
+    place: 1,
+  });
   const clock = options.clock ?? createSystemClock();
   const fate = options.fate ?? ((): MessageFate => ({}));
   const nodes = new Map<string, MemoryNode>();

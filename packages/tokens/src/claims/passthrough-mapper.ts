@@ -1,3 +1,4 @@
+import { knownOptions } from "@parsec/core/authoring";
 import type { ClaimMapper } from "./claim-mapper.ts";
 import { checkMappedClaim } from "./registered-claims.ts";
 
@@ -9,6 +10,7 @@ import { checkMappedClaim } from "./registered-claims.ts";
 export function createPassthroughMapper(options: {
   readonly claims: readonly string[];
 }): ClaimMapper {
+  knownOptions("createPassthroughMapper", options, { claims: 1 });
   const name = "passthrough";
   const claims = [...options.claims];
   for (const claim of claims) checkMappedClaim(name, claim);

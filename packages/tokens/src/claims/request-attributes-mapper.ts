@@ -1,3 +1,4 @@
+import { knownOptions } from "@parsec/core/authoring";
 import type { ClaimMapper } from "./claim-mapper.ts";
 import { checkMappedClaim } from "./registered-claims.ts";
 
@@ -24,6 +25,7 @@ export interface RequestAttributesMapperOptions {
 export function createRequestAttributesMapper(
   options: RequestAttributesMapperOptions,
 ): ClaimMapper {
+  knownOptions("createRequestAttributesMapper", options, { attributes: 1, claim: 1 });
   const name = "request attributes";
   const claim = options.claim ?? "rctx";
   const attributes = [...options.attributes];

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { invalidArgument } from "@parsec/core/authoring";
+import { invalidArgument, knownOptions } from "@parsec/core/authoring";
 import { checkText } from "../option-checks.ts";
 import { formValue } from "./exchange-parameters.ts";
 import { OAuthError } from "./oauth-error.ts";
@@ -45,6 +45,7 @@ export function createClientAuthenticator(
 ): ClientAuthenticator {
   const clients = new Map<string, Buffer>();
   for (const [index, client] of (options.clients ?? []).entries()) {
+    knownOptions(`clients[${index}]`, client, { id: 1, secret: 1 });
     const id = checkText(`clients[${index}].id`, client.id);
     if (clients.has(id)) throw invalidArgument(`clients must not list ${id} twice`);
     clients.set(id, digest(checkText(`clients[${index}].secret`, client.secret)));

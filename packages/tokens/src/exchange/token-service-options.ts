@@ -1,4 +1,4 @@
-import { describe, invalidArgument, numberOption } from "@parsec/core/authoring";
+import { describe, invalidArgument, knownOptions, numberOption } from "@parsec/core/authoring";
 import type { ClaimMapper } from "../claims/claim-mapper.ts";
 import type { KeySource } from "../keys/key-source.ts";
 import { checkHttpUrl, checkText } from "../option-checks.ts";
@@ -51,6 +51,19 @@ export interface ResolvedTokenServiceOptions {
 export function resolveTokenServiceOptions(
   options: TokenServiceOptions,
 ): ResolvedTokenServiceOptions {
+  knownOptions("createTokenService", options, {
+    issuer: 1,
+    trust: 1,
+    keys: 1,
+    audiences: 1,
+    dataSources: 1,
+    claimMappers: 1,
+    clients: 1,
+    allowUnregistered: 1,
+    ttlMs: 1,
+    timeoutMs: 1,
+    now: 1,
+  });
   const { keys } = options;
   const issuer = checkHttpUrl("issuer", checkText("issuer", options.issuer));
   if (issuer.search !== "" || options.issuer.includes("?") || options.issuer.includes("#")) {

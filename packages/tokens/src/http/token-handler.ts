@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { numberOption } from "@parsec/core/authoring";
+import { knownOptions, numberOption } from "@parsec/core/authoring";
 import type { TokenService } from "../exchange/token-service.ts";
 import { createCachedDocument, sendCachedDocument } from "./cached-document.ts";
 import { sendJson } from "./json-response.ts";
@@ -55,6 +55,11 @@ export function createTokenHandler(
   service: TokenService,
   options: TokenHandlerOptions = {},
 ): TokenHandler {
+  knownOptions("createTokenHandler", options, {
+    maxBodyBytes: 1,
+    retryAfterSeconds: 1,
+    onExchange: 1,
+  });
   const maxBodyBytes = numberOption("maxBodyBytes", {
     given: options.maxBodyBytes,
     fallback: 65_536,

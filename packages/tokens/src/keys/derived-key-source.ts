@@ -1,5 +1,5 @@
 import { hkdfSync } from "node:crypto";
-import { invalidArgument, numberOption } from "@parsec/core/authoring";
+import { invalidArgument, knownOptions, numberOption } from "@parsec/core/authoring";
 import { checkText } from "../option-checks.ts";
 import type { KeySet, KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar, scalarFromBytes } from "./p256-key.ts";
@@ -96,6 +96,15 @@ interface ResolvedDerivedKeyOptions
 }
 
 function resolveDerivedKeyOptions(options: DerivedKeySourceOptions): ResolvedDerivedKeyOptions {
+  knownOptions("createDerivedKeySource", options, {
+    secret: 1,
+    issuer: 1,
+    rotateEveryMs: 1,
+    jwksMaxAgeMs: 1,
+    maxTokenTtlMs: 1,
+    clockSkewMs: 1,
+    publishedSecrets: 1,
+  });
   const number = (
     name: "rotateEveryMs" | "jwksMaxAgeMs" | "maxTokenTtlMs" | "clockSkewMs",
     limits: { readonly fallback: number; readonly min: number; readonly max: number },

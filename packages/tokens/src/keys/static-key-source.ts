@@ -1,4 +1,4 @@
-import { invalidArgument, numberOption } from "@parsec/core/authoring";
+import { invalidArgument, knownOptions, numberOption } from "@parsec/core/authoring";
 import type { KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar } from "./p256-key.ts";
 
@@ -18,6 +18,7 @@ export interface StaticKeySourceOptions {
 
 /** Signs with fixed keys, for keys that are rotated externally. Throws `INVALID_ARGUMENT` for anything but private P-256 JWKs. */
 export function createStaticKeySource(options: StaticKeySourceOptions): KeySource {
+  knownOptions("createStaticKeySource", options, { jwks: 1, jwksMaxAgeMs: 1, maxTokenTtlMs: 1 });
   const keys = options.jwks.map(importKey);
   const [signing] = keys;
   if (signing === undefined) throw invalidArgument("jwks must contain at least one private key");

@@ -1,4 +1,4 @@
-import { invalidArgument, numberOption } from "@parsec/core/authoring";
+import { invalidArgument, knownOptions, numberOption } from "@parsec/core/authoring";
 import { checkHttpUrl, checkText } from "../option-checks.ts";
 import type { WallClock } from "../wall-clock.ts";
 import { type SignatureAlgorithm, signatureAlgorithms } from "./signature-algorithms.ts";
@@ -72,6 +72,20 @@ const mebibyte = 1_048_576;
 
 /** Checks and completes the options. Throws `INVALID_ARGUMENT` with the option and the rule. */
 export function resolveTrustOptions(options: TrustOptions): ResolvedTrustOptions {
+  knownOptions("createTrustStore", options, {
+    issuers: 1,
+    clockToleranceMs: 1,
+    maxTokenBytes: 1,
+    memoMaxBytes: 1,
+    memoMaxAgeMs: 1,
+    jwksMaxAgeMs: 1,
+    jwksMaxStaleMs: 1,
+    jwksCooldownMs: 1,
+    jwksRetryMs: 1,
+    jwksTimeoutMs: 1,
+    jwksMaxBytes: 1,
+    now: 1,
+  });
   const number = (
     name: Exclude<keyof TrustOptions, "issuers" | "now">,
     limits: { readonly fallback: number; readonly min: number; readonly max: number },
@@ -97,6 +111,13 @@ export function resolveTrustOptions(options: TrustOptions): ResolvedTrustOptions
 
 function resolveIssuer(options: TrustedIssuerOptions, index: number): ResolvedTrustedIssuer {
   const at = `issuers[${index}]`;
+  knownOptions(at, options, {
+    issuer: 1,
+    audience: 1,
+    jwksUrl: 1,
+    algorithms: 1,
+    subjectPrefix: 1,
+  });
   const issuer = checkText(`${at}.issuer`, options.issuer);
   const audience =
     typeof options.audience === "string" ? [options.audience] : [...(options.audience ?? [])];

@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import { ParsecError } from "../../errors.ts";
-import { rangeOption, wholeOption } from "../../option-checks.ts";
+import { knownOptions, rangeOption, wholeOption } from "../../option-checks.ts";
 import { type PeerPing, pingWithin } from "./peer-ping.ts";
 
 /** Options of the circuit breaker and the liveness check of a peer. Times in milliseconds. */
@@ -21,6 +21,13 @@ const hourMs = 3_600_000;
 
 /** Checks a transport's `health` option and fills in defaults. Throws `INVALID_ARGUMENT` naming the field and its range. */
 export function resolvePeerHealth(given: Partial<PeerHealthOptions>): PeerHealthOptions {
+  knownOptions("health", given, {
+    failures: 1,
+    minBackoffMs: 1,
+    maxBackoffMs: 1,
+    pingTimeoutMs: 1,
+    silenceMs: 1,
+  });
   const minBackoffMs = rangeOption("health.minBackoffMs", given.minBackoffMs, [200, 1, hourMs]);
   return {
     failures: wholeOption("health.failures", given.failures, [3, 1, 1_000_000]),

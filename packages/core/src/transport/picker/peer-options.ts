@@ -4,6 +4,7 @@ import {
   choiceOption,
   describe,
   invalidArgument,
+  type OptionNames,
   rangeOption,
   secretsOption,
   wholeOption,
@@ -67,6 +68,34 @@ export interface ResolvedPeerOptions<Warning> {
   /** Random integer below 2^53 that identifies this process in frames and messages. */
   readonly sender: number;
 }
+
+/** The fields of {@link PeerOptions}, for the check of unknown options with `knownOptions`. */
+export const peerOptionNames: OptionNames<PeerOptions<never>> = {
+  placement: 1,
+  secret: 1,
+  insecure: 1,
+  limits: 1,
+  health: 1,
+  closeTimeoutMs: 1,
+  clock: 1,
+  random: 1,
+  onWarning: 1,
+};
+
+/** The fields of {@link PeerLimits}, for the check of unknown options with `knownOptions`. */
+export const peerLimitNames: OptionNames<PeerLimits> = {
+  maxFrameBytes: 1,
+  maxLookups: 1,
+  maxGroupBytes: 1,
+  maxKeyBytes: 1,
+  maxInputBytes: 1,
+  maxValueBytes: 1,
+  maxInvalidationKeys: 1,
+  maxLookupsSent: 1,
+  maxQueued: 1,
+  maxRequests: 1,
+  maxClockSkewMs: 1,
+};
 
 const hourMs = 3_600_000;
 

@@ -1,6 +1,6 @@
 import { discoveryOption } from "../../discovery/followed-peers.ts";
 import type { PeerDiscovery } from "../../discovery/peer-discovery.ts";
-import { describe, invalidArgument } from "../../option-checks.ts";
+import { describe, invalidArgument, knownOptions, type OptionNames } from "../../option-checks.ts";
 import type { NodeBuffer } from "../wire/node-buffer.ts";
 import { checkMembership, type Membership, type NodeIds } from "./membership.ts";
 import type { PeerWarning } from "./peer-options.ts";
@@ -32,6 +32,14 @@ export interface UrlPeerOptions {
   /** Certificates for encrypted URLs. */
   readonly tls?: PeerTlsOptions;
 }
+
+/** The fields of {@link UrlPeerOptions}, for the check of unknown options with `knownOptions`. */
+export const urlOptionNames: OptionNames<UrlPeerOptions> = {
+  selfUrl: 1,
+  peerUrls: 1,
+  discovery: 1,
+  tls: 1,
+};
 
 /** {@link UrlPeerOptions} after checks, with all defaults filled in. */
 export interface ResolvedUrlPeers {
@@ -101,6 +109,14 @@ function checkTls(tls: PeerTlsOptions | undefined): PeerTlsOptions | undefined {
   if (typeof tls !== "object" || tls === null) {
     throw invalidArgument(`tls must be an object with ca, cert and key, got ${describe(tls)}`);
   }
+  knownOptions("tls", tls, {
+    ca: 1,
+    cert: 1,
+    key: 1,
+    passphrase: 1,
+    requireClientCertificate: 1,
+    serverName: 1,
+  });
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw invalidArgument("tls.cert and tls.key must be given together");
   }
