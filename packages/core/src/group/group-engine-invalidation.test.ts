@@ -46,6 +46,27 @@ describe("invalidate", () => {
     expect(ids.map((id) => cluster.node(id).group.stats().invalidations)).toEqual([1, 1, 1]);
   });
 
+  it("I3 ignores keys beyond maxKeyBytes in invalidations of peers, and applies the others", async () => {
+    const cluster = clusterOf(ids, { ...everythingIsHot, maxKeyBytes: 8 });
+    await got(cluster, "a", "a:k", "old");
+    const host = cluster.network.host("a");
+    const tooLong = ["a:".padEnd(9, "x"), "a:".padEnd(65_000, "x"), "a:日日日"];
+    const target = { kind: "keys" as const, keys: [...tooLong, "a:k"] };
+    host.invalidate({ group: "g", target, fence: 5 });
+    expect(peeks(cluster, ["a"], "a:k")).toEqual([undefined]);
+    const question = (key: string) =>
+      host.lookup({
+        group: "g",
+        key,
+        input: undefined,
+        fence: 0,
+        timeoutMs: 100,
+        memoryOnly: true,
+      });
+    expect(await question("a:k")).toMatchObject({ fence: 5 });
+    for (const key of tooLong) expect(() => question(key)).toThrow("maxKeyBytes");
+  });
+
   it("I2 waits for the owner before it drops copies", async () => {
     const cluster = clusterOf(ids, everythingIsHot);
     for (const id of ids) await got(cluster, id, "a:k", "old");

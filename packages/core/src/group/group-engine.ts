@@ -128,6 +128,8 @@ export class GroupEngine<Input, T> {
     if (target.kind === "keys") {
       const { fences } = this.#memory;
       for (const key of target.keys) {
+        // Nothing is cached or loaded under a key that is too long, so there is nothing to fence.
+        if (!this.#group.limits.allowsKey(key)) continue;
         if (again && fences.has(key, fence)) continue;
         this.#dropKey(key);
         fences.add(key, fence);

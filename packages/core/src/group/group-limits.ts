@@ -21,15 +21,19 @@ export class GroupLimits {
         `${this.#name}: key must be a string, got ${describe(key)}`,
       );
     }
+    if (this.allowsKey(key)) return;
+    throw new ParsecError(
+      "KEY_TOO_LARGE",
+      `${this.#name}: key must have at most ${this.#policy.maxKeyBytes} bytes (maxKeyBytes)`,
+    );
+  }
+
+  /** Whether the key has at most `maxKeyBytes`. */
+  allowsKey(key: string): boolean {
     const { maxKeyBytes } = this.#policy;
     // A character takes at most three bytes of UTF-8: most keys need no exact count.
-    if (key.length * 3 <= maxKeyBytes) return;
-    if (key.length > maxKeyBytes || keyToBytes(key).length > maxKeyBytes) {
-      throw new ParsecError(
-        "KEY_TOO_LARGE",
-        `${this.#name}: key must have at most ${maxKeyBytes} bytes (maxKeyBytes)`,
-      );
-    }
+    if (key.length * 3 <= maxKeyBytes) return true;
+    return key.length <= maxKeyBytes && keyToBytes(key).length <= maxKeyBytes;
   }
 
   /** Throws `VALUE_TOO_LARGE`. */

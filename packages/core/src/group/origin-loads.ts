@@ -270,7 +270,9 @@ export class OriginLoads<Input, T> {
     } catch (error) {
       throw originFailed(name, error);
     }
-    if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return tags;
+    // A copy, because the user's function may fill the same array for each entry.
+    const copy: unknown[] | undefined = Array.isArray(tags) ? [...tags] : undefined;
+    if (copy?.every((tag) => typeof tag === "string")) return copy;
     throw new ParsecError(
       "ORIGIN_FAILED",
       `${name}: tags must return an array of strings, got ${describe(tags)}`,

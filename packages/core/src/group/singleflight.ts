@@ -1,7 +1,7 @@
 import { abortedError } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { ParsecError } from "../errors.ts";
-import { hashKey } from "../key-hash.ts";
+import { SeededHash } from "../seeded-hash.ts";
 import type { SharedSignals } from "../shared-signals.ts";
 
 /** The table that a flight belongs to. */
@@ -24,8 +24,8 @@ export interface WaitLimit {
  */
 export class Flight<T> {
   readonly key: string;
-  /** Hash of the key, for the flight table. */
-  readonly hash: number;
+  /** Hash of the key, set by the flight table. */
+  hash = 0;
   /** Next flight of the same bucket of the flight table. */
   nextInBucket: Flight<T> | undefined = undefined;
   readonly promise: Promise<T>;
@@ -49,7 +49,6 @@ export class Flight<T> {
 
   constructor(key: string, owner: FlightOwner<T>) {
     this.key = key;
-    this.hash = hashKey(key);
     this.#owner = owner;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
@@ -214,18 +213,20 @@ export class Singleflight<T> implements FlightOwner<T> {
  * young generation grows to its limit.
  */
 class FlightTable<T> {
-  #buckets: (Flight<T> | undefined)[] = new Array(64).fill(undefined);
+  readonly #hash: SeededHash = new SeededHash();
+  #buckets: (Flight<T> | undefined)[] = new Array(16).fill(undefined);
   size = 0;
 
   get(key: string): Flight<T> | undefined {
     if (this.size === 0) return undefined;
-    let flight = this.#buckets[hashKey(key) & (this.#buckets.length - 1)];
+    let flight = this.#buckets[this.#hash.of(key) & (this.#buckets.length - 1)];
     while (flight !== undefined && flight.key !== key) flight = flight.nextInBucket;
     return flight;
   }
 
   add(flight: Flight<T>): void {
     if (this.size === this.#buckets.length) this.#grow();
+    flight.hash = this.#hash.of(flight.key);
     this.#chain(flight);
     this.size++;
   }

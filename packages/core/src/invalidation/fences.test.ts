@@ -135,7 +135,7 @@ describe("FenceTable", () => {
 
   it("keeps at least the last N keys and at most the last 2 N", () => {
     const size = 50;
-    const table = new FenceTable(size);
+    const table = new FenceTable({ generationKeys: size });
     for (let index = 0; index < 1000; index++) {
       table.add(`k${index}`, index + 1);
       let remembered = 0;
@@ -149,7 +149,7 @@ describe("FenceTable", () => {
   });
 
   it("keeps a key that is invalidated repeatedly, with a few fences only", () => {
-    const table = new FenceTable(4);
+    const table = new FenceTable({ generationKeys: 4 });
     for (let round = 1; round <= 100; round++) {
       table.add("busy", round * 1000);
       table.add(`other ${round}`, 1);
@@ -169,5 +169,24 @@ describe("newFence", () => {
     const fences = Array.from({ length: 1000 }, () => newFence(Math.random));
     expect(new Set(fences).size).toBe(1000);
     for (const fence of fences) expect(Number.isSafeInteger(fence) && fence >= 1).toBe(true);
+  });
+
+  it("I3 forgets the oldest keys when a generation exceeds its share of the budget", () => {
+    const table = new FenceTable({ maxBytes: 2 ** 20 });
+    const keyOf = (index: number): string => `${index}`.padEnd(1000, "x");
+    for (let index = 0; index < 200; index++) table.add(keyOf(index), 1 + index);
+    const known = Array.from({ length: 200 }, (_, index) => table.get(keyOf(index)) !== 0);
+    // A generation of 32 KiB holds 14 keys of 2,200 bytes, and there are two.
+    expect(known.lastIndexOf(false)).toBeGreaterThanOrEqual(200 - 28);
+    expect(known.lastIndexOf(false)).toBeLessThan(200 - 14);
+  });
+
+  it("remembers some keys however small the budget is", () => {
+    const table = new FenceTable({ maxBytes: 0 });
+    for (let index = 0; index < 1000; index++) table.add(`${index}`, 1 + index);
+    for (let index = 950; index < 1000; index++) expect(table.get(`${index}`)).toBe(1 + index);
+    table.add("x".repeat(60_000), 7);
+    table.add("y", 8);
+    expect(table.get("x".repeat(60_000))).toBe(7);
   });
 });

@@ -2,6 +2,18 @@
 const fenceLimit = Number.MAX_SAFE_INTEGER;
 /** The newest fences of a key, kept separately because they may still be on their way to some node. */
 const maxSeparateFences = 6;
+/** Estimated heap of a key's fences without the key: map entry, object, array, two numbers beyond 31 bits. */
+const fenceBytes = 200;
+/** Below this size of a generation, few keys would be remembered. */
+const minGenerationBytes = 16 * 1024;
+
+/** Bounds of a {@link FenceTable}. */
+export interface FenceTableSize {
+  /** The number of keys of one generation. Defaults to 8,192. */
+  readonly generationKeys?: number;
+  /** The budget of the group. A generation takes at most 1/32 of it, or 16 KiB. Defaults to no bound. */
+  readonly maxBytes?: number;
+}
 
 interface KeyFences {
   /** The combined fence: the sum of all fences applied to the key. */
@@ -21,11 +33,16 @@ export class FenceTable {
   // Two generations instead of a queue, because deleting the oldest key of a large Map scans it.
   #recent: Map<string, KeyFences> = new Map();
   #older: Map<string, KeyFences> = new Map();
-  readonly #generationSize: number;
+  readonly #generationKeys: number;
+  readonly #generationBytes: number;
+  /** Bytes of `recent`. */
+  #recentBytes = 0;
 
-  /** Remembers at least the last `generationSize` keys, at most twice as many. */
-  constructor(generationSize = 8192) {
-    this.#generationSize = generationSize;
+  /** Remembers at least the last keys that fit into one generation, at most those of two. */
+  constructor(size: FenceTableSize = {}) {
+    const { generationKeys = 8192, maxBytes = Number.POSITIVE_INFINITY } = size;
+    this.#generationKeys = generationKeys;
+    this.#generationBytes = Math.max(minGenerationBytes, maxBytes / 32);
   }
 
   /** The combined fence that a lookup of the key carries; 0 for none. */
@@ -84,11 +101,17 @@ export class FenceTable {
   }
 
   #entry(key: string): KeyFences {
-    const entry = this.#find(key) ?? { combined: 0, older: 0, recent: [] };
-    if (this.#recent.size >= this.#generationSize && !this.#recent.has(key)) {
+    const found = this.#recent.get(key);
+    if (found !== undefined) return found;
+    const entry = this.#older.get(key) ?? { combined: 0, older: 0, recent: [] };
+    const bytes = fenceBytes + 2 * key.length;
+    const isFull = this.#recentBytes + bytes > this.#generationBytes;
+    if (this.#recent.size >= this.#generationKeys || (isFull && this.#recent.size > 0)) {
       this.#older = this.#recent;
       this.#recent = new Map();
+      this.#recentBytes = 0;
     }
+    this.#recentBytes += bytes;
     this.#recent.set(key, entry);
     return entry;
   }

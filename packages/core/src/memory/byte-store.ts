@@ -1,4 +1,4 @@
-import { hashKey } from "../key-hash.ts";
+import { SeededHash } from "../seeded-hash.ts";
 import { Arena, arenaFootprint } from "./arena.ts";
 import { hotList, type ListName, LruLists, mainList } from "./lru-lists.ts";
 
@@ -64,6 +64,8 @@ export interface ByteStoreOptions {
   readonly maxBytes: number;
   /** Called with the key of a watched entry when it is removed, evicted or replaced. */
   readonly onRemove: (key: string) => void;
+  /** For tests of collisions; random by default. */
+  readonly hash?: SeededHash;
 }
 
 /** Metadata of an entry to store. */
@@ -78,6 +80,7 @@ export interface PutOptions {
 export class ByteStore {
   readonly #maxBytes: number;
   readonly #onRemove: (key: string) => void;
+  readonly #hash: SeededHash;
   readonly #arena: Arena = new Arena();
   /** Public for the fastest path: a reader that knows the entry's list saves looking it up. */
   readonly lruLists: LruLists = new LruLists();
@@ -91,6 +94,7 @@ export class ByteStore {
   constructor(options: ByteStoreOptions) {
     this.#maxBytes = options.maxBytes;
     this.#onRemove = options.onRemove;
+    this.#hash = options.hash ?? new SeededHash();
   }
 
   get bytes(): number {
@@ -103,7 +107,10 @@ export class ByteStore {
 
   /** The slot of a key, -1 when there is none. A slot is valid until the next change of the store. */
   find(key: string): number {
-    const hash = hashKey(key);
+    return this.#find(key, this.#hash.of(key));
+  }
+
+  #find(key: string, hash: number): number {
     let slot = this.#buckets[hash & (this.#buckets.length - 1)] as number;
     while (slot !== none) {
       const fields = (this.#chunks[slot >> chunkShift] as Chunk).integers;
@@ -158,7 +165,9 @@ export class ByteStore {
    * slot, or -1 when the entry alone exceeds the budget; the previous entry is gone then as well.
    */
   put(key: string, value: Uint8Array | undefined, options: PutOptions): number {
-    this.delete(key);
+    const hash = this.#hash.of(key);
+    const previous = this.#find(key, hash);
+    if (previous !== none) this.#remove(previous);
     const wide = isWide(key);
     const keyLength = wide ? key.length * 2 : key.length;
     const valueLength = value === undefined ? 0 : value.length;
@@ -174,7 +183,6 @@ export class ByteStore {
     const slot = this.#takeSlot();
     const chunk = this.#chunks[slot >> chunkShift] as Chunk;
     const base = (slot & chunkMask) << fieldShift;
-    const hash = hashKey(key);
     chunk.integers[base + hashField] = hash;
     chunk.integers[base + referenceField] = reference;
     chunk.integers[base + keyField] =

@@ -60,7 +60,7 @@ export interface TransferCopy {
  * fences. Never loads.
  */
 export class GroupMemory<T> {
-  readonly fences: FenceTable = new FenceTable();
+  readonly fences: FenceTable;
   readonly #policy: ResolvedPolicy;
   readonly #clock: Clock;
   readonly #decoder: Decoder<T>;
@@ -77,6 +77,7 @@ export class GroupMemory<T> {
     readonly decoder: Decoder<T>;
     readonly counters: GroupCounters;
   }) {
+    this.fences = new FenceTable({ maxBytes: parts.policy.maxBytes });
     this.#policy = parts.policy;
     this.#clock = parts.clock;
     this.#decoder = parts.decoder;

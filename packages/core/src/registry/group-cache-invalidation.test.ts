@@ -137,6 +137,21 @@ describe("invalidateTag and invalidateAll", () => {
     expectBalance(group.stats());
   });
 
+  it("keep the tags of each entry when the tags function fills one array again and again", async () => {
+    const filled: string[] = [];
+    const { group } = newGroup({
+      load: () => "v",
+      tags: (key) => {
+        filled.length = 0;
+        filled.push(`tag of ${key}`);
+        return filled;
+      },
+    });
+    for (const key of ["a", "b"]) await group.get(key);
+    await group.invalidateTag("tag of a");
+    expect(["a", "b"].map((key) => text(group.peek(key)))).toEqual([undefined, "v"]);
+  });
+
   it("pass the tags function a copy of the bytes", async () => {
     const { group } = newGroup({
       load: () => "v",
