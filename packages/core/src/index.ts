@@ -44,4 +44,5 @@ export type {
   PeerLookup,
   PeerPicker,
   PeerTrace,
+  PickerWarning,
 } from "./peer.ts";

@@ -80,6 +80,11 @@ export interface PeerInvalidation {
   readonly target: PeerInvalidationTarget;
   /** Random positive integer below 2^53 that identifies this invalidation. */
   readonly fence: number;
+  /**
+   * Ids of nodes that have not applied it: the receiver, which has, retries it there. It does so in the place of a
+   * node that may leave before they are reachable again.
+   */
+  readonly owedTo?: readonly string[] | undefined;
   /** True for a retry. A node that has applied this fence to a key before keeps its newer entry. */
   readonly again?: boolean;
   /** See {@link PeerLookup.trace}. */
@@ -128,7 +133,10 @@ export interface PeerHost {
    * or rejects with a `ParsecError` (`NO_SUCH_GROUP`, `KEY_TOO_LARGE`, `ORIGIN_FAILED`, `TIMEOUT`, …).
    */
   lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer>;
-  /** Applies an invalidation before it returns. Throws `NO_SUCH_GROUP` when the group is not registered here. */
+  /**
+   * Applies an invalidation before it returns, or with `owedTo` takes over its retries. Throws `NO_SUCH_GROUP` when
+   * the group is not registered here, and `CLOSED` for a node that is leaving and takes over nothing.
+   */
   invalidate(invalidation: PeerInvalidation): void;
   /**
    * Accepts part of a leaving peer's hand-over and stores the entries that are safe to use. Returns the
@@ -140,6 +148,14 @@ export interface PeerHost {
    * missed invalidations, so it drops its caches and starts a new warm-up.
    */
   rejoined?(): void;
+}
+
+/** An event of a node for operators, which the transport passes on. */
+export interface PickerWarning {
+  /** `undelivered`: this node leaves although a peer has not applied its invalidations, and no other member retries them. */
+  readonly kind: "undelivered";
+  readonly peerId: string;
+  readonly message: string;
 }
 
 /** The members of a cluster and the owner of each key. Each transport provides one, such as `createHttpPeers`. */
@@ -157,6 +173,8 @@ export interface PeerPicker {
   updatePeers(ids: readonly string[]): void;
   /** Sets the node that answers incoming requests. Called once, by the registry or cache that gets the picker. */
   attach(host: PeerHost): void;
+  /** Passes an event of the node to operators, such as to `onWarning` of the transport. Absent: only telemetry has it. */
+  warn?(warning: PickerWarning): void;
   /** Graceful shutdown: accepts no new requests, lets open ones finish within the transport's limit, frees sockets. Closing twice is fine. */
   close(): Promise<void>;
 }

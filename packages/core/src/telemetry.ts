@@ -80,6 +80,11 @@ export interface TelemetryEvents {
         readonly durationMs: number;
       }
   );
+  /** This node left although peers had not applied its invalidations, and no other member could be asked to retry them. */
+  "parsec:undelivered-invalidations": {
+    readonly nodeId: string;
+    readonly undelivered: readonly { readonly peerId: string; readonly count: number }[];
+  };
 }
 
 /** A channel of `node:diagnostics_channel` with the type of its events. */

@@ -23,6 +23,7 @@ export function createWrappedPicker(
     },
     updatePeers: (ids) => picker.updatePeers(ids),
     attach: (host) => picker.attach(host),
+    warn: (warning) => picker.warn?.(warning),
     close: () => picker.close(),
   };
 }

@@ -43,6 +43,7 @@ describePeerContract({
       "an invalidation of a thousand keys is applied before it is acknowledged",
       "an invalidation of a tag is applied before it is acknowledged",
       "an invalidation of the whole group is applied before it is acknowledged",
+      "an invalidation that other nodes missed arrives with their ids, for the receiver to retry",
       "an invalidation of an unknown group rejects with NO_SUCH_GROUP",
       "each of 100 concurrent invalidations is acknowledged after it was applied",
       "a retried invalidation arrives marked as a retry",

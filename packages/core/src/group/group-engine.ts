@@ -158,6 +158,7 @@ export class GroupEngine<Input, T> {
     };
     const result = await this.spread(invalidation, options);
     node.missed.add(invalidation, result.failed);
+    if (result.failed.length > 0) await node.missed.share(invalidation, result, options?.signal);
     return result;
   }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { SteppedClock } from "../../test/stepped-clock.ts";
 import { ParsecError, type ParsecErrorCode } from "../errors.ts";
 import type { Peer, PeerFailure, PeerInvalidation, PeerPicker } from "../peer.ts";
+import type { InvalidationResult } from "./invalidation.ts";
 import { MissedInvalidations } from "./missed-invalidations.ts";
 
 let number = 0;
@@ -18,8 +19,15 @@ function failed(...ids: string[]): PeerFailure[] {
   }));
 }
 
+function resultOf(acknowledged: string[], failedIds: string[]): InvalidationResult {
+  return { acknowledged, failed: failed(...failedIds) };
+}
+
 /** Members that apply invalidations unless the test makes them fail. */
 class Cluster {
+  /** The invalidations that members were asked to retry. */
+  readonly owed: { readonly to: string; readonly invalidation: PeerInvalidation }[] = [];
+  #hangs = false;
   readonly clock = new SteppedClock();
   /** The invalidations sent to members. */
   readonly sent: { readonly to: string; readonly fence: number; readonly what: string }[] = [];
@@ -42,6 +50,11 @@ class Cluster {
     });
   }
 
+  /** From now on no member answers. */
+  hang(): void {
+    this.#hangs = true;
+  }
+
   fencesSentTo(id: string): number[] {
     return this.sent.filter(({ to }) => to === id).map(({ fence }) => fence);
   }
@@ -61,11 +74,22 @@ class Cluster {
     return {
       id,
       lookup: () => expect.unreachable(),
-      invalidate: async ({ fence, target, again }, { signal, timeoutMs }) => {
+      handOver: () => expect.unreachable(),
+      invalidate: async (invalidation, { signal, timeoutMs }) => {
+        const { fence, target, again, owedTo } = invalidation;
         expect(again).toBe(true);
         expect(timeoutMs).toBeGreaterThan(0);
-        expect(signal?.aborted).toBe(false);
-        this.sent.push({ to: id, fence, what: target.kind });
+        if (owedTo === undefined) {
+          expect(signal?.aborted).toBe(false);
+          this.sent.push({ to: id, fence, what: target.kind });
+        } else this.owed.push({ to: id, invalidation });
+        if (this.#hangs) {
+          return new Promise((_, reject) => {
+            const fail = (): void => reject(new ParsecError("TIMEOUT", "hangs"));
+            const cancelTimer = this.clock.schedule(timeoutMs, fail);
+            signal?.addEventListener("abort", cancelTimer);
+          });
+        }
         const code = this.failing.get(id);
         if (code !== undefined) throw new ParsecError(code, "not now");
       },
@@ -225,18 +249,159 @@ describe("a former member", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it("is dropped after many other members have left", async () => {
+  it("is forgotten after 256 others have left", async () => {
     const cluster = clusterOf("a");
     const { clock, missed } = cluster;
     missed.add(invalidation(), []);
-    for (let index = 0; index < 65; index++) {
+    for (let index = 0; index < 257; index++) {
       cluster.ids = [`n${index}`];
       missed.add(invalidation(), []);
     }
-    expect(clock.pendingCount).toBe(64);
+    expect(clock.pendingCount).toBe(1);
     cluster.ids = ["a", "n0"];
-    await clock.advance(5000);
+    await clock.advance(5100);
     expect(cluster.fencesSentTo("a")).toEqual([]);
-    expect(cluster.fencesSentTo("n0")).toHaveLength(64);
+    expect(cluster.fencesSentTo("n0")).toHaveLength(256);
+  });
+
+  it("is forgotten an hour after it left, with its queue", async () => {
+    const cluster = clusterOf("a", "b");
+    const { clock, failing, missed } = cluster;
+    failing.set("a", "PEER_UNREACHABLE");
+    missed.add(invalidation(), failed("a"));
+    cluster.ids = ["b"];
+    missed.add(invalidation(), []);
+    await clock.advance(3_600_000 + 5000);
+    expect(clock.pendingCount).toBe(0);
+    failing.clear();
+    cluster.sent.length = 0;
+    cluster.ids = ["a", "b"];
+    missed.add(invalidation(), []);
+    await clock.advance(10_000);
+    expect(cluster.sent).toEqual([]);
+  });
+
+  it("costs an invalidation nothing, however many there are", async () => {
+    const cluster = clusterOf("a");
+    const { clock, missed } = cluster;
+    for (let index = 0; index < 1000; index++) {
+      cluster.ids = [`n${index}`];
+      missed.recordMembers();
+    }
+    for (let index = 0; index < 10_000; index++) missed.add(invalidation(), []);
+    expect(clock.pendingCount).toBe(1);
+    cluster.ids = ["n998"];
+    await clock.advance(5100);
+    const kinds = cluster.sent.map(({ what }) => what);
+    expect(kinds.filter((kind) => kind === "all")).toHaveLength(1);
+    expect(kinds.length).toBeLessThanOrEqual(1025);
+  });
+});
+
+describe("other members", () => {
+  it("are asked, two of those that acknowledged, to retry it as well", async () => {
+    const cluster = clusterOf("a", "b", "c", "d");
+    const missed = invalidation();
+    await cluster.missed.share(missed, resultOf(["self", "b", "c", "d"], ["a"]));
+    expect(new Set(cluster.owed.map(({ to }) => to)).size).toBe(2);
+    for (const { to, invalidation } of cluster.owed) {
+      expect(["b", "c", "d"]).toContain(to);
+      expect(invalidation).toEqual({ ...missed, owedTo: ["a"], again: true });
+    }
+  });
+
+  it("are asked one after the other until one agrees, for a second at most", async () => {
+    const cluster = clusterOf("a", "b", "c", "d");
+    for (const id of ["b", "c"]) cluster.failing.set(id, "CLOSED");
+    await cluster.missed.share(invalidation(), resultOf(["self", "b", "c", "d"], ["a"]));
+    expect(cluster.owed.at(-1)?.to).toBe("d");
+    for (const id of ["b", "c", "d"]) cluster.failing.set(id, "CLOSED");
+    await cluster.missed.share(invalidation(), resultOf(["self", "b", "c", "d"], ["a"]));
+  });
+
+  it("are not asked for what a retry cannot cure", async () => {
+    const cluster = clusterOf("a", "b");
+    const error = new ParsecError("NO_SUCH_GROUP", "no such group");
+    const result = { acknowledged: ["self", "b"], failed: [{ peerId: "a", error }] };
+    await cluster.missed.share(invalidation(), result);
+    expect(cluster.owed).toEqual([]);
+  });
+
+  it("retry what they took over, and repeat it on all members afterwards", async () => {
+    const cluster = clusterOf("a", "b");
+    const { clock, missed, repeated } = cluster;
+    const taken = invalidation();
+    missed.takeOver({ ...taken, owedTo: ["a", "self"] });
+    missed.takeOver({ ...taken, owedTo: ["a"] });
+    await clock.advance(100);
+    expect(cluster.fencesSentTo("a")).toEqual([taken.fence]);
+    expect(repeated).toEqual([{ ...taken, again: true }]);
+    expect(clock.pendingCount).toBe(0);
+  });
+
+  it("remember no more nodes than former members, whatever they are asked", async () => {
+    const { clock, missed } = clusterOf("a");
+    for (let index = 0; index < 10_000; index++) {
+      missed.takeOver({ ...invalidation(), owedTo: [`stranger ${index}`] });
+    }
+    expect(clock.pendingCount).toBe(256);
+  });
+
+  it("get all debts of a node that leaves, also those to former members", async () => {
+    const cluster = clusterOf("a", "b", "c");
+    const { failing, missed } = cluster;
+    const [first, second] = [invalidation(), invalidation()];
+    failing.set("a", "PEER_UNREACHABLE");
+    missed.add(first, failed("a"));
+    cluster.ids = ["a", "c"];
+    missed.add(second, failed("a"));
+    expect(await missed.handOver()).toEqual([]);
+    expect(cluster.owed).toEqual([
+      { to: "c", invalidation: { ...first, owedTo: ["a"], again: true } },
+      { to: "c", invalidation: { ...second, owedTo: ["a", "b"], again: true } },
+    ]);
+  });
+
+  it("are not needed for a peer that is back when the node leaves", async () => {
+    const cluster = clusterOf("a");
+    const missed = invalidation();
+    cluster.missed.add(missed, failed("a"));
+    expect(await cluster.missed.handOver()).toEqual([]);
+    expect(cluster.fencesSentTo("a")).toEqual([missed.fence]);
+    expect(cluster.repeated).toEqual([{ ...missed, again: true }]);
+  });
+
+  it("that cannot be asked are reported, within two seconds", async () => {
+    const cluster = clusterOf("a", "b");
+    const { clock, failing, missed } = cluster;
+    failing.set("a", "PEER_UNREACHABLE");
+    failing.set("b", "CLOSED");
+    missed.add(invalidation(), failed("a"));
+    missed.add(invalidation(), failed("a", "b"));
+    expect(await missed.handOver()).toEqual([
+      { peerId: "a", count: 2 },
+      { peerId: "b", count: 1 },
+    ]);
+    cluster.hang();
+    const leaving = missed.handOver();
+    await clock.advance(2000);
+    expect(await leaving).toEqual([
+      { peerId: "a", count: 2 },
+      { peerId: "b", count: 1 },
+    ]);
+  });
+});
+
+describe("the members of a cluster", () => {
+  it("leave nothing behind, however many there were", () => {
+    const cluster = clusterOf("a");
+    const { missed } = cluster;
+    for (let index = 0; index < 100_000; index++) {
+      cluster.ids = [`http://10.0.${index >> 8}.${index & 255}:8080`];
+      missed.recordMembers();
+    }
+    cluster.ids = ["a"];
+    missed.add(invalidation(), []);
+    expect(missed.formerMembers).toBe(256);
   });
 });

@@ -2,15 +2,16 @@ import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
 import { isParsecError, type ParsecErrorCode } from "../errors.ts";
 import type { Peer, PeerCallOptions, PeerFailure, PeerInvalidation, PeerPicker } from "../peer.ts";
+import { type Debt, transferDebts } from "./debts.ts";
+import { FormerMembers } from "./former-members.ts";
 import type { InvalidationResult } from "./invalidation.ts";
+import { maxBackoffMs, minBackoffMs, type PendingInvalidation, RetryQueue } from "./retry-queue.ts";
 
-const minBackoffMs = 100;
-const maxBackoffMs = 5_000;
 const timeoutMs = 5_000;
-/** A longer queue is replaced by one invalidation of "everything" for each group. */
-const maxPendingPerPeer = 1_024;
-/** Former members that get a queue, because they may return, such as under an address that is used again. */
-const maxFormerMembers = 64;
+/** Time limit for handing a new debt to other members, while the caller of `invalidate` waits. */
+const shareMs = 1_000;
+/** Time limit for handing all debts to other members when this node leaves. */
+const handOverMs = 2_000;
 /** A peer that was a member for a shorter time may go unnoticed. */
 const memberCheckMs = 1_000;
 
@@ -33,43 +34,28 @@ export type RepeatInvalidation = (
   options: PeerCallOptions,
 ) => Promise<InvalidationResult>;
 
-interface PendingInvalidation {
-  readonly invalidation: PeerInvalidation;
-  /**
-   * When all members are notified once more: after the peer has applied it, or also when the peer leaves
-   * without. `never` for a repetition.
-   */
-  readonly repeat: "never" | "delivered" | "delivered or gone";
-}
-
-/** In ascending order. */
-const repeats: readonly PendingInvalidation["repeat"][] = [
-  "never",
-  "delivered",
-  "delivered or gone",
-];
-
-/** The invalidations that one peer has not applied yet, oldest first. */
-interface RetryQueue {
-  pending: PendingInvalidation[];
-  backoffMs: number;
-  cancelTimer: (() => void) | undefined;
+/** A peer that has not applied invalidations of a node that left, and that no other node retries. */
+export interface UndeliveredInvalidations {
+  readonly peerId: string;
+  /** How many. After more than 1,024, one for each group. */
+  readonly count: number;
 }
 
 /**
  * Retries invalidations that did not reach a peer, with one retry queue per peer, until the peer applies
- * them or this node closes. Former members have a queue as well, for the case that they join again. A peer
- * that restarted meanwhile applies them without harm.
+ * them. Two other members retry them as well, so that they are not lost with this node. Former members get what they
+ * missed when they join again. A peer that restarted meanwhile applies them without harm.
  */
 export class MissedInvalidations {
   readonly #picker: PeerPicker;
   readonly #clock: Clock;
   readonly #repeat: RepeatInvalidation;
   readonly #queues: Map<string, RetryQueue> = new Map();
-  /** Every member seen, former members before present ones. */
-  readonly #known: Set<string> = new Set();
+  readonly #former: FormerMembers = new FormerMembers();
+  #members: ReadonlySet<string> = new Set();
   readonly #closing: AbortController = new AbortController();
   #membersRecordedAt = Number.NEGATIVE_INFINITY;
+  #cancelFormerCheck: (() => void) | undefined = undefined;
 
   constructor(parts: {
     readonly picker: PeerPicker;
@@ -84,36 +70,135 @@ export class MissedInvalidations {
     this.refreshMembers();
   }
 
+  /** How many former members are remembered. */
+  get formerMembers(): number {
+    return this.#former.size;
+  }
+
   /** Records the present members unless that was done less than a second ago. Cheap enough for every lookup. */
   refreshMembers(): void {
     const now = this.#clock.now();
     if (now < this.#membersRecordedAt + memberCheckMs) return;
-    this.#membersRecordedAt = now;
     this.recordMembers();
   }
 
-  /** Records the present members and returns their number. */
-  recordMembers(): number {
-    const members = this.#picker.peers();
-    for (const { id } of members) {
-      this.#known.delete(id);
-      this.#known.add(id);
+  /** Records the present members. Those that are back get a queue of what they missed. */
+  recordMembers(): void {
+    const now = this.#clock.now();
+    this.#membersRecordedAt = now;
+    const before = this.#members;
+    this.#members = new Set(this.#picker.peers().map(({ id }) => id));
+    for (const id of before) if (!this.#members.has(id)) this.#former.left(id, now);
+    for (const id of this.#members) {
+      if (before.has(id)) continue;
+      for (const invalidation of this.#former.returned(id)) {
+        this.#enqueue(id, { invalidation, repeat: "delivered" });
+      }
     }
-    return members.length;
+    this.#forgetFormer(now);
   }
 
-  /** Queues an invalidation for the members that failed to acknowledge it, and for all former members. */
+  /** Queues an invalidation for the members that failed to acknowledge it, and logs it for all former members. */
   add(invalidation: PeerInvalidation, failed: readonly PeerFailure[]): void {
+    this.recordMembers();
     this.#enqueueFailed({ invalidation, repeat: "delivered or gone" }, failed);
-    for (const id of this.#formerMembers()) {
-      this.#enqueue(id, { invalidation, repeat: "delivered" });
+    if (this.#closing.signal.aborted) return;
+    this.#former.add(invalidation);
+    if (this.#former.hasMissed) this.#checkFormerIn(minBackoffMs);
+  }
+
+  /** Asks members that acknowledged an invalidation to retry it, too, where others failed. Never rejects. */
+  async share(
+    invalidation: PeerInvalidation,
+    { acknowledged, failed }: InvalidationResult,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const members = new Map(this.#picker.peers().map((peer) => [peer.id, peer]));
+    // A peer whose protocol has no hand-over has no invalidation either.
+    const owedTo = failed
+      .filter(({ error, peerId }) => !nonRetryable.has(error.code) && members.get(peerId)?.handOver)
+      .map(({ peerId }) => peerId);
+    if (owedTo.length === 0) return;
+    const heirs = acknowledged.flatMap((id) => members.get(id) ?? []);
+    // Not always the same heirs.
+    heirs.push(...heirs.splice(0, invalidation.fence % Math.max(1, heirs.length)));
+    const on = { heirs, clock: this.#clock, timeoutMs: shareMs, signal };
+    await transferDebts([{ invalidation, owedTo }], on);
+  }
+
+  /** Retries an invalidation that another node asks this one to deliver, to members and former members. */
+  takeOver({ owedTo = [], ...invalidation }: PeerInvalidation): void {
+    this.recordMembers();
+    for (const id of owedTo) {
+      if (id === this.#picker.selfId) continue;
+      this.#enqueue(id, { invalidation, repeat: "delivered or gone" });
     }
+    this.#forgetFormer(this.#clock.now());
+  }
+
+  /**
+   * For a node that leaves: tries to deliver all queues once more, and asks other members to retry what remains.
+   * Returns the peers for which none could be asked.
+   */
+  async handOver(): Promise<readonly UndeliveredInvalidations[]> {
+    this.recordMembers();
+    const debts = this.#debts();
+    if (debts.length === 0) return [];
+    const members = this.#picker.peers();
+    const delivering = members.map(async (peer) => {
+      const queue = this.#queues.get(peer.id);
+      if (queue === undefined) return;
+      for (const late of await this.#deliver(peer, queue)) await this.#repeatEverywhere(late);
+    });
+    const heirs = members.filter(({ handOver }) => handOver !== undefined);
+    heirs.sort((a, b) => Number(this.#queues.has(a.id)) - Number(this.#queues.has(b.id)));
+    const transfer = { heirs, clock: this.#clock, timeoutMs: handOverMs };
+    const [left] = await Promise.all([
+      transferDebts(debts, transfer),
+      this.#atMost(handOverMs, Promise.all(delivering)),
+    ]);
+    const counts = new Map<string, number>();
+    for (const { invalidation, owedTo } of left) {
+      for (const id of owedTo) {
+        if (this.#queues.get(id)?.has(invalidation) === false) continue;
+        counts.set(id, (counts.get(id) ?? 0) + 1);
+      }
+    }
+    return Array.from(counts, ([peerId, count]) => ({ peerId, count }));
   }
 
   close(): void {
     this.#closing.abort();
     for (const queue of this.#queues.values()) queue.cancelTimer?.();
     this.#queues.clear();
+    this.#cancelFormerCheck?.();
+  }
+
+  /** All invalidations that some member or former member has not applied. */
+  #debts(): Debt[] {
+    const debts = new Map<number, { invalidation: PeerInvalidation; owedTo: string[] }>();
+    const owe = (id: string, invalidations: readonly PeerInvalidation[]): void => {
+      for (const invalidation of invalidations) {
+        const debt = debts.get(invalidation.fence);
+        if (debt === undefined) debts.set(invalidation.fence, { invalidation, owedTo: [id] });
+        else debt.owedTo.push(id);
+      }
+    };
+    const foreign = new Set<string>();
+    for (const { id, handOver } of this.#picker.peers())
+      if (handOver === undefined) foreign.add(id);
+    for (const [id, queue] of this.#queues) if (!foreign.has(id)) owe(id, queue.invalidations);
+    for (const [id, missed] of this.#former.missed()) owe(id, missed);
+    return [...debts.values()];
+  }
+
+  async #atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
+    let cancelTimer = (): void => {};
+    const limit = new Promise<void>((resolve) => {
+      cancelTimer = this.#clock.schedule(limitMs, resolve);
+    });
+    await Promise.race([work, limit]);
+    cancelTimer();
   }
 
   #enqueueFailed(entry: PendingInvalidation, failed: readonly PeerFailure[]): void {
@@ -122,15 +207,8 @@ export class MissedInvalidations {
     }
   }
 
-  #formerMembers(): string[] {
-    const memberCount = this.recordMembers();
-    const former = [...this.#known].slice(0, this.#known.size - memberCount);
-    const tooMany = Math.max(0, former.length - maxFormerMembers);
-    for (const id of former.splice(0, tooMany)) {
-      this.#known.delete(id);
-      this.#drop(id);
-    }
-    return former;
+  #forgetFormer(now: number): void {
+    for (const id of this.#former.forget(now)) this.#drop(id);
   }
 
   #drop(peerId: string): void {
@@ -142,28 +220,36 @@ export class MissedInvalidations {
     if (this.#closing.signal.aborted) return;
     let queue = this.#queues.get(peerId);
     if (queue === undefined) {
-      queue = { pending: [], backoffMs: minBackoffMs, cancelTimer: undefined };
+      const isKnown = this.#members.has(peerId) || this.#former.has(peerId);
+      if (!isKnown) this.#former.left(peerId, this.#clock.now());
+      queue = new RetryQueue();
       this.#queues.set(peerId, queue);
       this.#schedule(peerId, queue);
     }
-    if (queue.pending.some(({ invalidation }) => invalidation === entry.invalidation)) return;
-    queue.pending.push(entry);
-    if (queue.pending.length > maxPendingPerPeer) queue.pending = collapsed(queue.pending);
+    queue.add(entry);
   }
 
   #schedule(peerId: string, queue: RetryQueue): void {
-    queue.cancelTimer = this.#clock.schedule(queue.backoffMs, () => {
+    queue.cancelTimer = this.#clock.schedule(queue.nextBackoffMs(), () => {
       queue.cancelTimer = undefined;
-      queue.backoffMs = Math.min(queue.backoffMs * 2, maxBackoffMs);
       void this.#retry(peerId, queue);
+    });
+  }
+
+  /** Looks for members that are back, as long as there is anything that a former member has missed. */
+  #checkFormerIn(delayMs: number): void {
+    this.#cancelFormerCheck ??= this.#clock.schedule(delayMs, () => {
+      this.#cancelFormerCheck = undefined;
+      this.recordMembers();
+      if (this.#former.hasMissed) this.#checkFormerIn(Math.min(delayMs * 2, maxBackoffMs));
     });
   }
 
   async #retry(peerId: string, queue: RetryQueue): Promise<void> {
     const peer = this.#picker.peers().find(({ id }) => id === peerId);
-    const toRepeat = peer === undefined ? undelivered(queue) : await this.#deliver(peer, queue);
+    const toRepeat = peer === undefined ? queue.undelivered() : await this.#deliver(peer, queue);
     if (this.#queues.get(peerId) === queue) {
-      if (queue.pending.length === 0) this.#drop(peerId);
+      if (queue.size === 0) this.#drop(peerId);
       else this.#schedule(peerId, queue);
     }
     for (const invalidation of toRepeat) await this.#repeatEverywhere(invalidation);
@@ -173,7 +259,7 @@ export class MissedInvalidations {
   async #deliver(peer: Peer, queue: RetryQueue): Promise<PeerInvalidation[]> {
     const { signal } = this.#closing;
     const delivered: PeerInvalidation[] = [];
-    for (let oldest = queue.pending[0]; oldest !== undefined; oldest = queue.pending[0]) {
+    for (let oldest = queue.oldest; oldest !== undefined; oldest = queue.oldest) {
       const { invalidation, repeat } = oldest;
       try {
         await peer.invalidate({ ...invalidation, again: true }, { timeoutMs, signal });
@@ -181,8 +267,7 @@ export class MissedInvalidations {
       } catch (error) {
         if (!isParsecError(error) || !nonRetryable.has(error.code)) break;
       }
-      // By identity: the queue may have been collapsed meanwhile.
-      queue.pending = queue.pending.filter((entry) => entry !== oldest);
+      queue.remove(oldest);
     }
     return delivered;
   }
@@ -196,27 +281,4 @@ export class MissedInvalidations {
       // This node is closing, or the group is gone.
     }
   }
-}
-
-/** The invalidations to repeat on all members because the peer left without having applied them. */
-function undelivered(queue: RetryQueue): PeerInvalidation[] {
-  const missed = queue.pending.filter(({ repeat }) => repeat === "delivered or gone");
-  queue.pending = queue.pending.map((entry) =>
-    missed.includes(entry) ? { ...entry, repeat: "delivered" } : entry,
-  );
-  return missed.map(({ invalidation }) => invalidation);
-}
-
-/** One invalidation of "everything" for each group, with the group's newest fence. */
-function collapsed(pending: readonly PendingInvalidation[]): PendingInvalidation[] {
-  const byGroup = new Map<string, PendingInvalidation>();
-  for (const { invalidation, repeat } of pending) {
-    const { group, fence } = invalidation;
-    const before = byGroup.get(group)?.repeat ?? "never";
-    byGroup.set(group, {
-      invalidation: { group, fence, target: { kind: "all" } },
-      repeat: repeats.indexOf(repeat) > repeats.indexOf(before) ? repeat : before,
-    });
-  }
-  return [...byGroup.values()];
 }

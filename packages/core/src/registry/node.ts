@@ -5,7 +5,10 @@ import type { NodeContext } from "../group/group-context.ts";
 import { GroupEngine } from "../group/group-engine.ts";
 import type { Origin } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
-import { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
+import {
+  MissedInvalidations,
+  type UndeliveredInvalidations,
+} from "../invalidation/missed-invalidations.ts";
 import {
   describe,
   functionOption,
@@ -25,6 +28,7 @@ import type {
 import { handOver } from "../rebalance/hand-over.ts";
 import { WarmUp } from "../rebalance/warm-up.ts";
 import { SharedSignals } from "../shared-signals.ts";
+import { telemetryChannel } from "../telemetry.ts";
 import { createLocalPicker } from "./local-picker.ts";
 
 /** Options of a registry or group cache as a node of a cluster. */
@@ -41,6 +45,8 @@ export interface NodeOptions {
 
 /** The fields of {@link NodeOptions}, for the check of unknown options. */
 export const nodeNames: OptionNames<NodeOptions> = { peers: 1, handOverMs: 1, clock: 1, random: 1 };
+
+const channel = telemetryChannel("parsec:undelivered-invalidations");
 
 /** The groups of one node by name, which answer its peers as well. */
 export class LocalNode implements PeerHost {
@@ -98,6 +104,7 @@ export class LocalNode implements PeerHost {
     const { missed, picker } = this.node;
     missed.recordMembers();
     picker.updatePeers(ids);
+    missed.recordMembers();
   }
 
   names(): string[] {
@@ -113,7 +120,14 @@ export class LocalNode implements PeerHost {
   }
 
   invalidate(invalidation: PeerInvalidation): void {
-    this.#group(invalidation.group).apply(invalidation);
+    const group = this.#group(invalidation.group);
+    if (invalidation.owedTo === undefined) {
+      group.apply(invalidation);
+      return;
+    }
+    // A debt accepted now would be lost with this node, or go round in circles among nodes that leave.
+    if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
+    this.node.missed.takeOver(invalidation);
   }
 
   takeOver(part: PeerHandOver): number {
@@ -134,18 +148,34 @@ export class LocalNode implements PeerHost {
   }
 
   async #close(): Promise<void> {
-    const { picker, clock, missed } = this.node;
-    missed.close();
+    const { picker, missed } = this.node;
     // Groups stay open until the picker is closed, so that requests of peers can finish.
     try {
-      if (picker.peers().length > 0 && this.#handOverMs > 0) {
-        const groups = this.#groups.values();
-        await handOver(groups, { picker, clock, timeoutMs: this.#handOverMs });
-      }
+      const [undelivered] = await Promise.all([missed.handOver(), this.#handOverEntries()]);
+      missed.close();
+      this.#reportUndelivered(undelivered);
       await picker.close();
     } finally {
+      missed.close();
       for (const group of this.#groups.values()) group.close();
     }
+  }
+
+  #reportUndelivered(undelivered: readonly UndeliveredInvalidations[]): void {
+    const { picker } = this.node;
+    for (const { peerId, count } of undelivered) {
+      const message = `${peerId} has not applied ${count} invalidations of this node, which leaves, and no other member retries them: ${peerId} may serve old values until they expire`;
+      picker.warn?.({ kind: "undelivered", peerId, message });
+    }
+    if (undelivered.length > 0 && channel.hasSubscribers) {
+      channel.publish({ nodeId: picker.selfId, undelivered });
+    }
+  }
+
+  async #handOverEntries(): Promise<void> {
+    const { picker, clock } = this.node;
+    if (picker.peers().length === 0 || this.#handOverMs === 0) return;
+    await handOver(this.#groups.values(), { picker, clock, timeoutMs: this.#handOverMs });
   }
 
   #group(name: string): GroupEngine<never, unknown> {

@@ -38,6 +38,7 @@ export function createRingPicker(options: {
     },
     updatePeers: (ids) => peers.updatePeers(ids),
     attach: (host) => peers.attach(host),
+    warn: (warning) => peers.warn?.(warning),
     close: () => peers.close(),
   };
 }

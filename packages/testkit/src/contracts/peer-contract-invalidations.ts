@@ -35,6 +35,20 @@ export const invalidationCases: readonly ContractCase[] = [
     }),
   ),
   {
+    name: "an invalidation that other nodes missed arrives with their ids, for the receiver to retry",
+    async run(context) {
+      const { host } = nodeAt(context, 1);
+      const owedTo = ["http://10.0.0.7:8080", "node-日本"];
+      const missed = invalidationOf(["k"], { owedTo, again: true });
+      await peerBetween(context, toSecond).invalidate(missed, options);
+      expect(host.invalidations).toEqual([missed]);
+      host.onInvalidate(() => {
+        throw new ParsecError("CLOSED", "leaving");
+      });
+      await expectRejection(peerBetween(context, toSecond).invalidate(missed, options), "CLOSED");
+    },
+  },
+  {
     name: "an invalidation of an unknown group rejects with NO_SUCH_GROUP",
     async run(context) {
       const { host } = nodeAt(context, 1);

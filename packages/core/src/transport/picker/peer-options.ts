@@ -13,9 +13,9 @@ import type { PlacementName } from "../../placement/placement.ts";
 import { type PeerHealthOptions, resolvePeerHealth } from "../health/peer-health.ts";
 import { type FrameLimits, resolveFrameLimits } from "../wire/limits.ts";
 
-/** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem. Contains no secrets, keys or inputs. */
+/** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem, a node left with `undelivered` invalidations. Contains no secrets, keys or inputs. */
 export interface PeerWarning<Kind extends string = never> {
-  readonly kind: "peer-down" | "peer-up" | "unprotected" | "discovery" | Kind;
+  readonly kind: "peer-down" | "peer-up" | "unprotected" | "discovery" | "undelivered" | Kind;
   /** The node concerned: a peer, or this node. */
   readonly peerId: string;
   readonly message: string;

@@ -55,6 +55,7 @@ export function createPeerSet<P extends ManagedPeer>(options: PeerSetOptions<P>)
     peers: () => members.peers(),
     pick: (key, without) => members.pick(key, without),
     get: (id) => members.get(id),
+    warn: onWarning,
     updatePeers: (ids) => followed.updatePeers(ids),
     async close() {
       await Promise.all([followed.close(), members.close()]);

@@ -36,6 +36,7 @@ const anyInvalidation: fc.Arbitrary<PeerInvalidation> = fc.record(
     fence: fc.maxSafeNat(),
     target: anyTarget,
     again: fc.constant(true),
+    owedTo: fc.array(anyName, { maxLength: 3 }),
     trace: fc.constantFrom(
       { traceparent, tracestate: undefined },
       { traceparent, tracestate: "v=1" },
@@ -55,18 +56,21 @@ describe("a frame of invalidations", () => {
           { group: "g", target: { kind: "tag", tag: "t" }, fence: 4 },
           { group: "h", target: { kind: "all" }, fence: 5 },
           { group: "h", target: { kind: "all" }, fence: 6, again: true },
+          { group: "h", target: { kind: "all" }, fence: 6, again: true, owedTo: ["n", "é"] },
         ],
       },
       limits,
     );
     expect(frame.toString("hex")).toBe(
       [
-        "50010300" + "09000000" + "0000000000000040" + "0400",
+        "50010300" + "09000000" + "0000000000000040" + "0500",
         "00" + "0100" + "0000000000000840" + "02000000" + "67" + "01000000" + "61",
         "02000000" + "c3a9",
         "01" + "0100" + "0000000000001040" + "01000000" + "67" + "01000000" + "74",
         "02" + "0100" + "0000000000001440" + "00000000" + "68",
         "82" + "0100" + "0000000000001840" + "00000000" + "68",
+        "a2" + "0100" + "0000000000001840" + "00000000" + "68" + "02000000",
+        "01000000" + "6e" + "02000000" + "c3a9",
       ].join(""),
     );
   });

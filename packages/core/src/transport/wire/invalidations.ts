@@ -21,6 +21,8 @@ const targetKinds = ["keys", "tag", "all"] as const;
 /** Flags in the byte of the target kind. */
 const againFlag = 0x80;
 const traceFlag = 0x40;
+const owedFlag = 0x20;
+const flags = againFlag | traceFlag | owedFlag;
 const fixedBytes = 15;
 
 /** A frame of invalidations. */
@@ -35,13 +37,17 @@ export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimit
   const writer = new ByteWriter(256);
   writeRequestHeader(writer, "invalidations", frame);
   let keyCount = 0;
-  for (const { group, target, fence, again, trace: given } of frame.invalidations) {
+  for (const { group, target, fence, again, owedTo, trace: given } of frame.invalidations) {
     const names = targetNames(target);
     const trace = given === undefined ? undefined : readPeerTrace(given);
-    keyCount += names.length;
+    keyCount += names.length + (owedTo?.length ?? 0);
     writer.reserve(fixedBytes);
-    const flags = (again ? againFlag : 0) | (trace === undefined ? 0 : traceFlag);
-    writer.u8(targetKinds.indexOf(target.kind) | flags);
+    writer.u8(
+      targetKinds.indexOf(target.kind) |
+        (again ? againFlag : 0) |
+        (owedTo === undefined ? 0 : owedFlag) |
+        (trace === undefined ? 0 : traceFlag),
+    );
     const groupLengthAt = writer.length;
     writer.u16(0);
     writer.f64(fence);
@@ -49,13 +55,11 @@ export function encodeInvalidations(frame: InvalidationFrame, limits: FrameLimit
     const groupLength = writer.key(group);
     checkOutgoing(groupLength, limits.maxGroupBytes, "maxGroupBytes");
     writer.patchU16(groupLengthAt, groupLength);
-    for (const name of names) {
+    writeNames(writer, names, limits);
+    if (owedTo !== undefined) {
       writer.reserve(4);
-      const lengthAt = writer.length;
-      writer.u32(0);
-      const length = writer.key(name);
-      checkOutgoing(length, limits.maxKeyBytes, "maxKeyBytes");
-      writer.patchU32(lengthAt, length);
+      writer.u32(owedTo.length);
+      writeNames(writer, owedTo, limits);
     }
     if (trace !== undefined) writeTrace(writer, trace);
   }
@@ -82,7 +86,7 @@ export function decodeInvalidations(bytes: Uint8Array, limits: FrameLimits): Inv
   for (let index = 0; index < header.count; index++) {
     reader.need(fixedBytes, "an invalidation's head");
     const kindAndFlags = reader.u8();
-    const kind = targetKinds[kindAndFlags & ~(againFlag | traceFlag)];
+    const kind = targetKinds[kindAndFlags & ~flags];
     const groupLength = reader.u16();
     const fence = reader.f64();
     const nameCount = reader.u32();
@@ -93,22 +97,45 @@ export function decodeInvalidations(bytes: Uint8Array, limits: FrameLimits): Inv
     checkLimit(keyCount, limits.maxInvalidationKeys, "maxInvalidationKeys");
     reader.need(groupLength, "a group's name");
     const group = reader.key(groupLength);
-    const names: string[] = [];
-    for (let nameIndex = 0; nameIndex < nameCount; nameIndex++) {
-      reader.need(4, "a key's length");
-      const length = reader.u32();
-      checkLimit(length, limits.maxKeyBytes, "maxKeyBytes");
-      reader.need(length, "a key");
-      names.push(reader.key(length));
-    }
-    const target = targetOf(kind, names);
+    const target = targetOf(kind, readNames(reader, nameCount, limits));
     const again = (kindAndFlags & againFlag) !== 0;
-    const invalidation = again ? { group, target, fence, again } : { group, target, fence };
+    let invalidation: PeerInvalidation = { group, target, fence };
+    if (again) invalidation = { ...invalidation, again };
+    if ((kindAndFlags & owedFlag) !== 0) {
+      reader.need(4, "the number of nodes");
+      const nodeCount = reader.u32();
+      keyCount += nodeCount;
+      checkLimit(keyCount, limits.maxInvalidationKeys, "maxInvalidationKeys");
+      invalidation = { ...invalidation, owedTo: readNames(reader, nodeCount, limits) };
+    }
     const trace = (kindAndFlags & traceFlag) === 0 ? undefined : readTrace(reader);
     invalidations.push(trace === undefined ? invalidation : { ...invalidation, trace });
   }
   reader.end();
   return { frameId: header.frameId, sender: header.sender, invalidations };
+}
+
+function writeNames(writer: ByteWriter, names: readonly string[], limits: FrameLimits): void {
+  for (const name of names) {
+    writer.reserve(4);
+    const lengthAt = writer.length;
+    writer.u32(0);
+    const length = writer.key(name);
+    checkOutgoing(length, limits.maxKeyBytes, "maxKeyBytes");
+    writer.patchU32(lengthAt, length);
+  }
+}
+
+function readNames(reader: ByteReader, count: number, limits: FrameLimits): string[] {
+  const names: string[] = [];
+  for (let index = 0; index < count; index++) {
+    reader.need(4, "a key's length");
+    const length = reader.u32();
+    checkLimit(length, limits.maxKeyBytes, "maxKeyBytes");
+    reader.need(length, "a key");
+    names.push(reader.key(length));
+  }
+  return names;
 }
 
 function isTraced({ invalidations }: InvalidationFrame): boolean {

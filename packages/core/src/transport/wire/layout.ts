@@ -21,7 +21,8 @@ import type { ByteWriter } from "./byte-writer.ts";
  *   missing      u8 status, u16 index
  * invalidations  f64 sender, u16 count, count × invalidation
  *   invalidation u8 target and flags, u16 group name length, f64 fence, u32 number of keys or tags,
- *                group name, number × (u32 length, bytes), [trace]
+ *                group name, number × (u32 length, bytes), [owed to], [trace]
+ *   owed to      u32 number of node ids, number × (u32 length, bytes)
  * entries        f64 sender, u16 count, f64 ticket, u16 group name length, group name, count × entry
  *   entry        u8 flags, u32 key length, u16 number of tags, [f64 ttlMs, else no expiry],
  *                [f64 fence], [u32 value length, else a negative entry], key,

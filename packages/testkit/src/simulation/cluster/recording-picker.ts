@@ -110,5 +110,8 @@ export function createRecordingPicker(
   return {
     ...createWrappedPicker(picker, recordingPeer),
     attach: (host) => picker.attach(recordingHost(host)),
+    warn() {
+      history.debtsLost = true;
+    },
   };
 }

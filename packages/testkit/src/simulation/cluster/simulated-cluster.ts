@@ -73,7 +73,7 @@ export function createSimulatedCluster(
   const allIds = Array.from({ length: plan.nodeCount }, (_, index) => simulatedNodeId(index));
   const nodes = new Map<number, LiveNode>();
   const incarnations = new Map<number, number>();
-  const closing: Promise<void>[] = [];
+  const closing: Promise<unknown>[] = [];
   const leaving = new Set<number>();
   let cuts = 0;
   let undisturbed = true;
@@ -123,6 +123,7 @@ export function createSimulatedCluster(
     crash(node, silent) {
       nodes.delete(node.index);
       history.deaths.set(node.ref, recorder.now());
+      history.debtsLost = true;
       network.crash(node.id, silent ? "silent" : "refuse");
       // Closing cancels the timers of the crashed node; its messages are not delivered.
       closing.push(node.handle.close());
@@ -131,6 +132,7 @@ export function createSimulatedCluster(
     leave(node) {
       nodes.delete(node.index);
       leaving.add(node.index);
+      history.departures.set(node.ref, recorder.now());
       const gone = node.handle.close().then(() => {
         history.deaths.set(node.ref, recorder.now());
         leaving.delete(node.index);

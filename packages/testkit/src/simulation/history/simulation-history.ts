@@ -170,6 +170,10 @@ export interface SimulationHistory {
   readonly accounts: AccountRecord[];
   /** Moment at which each incarnation crashed or had left. */
   readonly deaths: Map<string, Moment>;
+  /** Moment at which each incarnation that left in good order began to leave. */
+  readonly departures: Map<string, Moment>;
+  /** Whether a node crashed, or left without handing all its missed invalidations to others. */
+  debtsLost: boolean;
   /** Moment at which all nodes had been reachable long enough to deliver all retried invalidations; undefined if never. */
   peace?: Moment;
   /** Maximum of the charged bytes, by incarnation. */
@@ -193,6 +197,8 @@ export function createHistory(): SimulationHistory {
     abandonments: [],
     accounts: [],
     deaths: new Map(),
+    departures: new Map(),
+    debtsLost: false,
     peakBytes: new Map(),
     timersLeft: 0,
   };

@@ -42,12 +42,19 @@ function binds(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRec
   return acknowledged?.includes(get.node) === true && covers(target, get.key);
 }
 
-/** True when the invalidation and its retries have reached all nodes. */
+/**
+ * True when the invalidation and its retries have reached all nodes: those of the node that made it, or of the
+ * members to which it handed them when it left.
+ */
 function isLearned(run: RunUnderCheck, invalidation: InvalidationRecord, get: GetRecord): boolean {
-  const { peace, deaths } = run.history;
-  if (peace === undefined || get.begun.step < peace.step || deaths.has(invalidation.node))
-    return false;
-  return invalidation.error === undefined && (invalidation.settled?.step ?? Infinity) < peace.step;
+  const { peace, deaths, departures, debtsLost } = run.history;
+  if (peace === undefined || get.begun.step < peace.step) return false;
+  const settledStep = invalidation.settled?.step ?? Infinity;
+  if (deaths.has(invalidation.node)) {
+    const departure = departures.get(invalidation.node);
+    if (debtsLost || departure === undefined || settledStep >= departure.step) return false;
+  }
+  return invalidation.error === undefined && settledStep < peace.step;
 }
 
 /** Describes why the answer is stale; undefined when it is fresh. */

@@ -1,0 +1,150 @@
+import { createDataSourceClusterRegistry, type DataSourceHandle } from "@parsec/core";
+import { createPlacement } from "@parsec/core/transport";
+import { createManualClock, createMemoryNetwork } from "@parsec/testkit";
+import { describe, expect, it } from "vitest";
+
+interface Versioned {
+  readonly version: number;
+}
+
+/** A cluster on a virtual clock, whose nodes keep a copy of every value that they get. */
+class Cluster {
+  readonly clock = createManualClock();
+  readonly network = createMemoryNetwork({ clock: this.clock, fate: () => ({ delayMs: 2 }) });
+  readonly ids: readonly string[];
+  readonly nodes = new Map<string, ReturnType<Cluster["start"]>>();
+  readonly warnings: string[] = [];
+  version = 1;
+
+  constructor(ids: readonly string[]) {
+    this.ids = ids;
+    for (const id of ids) this.start(id);
+  }
+
+  start(selfId: string) {
+    const peers = this.network.createPeers({ selfId, ids: this.ids });
+    peers.warn = ({ kind, peerId }) => this.warnings.push(`${selfId}: ${kind} ${peerId}`);
+    const registry = createDataSourceClusterRegistry({ peers, clock: this.clock });
+    const source: DataSourceHandle<string, Versioned> = registry.register(
+      {
+        name: "versions",
+        cacheKey: (key: string) => key,
+        fetch: async () => ({ version: this.version }),
+      },
+      { hot: { minRatePerMinute: 0 } },
+    );
+    const node = { registry, source };
+    this.nodes.set(selfId, node);
+    return node;
+  }
+
+  node(id: string) {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`no node ${id}`);
+    return node;
+  }
+
+  /** A key that the node owns. */
+  keyOf(id: string): string {
+    const placement = createPlacement("slots", this.ids);
+    for (let index = 0; ; index++) {
+      const key = `key ${index}`;
+      if (placement.ownerOf(key) === id) return key;
+    }
+  }
+
+  /** Runs the clock until the promise has settled. */
+  async settled<T>(promise: Promise<T>): Promise<T> {
+    let pending = true;
+    const ended = promise.finally(() => {
+      pending = false;
+    });
+    ended.catch(() => {});
+    while (pending) await this.clock.run(10);
+    return await ended;
+  }
+
+  async fill(key: string): Promise<void> {
+    for (const id of this.ids) await this.settled(this.node(id).source.get(key));
+  }
+
+  isolate(id: string): void {
+    for (const other of this.ids) if (other !== id) this.network.cut(id, other);
+  }
+
+  async close(): Promise<void> {
+    const closing = [...this.nodes.values()].map(({ registry }) => registry.close());
+    await this.settled(Promise.all(closing));
+    expect(this.clock.pendingCount).toBe(0);
+  }
+}
+
+/** A cluster in which the last node holds an old copy of a key of node b, which node a has invalidated meanwhile. */
+async function clusterWithOldCopy(ids: readonly string[]) {
+  const cluster = new Cluster(ids);
+  const key = cluster.keyOf("b");
+  await cluster.fill(key);
+  const away = ids.at(-1) as string;
+  cluster.isolate(away);
+  cluster.version = 2;
+  const result = await cluster.settled(cluster.node("a").source.invalidate(key));
+  expect(result.failed.map(({ peerId }) => peerId)).toEqual([away]);
+  return { cluster, key, away: cluster.node(away).source };
+}
+
+describe("an invalidation that a peer missed", () => {
+  it("reaches it when it is back, although the node that invalidated left meanwhile", async () => {
+    const { cluster, key, away } = await clusterWithOldCopy(["a", "b", "c"]);
+    await cluster.settled(cluster.node("a").registry.close());
+    expect(cluster.warnings).toEqual([]);
+    await cluster.clock.run(60_000);
+    expect(away.peek(key)).toEqual({ version: 1 });
+    cluster.network.heal();
+    await cluster.clock.run(6000);
+    expect(away.peek(key)).toBeUndefined();
+    expect(await cluster.settled(away.get(key))).toEqual({ version: 2 });
+    await cluster.close();
+  });
+
+  it("reaches it when it is back, although the node that invalidated crashed", async () => {
+    const { cluster, key, away } = await clusterWithOldCopy(["a", "b", "c"]);
+    cluster.network.crash("a");
+    await cluster.clock.run(60_000);
+    cluster.network.heal();
+    await cluster.clock.run(6000);
+    expect(away.peek(key)).toBeUndefined();
+    await cluster.close();
+  });
+
+  it("reaches it after one node after the other has left and been replaced", async () => {
+    const { cluster, key, away } = await clusterWithOldCopy(["a", "b", "c", "d"]);
+    for (const id of ["a", "b", "c"]) {
+      await cluster.settled(cluster.node(id).registry.close());
+      cluster.start(id);
+      await cluster.clock.run(1000);
+    }
+    cluster.network.heal();
+    await cluster.clock.run(6000);
+    expect(away.peek(key)).toBeUndefined();
+    await cluster.close();
+  });
+
+  it("is reported by the last node that leaves", async () => {
+    const { cluster } = await clusterWithOldCopy(["a", "b", "c"]);
+    await cluster.settled(cluster.node("a").registry.close());
+    expect(cluster.warnings).toEqual([]);
+    const before = cluster.clock.now();
+    await cluster.settled(cluster.node("b").registry.close());
+    expect(cluster.warnings).toEqual(["b: undelivered c"]);
+    expect(cluster.clock.now() - before).toBeLessThan(10_000);
+    await cluster.close();
+  });
+
+  it("is reported when all nodes leave together", async () => {
+    const { cluster } = await clusterWithOldCopy(["a", "b", "c"]);
+    const closing = ["a", "b"].map((id) => cluster.node(id).registry.close());
+    await cluster.settled(Promise.all(closing));
+    expect(cluster.warnings).toContain("b: undelivered c");
+    await cluster.close();
+  });
+});
