@@ -100,6 +100,21 @@ describe("a node that accepts a hand-over", () => {
     expect(peek("a:k")).toBeUndefined();
   });
 
+  it("I2 rejects entries while it may have forgotten a fence since the invalidation", async () => {
+    const { take, peek, host, clock } = receiver({ maxBytes: 64 * 1024, timeoutMs: 1000 });
+    const invalidate = (...keys: string[]): void =>
+      host.invalidate({ group: "g", target: { kind: "keys", keys }, fence: 7 });
+    const ticket = take(0);
+    invalidate("a:k");
+    // The fences of a small group take 16 KiB in each of two generations.
+    for (let index = 0; index < 300; index++) invalidate(`a:other ${index}`);
+    take(ticket, entryOf("a:k", { ttlMs: 60_000 }));
+    expect(peek("a:k")).toBeUndefined();
+    await clock.advance(2001);
+    take(take(0), entryOf("a:later", { ttlMs: 60_000 }));
+    expect(peek("a:later")).toBe("given");
+  });
+
   it("drops the accepted entries by their tags", async () => {
     const { take, peek, host } = receiver({ tags: () => [] });
     take(take(0), entryOf("a:red", { tags: ["red"] }), entryOf("a:blue", { tags: ["blue"] }));

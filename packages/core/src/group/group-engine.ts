@@ -68,7 +68,11 @@ export class GroupEngine<Input, T> {
       limits: new GroupLimits(name, policy),
       memory: this.#memory,
       counters: this.#counters,
-      sweeps: new RecentSweeps(node.clock, policy.timeoutMs),
+      sweeps: new RecentSweeps({
+        clock: node.clock,
+        timeoutMs: policy.timeoutMs,
+        fences: this.#memory.fences,
+      }),
     };
     this.#exchange = new EntryExchange(this.#group);
     this.#originLoads = new OriginLoads(this.#group);

@@ -7,12 +7,14 @@ const fenceBytes = 200;
 /** Below this size of a generation, few keys would be remembered. */
 const minGenerationBytes = 16 * 1024;
 
-/** Bounds of a {@link FenceTable}. */
-export interface FenceTableSize {
+/** Bounds of a {@link FenceTable}, and its time. */
+export interface FenceTableOptions {
   /** The number of keys of one generation. Defaults to 8,192. */
   readonly generationKeys?: number;
   /** The budget of the group. A generation takes at most 1/32 of it, or 16 KiB. Defaults to no bound. */
   readonly maxBytes?: number;
+  /** The time in milliseconds. Defaults to 0 always. */
+  readonly now?: () => number;
 }
 
 interface KeyFences {
@@ -35,14 +37,24 @@ export class FenceTable {
   #older: Map<string, KeyFences> = new Map();
   readonly #generationKeys: number;
   readonly #generationBytes: number;
+  readonly #now: () => number;
   /** Bytes of `recent`. */
   #recentBytes = 0;
+  /** When the newest fence of `older` was added. */
+  #olderUntil = Number.NEGATIVE_INFINITY;
+  #forgottenUntil = Number.NEGATIVE_INFINITY;
 
   /** Remembers at least the last keys that fit into one generation, at most those of two. */
-  constructor(size: FenceTableSize = {}) {
-    const { generationKeys = 8192, maxBytes = Number.POSITIVE_INFINITY } = size;
+  constructor(options: FenceTableOptions = {}) {
+    const { generationKeys = 8192, maxBytes = Number.POSITIVE_INFINITY, now = () => 0 } = options;
     this.#generationKeys = generationKeys;
     this.#generationBytes = Math.max(minGenerationBytes, maxBytes / 32);
+    this.#now = now;
+  }
+
+  /** All fences added after this time are remembered. */
+  get forgottenUntil(): number {
+    return this.#forgottenUntil;
   }
 
   /** The combined fence that a lookup of the key carries; 0 for none. */
@@ -107,6 +119,8 @@ export class FenceTable {
     const bytes = fenceBytes + 2 * key.length;
     const isFull = this.#recentBytes + bytes > this.#generationBytes;
     if (this.#recent.size >= this.#generationKeys || (isFull && this.#recent.size > 0)) {
+      if (this.#older.size > 0) this.#forgottenUntil = this.#olderUntil;
+      this.#olderUntil = this.#now();
       this.#older = this.#recent;
       this.#recent = new Map();
       this.#recentBytes = 0;

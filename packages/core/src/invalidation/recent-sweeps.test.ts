@@ -1,12 +1,14 @@
 import { expect, it } from "vitest";
 import { SteppedClock } from "../../test/stepped-clock.ts";
+import { FenceTable } from "./fences.ts";
 import { RecentSweeps } from "./recent-sweeps.ts";
 import { absentTag } from "./tag-index.ts";
 
 /** Both rounds of a sweep take at most 200 ms here. */
 function setUp(): { clock: SteppedClock; sweeps: RecentSweeps } {
   const clock = new SteppedClock();
-  return { clock, sweeps: new RecentSweeps(clock, 100) };
+  const fences = new FenceTable();
+  return { clock, sweeps: new RecentSweeps({ clock, timeoutMs: 100, fences }) };
 }
 
 it("mayConcern is true for entries with an invalidated tag, whether read before or after", async () => {

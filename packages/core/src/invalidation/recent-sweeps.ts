@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { PeerInvalidationTarget } from "../peer.ts";
+import type { FenceTable } from "./fences.ts";
 import { absentTag } from "./tag-index.ts";
 
 /** Beyond this number of tags, the whole group counts as swept. */
@@ -13,16 +14,25 @@ const maxTags = 10_000;
  */
 export class RecentSweeps {
   readonly #clock: Clock;
+  readonly #fences: Pick<FenceTable, "forgottenUntil">;
   /** After this time both rounds of a sweep are complete, or the nodes that failed are listed in its result. */
   readonly #windowMs: number;
   /** When each tag was last invalidated, oldest first. */
   readonly #tags: Map<string, number> = new Map();
   #allAt = Number.NEGATIVE_INFINITY;
 
-  /** `timeoutMs` is the time limit of an invalidation in each of its two rounds. */
-  constructor(clock: Clock, timeoutMs: number) {
-    this.#clock = clock;
-    this.#windowMs = 2 * timeoutMs;
+  /**
+   * `timeoutMs` is the time limit of an invalidation in each of its two rounds. Fences that were forgotten
+   * within the window count as a sweep of everything.
+   */
+  constructor(parts: {
+    readonly clock: Clock;
+    readonly timeoutMs: number;
+    readonly fences: Pick<FenceTable, "forgottenUntil">;
+  }) {
+    this.#clock = parts.clock;
+    this.#windowMs = 2 * parts.timeoutMs;
+    this.#fences = parts.fences;
   }
 
   /** Records an invalidation applied here. */
@@ -43,11 +53,11 @@ export class RecentSweeps {
     this.#allAt = now;
   }
 
-  /** Whether an entry with these tags, read from a peer's memory after `from`, may be older than a sweep applied here. */
+  /** Whether an entry with these tags, read from a peer's memory after `from`, may be older than a sweep applied here, or than an invalidation whose fence was forgotten. */
   mayConcern(tags: readonly string[], from: number): boolean {
     if (from < this.#clock.now() - this.#windowMs) return true;
     const since = from - this.#windowMs;
-    if (this.#allAt >= since) return true;
+    if (Math.max(this.#allAt, this.#fences.forgottenUntil) >= since) return true;
     return tags.some((tag) => (this.#tags.get(tag) ?? Number.NEGATIVE_INFINITY) >= since);
   }
 }

@@ -77,7 +77,10 @@ export class GroupMemory<T> {
     readonly decoder: Decoder<T>;
     readonly counters: GroupCounters;
   }) {
-    this.fences = new FenceTable({ maxBytes: parts.policy.maxBytes });
+    this.fences = new FenceTable({
+      maxBytes: parts.policy.maxBytes,
+      now: () => parts.clock.now(),
+    });
     this.#policy = parts.policy;
     this.#clock = parts.clock;
     this.#decoder = parts.decoder;
