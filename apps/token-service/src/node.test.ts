@@ -46,6 +46,9 @@ const minimal = {
   PARSEC_DATABASE_URL: "postgres://me:hunter2@127.0.0.1:9/users",
 };
 
+const metadataUrl = "http://127.0.0.1:9/.well-known/openid-configuration";
+const databaseReason = /^postgres:\/\/127\.0\.0\.1:9\/users: connect ECONNREFUSED/;
+
 async function startNode(
   env: Readonly<Record<string, string>>,
 ): Promise<{ readonly url: string; readonly program: RunningProgram }> {
@@ -62,7 +65,18 @@ describe("a node without database and identity provider", () => {
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     const ready = await fetch(`${url}/health/ready`);
     expect(ready.status).toBe(503);
-    expect(await ready.json()).toEqual({ status: "starting", waiting_for: ["jwks", "database"] });
+    expect(await ready.json()).toMatchObject({
+      status: "starting",
+      waiting_for: ["jwks", "database"],
+    });
+    await expect
+      .poll(async () => (await fetch(`${url}/health/ready`)).json())
+      .toMatchObject({
+        reasons: {
+          jwks: expect.stringContaining(metadataUrl),
+          database: expect.stringMatching(databaseReason),
+        },
+      });
     const claims = Buffer.from('{"iss":"http://127.0.0.1:9"}').toString("base64url");
     const header = Buffer.from('{"alg":"ES256","kid":"x"}').toString("base64url");
     const response = await exchangeAt(url, `${header}.${claims}.c2ln`);
@@ -72,6 +86,9 @@ describe("a node without database and identity provider", () => {
     expect(await program.ended).toBe(0);
     const log = program.stdout() + program.stderr();
     expect(log).toContain("PARSEC_SIGNING_SECRET is not set");
+    expect(log).toContain(`"reason":"${metadataUrl}: `);
+    expect(log).toContain('"msg":"waiting for jwks"');
+    expect(log).toMatch(/"reason":"postgres:[^"]*","msg":"waiting for database"/);
     expect(log).not.toContain("hunter2");
     expect(log).not.toContain(claims);
   });

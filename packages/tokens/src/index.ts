@@ -41,7 +41,7 @@ export {
   type TokenDataSources,
 } from "./sources/token-data-source.ts";
 export type { SignatureAlgorithm } from "./trust/signature-algorithms.ts";
-export type { TrustedIssuerOptions, TrustOptions } from "./trust/trust-options.ts";
-export { createTrustStore, type TrustStore } from "./trust/trust-store.ts";
+export type { TrustedIssuerOptions, TrustKeysEvent, TrustOptions } from "./trust/trust-options.ts";
+export { createTrustStore, type TrustFailure, type TrustStore } from "./trust/trust-store.ts";
 export type { VerifiedToken } from "./trust/verified-token.ts";
 export type { WallClock } from "./wall-clock.ts";

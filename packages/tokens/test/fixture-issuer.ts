@@ -14,16 +14,23 @@ export interface FixtureIssuer {
   readonly issuer: string;
   /** Number of requests for the key set. */
   jwksRequests(): number;
+  /** The paths of all requests, in their order. */
+  readonly paths: readonly string[];
+  /** The response to requests for a path, instead of the key set; a number is a status, a function handles the request. */
+  answerPathWith(path: string, answer: unknown): void;
   /** The response to the next requests for the key set; a number is a status without keys. */
   answerJwksWith(answer: unknown): void;
-  /** Replaces the key; `publish: false` keeps the old key set published. */
-  rotate(options?: { readonly publish?: boolean }): Promise<void>;
+  /** Replaces the key; `publish: false` keeps the old key set published, `kid` sets the new key's id. */
+  rotate(options?: { readonly publish?: boolean; readonly kid?: string }): Promise<void>;
   /** The key set with the current key. */
   jwks(): { readonly keys: readonly JWK[] };
   /** Signs claims, merged with defaults; undefined removes a default. */
-  mint(claims?: JWTPayload, header?: Partial<{ alg: string; kid: string }>): Promise<string>;
+  mint(claims?: JWTPayload, header?: FixtureHeader): Promise<string>;
   close(): Promise<void>;
 }
+
+/** Members of a token's header that a test sets. */
+export type FixtureHeader = Partial<{ alg: string; kid: string; typ: string }>;
 
 export const fixtureAudience = "parsec";
 
@@ -49,10 +56,20 @@ export async function startFixtureIssuer(
   let key = await makeKey();
   let answer: unknown = { keys: [key.jwk] };
 
-  const server = createServer((_request, response) => {
-    count += 1;
-    response.statusCode = typeof answer === "number" ? answer : 200;
-    response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
+  const paths: string[] = [];
+  const others = new Map<string, unknown>([
+    ["/.well-known/openid-configuration", 404],
+    ["/.well-known/oauth-authorization-server", 404],
+  ]);
+
+  const server = createServer((request, response) => {
+    const path = request.url ?? "/";
+    paths.push(path);
+    const chosen = others.has(path) ? others.get(path) : answer;
+    if (!others.has(path)) count += 1;
+    if (typeof chosen === "function") return void chosen(request, response);
+    response.statusCode = typeof chosen === "number" ? chosen : 200;
+    response.end(typeof chosen === "string" ? chosen : JSON.stringify(chosen));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -60,11 +77,16 @@ export async function startFixtureIssuer(
   return {
     issuer,
     jwksRequests: () => count,
+    paths,
+    answerPathWith(path, given) {
+      others.set(path, given);
+    },
     answerJwksWith(next) {
       answer = next;
     },
-    async rotate({ publish = true } = {}) {
+    async rotate({ publish = true, kid } = {}) {
       key = await makeKey();
+      if (kid !== undefined) key.jwk.kid = kid;
       if (publish) answer = { keys: [key.jwk] };
     },
     jwks: () => ({ keys: [key.jwk] }),

@@ -60,7 +60,7 @@ export const nodeVariables: string = `  PARSEC_SELF_URL          URL at which pe
   PARSEC_AUDIENCES         allowed audiences of tokens, separated by commas; the first is the default
   PARSEC_TRUSTED_ISSUER    issuer of the tokens to exchange
   PARSEC_TRUSTED_AUDIENCE  audiences of these tokens, separated by commas
-  PARSEC_TRUSTED_JWKS_URL  URL of the issuer's keys ({issuer}/.well-known/jwks.json)
+  PARSEC_TRUSTED_JWKS_URL  URL of the issuer's keys (jwks_uri of its metadata)
   PARSEC_DATABASE_URL      URL of the Postgres with the users
   PARSEC_USERS_TABLE       table or view with issuer, subject, email, roles, department (users)
   PARSEC_USERS_TTL_MS      time to live of a cached user (300000)
@@ -158,14 +158,25 @@ function readTrusted(env: Environment): NodeConfig["trusted"] {
     "the issuer of the tokens to exchange",
   );
   const jwksUrl = optionalVariable(env, "PARSEC_TRUSTED_JWKS_URL");
-  if (jwksUrl === undefined) checkUrl("PARSEC_TRUSTED_ISSUER", issuer, web);
-  else checkUrl("PARSEC_TRUSTED_JWKS_URL", jwksUrl, web);
+  if (jwksUrl === undefined) checkKeyUrl("PARSEC_TRUSTED_ISSUER", issuer);
+  else checkKeyUrl("PARSEC_TRUSTED_JWKS_URL", jwksUrl);
   const audience = readList(
     env,
     "PARSEC_TRUSTED_AUDIENCE",
     "the audiences of the tokens to exchange",
   );
   return { issuer, jwksUrl, audience };
+}
+
+/** Keys from the network decide who is trusted, so they must not be fetched unencrypted. */
+function checkKeyUrl(name: string, text: string): void {
+  const url = new URL(checkUrl(name, text, web));
+  if (url.username !== "" || url.password !== "") {
+    throw invalidVariable(name, "must not contain credentials");
+  }
+  if (url.protocol !== "https:" && !isLoopback(text)) {
+    throw invalidVariable(name, `must begin with https:// (http:// only on loopback), got ${text}`);
+  }
 }
 
 function readList(env: Environment, name: string, purpose: string): readonly string[] {

@@ -3,6 +3,7 @@ import { watchReadiness } from "./readiness.ts";
 
 test("is ready once each dependency has been available, also after later outages", async () => {
   let isThere = false;
+  const reported: string[][] = [];
   const readiness = watchReadiness(
     [
       { name: "jwks", check: () => true },
@@ -14,14 +15,18 @@ test("is ready once each dependency has been available, also after later outages
         },
       },
     ],
-    { retryMs: 1 },
+    { retryMs: 1, onWaiting: (name, reason) => void reported.push([name, reason]) },
   );
   await expect.poll(() => readiness.report().waitingFor).toEqual(["database"]);
-  expect(readiness.report().status).toBe("starting");
+  await expect.poll(() => reported).toEqual([["database", "connection refused"]]);
+  expect(readiness.report()).toMatchObject({
+    status: "starting",
+    reasons: { database: "connection refused" },
+  });
   isThere = true;
   await readiness.whenReady();
   isThere = false;
-  expect(readiness.report()).toEqual({ status: "ready", waitingFor: [] });
+  expect(readiness.report()).toEqual({ status: "ready", waitingFor: [], reasons: {} });
   readiness.startDraining();
   expect(readiness.report().status).toBe("draining");
   readiness.close();

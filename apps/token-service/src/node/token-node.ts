@@ -8,16 +8,17 @@ import {
   createTokenService,
   createTrustStore,
   type ExchangeEvent,
+  type TrustStore,
 } from "@parsec/tokens";
 import { createHttpPeers } from "@parsec/transport-http";
 import type { Logger } from "pino";
 import { handleInvalidate } from "./admin-endpoint.ts";
-import { openDatabasePool } from "./database-pool.ts";
+import { type DatabasePool, openDatabasePool } from "./database-pool.ts";
 import { createHttpServer } from "./http-server.ts";
 import { answerJson, answerText } from "./json-answer.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { createPrometheusMetrics } from "./prometheus-metrics.ts";
-import { watchReadiness } from "./readiness.ts";
+import { type ReadinessReport, watchReadiness } from "./readiness.ts";
 import { createRequestRouter } from "./request-router.ts";
 import { createUserClaimsMapper } from "./user-claims-mapper.ts";
 import { createUsersSource } from "./users-source.ts";
@@ -67,6 +68,12 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
   const { jwksUrl, ...trusted } = config.trusted;
   const trust = createTrustStore({
     issuers: [{ ...trusted, ...(jwksUrl === undefined ? {} : { jwksUrl }) }],
+    onKeys({ issuer, failure }) {
+      // Until the first success, readiness reports the reason.
+      if (!trust.ready()) return;
+      if (failure === undefined) log.info({ issuer }, "signing keys can be fetched again");
+      else log.warn({ issuer, reason: failure }, "cannot fetch signing keys");
+    },
   });
   const keys = createDerivedKeySource({
     issuer: config.issuer,
@@ -91,10 +98,13 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
       ...(discovery === undefined
         ? []
         : [{ name: "peers", check: () => discovery.stats().answers > 0 }]),
-      { name: "jwks", check: () => trust.ready() },
-      { name: "database", check: () => pool.query("SELECT 1").then(() => true) },
+      { name: "jwks", check: () => checkKeys(trust) },
+      { name: "database", check: () => checkDatabase(pool, config.databaseUrl) },
     ],
-    { retryMs: readinessRetryMs },
+    {
+      retryMs: readinessRetryMs,
+      onWaiting: (name, reason) => log.warn({ reason }, `waiting for ${name}`),
+    },
   );
 
   const server = createHttpServer(
@@ -150,11 +160,31 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
   };
 }
 
-function answerReadiness(
-  response: ServerResponse,
-  report: { readonly status: string; readonly waitingFor: readonly string[] },
-): void {
-  const body = { status: report.status, waiting_for: report.waitingFor };
+function checkKeys(trust: TrustStore): boolean {
+  const [failure] = trust.failures();
+  if (!trust.ready() && failure !== undefined) throw new Error(failure.reason);
+  return trust.ready();
+}
+
+/** Rejects with the address of the database, without user and password. */
+async function checkDatabase(pool: DatabasePool, url: string): Promise<boolean> {
+  try {
+    await pool.query("SELECT 1");
+    return true;
+  } catch (cause) {
+    const { host, pathname } = new URL(url);
+    const { message, code } = cause as { readonly message?: unknown; readonly code?: unknown };
+    throw new Error(`postgres://${host}${pathname}: ${message || code}`, { cause });
+  }
+}
+
+function answerReadiness(response: ServerResponse, report: ReadinessReport): void {
+  const { status, waitingFor, reasons } = report;
+  const body = {
+    status,
+    waiting_for: waitingFor,
+    ...(Object.keys(reasons).length > 0 && { reasons }),
+  };
   answerJson(response, report.status === "ready" ? 200 : 503, body);
 }
 
@@ -169,10 +199,14 @@ async function answerMetrics(
   }
 }
 
-/** Logs failures of the server as warnings, and all other outcomes at debug level. Never logs a token. */
+/**
+ * Logs failures of the server as warnings, and all other outcomes at debug level. Never logs a token.
+ * Failures that any unverified token can cause are not warnings: `onKeys` reports those of the keys.
+ */
 function logExchange(log: Logger, { outcome, durationMs, error }: ExchangeEvent): void {
   const entry = { outcome, durationMs: Math.round(durationMs) };
-  if (outcome === "temporarily_unavailable" || outcome === "server_error") {
+  const isUnknownKey = error?.retryAfterMs !== undefined;
+  if ((outcome === "temporarily_unavailable" && !isUnknownKey) || outcome === "server_error") {
     log.warn({ ...entry, reason: rootMessage(error) }, "token exchange failed");
   } else {
     log.debug({ ...entry, reason: error?.message }, "token exchange");

@@ -11,6 +11,7 @@ const subject: VerifiedToken = {
   issuer: "https://idp.example",
   subject: "alice",
   qualifiedSubject: "alice",
+  mediaType: undefined,
   acceptedUntilMs: 1,
   scope: undefined,
   claims: { sub: "alice", email: "alice@example.org", plan: null },

@@ -26,10 +26,17 @@ const parsecCodes: Readonly<Record<OAuthErrorCode, ParsecErrorCode>> = {
 export class OAuthError extends ParsecError {
   /** The `error` of the response. */
   readonly oauthCode: OAuthErrorCode;
+  /** For `temporarily_unavailable`: when a retry is worthwhile, in milliseconds from now, where that is known. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(oauthCode: OAuthErrorCode, description: string, options?: ErrorOptions) {
+  constructor(
+    oauthCode: OAuthErrorCode,
+    description: string,
+    options: ErrorOptions & { readonly retryAfterMs?: number | undefined } = {},
+  ) {
     super(parsecCodes[oauthCode], description, options);
     this.oauthCode = oauthCode;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 
@@ -55,7 +62,7 @@ export function toOAuthError(reason: unknown): OAuthError {
         return new OAuthError(
           "temporarily_unavailable",
           "a dependency is unavailable; retry later",
-          { cause: reason },
+          { cause: reason, retryAfterMs: (reason as Partial<OAuthError>).retryAfterMs },
         );
       case "KEY_TOO_LARGE":
         return new OAuthError("invalid_request", "subject_token: the subject is too long", {

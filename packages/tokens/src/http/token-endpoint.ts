@@ -73,7 +73,8 @@ function sendError(
   const body = { error: error.oauthCode, error_description: error.message };
   const headers: Record<string, string> = { ...noStore };
   if (error.oauthCode === "temporarily_unavailable") {
-    headers["retry-after"] = String(options.retryAfterSeconds);
+    const seconds = Math.ceil((error.retryAfterMs ?? 0) / 1000);
+    headers["retry-after"] = String(Math.max(options.retryAfterSeconds, seconds));
   }
   // RFC 6749 §5.2 requires a challenge when the header was used; otherwise clients read the JSON.
   if (error.oauthCode === "invalid_client" && request.headers.authorization !== undefined) {

@@ -1,6 +1,6 @@
 import { ParsecError } from "@parsec/core";
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
-import type { JwksSource } from "./jwks-source.ts";
+import type { FoundKeys, JwksSource } from "./jwks-source.ts";
 import { scopeOfClaims } from "./scope-claim.ts";
 import type { ResolvedTrustedIssuer, ResolvedTrustOptions } from "./trust-options.ts";
 import type { VerifiedToken } from "./verified-token.ts";
@@ -19,11 +19,12 @@ export function createJwtVerifier(
 ): JwtVerifier {
   const toleranceMs = trust.clockToleranceMs;
 
+  /** Undefined when no key of these made the signature. */
   const verifyWithAny = async (
     token: string,
-    keys: Awaited<ReturnType<JwksSource["keysFor"]>>,
-  ): Promise<JWTPayload> => {
-    for (const key of keys) {
+    found: FoundKeys,
+  ): Promise<JWTPayload | undefined> => {
+    for (const key of found.keys) {
       try {
         const { payload } = await jwtVerify(token, key, {
           issuer: issuer.issuer,
@@ -35,10 +36,10 @@ export function createJwtVerifier(
         });
         return payload;
       } catch (reason) {
-        if (!(reason instanceof errors.JWSSignatureVerificationFailed)) throw reason;
+        if (!(reason instanceof errors.JWSSignatureVerificationFailed)) throw translate(reason);
       }
     }
-    throw refused("signature does not match any key of the issuer");
+    return undefined;
   };
 
   return {
@@ -46,21 +47,36 @@ export function createJwtVerifier(
       if (!(issuer.algorithms as readonly string[]).includes(header.alg)) {
         throw refused("signature algorithm is not accepted");
       }
-      const keys = await jwks.keysFor(header);
-      if (keys.length === 0) throw refused("issuer has no such signing key");
-      const claims = await verifyWithAny(token, keys).catch((reason: unknown) => {
-        throw translate(reason);
-      });
-      return describe(claims, issuer, toleranceMs);
+      const found = await jwks.keysFor(header);
+      if (found.keys.length === 0) throw refused("issuer has no such signing key");
+      let claims = await verifyWithAny(token, found);
+      if (claims === undefined) {
+        const newer = await jwks.newerKeysFor(header, found.edition);
+        claims = newer && (await verifyWithAny(token, newer));
+      }
+      if (claims === undefined) throw refused("signature does not match any key of the issuer");
+      checkIssuedAt(claims.iat, trust);
+      return describe(claims, { header, issuer, toleranceMs });
     },
   };
 }
 
+/** A token of the future would be accepted for longer than its issuer meant. */
+function checkIssuedAt(iat: number | undefined, trust: ResolvedTrustOptions): void {
+  if (iat !== undefined && iat * 1000 > trust.now() + trust.clockToleranceMs) {
+    throw refused("claim iat is in the future");
+  }
+}
+
 function describe(
   claims: JWTPayload,
-  issuer: ResolvedTrustedIssuer,
-  toleranceMs: number,
+  token: {
+    readonly header: JWTHeaderParameters;
+    readonly issuer: ResolvedTrustedIssuer;
+    readonly toleranceMs: number;
+  },
 ): VerifiedToken {
+  const { header, issuer, toleranceMs } = token;
   const { sub: subject, exp } = claims;
   if (typeof subject !== "string" || subject === "" || !isPlainText(subject)) {
     throw refused("sub must be a non-empty string without NUL or lone surrogates");
@@ -70,6 +86,7 @@ function describe(
     subject,
     qualifiedSubject: issuer.subjectPrefix + subject,
     acceptedUntilMs: (exp ?? 0) * 1000 + toleranceMs,
+    mediaType: mediaTypeOf(header),
     scope: scopeOfClaims(claims),
     claims: deepFreeze(claims),
   };
@@ -81,6 +98,11 @@ function describe(
  */
 function isPlainText(text: string): boolean {
   return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
+}
+
+/** RFC 7515 §4.1.9: case-insensitive, and "application/" is usually omitted. */
+function mediaTypeOf({ typ }: JWTHeaderParameters): string | undefined {
+  return typ?.toLowerCase().replace(/^application\//, "");
 }
 
 /** The error for a token that is not accepted. The reason is sent to the caller and must not contain secrets. */

@@ -1,6 +1,7 @@
 import { invalidArgument, knownOptions, numberOption } from "@parsec/core/authoring";
-import { checkHttpUrl, checkText } from "../option-checks.ts";
+import { checkText } from "../option-checks.ts";
 import type { WallClock } from "../wall-clock.ts";
+import { checkKeyUrl } from "./provider-url.ts";
 import { type SignatureAlgorithm, signatureAlgorithms } from "./signature-algorithms.ts";
 
 // Empty, and merged with the interface of `@types/node` or the DOM: with neither, declarations still compile.
@@ -14,7 +15,10 @@ export interface TrustedIssuerOptions {
   readonly issuer: string;
   /** The token's `aud` must contain one of these. Required, so that tokens issued for another service are rejected. */
   readonly audience: string | readonly string[];
-  /** URL of its public keys. Defaults to `{issuer}/.well-known/jwks.json`. */
+  /**
+   * URL of its public keys: https, or http on loopback. Defaults to `jwks_uri` of the issuer's OpenID
+   * configuration or RFC 8414 metadata, and to `{issuer}/.well-known/jwks.json` when it has neither.
+   */
   readonly jwksUrl?: string | URL;
   /** Accepted signature algorithms. Defaults to all asymmetric ones; `none` and `HS*` are not allowed. */
   readonly algorithms?: readonly SignatureAlgorithm[];
@@ -23,6 +27,13 @@ export interface TrustedIssuerOptions {
    * of different issuers stay distinct; no prefix may be a prefix of another. Defaults to `""`.
    */
   readonly subjectPrefix?: string;
+}
+
+/** Whether the keys of an issuer can be fetched. */
+export interface TrustKeysEvent {
+  readonly issuer: string;
+  /** The URL, without credentials and query, and the reason; undefined when a fetch succeeded after failures. */
+  readonly failure: string | undefined;
 }
 
 /** Options of `createTrustStore`. Times in milliseconds. */
@@ -49,6 +60,8 @@ export interface TrustOptions {
   readonly jwksTimeoutMs?: number;
   /** Maximum size of a key set. Defaults to 524,288. */
   readonly jwksMaxBytes?: number;
+  /** Called when fetching keys begins to fail, fails for another reason, or recovers; for logs. Defaults to none. */
+  readonly onKeys?: (event: TrustKeysEvent) => void;
   /** For tests; defaults to `Date.now`. */
   readonly now?: WallClock;
 }
@@ -57,7 +70,8 @@ export interface TrustOptions {
 export interface ResolvedTrustedIssuer {
   readonly issuer: string;
   readonly audience: readonly string[];
-  readonly jwksUrl: URL;
+  /** Undefined to find it by discovery. */
+  readonly jwksUrl: URL | undefined;
   readonly algorithms: readonly SignatureAlgorithm[];
   readonly subjectPrefix: string;
 }
@@ -84,10 +98,11 @@ export function resolveTrustOptions(options: TrustOptions): ResolvedTrustOptions
     jwksRetryMs: 1,
     jwksTimeoutMs: 1,
     jwksMaxBytes: 1,
+    onKeys: 1,
     now: 1,
   });
   const number = (
-    name: Exclude<keyof TrustOptions, "issuers" | "now">,
+    name: Exclude<keyof TrustOptions, "issuers" | "onKeys" | "now">,
     limits: { readonly fallback: number; readonly min: number; readonly max: number },
   ): number => numberOption(name, { given: options[name], ...limits });
   if (options.issuers.length === 0) throw invalidArgument("issuers must not be empty");
@@ -105,6 +120,7 @@ export function resolveTrustOptions(options: TrustOptions): ResolvedTrustOptions
     jwksRetryMs: number("jwksRetryMs", { fallback: 1_000, min: 10, max: dayMs }),
     jwksTimeoutMs: number("jwksTimeoutMs", { fallback: 5_000, min: 10, max: 60_000 }),
     jwksMaxBytes: number("jwksMaxBytes", { fallback: 524_288, min: 256, max: 16 * mebibyte }),
+    onKeys: options.onKeys ?? (() => {}),
     now: options.now ?? Date.now,
   };
 }
@@ -123,7 +139,6 @@ function resolveIssuer(options: TrustedIssuerOptions, index: number): ResolvedTr
     typeof options.audience === "string" ? [options.audience] : [...(options.audience ?? [])];
   if (audience.length === 0) throw invalidArgument(`${at}.audience must not be empty`);
   for (const name of audience) checkText(`${at}.audience`, name);
-  const jwksUrl = options.jwksUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/jwks.json`;
   const algorithms = options.algorithms ?? signatureAlgorithms;
   if (algorithms.length === 0 || algorithms.some((name) => !signatureAlgorithms.includes(name))) {
     throw invalidArgument(
@@ -133,10 +148,24 @@ function resolveIssuer(options: TrustedIssuerOptions, index: number): ResolvedTr
   return {
     issuer,
     audience,
-    jwksUrl: checkHttpUrl(`${at}.jwksUrl`, jwksUrl),
+    jwksUrl: resolveJwksUrl(at, issuer, options.jwksUrl),
     algorithms: [...algorithms],
     subjectPrefix: options.subjectPrefix ?? "",
   };
+}
+
+/** Without a URL the issuer itself must be one from which keys may be fetched. */
+function resolveJwksUrl(
+  at: string,
+  issuer: string,
+  given: string | URL | undefined,
+): URL | undefined {
+  if (given !== undefined) return checkKeyUrl(`${at}.jwksUrl`, given);
+  if (!URL.canParse(issuer)) {
+    throw invalidArgument(`${at}.jwksUrl must be set when issuer is not a URL, got ${issuer}`);
+  }
+  checkKeyUrl(`${at}.issuer, without jwksUrl,`, issuer);
+  return undefined;
 }
 
 function checkDistinct(issuers: readonly ResolvedTrustedIssuer[]): void {

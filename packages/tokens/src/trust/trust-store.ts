@@ -1,5 +1,6 @@
 import { untilAborted } from "@parsec/core/authoring";
 import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters } from "jose";
+import { isCanonicalBase64url } from "../base64url.ts";
 import { createJwksSource, type JwksSource } from "./jwks-source.ts";
 import { createJwtVerifier, type JwtVerifier, refused } from "./jwt-verifier.ts";
 import { resolveTrustOptions, type TrustOptions } from "./trust-options.ts";
@@ -15,8 +16,17 @@ export interface TrustStore {
   verify(token: string, options?: { readonly signal?: AbortSignal }): Promise<VerifiedToken>;
   /** Whether the keys of at least one issuer have been fetched. */
   ready(): boolean;
+  /** The issuers whose keys could not be fetched at the last attempt. */
+  failures(): readonly TrustFailure[];
   /** Stops fetching keys. Idempotent. */
   close(): void;
+}
+
+/** Why the keys of an issuer could not be fetched. */
+export interface TrustFailure {
+  readonly issuer: string;
+  /** The URL, without credentials and query, and the reason. */
+  readonly reason: string;
 }
 
 /**
@@ -26,10 +36,11 @@ export interface TrustStore {
 export function createTrustStore(options: TrustOptions): TrustStore {
   const trust = resolveTrustOptions(options);
   const { now } = trust;
-  const sources: JwksSource[] = [];
+  const sources = new Map<string, JwksSource>();
   const verifiers = new Map<string, JwtVerifier>();
   for (const issuer of trust.issuers) {
     const source = createJwksSource({
+      issuer: issuer.issuer,
       url: issuer.jwksUrl,
       maxAgeMs: trust.jwksMaxAgeMs,
       maxStaleMs: trust.jwksMaxStaleMs,
@@ -38,8 +49,9 @@ export function createTrustStore(options: TrustOptions): TrustStore {
       timeoutMs: trust.jwksTimeoutMs,
       maxBytes: trust.jwksMaxBytes,
       now,
+      onFailure: (reason) => trust.onKeys({ issuer: issuer.issuer, failure: reason }),
     });
-    sources.push(source);
+    sources.set(issuer.issuer, source);
     verifiers.set(issuer.issuer, createJwtVerifier(issuer, source, trust));
   }
   const memo = createVerifiedMemo({
@@ -74,9 +86,14 @@ export function createTrustStore(options: TrustOptions): TrustStore {
       }
       return untilAborted(work, signal);
     },
-    ready: () => sources.some((source) => source.ready()),
+    ready: () => [...sources.values()].some((source) => source.ready()),
+    failures: () =>
+      [...sources].flatMap(([issuer, source]) => {
+        const reason = source.failure();
+        return reason === undefined ? [] : [{ issuer, reason }];
+      }),
     close() {
-      for (const source of sources) source.close();
+      for (const source of sources.values()) source.close();
     },
   };
 }
@@ -86,10 +103,15 @@ function readUnverified(token: string): {
   readonly header: JWTHeaderParameters;
   readonly issuer: string;
 } {
+  // Every other spelling of these parts decodes to the same token, and the signature covers two of them only.
+  if (!token.split(".").every(isCanonicalBase64url)) throw refused("token is not a JWT");
   try {
     const header = decodeProtectedHeader(token);
     const { iss } = decodeJwt(token);
-    if (typeof header.alg === "string" && typeof iss === "string") {
+    const isText = [header.alg, header.kid ?? "", header.typ ?? "", iss].every(
+      (value) => typeof value === "string",
+    );
+    if (isText && header.alg !== undefined && iss !== undefined) {
       return { header: { ...header, alg: header.alg }, issuer: iss };
     }
   } catch (reason) {

@@ -8,6 +8,8 @@ export interface VerifiedToken {
   readonly qualifiedSubject: string;
   /** Time until which the token is accepted, in ms since the epoch: `exp` plus the clock tolerance. */
   readonly acceptedUntilMs: number;
+  /** `typ` of the header in lower case and without "application/", such as `at+jwt`; undefined when absent. */
+  readonly mediaType: string | undefined;
   /** The names in `scope` or `scp`; undefined when the token has neither. */
   readonly scope: readonly string[] | undefined;
   /** All claims, deeply frozen. */
