@@ -39,7 +39,7 @@ async function askEveryNode(cluster: LocalCluster): Promise<string> {
     // Verified with the keys of another node, because all nodes act as one issuer.
     const other = cluster.nodes[(index + 1) % cluster.nodes.length];
     const keys = createRemoteJWKSet(new URL(`${other?.url}/v1/jwks.json`));
-    await jwtVerify(token, keys, { audience: cluster.audience, typ: "at+jwt" });
+    await jwtVerify(token, keys, { audience: cluster.audience, typ: "JWT" });
   }
   expectQueries(queries, 1);
   return figures({ tokens: result.length, queries, ms });

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createClientAuthenticator } from "./client-authentication.ts";
 
 const clients = [
@@ -27,12 +27,56 @@ test("accepts the secret in the header or in the body", () => {
   ).toEqual({ id: "billing" });
 });
 
+const raw = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
+
+describe("accepts credentials that are not form-encoded, as of curl -u", () => {
+  test.each([
+    ["with colons", "s:e:c:"],
+    ["with a percent sign", "100%"],
+    ["that would be decoded", "abc%20def"],
+    ["with a plus", "a+b"],
+    ["with both", "a+b%2"],
+    ["with a slash and a space", "a/ b"],
+    ["beyond ASCII", "üñ🦉"],
+    ["with a byte order mark", "\ufeffx"],
+  ])("a secret %s", (_name, secret) => {
+    const closed = createClientAuthenticator({ clients: [{ id: "app+1", secret }] });
+    const header = raw(`app+1:${secret}`);
+    expect(closed.authenticate(header, form())).toEqual({ id: "app+1" });
+    expect(closed.authenticate(header, form({ client_id: "app+1" }))).toEqual({ id: "app+1" });
+    expect(closed.authenticate(header.replaceAll("=", ""), form())).toEqual({ id: "app+1" });
+    expect(closed.authenticate(basic("app+1", secret), form())).toEqual({ id: "app+1" });
+    const halfEncoded = raw(`app+1:${encodeURIComponent(secret)}`);
+    expect(closed.authenticate(halfEncoded, form())).toEqual({ id: "app+1" });
+  });
+
+  test("but takes the reading of RFC 6749 first", () => {
+    const two = [
+      { id: "a b", secret: "same" },
+      { id: "a+b", secret: "same" },
+    ];
+    const closed = createClientAuthenticator({ clients: two });
+    expect(closed.authenticate(raw("a+b:same"), form())).toEqual({ id: "a b" });
+    expect(closed.authenticate(raw("a+b:same"), form({ client_id: "a+b" }))).toEqual({ id: "a+b" });
+  });
+});
+
 test.each([
   ["a wrong secret", basic("billing", "wrong"), {}],
   ["an unknown client", basic("nobody", "s3cret"), {}],
   ["an empty secret of an unknown client", basic("nobody", ""), {}],
   ["a bearer token", "Bearer x", {}],
   ["broken Base64", "Basic !!!", {}],
+  ["Base64 with unused bits", raw("billing:s3cret").replace(/Q=$/, "R="), {}],
+  ["bytes that are not UTF-8", `Basic ${Buffer.from("a:\xff", "latin1").toString("base64")}`, {}],
+  [
+    "another scheme with the right credentials",
+    basic("billing", "s3cret").replace("Basic", "Digest"),
+    {},
+  ],
+  ["no scheme", basic("billing", "s3cret").replace("Basic ", ""), {}],
+  ["an empty header", "", {}],
+  ["only a scheme", "Basic", {}],
   ["no colon", `Basic ${Buffer.from("billing").toString("base64")}`, {}],
   ["a broken escape", `Basic ${Buffer.from("billing:%zz").toString("base64")}`, {}],
   ["a wrong secret in the body", undefined, { client_id: "billing", client_secret: "x" }],
@@ -60,10 +104,10 @@ test("serves unregistered callers without clients or with allowUnregistered, but
   const open = createClientAuthenticator({});
   expect(open.methods).toEqual(["none"]);
   expect(open.authenticate(undefined, form())).toEqual({ id: undefined });
-  expect(open.authenticate(undefined, form({ client_id: "app" }))).toEqual({ id: "app" });
+  expect(open.authenticate(undefined, form({ client_id: "app" }))).toEqual({ id: undefined });
 
   const mixed = createClientAuthenticator({ clients, allowUnregistered: true });
-  expect(mixed.authenticate(undefined, form({ client_id: "app" }))).toEqual({ id: "app" });
+  expect(mixed.authenticate(undefined, form({ client_id: "app" }))).toEqual({ id: undefined });
   expect(() => mixed.authenticate(undefined, form({ client_id: "billing" }))).toThrow(
     expect.objectContaining({ oauthCode: "invalid_client" }),
   );

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { invalidArgument, knownOptions } from "@parsec/core/authoring";
 import { checkText } from "../option-checks.ts";
+import { type Credentials, readBasicCredentials } from "./basic-credentials.ts";
 import { formValue } from "./exchange-parameters.ts";
 import { OAuthError } from "./oauth-error.ts";
 
@@ -22,7 +23,7 @@ export interface ClientAuthenticationOptions {
 
 /** The client of an exchange. */
 export interface AuthenticatedClient {
-  /** Its `client_id`; undefined when it sent none. */
+  /** Its `client_id`; undefined when it did not authenticate, whatever `client_id` it sent. */
   readonly id: string | undefined;
 }
 
@@ -32,11 +33,6 @@ export interface ClientAuthenticator {
   readonly methods: readonly string[];
   /** Throws `invalid_client`, or `invalid_request` for two authentication methods in one request. */
   authenticate(authorization: string | undefined, form: URLSearchParams): AuthenticatedClient;
-}
-
-interface Credentials {
-  readonly id: string;
-  readonly secret: string;
 }
 
 /** Supports `client_secret_basic`, `client_secret_post` and `none`. Throws `INVALID_ARGUMENT` for invalid options. */
@@ -53,12 +49,17 @@ export function createClientAuthenticator(
   const allowUnregistered = options.allowUnregistered ?? clients.size === 0;
   const noSecret = digest("");
 
-  const checkSecret = ({ id, secret }: Credentials): AuthenticatedClient => {
-    // Compares for unknown clients too, so that the time taken does not reveal which ids exist.
-    const equal = timingSafeEqual(digest(secret), clients.get(id) ?? noSecret);
-    if (!equal || !clients.has(id))
+  // Compares for unknown clients too, so that the time taken does not reveal which ids exist.
+  const isRight = ({ id, secret }: Credentials): boolean =>
+    timingSafeEqual(digest(secret), clients.get(id) ?? noSecret) && clients.has(id);
+
+  /** Several readings of one header are checked all, so that the time does not depend on which is right. */
+  const checkSecret = (readings: readonly Credentials[]): { readonly id: string } => {
+    const [right] = readings.filter(isRight);
+    if (right === undefined) {
       throw new OAuthError("invalid_client", "unknown client or wrong secret");
-    return { id };
+    }
+    return { id: right.id };
   };
 
   return {
@@ -76,40 +77,27 @@ export function createClientAuthenticator(
         if (secret !== undefined) {
           throw new OAuthError("invalid_request", "client must use only one authentication method");
         }
-        const credentials = parseBasic(authorization);
-        if (id !== undefined && id !== credentials.id) {
+        const readings = readBasicCredentials(authorization);
+        if (readings.length === 0) {
+          const description = "Authorization header must be HTTP Basic with id, colon and secret";
+          throw new OAuthError("invalid_client", description);
+        }
+        if (id !== undefined && !readings.some((reading) => reading.id === id)) {
           throw new OAuthError(
             "invalid_request",
             "client_id must be that of the Authorization header",
           );
         }
-        return checkSecret(credentials);
+        return checkSecret(readings.filter((reading) => id === undefined || reading.id === id));
       }
-      if (secret !== undefined) return checkSecret({ id: id ?? "", secret });
+      if (secret !== undefined) return checkSecret([{ id: id ?? "", secret }]);
       // An unauthenticated caller must not use the id of a registered client.
       if (!allowUnregistered || (id !== undefined && clients.has(id))) {
         throw new OAuthError("invalid_client", "client must authenticate");
       }
-      return { id };
+      return { id: undefined };
     },
   };
-}
-
-/** RFC 6749 §2.3.1: id and secret are form-encoded, joined by a colon, and encoded in Base64. */
-function parseBasic(authorization: string): Credentials {
-  const match = /^basic +([a-z0-9+/=_-]+)$/i.exec(authorization);
-  const text = Buffer.from(match?.[1] ?? "", "base64").toString("utf8");
-  const colon = text.indexOf(":");
-  if (colon < 0) throw new OAuthError("invalid_client", "Authorization header must be HTTP Basic");
-  return { id: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) };
-}
-
-function formDecode(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    throw new OAuthError("invalid_client", "client credentials must be form-encoded");
-  }
 }
 
 function digest(secret: string): Buffer {

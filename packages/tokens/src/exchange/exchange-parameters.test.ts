@@ -29,8 +29,8 @@ test("reads a full request", () => {
       "&audience=one&audience=two&resource=https%3A%2F%2Fapi.example%2Fx%3Fy",
     ),
   ).toEqual({
-    subjectToken: "t",
-    actorToken: "a",
+    subjectToken: { name: "subject_token", token: "t", type: `${urn}:token-type:jwt` },
+    actorToken: { name: "actor_token", token: "a", type: `${urn}:token-type:access_token` },
     requestedTokenType: `${urn}:token-type:jwt`,
     audiences: ["one", "two"],
     resources: ["https://api.example/x?y"],

@@ -1,16 +1,24 @@
 import { OAuthError } from "./oauth-error.ts";
 import {
-  acceptedTokenTypes,
   accessTokenType,
   type IssuedTokenType,
+  isPresentedTokenType,
   jwtTokenType,
+  type PresentedTokenType,
   tokenExchangeGrant,
 } from "./token-types.ts";
 
+/** A token of a request, not yet verified, and the type that the client declared. */
+export interface DeclaredToken {
+  readonly name: "subject_token" | "actor_token";
+  readonly token: string;
+  readonly type: PresentedTokenType;
+}
+
 /** A parsed token exchange request (RFC 8693 §2.1), not yet authorized. */
 export interface ExchangeParameters {
-  readonly subjectToken: string;
-  readonly actorToken: string | undefined;
+  readonly subjectToken: DeclaredToken;
+  readonly actorToken: DeclaredToken | undefined;
   readonly requestedTokenType: IssuedTokenType;
   readonly audiences: readonly string[];
   readonly resources: readonly string[];
@@ -66,17 +74,14 @@ function formValues(form: URLSearchParams, name: string): readonly string[] {
   return form.getAll(name).filter((value) => value !== "");
 }
 
-function parseToken(
-  form: URLSearchParams,
-  name: "subject_token" | "actor_token",
-): string | undefined {
+function parseToken(form: URLSearchParams, name: DeclaredToken["name"]): DeclaredToken | undefined {
   const token = formValue(form, name);
   const type = formValue(form, `${name}_type`);
   if (token === undefined && type === undefined) return undefined;
   if (token === undefined) return missing(name);
   if (type === undefined) return missing(`${name}_type`);
-  if (!acceptedTokenTypes.has(type)) throw invalid(`${name}_type is not supported`);
-  return token;
+  if (!isPresentedTokenType(type)) throw invalid(`${name}_type is not supported`);
+  return { name, token, type };
 }
 
 function parseRequestedType(type: string | undefined): IssuedTokenType {

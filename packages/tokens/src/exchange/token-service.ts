@@ -7,9 +7,14 @@ import type { PublicSigningJwk } from "../keys/key-source.ts";
 import type { VerifiedToken } from "../trust/verified-token.ts";
 import { actorClaim } from "./actor-claim.ts";
 import { startDeadline } from "./deadline.ts";
-import { checkNoRepeats, parseExchangeParameters } from "./exchange-parameters.ts";
+import {
+  checkNoRepeats,
+  type DeclaredToken,
+  parseExchangeParameters,
+} from "./exchange-parameters.ts";
 import { grantAudience, grantScope } from "./grants.ts";
 import { OAuthError, toOAuthError } from "./oauth-error.ts";
+import { checkPresentedToken } from "./presented-token.ts";
 import { resolveTokenServiceOptions, type TokenServiceOptions } from "./token-service-options.ts";
 import { accessTokenType, type IssuedTokenType } from "./token-types.ts";
 
@@ -72,12 +77,13 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
   const issuer = createJwtIssuer({ issuer: resolved.issuer, keys, now });
 
   const verify = async (
-    token: string,
-    name: "subject_token" | "actor_token",
+    { token, name, type }: DeclaredToken,
     signal: AbortSignal,
   ): Promise<VerifiedToken> => {
     try {
-      return await trust.verify(token, { signal });
+      const verified = await trust.verify(token, { signal });
+      checkPresentedToken(verified, { name, type });
+      return verified;
     } catch (reason) {
       // RFC 8693 §2.2.2: a bad token is invalid_request, not invalid_grant.
       if (isParsecError(reason) && reason.code === "UNAUTHENTICATED") {
@@ -100,10 +106,8 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       resolved.audiences,
     );
     const [subject, actor] = await Promise.all([
-      verify(parameters.subjectToken, "subject_token", signal),
-      parameters.actorToken === undefined
-        ? undefined
-        : verify(parameters.actorToken, "actor_token", signal),
+      verify(parameters.subjectToken, signal),
+      parameters.actorToken && verify(parameters.actorToken, signal),
     ]);
     const scope = grantScope(parameters.scope, subject.scope);
     const act = actorClaim(subject, actor);
@@ -113,8 +117,10 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     if (notAfterMs - now() < minLifetimeMs) {
       throw new OAuthError("invalid_request", "subject_token: token expires too soon");
     }
+    const isAccessToken = parameters.requestedTokenType === accessTokenType;
     const issued = await issuer.issue({
-      type: parameters.requestedTokenType === accessTokenType ? "at+jwt" : "JWT",
+      // RFC 9068 §2.2 requires client_id in an at+jwt, so without an authenticated client it is another JWT.
+      type: isAccessToken && client.id !== undefined ? "at+jwt" : "JWT",
       subject: subject.qualifiedSubject,
       audience,
       scope,

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type OAuthError, type OAuthErrorCode, toOAuthError } from "../exchange/oauth-error.ts";
+import { OAuthError, type OAuthErrorCode, toOAuthError } from "../exchange/oauth-error.ts";
 import type { TokenService } from "../exchange/token-service.ts";
 import { BodyTooLargeError, readForm } from "./form-body.ts";
 import { sendJson } from "./json-response.ts";
@@ -44,7 +44,11 @@ export async function handleTokenRequest(
   response.once("close", onClose);
   try {
     const form = await readForm(request, { maxBytes: maxBodyBytes });
-    const { authorization } = request.headers;
+    const { authorization, dpop } = request.headers;
+    if (dpop !== undefined) {
+      // Ignoring the proof would answer a request for a bound token with one that anybody can use.
+      throw new OAuthError("invalid_request", "DPoP proofs are not supported");
+    }
     const attributes = describeRequest(request, path);
     const body = await service.exchange(
       { form, authorization, attributes },

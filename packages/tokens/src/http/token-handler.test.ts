@@ -57,7 +57,7 @@ describe("an issued token", () => {
     const { payload, protectedHeader } = await jwtVerify(
       body.access_token,
       createRemoteJWKSet(new URL(`${server.url}/v1/jwks.json`)),
-      { issuer: server.issuer, audience: "https://api.example", typ: "at+jwt" },
+      { issuer: server.issuer, audience: "https://api.example", typ: "JWT" },
     );
     expect(protectedHeader.alg).toBe("ES256");
     expect(payload).toEqual({
@@ -137,11 +137,13 @@ describe("an issued token", () => {
   });
 
   test("has the client and the chain of actors", async () => {
-    const server = await start();
+    const clients = [{ id: "gateway", secret: "s3cret" }];
+    const server = await start({ clients, allowUnregistered: true });
     const body = await exchange(
       server,
       {
         client_id: "gateway",
+        client_secret: "s3cret",
         actor_token: await server.idp.mint({ sub: "bot" }),
         actor_token_type: jwtType,
       },

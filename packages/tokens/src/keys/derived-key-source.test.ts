@@ -28,7 +28,28 @@ test("has the same keys after a restart", () => {
   expect(after.signing.kid).toBe(before.signing.kid);
 });
 
-test("publishes each key for the full cache age before it signs, for any clock skew", () => {
+test("publishes each key for a whole rotation before it signs, for any clock skew", () => {
+  const source = createDerivedKeySource(options);
+  for (let now = start; now < start + 3 * hour; now += minute) {
+    const kept = source.keysAt(now).published.map((key) => key.kid);
+    for (const skew of [-options.clockSkewMs, 0, options.clockSkewMs]) {
+      expect(kept).toContain(source.keysAt(now + hour + skew).signing.kid);
+    }
+  }
+});
+
+test("publishes each key for the full cache age before it signs, also one of several rotations", () => {
+  const slow = { ...options, jwksMaxAgeMs: 150 * minute };
+  const source = createDerivedKeySource(slow);
+  for (let now = start; now < start + hour; now += minute) {
+    const kept = source.keysAt(now).published.map((key) => key.kid);
+    for (let age = 0; age <= slow.jwksMaxAgeMs; age += 10 * minute) {
+      expect(kept).toContain(source.keysAt(now + age).signing.kid);
+    }
+  }
+});
+
+test("publishes each key that signs within the cache age, for any clock skew", () => {
   const source = createDerivedKeySource(options);
   for (let now = start; now < start + 3 * hour; now += minute) {
     const kept = source.keysAt(now).published.map((key) => key.kid);
@@ -52,10 +73,11 @@ test("publishes each key until its last token has expired", () => {
   }
 });
 
-test("removes old keys: publishes at most two between rotations", () => {
+test("removes old keys: publishes only the signing key and the next one between rotations", () => {
   const source = createDerivedKeySource(options);
   const { published, signing } = source.keysAt(start + 30 * minute);
-  expect(published.map((key) => key.kid)).toEqual([signing.kid]);
+  const next = source.keysAt(start + 90 * minute).signing;
+  expect(published.map((key) => key.kid)).toEqual([signing.kid, next.kid]);
 });
 
 test("uses the current key after a suspension of many rotations", () => {
@@ -99,7 +121,7 @@ test("returns the same key set object until the keys change", () => {
   const source = createDerivedKeySource(options);
   const keys = source.keysAt(start + 30 * minute);
   expect(source.keysAt(start + 31 * minute)).toBe(keys);
-  expect(source.keysAt(start + 55 * minute)).not.toBe(keys);
+  expect(source.keysAt(start + 59 * minute)).not.toBe(keys);
 });
 
 test.each([

@@ -10,7 +10,7 @@ export interface DerivedKeySourceOptions {
   readonly secret: string | Uint8Array;
   /** The issuer identifier. Issuers with the same secret have different keys. */
   readonly issuer: string;
-  /** How long each key signs. Defaults to 86,400,000 (a day). */
+  /** How long each key signs, and for how long it is published before. Defaults to 86,400,000 (a day). */
   readonly rotateEveryMs?: number;
   /** How long verifiers may cache the key set. Defaults to 300,000. */
   readonly jwksMaxAgeMs?: number;
@@ -46,7 +46,8 @@ export function createDerivedKeySource(options: DerivedKeySourceOptions): KeySou
     maxTokenTtlMs,
     clockSkewMs,
   } = resolveDerivedKeyOptions(options);
-  const aheadMs = jwksMaxAgeMs + clockSkewMs;
+  // Verifiers that keep a key set for longer than its max-age, such as for a day, know the next key, too.
+  const aheadMs = Math.max(jwksMaxAgeMs, rotateEveryMs) + clockSkewMs;
   const behindMs = maxTokenTtlMs + clockSkewMs;
   const slotAt = (ms: number): number => Math.floor(ms / rotateEveryMs);
 
@@ -113,6 +114,7 @@ function resolveDerivedKeyOptions(options: DerivedKeySourceOptions): ResolvedDer
   const jwksMaxAgeMs = number("jwksMaxAgeMs", { fallback: 300_000, min: 0, max: day });
   const maxTokenTtlMs = number("maxTokenTtlMs", { fallback: 3_600_000, min: 1_000, max: day });
   const clockSkewMs = number("clockSkewMs", { fallback: 60_000, min: 0, max: day });
+  // The slots that a token or a key set of the past, the skew of two clocks and the next rotation reach into.
   if ((jwksMaxAgeMs + maxTokenTtlMs + 2 * clockSkewMs) / rotateEveryMs > maxSlots) {
     throw invalidArgument(
       `rotateEveryMs must be at least (jwksMaxAgeMs + maxTokenTtlMs + 2 * clockSkewMs) / ${maxSlots}, got ${rotateEveryMs}`,

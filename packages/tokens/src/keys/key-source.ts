@@ -40,7 +40,7 @@ export interface KeySource {
    * must do so in advance. Returns the same object until the keys change.
    */
   keysAt(nowMs: number): KeySet;
-  /** How long verifiers may cache the key set. A new key is published for at least this time before it signs. */
+  /** How long verifiers may cache the key set. A new key is published for at least this time before it signs; for longer where verifiers cache longer. */
   readonly jwksMaxAgeMs: number;
   /** Maximum lifetime of a token. Old keys stay published for this time after their last signature. */
   readonly maxTokenTtlMs: number;

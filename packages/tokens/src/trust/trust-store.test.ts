@@ -73,6 +73,12 @@ describe("rejects", () => {
     ["a text as token", async () => "not a token", /not a JWT/],
     ["an empty token", async () => "", /not a JWT/],
     ["JSON in dots", async () => "e30.e30.e30", /must have an issuer and an algorithm/],
+    [
+      "a token of the future",
+      () => idp.mint({ iat: seconds() + 86_400 }),
+      /claim iat is in the future/,
+    ],
+    ["a number as typ", () => idp.mint({}, { typ: 7 as never }), /must have an issuer/],
     ["a huge token", async () => "x".repeat(20_000), /must have at most 16384 bytes/],
   ])("%s", async (_name, make, reason) => {
     await expect(trust().verify(await make())).rejects.toEqual(refusal(reason));
@@ -114,6 +120,42 @@ describe("rejects", () => {
       refusal(/algorithm is not accepted/),
     );
   });
+});
+
+test("accepts one spelling of a token only", async () => {
+  const token = await idp.mint();
+  const parts = token.split(".");
+  const store = trust();
+  const last = (part: string): string => {
+    // The last character of 43, 86 or fewer ends with unused bits, except in a part of whole bytes.
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    return part.slice(0, -1) + alphabet[alphabet.indexOf(part.at(-1) ?? "") + 1];
+  };
+  const [header = "", payload = "", signature = ""] = parts;
+  const others = [
+    ` ${token}`,
+    `${token} `,
+    `${token}\n`,
+    `${token}=`,
+    `${token}==`,
+    `${token}.`,
+    `${header}=.${payload}.${signature}`,
+    `${header}.${payload}=.${signature}`,
+    `${header}.${payload}\t.${signature}`,
+    `${header}.${payload}.${signature.slice(0, 40)}\n${signature.slice(40)}`,
+    `${header}.${payload}.${last(signature)}`,
+    token.replaceAll("-", "+").replaceAll("_", "/"),
+  ].filter((spelling) => spelling !== token);
+  for (const spelling of others) {
+    await expect(store.verify(spelling), JSON.stringify(spelling)).rejects.toEqual(refusal(/./));
+  }
+  await expect(store.verify(token)).resolves.toBeDefined();
+});
+
+test("omits scope names that would become others in the issued token", async () => {
+  const scp = ["read", "read admin", 'a"b', "a\nb", 7];
+  expect((await trust().verify(await idp.mint({ scp }))).scope).toEqual(["read"]);
+  expect((await trust().verify(await idp.mint({ scope: 'x a"b  y' }))).scope).toEqual(["x", "y"]);
 });
 
 test("accepts a token for the clock tolerance after its expiry", async () => {
