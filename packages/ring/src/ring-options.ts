@@ -102,7 +102,7 @@ export interface RingOptions extends RingNatsOptions {
   readonly requestTimeoutMs?: number;
   /** How long a write waits for a silent backup before the owner removes it from the table. Defaults to 700. */
   readonly replicaTimeoutMs?: number;
-  /** Partitions that a node hands over, and receives, at the same time. Defaults to 8. */
+  /** Partitions that a node hands over, and receives, at the same time. Defaults to 8, or a 32nd of `partitions` if that is more. */
   readonly maxMoves?: number;
   /** Requests of this node that may be under way; more are rejected with `OVERLOADED`. Defaults to 16,384. */
   readonly maxPending?: number;
@@ -181,6 +181,7 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
     bytesPerSecond: 1,
     retainedBytes: 1,
   });
+  const partitions = whole("partitions", 64, maxPartitions);
   const { copies = {}, durable = false, state } = options;
   checkState(state, durable);
   const copyOption = (name: keyof typeof copies, fallback: number): number =>
@@ -190,7 +191,7 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
     node: nameOption("node", options.node),
     zone: options.zone === undefined ? "" : nameOption("zone", options.zone),
     weight: numberOption("weight", { given: options.weight, fallback: 1, min: 0, max: maxWeight }),
-    partitions: whole("partitions", 64, maxPartitions),
+    partitions,
     replicas: whole("replicas", 2, maxReplicas),
     ack: choiceOption("ack", { given: options.ack, choices: ["one-backup", "owner", "all"] }),
     state,
@@ -203,7 +204,7 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
     leaveTimeoutMs: duration("leaveTimeoutMs", 15_000),
     requestTimeoutMs: duration("requestTimeoutMs", 5000),
     replicaTimeoutMs: duration("replicaTimeoutMs", 700),
-    maxMoves: whole("maxMoves", 8, maxPartitions),
+    maxMoves: whole("maxMoves", Math.max(8, Math.ceil(partitions / 32)), maxPartitions),
     maxPending: whole("maxPending", 16_384, 2 ** 31),
     maxKeyBytes: whole("maxKeyBytes", 4096, 2 ** 20),
     maxPayloadBytes: whole("maxPayloadBytes", 8 * 2 ** 20, 2 ** 30),

@@ -22,8 +22,10 @@ export function backupTargets(table: RingTable): readonly (readonly string[])[] 
     const ids = [table.parts[number]?.owner, ...(chosen[number] ?? [])];
     return new Set(ids.map((id) => zoneOf(table, id)));
   };
+  const hasZones = members.some(({ zone }) => zone !== members[0]?.zone);
   /** Whether a node in a zone without a copy is available instead. */
   const crowds = (number: number, member: TableMember): boolean => {
+    if (!hasZones) return false;
     const taken = zonesOf(number);
     return taken.has(member.zone) && members.some(({ zone }) => !taken.has(zone));
   };

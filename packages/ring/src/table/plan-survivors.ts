@@ -45,7 +45,11 @@ export function withoutTheDead(table: RingTable, survivors: Survivors): TablePar
     const backups = part.backups.filter(holds);
     const next =
       part.next !== undefined && isUp(part.next) && part.next !== owner ? part.next : undefined;
-    if (owner !== undefined && isUp(owner)) return { ...part, backups, next };
+    if (owner !== undefined && isUp(owner)) {
+      // Most partitions stay as they are, and an identical object needs no comparison.
+      const isSame = backups.length === part.backups.length && next === part.next;
+      return isSame ? part : { ...part, backups, next };
+    }
     if (owner === undefined) return { ...part, backups: [], next: undefined };
 
     const epoch = part.epoch + 1;

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import { balance } from "./plan-balance.ts";
 import { type LiveMember, type Survivors, withoutTheDead } from "./plan-survivors.ts";
-import { affinity, leastBy } from "./rendezvous.ts";
 import type { RingTable, TableMember, TablePart } from "./ring-table.ts";
-import { dueShares } from "./shares.ts";
 
 export interface PlanOptions {
   readonly members: readonly LiveMember[];
@@ -55,52 +54,6 @@ function membersOf(
     if (!live.has(member.id) && named.has(member.id)) members.push({ ...member, present: false });
   }
   return members.sort((left, right) => (left.id < right.id ? -1 : 1));
-}
-
-/** The intended owner of each partition. */
-function balance(
-  parts: readonly TablePart[],
-  live: ReadonlyMap<string, LiveMember>,
-): readonly (string | undefined)[] {
-  const takers = [...live.values()].filter(({ weight }) => weight > 0);
-  /** True when a partition waits for its absent owner, and no other node may own it. */
-  const isWaiting = ({ owner }: TablePart): boolean => owner !== undefined && !live.has(owner);
-  const targets = parts.map((part) => part.next ?? part.owner);
-  if (takers.length === 0) return targets;
-  const held = new Map<string, number>();
-  for (const [number, id] of targets.entries()) {
-    if (id !== undefined && !isWaiting(parts[number] as TablePart)) {
-      held.set(id, (held.get(id) ?? 0) + 1);
-    }
-  }
-  const total = parts.filter((part) => !isWaiting(part)).length;
-  const due = dueShares(total, { holders: takers, held });
-  const surplusOf = (id: string | undefined): number =>
-    id === undefined ? Number.POSITIVE_INFINITY : (held.get(id) ?? 0) - (due.get(id) ?? 0);
-
-  for (const { id: taker } of takers.sort((left, right) => (left.id < right.id ? -1 : 1))) {
-    for (let missing = -surplusOf(taker); missing > 0; missing--) {
-      const movable = parts
-        .map((part, number) => ({ part, number, from: targets[number] }))
-        .filter(({ part, from }) => !isWaiting(part) && surplusOf(from) > 0);
-      const moved = leastBy(movable, ({ part, number, from }) => [
-        from === undefined ? 0 : 1,
-        // Cancelling a planned move is cheapest, then a move to a node that has a copy.
-        part.owner === taker ? 0 : 1,
-        live.get(from ?? "")?.weight === 0 ? 0 : 1,
-        part.recovery === "everyone" ? 0 : 1,
-        part.next === undefined ? 1 : 0,
-        part.backups.includes(taker) ? 0 : 1,
-        -affinity(taker, number),
-        number,
-      ]);
-      if (moved === undefined) break;
-      targets[moved.number] = taker;
-      held.set(taker, (held.get(taker) ?? 0) + 1);
-      if (moved.from !== undefined) held.set(moved.from, (held.get(moved.from) ?? 0) - 1);
-    }
-  }
-  return targets;
 }
 
 /** Makes the intended nodes owners where no node serves yet; elsewhere plans moves, a few at a time. */

@@ -13,13 +13,13 @@ export function affinity(id: string, partition: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
+/** Values by which candidates are compared, the most important first. */
+export type SortKeys = readonly (number | string)[];
+
 /** Compares lists of sort keys, ascending by the first that differs. */
-function compareKeys(
-  left: readonly (number | string)[],
-  right: readonly (number | string)[],
-): number {
-  for (const [at, key] of left.entries()) {
-    const other = right[at] as number | string;
+export function compareKeys(left: SortKeys, right: SortKeys): number {
+  for (let at = 0; at < left.length; at++) {
+    const [key, other] = [left[at] as number | string, right[at] as number | string];
     if (key < other) return -1;
     if (key > other) return 1;
   }
@@ -29,11 +29,9 @@ function compareKeys(
 /** The candidate with the smallest sort keys; undefined when there is none. */
 export function leastBy<Candidate>(
   candidates: Iterable<Candidate>,
-  keysOf: (candidate: Candidate) => readonly (number | string)[],
+  keysOf: (candidate: Candidate) => SortKeys,
 ): Candidate | undefined {
-  let best:
-    | { readonly candidate: Candidate; readonly keys: readonly (number | string)[] }
-    | undefined;
+  let best: { readonly candidate: Candidate; readonly keys: SortKeys } | undefined;
   for (const candidate of candidates) {
     const keys = keysOf(candidate);
     if (best === undefined || compareKeys(keys, best.keys) < 0) best = { candidate, keys };
