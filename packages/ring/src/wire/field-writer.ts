@@ -8,25 +8,29 @@ export class FieldWriter {
   }
 
   u8(value: number): this {
-    this.#bytes.writeUInt8(value, this.#take(1));
+    const at = this.#take(1);
+    this.#bytes.writeUInt8(value, at);
     return this;
   }
 
   u32(value: number): this {
-    this.#bytes.writeUInt32LE(value, this.#take(4));
+    const at = this.#take(4);
+    this.#bytes.writeUInt32LE(value, at);
     return this;
   }
 
   /** Writes a whole number up to 2^53. */
   count(value: number): this {
-    this.#bytes.writeDoubleLE(value, this.#take(8));
+    const at = this.#take(8);
+    this.#bytes.writeDoubleLE(value, at);
     return this;
   }
 
   text(value: string): this {
     const length = Buffer.byteLength(value);
     this.u32(length);
-    this.#bytes.write(value, this.#take(length), "utf8");
+    const at = this.#take(length);
+    this.#bytes.write(value, at, "utf8");
     return this;
   }
 
@@ -37,7 +41,8 @@ export class FieldWriter {
 
   /** Writes the last bytes of a message, without their length. */
   rest(value: Uint8Array): this {
-    this.#bytes.set(value, this.#take(value.length));
+    const at = this.#take(value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
@@ -45,6 +50,7 @@ export class FieldWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Reserves bytes, perhaps in a new buffer: call it before the buffer is used. */
   #take(count: number): number {
     const at = this.#length;
     this.#length += count;

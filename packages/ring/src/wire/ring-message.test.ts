@@ -1,3 +1,4 @@
+import { ParsecError } from "@parsec/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeCopyPiece, decodeDelta, decodePosition } from "../replication/replicate-message.ts";
@@ -12,6 +13,12 @@ describe("requests between nodes", () => {
     const reader = new FieldReader(writeHead(head).finish());
     expect(readHead(reader)).toEqual(head);
     expect(reader.left).toBe(0);
+  });
+
+  it.each([0, 100, 500])("keep an error with a message of %i characters", (length) => {
+    const error = new ParsecError("PEER_UNREACHABLE", "x".repeat(length));
+    const answer = decodeAnswer(encodeAnswer({ outcome: "failed", error }));
+    expect(answer).toMatchObject({ error: { code: error.code, message: error.message } });
   });
 
   it("throw a typed error when they are malformed", () => {
