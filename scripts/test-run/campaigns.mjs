@@ -4,4 +4,5 @@ export const campaigns = [
   "packages/testkit/test/simulation-",
   "scenarios/src/",
   "apps/cache-node/test/chaos/",
+  "apps/cache-node/test/restarts",
 ];

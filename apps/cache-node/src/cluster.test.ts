@@ -152,11 +152,16 @@ describeOnServers((server) => {
     clearInterval(again);
   });
 
-  test("all nodes may be stopped at once", async () => {
-    await startThree(server.url);
+  test("nodes that are all stopped at once end by themselves, and say what is lost", async () => {
+    cluster = createNodeCluster({ natsUrl: server.url, args: () => ["--leave-seconds", "1"] });
+    await Promise.all(["a", "b", "c"].map((id) => cluster.start(id)));
+    await cluster.settled();
     await cluster.fill(50);
     const all = [...cluster.nodes.values()];
-    expect(await Promise.all(all.map((node) => node.leave()))).toEqual([0, 0, 0]);
+    const codes = await Promise.all(all.map((node) => node.leave()));
+    expect(codes).toContain(1);
+    const output = all.map(({ program }) => program.stdout()).join("");
+    expect(output).toContain("their entries are lost");
   });
 });
 

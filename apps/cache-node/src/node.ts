@@ -14,8 +14,8 @@ import { describeNats } from "./node/nats-target.ts";
 import { resolveNodeConfig } from "./node/node-config.ts";
 import { nodeFlags } from "./node/node-settings.ts";
 
-/** Time limit of the shutdown; longer than a node needs to hand its partitions over. */
-const stopLimitMs = 20_000;
+/** Time limit of the rest of the shutdown, after the partitions were handed over. */
+const closeLimitMs = 5_000;
 /** Time limit of the shutdown of a node whose supervisor was killed. */
 const orphanLimitMs = 1_000;
 
@@ -37,11 +37,18 @@ await runMain("cache-node", async () => {
   onStopSignal(
     (reason) => {
       log.info({ reason }, "stopping");
-      setTimeout(exit, reason === supervisorGone ? orphanLimitMs : stopLimitMs, 1).unref();
+      const limitMs = reason === supervisorGone ? orphanLimitMs : config.leaveMs + closeLimitMs;
+      setTimeout(() => {
+        log.error({ limitMs }, "the shutdown took too long");
+        exit(1);
+      }, limitMs).unref();
       const isAlone = reason === supervisorGone || reason === closeMessage;
       const stopped = isAlone ? node.close() : node.leave();
       stopped.then(
-        () => exit(0),
+        ({ exitCode, notes }) => {
+          for (const { level, message, ...details } of notes) log[level](details, message);
+          exit(exitCode);
+        },
         (error: unknown) => {
           log.error({ err: error }, "the shutdown failed");
           exit(1);
@@ -54,7 +61,7 @@ await runMain("cache-node", async () => {
   log.info({ port: node.port, platform: config.platform, nats }, "listening");
   node.broken.catch((error: unknown) => {
     log.fatal({ err: error }, "the node ends after a fatal error");
-    setTimeout(exit, stopLimitMs, 1).unref();
+    setTimeout(exit, closeLimitMs, 1).unref();
     void node.close().finally(() => exit(1));
   });
   await node.joined;

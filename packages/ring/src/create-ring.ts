@@ -2,9 +2,10 @@ import { ParsecError } from "@parsec/core";
 import { abortedError, knownOptions } from "@parsec/core/authoring";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { describeRing } from "./describe-ring.ts";
+import { type HandOverReport, hasTakers, mayEnd, reportHandOver } from "./hand-over-report.ts";
 import type { Link } from "./link/link.ts";
 import { createNatsBackend } from "./nats/nats-backend.ts";
-import type { Ring, RingCallOptions, RingState } from "./ring.ts";
+import type { Ring, RingCallOptions, RingLeaveOptions, RingState } from "./ring.ts";
 import type { RingEvent, RingListener } from "./ring-events.ts";
 import { type RingOptions, type RingSettings, resolveRingOptions } from "./ring-options.ts";
 import type { RingHandler } from "./routing/owner-request-handler.ts";
@@ -95,23 +96,30 @@ class RingHandle implements Ring {
     if (this.#status === "starting") this.#status = "active";
   }
 
-  async handOver(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    if (this.#status === "active") {
+  async handOver(options: RingLeaveOptions = {}): Promise<HandOverReport> {
+    knownOptions("handOver", options, { signal: 1, waitForOthers: 1 });
+    const isMember = this.#status === "starting" && this.#node.isMember;
+    if (this.#status === "active" || isMember) {
       this.#status = "leaving";
       await this.#node.lease.announce("leaving").catch(() => {});
     }
-    if (this.#status !== "leaving") return;
+    if (this.#status !== "leaving") return this.#report;
     const { clock, leaveTimeoutMs } = this.#settings;
     const timeout = new AbortController();
     const cancel = clock.schedule(leaveTimeoutMs, () => timeout.abort());
     const signal = AbortSignal.any([timeout.signal, ...(options.signal ? [options.signal] : [])]);
-    await this.#until(() => this.#hasNothing, { signal, fatal: () => false }).catch(() => {});
+    const { waitForOthers = true } = options;
+    await this.#until(() => this.#mayEnd(waitForOthers), { signal, fatal: () => false }).catch(
+      () => {},
+    );
     cancel();
+    return this.#report;
   }
 
-  async leave(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async leave(options: RingLeaveOptions = {}): Promise<HandOverReport> {
     await this.handOver(options);
     await this.close();
+    return this.#report;
   }
 
   close(): Promise<void> {
@@ -222,15 +230,22 @@ class RingHandle implements Ring {
     return this.#router.ask(this.partitionFor(key), request, { timeoutMs, signal });
   }
 
-  /** True when this node holds nothing that another node could take over. */
-  get #hasNothing(): boolean {
-    const table = this.#node.table.table;
-    if (table === undefined) return true;
-    const { node } = this.#settings;
-    const others = table.members.some(({ id, present, weight }) => {
-      return id !== node && present && weight > 0;
+  get #report(): HandOverReport {
+    const { terms, table } = this.#node;
+    return reportHandOver(table.table, {
+      selfId: this.nodeId,
+      hasData: (partition) => terms.hasData(partition),
+      withData: () => terms.withData(),
     });
-    return !others || this.#isUnnamed;
+  }
+
+  #mayEnd(waitsForTakers: boolean): boolean {
+    const isDurable = this.#settings.durable || this.#settings.state === undefined;
+    return mayEnd(this.#report, {
+      hasTakers: hasTakers(this.#node.table.table, this.nodeId),
+      isDurable,
+      waitsForTakers,
+    });
   }
 
   /** True when the table assigns no partition to this node. */

@@ -2,6 +2,7 @@ import type { RingState } from "./ring.ts";
 import type { RingEvent } from "./ring-events.ts";
 import type { RingSettings } from "./ring-options.ts";
 import type { RingNode } from "./runtime/ring-node.ts";
+import { incompleteParts } from "./table/incomplete-parts.ts";
 
 /** Collects the state of a ring from its parts. */
 export function describeRing(
@@ -47,11 +48,12 @@ export function describeRing(
     ),
     notServing: mine
       .filter(({ phase }) => phase !== "serving")
-      .map(({ partition, phase }) => ({ partition, phase })),
+      .map(({ partition, phase, stuckReason: stuck }) => ({ partition, phase, stuck })),
     underReplicated:
       settings.state === undefined || table === undefined
         ? 0
         : parts.filter(({ backups }) => backups.length < table.replicas - 1).length,
+    incomplete: table === undefined ? 0 : incompleteParts(table, settings.state !== undefined),
     hooksRunning: terms.hooks.running,
     lastHookFailure,
     lastError: node.lastError?.message,

@@ -29,6 +29,8 @@ export type RingEvent =
       readonly partition: number;
       readonly ids: readonly string[];
     }
+  /** This node owns a partition whose stored data is damaged, and no other node has a sound copy: it is not served. */
+  | { readonly type: "damaged"; readonly partition: number; readonly reason: string }
   | {
       readonly type: "hook-failed";
       readonly hook: "onOwn" | "onRelease";

@@ -1,3 +1,4 @@
+import type { HandOverReport } from "./hand-over-report.ts";
 import type { OwnHook, ReleaseHook } from "./ownership/hook-runner.ts";
 import type { TermPhase } from "./ownership/owner-term.ts";
 import type { WriteAck } from "./replication/partition-log.ts";
@@ -9,6 +10,13 @@ export interface RingCallOptions {
   readonly signal?: AbortSignal;
   /** Replaces the ring's `requestTimeoutMs`. */
   readonly timeoutMs?: number;
+}
+
+/** Options of the end of a node. */
+export interface RingLeaveOptions {
+  readonly signal?: AbortSignal;
+  /** Whether to wait for another node while there is none. Defaults to true. */
+  readonly waitForOthers?: boolean;
 }
 
 /** The state of a ring as one node sees it, for operators. Can be shown as JSON. */
@@ -43,9 +51,16 @@ export interface RingState {
     readonly to: string;
   }[];
   /** Partitions that this node owns but does not serve, and why. */
-  readonly notServing: readonly { readonly partition: number; readonly phase: TermPhase }[];
+  readonly notServing: readonly {
+    readonly partition: number;
+    readonly phase: TermPhase;
+    /** Why its data cannot be recovered, such as that it is damaged; undefined while it can. */
+    readonly stuck: string | undefined;
+  }[];
   /** Partitions with fewer copies than wanted, in the whole ring. */
   readonly underReplicated: number;
+  /** Partitions without an owner or with fewer copies than its present nodes can hold, in the whole ring. While there are some, end no node. */
+  readonly incomplete: number;
   readonly hooksRunning: readonly number[];
   readonly lastHookFailure: Extract<RingEvent, { type: "hook-failed" }> | undefined;
   readonly lastError: string | undefined;
@@ -65,12 +80,13 @@ export interface Ring {
    */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
-   * Hands all partitions over to other nodes, and goes on routing requests until `leave`: for the graceful
-   * shutdown of a server. Resolves when that is done, after `leaveTimeoutMs`, or when the signal fires.
+   * Hands all partitions over to other nodes, and goes on serving until `leave`: for the graceful shutdown of a
+   * server. Resolves when their copies are complete there, after `leaveTimeoutMs`, or when the signal fires, with what
+   * this node still holds. A node that alone has data in memory waits for another one that takes it.
    */
-  handOver(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Hands all partitions over, then closes. */
-  leave(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  handOver(options?: RingLeaveOptions): Promise<HandOverReport>;
+  /** Hands all partitions over, then closes. Resolves with what was not handed over. */
+  leave(options?: RingLeaveOptions): Promise<HandOverReport>;
   /** Stops serving at once, without handing over; backups take over immediately. A second call does nothing. */
   close(): Promise<void>;
 

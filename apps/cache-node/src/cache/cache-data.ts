@@ -110,6 +110,12 @@ export class CacheData {
     return entry;
   }
 
+  /** The number of entries of a partition that have not expired. */
+  countOf(partition: number): number {
+    const nowMs = this.#now();
+    return this.entriesOf(partition).filter((entry) => !isExpired(entry, nowMs)).length;
+  }
+
   /** The entries of a partition at this moment; later changes are not visible. */
   entriesOf(partition: number): readonly CacheEntry[] {
     return [...(this.#partitions.get(partition)?.entries.values() ?? [])];

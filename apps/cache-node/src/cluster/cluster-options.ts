@@ -29,6 +29,7 @@ const sharedFlags = {
   ack,
   sync,
   insecure,
+  "leave-seconds": nodeFlags["leave-seconds"],
   "max-mib": nodeFlags["max-mib"],
   "log-level": nodeFlags["log-level"],
 };

@@ -30,6 +30,7 @@ const nodeProgram = fileURLToPath(new URL("./node.js", import.meta.url));
 const tunable: ReadonlySet<string> = new Set([
   "PARSEC_ACK",
   "PARSEC_INSECURE",
+  "PARSEC_LEAVE_SECONDS",
   "PARSEC_LOG_LEVEL",
   "PARSEC_PARTITIONS",
   "PARSEC_REPLICAS",

@@ -1,20 +1,22 @@
 import { ParsecError } from "@parsec/core";
 import type { Ring } from "@parsec/ring";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { CacheData } from "../cache/cache-data.ts";
 import { json, keyOf } from "./cache-routes.ts";
 import type { NodeMetrics } from "./node-metrics.ts";
 import { describeStats } from "./node-stats.ts";
+import type { Readiness, ReadinessCheck } from "./readiness.ts";
 
 export interface StatusParts {
   readonly ring: Ring;
   readonly data: CacheData;
   readonly metrics: NodeMetrics;
+  readonly readiness: ReadinessCheck;
 }
 
 /** Adds the routes for operators: owner, stats, ring, metrics and health. */
 export function addStatusRoutes(server: FastifyInstance, parts: StatusParts): void {
-  const { ring, data, metrics } = parts;
+  const { ring, data, metrics, readiness } = parts;
   server.get("/owner", async (request, reply) => {
     const key = keyOf(request);
     const owner = ring.nodeFor(key);
@@ -32,13 +34,12 @@ export function addStatusRoutes(server: FastifyInstance, parts: StatusParts): vo
   });
   server.get("/stats", async (_request, reply) => json(reply, describeStats(ring, data)));
   server.get("/ring", async (_request, reply) => json(reply, ring.state()));
-  server.get("/health", async (_request, reply) => {
-    const { status, leaseValid } = ring.state();
-    const isReady = status === "active" && leaseValid;
-    const shown = isReady ? "ok" : status === "active" ? "no-lease" : status;
+  const health = (reply: FastifyReply, { isReady, status, reason }: Readiness): FastifyReply => {
     if (!isReady) reply.code(503).header("retry-after", "1");
-    return json(reply, { status: shown, node: ring.nodeId });
-  });
+    return json(reply, { status, node: ring.nodeId, reason });
+  };
+  server.get("/health", async (_request, reply) => health(reply, readiness.serving()));
+  server.get("/health/ready", async (_request, reply) => health(reply, readiness.complete()));
   server.get("/health/live", async (_request, reply) => {
     return json(reply, { status: "ok", node: ring.nodeId });
   });

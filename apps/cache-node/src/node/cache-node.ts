@@ -8,8 +8,10 @@ import { createRingCache } from "../cache/ring-cache.ts";
 import { addCacheRoutes } from "../http/cache-routes.ts";
 import { closeHttpServer, createHttpServer } from "../http/http-server.ts";
 import { createNodeMetrics } from "../http/node-metrics.ts";
+import { watchReadiness } from "../http/readiness.ts";
 import { addStatusRoutes } from "../http/status-routes.ts";
 import type { EmbeddedNats } from "../nats/embedded-nats.ts";
+import { judgeLeave, type LeaveOutcome } from "./leave-outcome.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { openNodeData } from "./node-data.ts";
@@ -24,9 +26,9 @@ export interface CacheNode {
   /** Rejects on a fatal error, such as the end of the embedded server. */
   readonly broken: Promise<never>;
   /** Hands its partitions over, then closes. Later calls, also of `close`, do nothing. */
-  leave(): Promise<void>;
+  leave(): Promise<LeaveOutcome>;
   /** Closes at once; other nodes take over from their copies. */
-  close(): Promise<void>;
+  close(): Promise<LeaveOutcome>;
 }
 
 /**
@@ -50,9 +52,9 @@ export async function startCacheNode(
     const now = (): number => Date.now();
     const { data, state, persistent } = keep(await openNodeData(config, { now, log }));
     const nats = keep(await openNodeNats(config, process.env));
-    const { platform, node, partitions, replicas, ack } = config;
+    const { platform, node, partitions, replicas, ack, leaveMs: leaveTimeoutMs } = config;
     const durable = persistent !== undefined;
-    const shared = { platform, node, partitions, replicas, ack, state, durable };
+    const shared = { platform, node, partitions, replicas, ack, leaveTimeoutMs, state, durable };
     const ring = keep(makeRing({ ...shared, ...nats.options }));
     ring.onOwn((owned) => {
       data.own(owned);
@@ -63,11 +65,12 @@ export async function startCacheNode(
 
     const admit = createMemoryLimit(data, config.maxMib);
     const metrics = createNodeMetrics({ ring, data, persistent });
-    let closing: Promise<void> | undefined;
+    const readiness = keep(watchReadiness(ring));
+    let closing: Promise<LeaveOutcome> | undefined;
     const server = createHttpServer(log, { isLeaving: () => closing !== undefined });
     keep({ close: () => closeHttpServer(server) });
     addCacheRoutes(server, metrics.measure(createRingCache(ring, { now, admit })));
-    addStatusRoutes(server, { ring, data, metrics });
+    addStatusRoutes(server, { ring, data, metrics, readiness });
     const port = await listen(server, config.http);
 
     const joining = new AbortController();
@@ -80,22 +83,38 @@ export async function startCacheNode(
         return never;
       })
       .finally(stopReminding);
-    const end = (whatFirst: () => Promise<void>): Promise<void> => {
+    const end = (first: () => Promise<LeaveOutcome>): Promise<LeaveOutcome> => {
       closing ??= (async () => {
         joining.abort();
         stopReminding();
-        await whatFirst();
+        const outcome = await first();
         await closeAll();
+        return outcome;
       })();
       return closing;
+    };
+    const isAlone = config.nats.kind !== "servers";
+    const leave = async (): Promise<LeaveOutcome> => {
+      await ring.handOver({ waitForOthers: !isAlone });
+      const hadOthers = ring.state().members.some(({ id, present, weight }) => {
+        return id !== node && present && weight > 0;
+      });
+      // The ring closes last, so that requests are answered until the end.
+      await closeHttpServer(server);
+      const report = await ring.leave({ signal: AbortSignal.abort() });
+      const entriesOf = (partition: number): number => data.countOf(partition);
+      return judgeLeave(report, { isDurable: durable, hadOthers, isAlone, entriesOf });
     };
     return {
       port,
       joined,
       broken: brokenWith(nats.embedded, () => closing !== undefined),
-      close: () => end(() => ring.close()),
-      // The ring closes last, so that requests are answered until the end.
-      leave: () => end(() => ring.handOver()),
+      close: () =>
+        end(async () => {
+          await ring.close();
+          return { exitCode: 0, notes: [] };
+        }),
+      leave: () => end(leave),
     };
   } catch (error) {
     await closeAll();

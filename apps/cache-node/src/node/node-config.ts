@@ -21,6 +21,8 @@ export interface NodeConfig {
   /** Folder of the data; undefined for memory only. */
   readonly persist: string | undefined;
   readonly sync: SyncPolicy;
+  /** How long a node that is stopped tries to hand its partitions over. */
+  readonly leaveMs: number;
   /** Memory limit of keys and values, in MiB. */
   readonly maxMib: number;
   readonly logLevel: string;
@@ -31,6 +33,8 @@ const syncPolicies = ["second", "always"] as const;
 const maxPartitions = 4096;
 const maxReplicas = 8;
 const maxNameBytes = 255;
+/** One day. */
+const maxLeaveSeconds = 86_400;
 /** One TiB, which exceeds V8's limit. */
 const maxMaxMib = 1_048_576;
 
@@ -61,6 +65,7 @@ export function resolveNodeConfig(
     ack: read("ack", choiceOf(acks)),
     persist: read("persist", (_source, text) => (text === "" ? undefined : resolve(text))),
     sync: read("sync", choiceOf(syncPolicies)),
+    leaveMs: 1000 * read("leave-seconds", countUpTo(maxLeaveSeconds)),
     maxMib: read("max-mib", parseMaxMib),
     logLevel: read("log-level", choiceOf(logLevels)),
   };

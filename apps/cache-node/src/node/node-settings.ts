@@ -11,6 +11,7 @@ export type SettingName =
   | "ack"
   | "persist"
   | "sync"
+  | "leave-seconds"
   | "max-mib"
   | "log-level"
   | "insecure";
@@ -85,6 +86,12 @@ export const nodeSettings: Readonly<Record<SettingName, NodeSetting>> = {
     help: "with --persist: sync the disk each second, or always before a write is acknowledged",
     variable: "PARSEC_SYNC",
     fallback: "second",
+  },
+  "leave-seconds": {
+    value: "<count>",
+    help: "how long a stopped node tries to hand its partitions over",
+    variable: "PARSEC_LEAVE_SECONDS",
+    fallback: "15",
   },
   "max-mib": {
     value: "<count>",

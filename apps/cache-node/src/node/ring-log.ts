@@ -21,6 +21,9 @@ export function logRingEvents(ring: Ring, log: Logger): void {
       case "unfenced":
         log.info(details, type);
         break;
+      case "damaged":
+        log.error(details, "a partition is not served");
+        break;
       case "fenced":
         if (ring.state().status === "closed") log.debug(details, type);
         else log.warn(details, type);

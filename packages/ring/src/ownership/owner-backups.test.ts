@@ -34,7 +34,10 @@ it("stops waiting for a proposed backup when a newer plan does not want it", asy
   const send = async (address: string): Promise<Uint8Array> => {
     if (address === "c" && isSilent) return new Promise(() => {});
     const position = log.positionAt(log.lastSeq);
-    return encodeAnswer({ outcome: "done", body: encodePosition({ holds: true, position }) });
+    return encodeAnswer({
+      outcome: "done",
+      body: encodePosition({ holds: true, damagedAt: undefined, position }),
+    });
   };
   const propose = async (): Promise<boolean> => {
     proposals++;

@@ -28,6 +28,8 @@ export interface OwnerTermOptions {
   readonly onServing: (term: OwnerTerm) => void;
   /** Called with backups that are removed from the table because they are too slow. */
   readonly onBackupsDropped: (ids: readonly string[]) => void;
+  /** Called when the data cannot be recovered. */
+  readonly onStuck: (reason: string) => void;
 }
 
 /** This node's ownership of one partition under one epoch, from recovery of its data to the hand-over. */
@@ -47,6 +49,7 @@ export class OwnerTerm {
   #active = 0;
   #onQuiet: (() => void) | undefined = undefined;
   #moving = false;
+  #stuck: string | undefined = undefined;
 
   constructor(options: OwnerTermOptions) {
     this.#options = options;
@@ -81,6 +84,16 @@ export class OwnerTerm {
   /** True between the calls of the `onOwn` and `onRelease` hooks. */
   get hasStarted(): boolean {
     return this.#started;
+  }
+
+  /** Why the data cannot be recovered at the moment; undefined while it can. */
+  get stuckReason(): string | undefined {
+    return this.#stuck;
+  }
+
+  stuck(reason: string | undefined): void {
+    if (reason !== undefined && this.#stuck === undefined) this.#options.onStuck(reason);
+    this.#stuck = reason;
   }
 
   async start(): Promise<void> {

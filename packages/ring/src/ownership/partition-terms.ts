@@ -29,8 +29,6 @@ export interface PartitionTermsOptions {
   readonly emit: (event: RingEvent) => void;
 }
 
-/** Several at once would keep each other waiting, and all their callers. */
-const maxHandOvers = 1;
 /** The time limit of a copy of a whole partition during recovery. */
 const copyTimeoutMs = 60_000;
 
@@ -47,7 +45,7 @@ export class PartitionTerms {
   constructor(options: PartitionTermsOptions) {
     this.#options = options;
     const { settings, link, pieceBytes, table, propose, resync } = options;
-    const { node: selfId, clock, hookTimeoutMs, replicaTimeoutMs, copies } = settings;
+    const { node: selfId, clock, hookTimeoutMs, replicaTimeoutMs, copies, maxMoves } = settings;
     this.hooks = new HookRunner({
       clock,
       timeoutMs: hookTimeoutMs,
@@ -74,7 +72,8 @@ export class PartitionTerms {
         maxCopies: copies.concurrent,
         bytesPerSecond: copies.bytesPerSecond,
       }),
-      handOvers: createSemaphore(maxHandOvers),
+      // Those that are sealed at the same time share a write of the table.
+      handOvers: createSemaphore(maxMoves),
     };
   }
 
@@ -102,6 +101,18 @@ export class PartitionTerms {
     return replica;
   }
 
+  /** Whether this node has operations of the partition. */
+  hasData(partition: number): boolean {
+    if (this.#options.settings.state === undefined) return false;
+    const { holds, position } = this.replicaOf(partition);
+    return holds && position.seq > 0;
+  }
+
+  /** The partitions of which this node has operations. */
+  withData(): readonly number[] {
+    return [...this.#replicas.keys()].filter((partition) => this.hasData(partition));
+  }
+
   /** Applies a new table. */
   apply(table: RingTable): void {
     const { settings, session } = this.#options;
@@ -117,7 +128,7 @@ export class PartitionTerms {
       if (term !== undefined) this.#end(term, "another node owns the partition now");
       if (isOwner) this.#begin(table, { partition, targets: targets[partition] ?? [] });
       else if (settings.state !== undefined && isMember)
-        this.#dropSurplus(partition, part, targets[partition] ?? []);
+        this.#dropSurplus(table, { partition, part, targets: targets[partition] ?? [] });
     }
   }
 
@@ -134,7 +145,7 @@ export class PartitionTerms {
       const targets = backupTargets(table);
       for (const [partition, part] of table.parts.entries()) {
         if (!this.#terms.has(partition))
-          this.#dropSurplus(partition, part, targets[partition] ?? []);
+          this.#dropSurplus(table, { partition, part, targets: targets[partition] ?? [] });
       }
     }
     for (const term of this.#terms.values()) term.checkStuck();
@@ -158,6 +169,7 @@ export class PartitionTerms {
         emit({ type: "owned", partition, incarnation, partEpoch, lost });
       },
       onBackupsDropped: (ids) => emit({ type: "backup-dropped", partition, ids }),
+      onStuck: (reason) => emit({ type: "damaged", partition, reason }),
     });
     this.#terms.set(partition, term);
     this.#options.onOwned(partition);
@@ -192,13 +204,23 @@ export class PartitionTerms {
   }
 
   /** Drops a copy that the table does not want and no owner relies on. */
-  #dropSurplus(partition: number, part: TablePart, targets: readonly string[]): void {
+  #dropSurplus(
+    table: RingTable,
+    at: {
+      readonly partition: number;
+      readonly part: TablePart;
+      readonly targets: readonly string[];
+    },
+  ): void {
+    const { partition, part, targets } = at;
     const { node } = this.#options.settings;
     const replica = this.replicaOf(partition);
     const isUseful = [part.owner, ...part.backups, ...targets, part.next].includes(node);
     // While the owner recovers the data, this copy may be the one it needs.
     if (isUseful || !replica.holds || part.recovery === "everyone") return;
-    if (this.#options.isReserved(partition)) this.#hasSurplusCopies = true;
+    // The owner's copy may be damaged, and it says so only once it has looked for others.
+    const isOnlyOther = table.replicas > 1 && part.backups.length === 0;
+    if (isOnlyOther || this.#options.isReserved(partition)) this.#hasSurplusCopies = true;
     else void replica.drop().catch(() => {});
   }
 }

@@ -16,6 +16,8 @@ export interface RecoveringTerm {
   readonly part: TablePart;
   readonly replica: Replica | undefined;
   readonly phase: string;
+  /** Called when the data of the partition is damaged and no other node has a sound copy; undefined when that is over. */
+  stuck(reason: string | undefined): void;
   head(kind: RequestKind): RequestHead;
 }
 
@@ -52,6 +54,7 @@ export interface RecoveryOptions {
 }
 
 const retryMs = 50;
+const stuckRetryMs = 250;
 
 /** Finds the most advanced copy of a partition and fetches it, before the new owner serves. */
 export async function recoverPart(
@@ -110,6 +113,20 @@ async function gather(
     const isBehind =
       best !== undefined &&
       (!replica.holds || comparePositions(positionOf(best), replica.position) > 0);
+    const damage = [...candidates.map(({ session }) => answers.get(session) as BackupPosition)]
+      .filter(({ isDamaged }) => isDamaged)
+      .map(({ position }) => position);
+    const bounds = replica.damagedAt === undefined ? damage : [...damage, replica.damagedAt];
+    const reached = isBehind ? positionOf(best) : replica.position;
+    const isFound = isBehind || replica.holds;
+    if (bounds.some((bound) => !isFound || comparePositions(reached, bound) < 0)) {
+      // To serve an older copy, or none, would lose data in silence. A node with a sound copy may still come.
+      term.stuck("its stored data is damaged, and no other node that is present has a sound copy");
+      answers.clear();
+      await delay(options.clock, stuckRetryMs);
+      continue;
+    }
+    term.stuck(undefined);
     if (isBehind) {
       if (!(await fetchCopy(term, best, options))) {
         answers.delete(best.session);

@@ -85,8 +85,7 @@ export class BackupRequestHandler {
         // The application rejected the operation, as it does on the owner, where the caller gets the error.
       }
     }
-    const { holds, position } = replica;
-    return { outcome: "done", body: encodePosition({ holds, position }) };
+    return { outcome: "done", body: encodePosition(replica) };
   }
 
   async copy(head: RequestHead, reader: FieldReader): Promise<Answer> {
@@ -104,8 +103,7 @@ export class BackupRequestHandler {
   }
 
   position(head: RequestHead): Answer {
-    const { holds, position } = this.#options.replicaOf(head.partition);
-    return { outcome: "done", body: encodePosition({ holds, position }) };
+    return { outcome: "done", body: encodePosition(this.#options.replicaOf(head.partition)) };
   }
 
   /** Drops an incomplete copy, because this node owns the partition now. */

@@ -45,6 +45,12 @@ export interface PartitionState {
    * Called once for each partition after a start.
    */
   position?(partition: number): Position | undefined;
+  /**
+   * For durable data: when the stored data of a partition is damaged, the position that it had at least. The partition
+   * is then served only with a copy of another node that reaches this position. Called once for each after a start;
+   * `position` must be undefined for the same partition.
+   */
+  damagedAt?(partition: number): Position | undefined;
 }
 
 /** Negative when `left` is behind `right`. */

@@ -6,6 +6,7 @@ export class Replica {
   readonly #state: PartitionState;
   #position: Position;
   #holds: boolean;
+  #damagedAt: Position | undefined;
   #tail: Promise<unknown> | undefined = undefined;
 
   constructor(partition: number, state: PartitionState) {
@@ -13,6 +14,7 @@ export class Replica {
     this.#state = state;
     const kept = state.position?.(partition);
     this.#holds = kept !== undefined;
+    this.#damagedAt = kept === undefined ? state.damagedAt?.(partition) : undefined;
     this.#position = kept ?? startPosition;
   }
 
@@ -23,6 +25,11 @@ export class Replica {
   /** Whether there is a copy, which may be empty. */
   get holds(): boolean {
     return this.#holds;
+  }
+
+  /** The position that this node's copy had at least before its stored data was damaged; undefined when there is no damage. */
+  get damagedAt(): Position | undefined {
+    return this.#damagedAt;
   }
 
   /** Begins an empty copy, for an owner that found no data. */
@@ -76,6 +83,7 @@ export class Replica {
       await this.#state.restore(chunks, { partition: this.partition, position });
       this.#position = position;
       this.#holds = true;
+      this.#damagedAt = undefined;
     });
   }
 

@@ -8,9 +8,18 @@ export interface Delta {
   readonly ops: readonly Uint8Array[];
 }
 
+/** The state of a node's own copy. */
+export interface HeldCopy {
+  readonly holds: boolean;
+  readonly damagedAt: Position | undefined;
+  readonly position: Position;
+}
+
 /** The position of a backup's copy, if it has one. */
 export interface BackupPosition {
   readonly holds: boolean;
+  /** Its stored data is damaged: it holds nothing, and had reached at least this position. */
+  readonly isDamaged: boolean;
   readonly position: Position;
 }
 
@@ -32,9 +41,14 @@ export function decodeDelta(reader: FieldReader): Delta {
   return { previous, ops };
 }
 
-export function encodePosition({ holds, position }: BackupPosition): Uint8Array {
+const [holdsNothing, holdsCopy, holdsDamage] = [0, 1, 2];
+
+/** Encodes the position of a copy. */
+export function encodePosition({ holds, damagedAt, position: current }: HeldCopy): Uint8Array {
   const bytes = Buffer.allocUnsafe(17);
-  bytes.writeUInt8(holds ? 1 : 0, 0);
+  const position = damagedAt ?? current;
+  const kind = damagedAt === undefined ? holdsNothing : holdsDamage;
+  bytes.writeUInt8(holds ? holdsCopy : kind, 0);
   bytes.writeDoubleLE(position.epoch, 1);
   bytes.writeDoubleLE(position.seq, 9);
   return bytes;
@@ -42,10 +56,10 @@ export function encodePosition({ holds, position }: BackupPosition): Uint8Array 
 
 export function decodePosition(bytes: Uint8Array): BackupPosition {
   const reader = new FieldReader(bytes);
-  const holds = reader.u8() === 1;
+  const kind = reader.u8();
   const position = { epoch: reader.count(), seq: reader.count() };
   reader.end();
-  return { holds, position };
+  return { holds: kind === holdsCopy, isDamaged: kind === holdsDamage, position };
 }
 
 /** A piece of a copy. The first one has index 0; `last` marks the last one. */

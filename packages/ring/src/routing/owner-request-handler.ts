@@ -61,6 +61,7 @@ export class OwnerRequestHandler {
     if (request.kind === "read" && request.staleOk) return this.#readStale(head, request.query);
     const term = this.#admit(head);
     if (typeof term === "string") return this.#refused(term);
+    if (isParsecError(term)) return { outcome: "failed", error: term };
     const leave = term.enter();
     try {
       const body = await this.#perform(term, request);
@@ -76,8 +77,8 @@ export class OwnerRequestHandler {
     }
   }
 
-  /** The term that serves the request, or the reason of a refusal. */
-  #admit(head: RequestHead): OwnerTerm | Refusal {
+  /** The term that serves the request; otherwise the reason of a refusal, or the error for the caller. */
+  #admit(head: RequestHead): OwnerTerm | Refusal | ParsecError {
     const { table: tableOf, isValid, selfId, termOf } = this.#options;
     const table = tableOf();
     if (table === undefined || !isValid()) return "not-ready";
@@ -86,6 +87,10 @@ export class OwnerRequestHandler {
     if (part?.owner !== selfId) return "not-owner";
     if (part.epoch !== head.partEpoch) return "stale-epoch";
     const term = termOf(head.partition);
+    if (term?.stuckReason !== undefined) {
+      const message = `partition ${head.partition} is not served: ${term.stuckReason}`;
+      return new ParsecError("PEER_UNREACHABLE", message);
+    }
     if (term?.epoch !== part.epoch || term.phase !== "serving") return "not-ready";
     return term;
   }
