@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { createSystemClock } from "./clock.ts";
+import { createNodeClock, createSystemClock } from "./clock.ts";
 
 describe("createSystemClock", () => {
   it("never goes backwards and follows the process's monotonic clock", async () => {
@@ -15,12 +15,32 @@ describe("createSystemClock", () => {
     await vi.waitFor(() => expect(clock.now()).toBeGreaterThan(last));
   });
 
-  it("returns the same time within one turn, so that many hits read it once", () => {
-    const clock = createSystemClock();
-    const first = clock.now();
-    const until = performance.now() + 5;
-    while (performance.now() < until);
-    expect(clock.now()).toBe(first);
+  it("follows the time during synchronous work", () => {
+    const clock = createNodeClock(undefined);
+    const soon = clock.now() + 5;
+    expect(clock.isAhead(soon)).toBe(true);
+    while (performance.now() <= soon);
+    expect(clock.isAhead(soon)).toBe(false);
+    expect(clock.now()).toBeGreaterThan(soon);
+  });
+
+  it("reads the time seldom for times that are far away, and never lags by more than 64 calls", () => {
+    const clock = createNodeClock(undefined);
+    const reading = vi.spyOn(performance, "now");
+    for (let call = 0; call < 1_000; call++) clock.isAhead(Number.POSITIVE_INFINITY);
+    const readings = reading.mock.calls.length;
+    reading.mockRestore();
+    expect(readings).toBeGreaterThanOrEqual(1_000 / 65 - 1);
+    expect(readings).toBeLessThan(1_000 / 32);
+  });
+
+  it("reads a clock that was given for each call", () => {
+    let now = 0;
+    const clock = createNodeClock({ now: () => now, schedule: () => () => {} });
+    expect(clock.isAhead(100_000)).toBe(true);
+    now = 100_000;
+    expect(clock.isAhead(100_000)).toBe(false);
+    expect(clock.recent()).toBe(100_000);
   });
 
   it("runs a task once after its delay", async () => {

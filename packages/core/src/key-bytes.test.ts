@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalKey, keyFromBytes, keyToBytes } from "./key-bytes.ts";
+import { canonicalKey, keyFromBytes, keyToBytes, wireTag } from "./key-bytes.ts";
 
 const anyBytes = fc.oneof(
   fc.uint8Array({ maxLength: 40 }),
@@ -139,5 +139,21 @@ describe("canonicalKey", () => {
     ["\udc7f", "\ufffd"],
   ])("of %j is %j", (key, canonical) => {
     expect(canonicalKey(key)).toBe(canonical);
+  });
+});
+
+describe("wireTag", () => {
+  it("is distinct for distinct tags, also as bytes, and equal for tags without lone surrogates", () => {
+    fc.assert(
+      fc.property(anyString, anyString, (one, other) => {
+        const [a, b] = [wireTag(one), wireTag(other)];
+        expect(a === b).toBe(one === other);
+        expect(keyFromBytes(keyToBytes(a))).toBe(a);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(["", "user:1", "é", "\u{1f600}"].map(wireTag)).toEqual(["", "user:1", "é", "\u{1f600}"]);
+    const similar = ["\ud83d", "\ufffd", "\ufffdd83d", "\ufffdfffdd83d", "\udcc3\udca9"];
+    expect(new Set(similar.map(wireTag)).size).toBe(similar.length);
   });
 });

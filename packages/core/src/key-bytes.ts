@@ -7,6 +7,8 @@
 const escapeBase = 0xdc00;
 const replacement = "\ufffd";
 const loneSurrogate = /\p{Surrogate}/u;
+const markedTag = /[\p{Surrogate}\ufffd]/u;
+const markedCharacters = /[\p{Surrogate}\ufffd]/gu;
 
 /** The bytes of a key on the wire, as Go's groupcache hashes them. See {@link keyFromBytes}. */
 export function keyToBytes(key: string): Uint8Array {
@@ -29,10 +31,23 @@ export function keyFromBytes(bytes: Uint8Array): string {
 
 /**
  * The canonical form of a key: the string that a peer decodes from its bytes. Differs from the key only
- * for strings with lone surrogates.
+ * for strings with lone surrogates, such as half an emoji, which the API refuses: as bytes they are another key.
  */
 export function canonicalKey(key: string): string {
   return loneSurrogate.test(key) ? keyFromBytes(keyToBytes(key)) : key;
+}
+
+/**
+ * A tag in a form that is distinct on the wire: lone surrogates, and the replacement character that marks them,
+ * are written as their code.
+ */
+export function wireTag(tag: string): string {
+  return markedTag.test(tag)
+    ? tag.replace(
+        markedCharacters,
+        (character) => `${replacement}${character.charCodeAt(0).toString(16)}`,
+      )
+    : tag;
 }
 
 function decodeExactly(buffer: Buffer): string {

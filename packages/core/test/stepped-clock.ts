@@ -1,4 +1,4 @@
-import type { Clock } from "../src/clock.ts";
+import type { NodeClock } from "../src/clock.ts";
 
 interface Timer {
   readonly dueAt: number;
@@ -6,7 +6,7 @@ interface Timer {
 }
 
 /** A clock that the test moves. (`@parsec/testkit` has a fuller one, but depends on this package.) */
-export class SteppedClock implements Clock {
+export class SteppedClock implements NodeClock {
   #now = 1000;
   readonly #timers: Set<Timer> = new Set();
 
@@ -23,6 +23,18 @@ export class SteppedClock implements Clock {
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
+
+  isAhead(timeMs: number): boolean {
+    return timeMs > this.#now;
+  }
+
+  recent(): number {
+    return this.#now;
+  }
+
+  hold(): void {}
+
+  release(): void {}
 
   /** Runs the timers due within `byMs` in order, and lets promises and immediates settle in between. */
   async advance(byMs: number): Promise<void> {

@@ -76,7 +76,12 @@ export function createFaultyPeer(
         : () => {};
       const cancelDeadline = clock.schedule(wait.timeoutMs, () => {
         stop();
-        reject(new ParsecError("TIMEOUT", `${peer.id} did not answer within ${wait.timeoutMs} ms`));
+        reject(
+          new ParsecError(
+            "TIMEOUT",
+            `${peer.id} did not answer within ${Math.round(wait.timeoutMs)} ms`,
+          ),
+        );
       });
       const abort = (): void => {
         stop();

@@ -1,5 +1,5 @@
 import type { ResolvedPolicy } from "../cache-policy.ts";
-import type { Clock } from "../clock.ts";
+import type { NodeClock } from "../clock.ts";
 import type { GroupCounters } from "../group-stats.ts";
 import type { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
 import type { RecentSweeps } from "../invalidation/recent-sweeps.ts";
@@ -13,7 +13,7 @@ import type { Origin } from "./origin.ts";
 /** Dependencies that all groups of a node share. */
 export interface NodeContext {
   readonly picker: PeerPicker;
-  readonly clock: Clock;
+  readonly clock: NodeClock;
   readonly random: () => number;
   readonly warmUp: WarmUp;
   readonly missed: MissedInvalidations;

@@ -6,7 +6,7 @@ import { newFence } from "../invalidation/fences.ts";
 import { type InvalidationResult, invalidateEverywhere } from "../invalidation/invalidation.ts";
 import { RecentSweeps } from "../invalidation/recent-sweeps.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
-import { canonicalKey } from "../key-bytes.ts";
+import { wireTag } from "../key-bytes.ts";
 import { hashKey } from "../key-hash.ts";
 import { GroupMemory } from "../memory/group-memory.ts";
 import { describe, invalidArgument, signalOption } from "../option-checks.ts";
@@ -92,10 +92,7 @@ export class GroupEngine<Input, T> {
 
   /** The fresh value in memory, without a load. */
   peek(key: string): T | undefined {
-    const value = this.#memory.peek(key);
-    if (value !== undefined || typeof key !== "string") return value;
-    const canonical = canonicalKey(key);
-    return canonical === key ? undefined : this.#memory.peek(canonical);
+    return this.#memory.peek(key);
   }
 
   /** Answers a peer's lookup from memory, else by an origin load. Never asks another peer. */
@@ -228,10 +225,8 @@ export class GroupEngine<Input, T> {
     const { limits, node, origin } = this.#group;
     try {
       this.#refuseIfClosed();
-      limits.checkKey(key);
+      limits.checkCallersKey(key);
       if (signal !== undefined) signalOption(signal);
-      const canonical = canonicalKey(key);
-      if (canonical !== key) return this.get(canonical, input, signal);
 
       const owned = key === "" && !origin.emptyKeyHasOwner;
       const owner = owned ? undefined : node.picker.pick(key);
@@ -321,9 +316,11 @@ export class GroupEngine<Input, T> {
       const given = describe(target.tag);
       throw invalidArgument(`tag must be a non-empty string, got ${given}`);
     }
-    if (target.kind !== "keys") return target;
-    for (const key of target.keys) this.#group.limits.checkKey(key);
-    return { kind: "keys", keys: target.keys.map(canonicalKey) };
+    if (target.kind === "tag") return { kind: "tag", tag: wireTag(target.tag) };
+    if (target.kind === "keys") {
+      for (const key of target.keys) this.#group.limits.checkCallersKey(key);
+    }
+    return target;
   }
 
   #refuseIfClosed(): void {

@@ -1,6 +1,6 @@
 import type { ResolvedPolicy } from "../cache-policy.ts";
 import { isParsecError, messageOf, ParsecError, type ParsecErrorCode } from "../errors.ts";
-import { keyToBytes } from "../key-bytes.ts";
+import { canonicalKey, keyToBytes } from "../key-bytes.ts";
 import { describe } from "../option-checks.ts";
 
 /** Checks keys and values against the limits of a group, with errors that name both. */
@@ -36,6 +36,16 @@ export class GroupLimits {
     return key.length <= maxKeyBytes && keyToBytes(key).length <= maxKeyBytes;
   }
 
+  /** Like {@link checkKey}, for a key that did not arrive as bytes: it must differ from all others as bytes, too. */
+  checkCallersKey(key: string): void {
+    this.checkKey(key);
+    if (canonicalKey(key) === key) return;
+    throw new ParsecError(
+      "INVALID_KEY",
+      `${this.#name}: key must not have lone surrogates, such as half an emoji, got ${describe(key)}`,
+    );
+  }
+
   /** Throws `VALUE_TOO_LARGE`. */
   checkValue(value: Uint8Array | undefined): void {
     const { maxValueBytes } = this.#policy;
@@ -51,7 +61,7 @@ export class GroupLimits {
   timeout(timeoutMs: number = this.#policy.timeoutMs): ParsecError {
     return new ParsecError(
       "TIMEOUT",
-      `${this.#name}: no answer within ${timeoutMs} ms (timeoutMs)`,
+      `${this.#name}: no answer within ${Math.round(timeoutMs)} ms (timeoutMs)`,
     );
   }
 

@@ -1,4 +1,5 @@
 import { ParsecError, type ParsecErrorCode } from "../errors.ts";
+import { wireTag } from "../key-bytes.ts";
 import { describe } from "../option-checks.ts";
 import type { Peer } from "../peer.ts";
 import { type FormerValue, lookUpFormerOwner } from "../rebalance/warm-up.ts";
@@ -42,7 +43,7 @@ export class OriginLoads<Input, T> {
     this.#group = group;
     this.#fallbackLoads = createSemaphore(group.policy.maxFallbackLoads);
     this.#backoff = new RefreshBackoff(group.node.clock, group.policy.staleWhileRevalidateMs);
-    this.#flights = new Singleflight(group.node.signals, (flight, { code }) =>
+    this.#flights = new Singleflight(group.node, (flight, { code }) =>
       this.#countFailure(flight, code),
     );
   }
@@ -272,7 +273,7 @@ export class OriginLoads<Input, T> {
     }
     // A copy, because the user's function may fill the same array for each entry.
     const copy: unknown[] | undefined = Array.isArray(tags) ? [...tags] : undefined;
-    if (copy?.every((tag) => typeof tag === "string")) return copy;
+    if (copy?.every((tag) => typeof tag === "string")) return copy.map(wireTag);
     throw new ParsecError(
       "ORIGIN_FAILED",
       `${name}: tags must return an array of strings, got ${describe(tags)}`,

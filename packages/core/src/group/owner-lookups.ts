@@ -59,7 +59,7 @@ export class OwnerLookups<Input, T> {
     this.#group = group;
     this.#originLoads = parts.originLoads;
     this.#rate = parts.rate;
-    this.#flights = new Singleflight(group.node.signals, (flight) => {
+    this.#flights = new Singleflight(group.node, (flight) => {
       if (!flight.failureCounted) group.counters.peerErrors++;
     });
   }
@@ -98,21 +98,23 @@ export class OwnerLookups<Input, T> {
     const flight = key === "" ? this.#flights.startUnshared() : this.#flights.start(key);
     const counted = policy.hotFromRatePerMinute < Number.POSITIVE_INFINITY;
     const localRate = counted ? this.#rate.count(hashKey(key)) : 0;
-    const deadline = node.clock.now() + policy.timeoutMs;
+    const startedAt = node.clock.now();
+    const deadline = startedAt + policy.timeoutMs;
     node.missed.refreshMembers();
     this.#request(
       owner,
       new OwnerLookup(flight, { input, localRate, deadline, canAbort: canLeave }),
+      startedAt,
     );
     return flight;
   }
 
   /** Sends the lookup to a node, and counts the attempt and its outcome. */
-  #request(peer: Peer, lookup: OwnerLookup<T>): void {
+  #request(peer: Peer, lookup: OwnerLookup<T>, startedAt = this.#group.node.clock.now()): void {
     const { flight, input, canAbort: canLeave } = lookup;
-    const { counters, limits, memory, name, node } = this.#group;
+    const { counters, limits, memory, name } = this.#group;
     const { key } = flight;
-    lookup.startedAt = node.clock.now();
+    lookup.startedAt = startedAt;
     lookup.fence = memory.fences.get(key);
     const { fence } = lookup;
     const timeoutMs = lookup.deadline - lookup.startedAt;
@@ -190,9 +192,10 @@ export class OwnerLookups<Input, T> {
     const { answer, freshUntil } = got;
     const { key } = lookup.flight;
     const rate = Math.max(lookup.localRate, answer.ratePerMinute);
+    if (rate < policy.hotFromRatePerMinute) return;
     // Written so that NaN counts as expired.
     const isFresh = freshUntil > node.clock.now();
-    if (!isFresh || rate < policy.hotFromRatePerMinute) return;
+    if (!isFresh) return;
     const { value } = answer;
     const tags = this.#originLoads.tagsOf({ key, input: lookup.input, value });
     // The fallback owner may have answered from a copy.

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { NodeClock } from "../clock.ts";
 
 const cells = 4096;
 const periodMs = 30_000;
@@ -9,19 +9,19 @@ const periodMs = 30_000;
  * overestimate a rate.
  */
 export class RequestRate {
-  readonly #clock: Clock;
+  readonly #clock: NodeClock;
   #current: Uint32Array = new Uint32Array(2 * cells);
   #previous: Uint32Array = new Uint32Array(2 * cells);
   #periodStart: number;
 
-  constructor(clock: Clock) {
+  constructor(clock: NodeClock) {
     this.#clock = clock;
-    this.#periodStart = clock.now();
+    this.#periodStart = clock.recent();
   }
 
   /** Counts one request of the key with this hash. Returns the key's requests per minute. */
   count(hash: number): number {
-    const age = this.#clock.now() - this.#periodStart;
+    const age = this.#clock.recent() - this.#periodStart;
     if (age >= periodMs) this.#turn(age);
     const first = hash & (cells - 1);
     const second = cells + ((hash >>> 16) & (cells - 1));

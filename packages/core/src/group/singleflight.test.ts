@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { settled } from "../../test/stepped-clock.ts";
+import { SteppedClock, settled } from "../../test/stepped-clock.ts";
 import { ParsecError } from "../errors.ts";
 import { SharedSignals } from "../shared-signals.ts";
 import { type Flight, Singleflight } from "./singleflight.ts";
@@ -10,7 +10,10 @@ const failure = new ParsecError("ORIGIN_FAILED", "no");
 function newFlights(): { flights: Singleflight<string>; cancelled: Flight<string>[] } {
   const cancelled: Flight<string>[] = [];
   return {
-    flights: new Singleflight(new SharedSignals(), (flight) => cancelled.push(flight)),
+    flights: new Singleflight(
+      { signals: new SharedSignals(), clock: new SteppedClock() },
+      (flight) => cancelled.push(flight),
+    ),
     cancelled,
   };
 }

@@ -1,5 +1,5 @@
 import { abortedError } from "../abort.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock, NodeClock } from "../clock.ts";
 import { ParsecError } from "../errors.ts";
 import { SeededHash } from "../seeded-hash.ts";
 import type { SharedSignals } from "../shared-signals.ts";
@@ -7,6 +7,7 @@ import type { SharedSignals } from "../shared-signals.ts";
 /** The table that a flight belongs to. */
 interface FlightOwner<T> {
   readonly signals: SharedSignals;
+  readonly clock: NodeClock;
   /** The last waiter has aborted. */
   abandoned(flight: Flight<T>): void;
 }
@@ -43,6 +44,8 @@ export class Flight<T> {
   #reject!: (error: unknown) => void;
   #abortableWaiters = 0;
   #mustFinish = false;
+  /** Whether it keeps the process alive, which it does while a caller waits. */
+  #isHeld = false;
   #controller: AbortController | undefined;
   #abortReason: ParsecError | undefined;
   readonly #owner: FlightOwner<T>;
@@ -72,6 +75,10 @@ export class Flight<T> {
    * an error of its own.
    */
   wait(signal: AbortSignal | undefined, limit?: WaitLimit): Promise<T> {
+    if (!this.#isHeld && !this.settled) {
+      this.#isHeld = true;
+      this.#owner.clock.hold();
+    }
     if (signal === undefined && limit === undefined) {
       this.#mustFinish = true;
       return this.promise;
@@ -116,15 +123,21 @@ export class Flight<T> {
   }
 
   resolve(value: T): void {
-    this.settled = true;
-    this.onSettled?.();
+    this.#settle();
     this.#resolve(value);
   }
 
   reject(error: ParsecError): void {
+    this.#settle();
+    this.#reject(error);
+  }
+
+  #settle(): void {
     this.settled = true;
     this.onSettled?.();
-    this.#reject(error);
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#owner.clock.release();
   }
 
   /** Fires the signal of the load. Waiters are settled by {@link reject}. */
@@ -137,14 +150,19 @@ export class Flight<T> {
 /** The flights of one group by key, which later callers join. */
 export class Singleflight<T> implements FlightOwner<T> {
   readonly signals: SharedSignals;
+  readonly clock: NodeClock;
   readonly #byKey: FlightTable<T> = new FlightTable();
   /** Flights that an invalidation removed from the table: no caller joins them, but closing must settle them. */
   readonly #detached: Set<Flight<T>> = new Set();
   readonly #onCancel: (flight: Flight<T>, error: ParsecError) => void;
 
   /** `onCancel` is called for each flight that is cancelled before its load ends. */
-  constructor(signals: SharedSignals, onCancel: (flight: Flight<T>, error: ParsecError) => void) {
-    this.signals = signals;
+  constructor(
+    node: { readonly signals: SharedSignals; readonly clock: NodeClock },
+    onCancel: (flight: Flight<T>, error: ParsecError) => void,
+  ) {
+    this.signals = node.signals;
+    this.clock = node.clock;
     this.#onCancel = onCancel;
   }
 

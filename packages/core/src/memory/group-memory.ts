@@ -1,5 +1,5 @@
 import type { ResolvedPolicy } from "../cache-policy.ts";
-import type { Clock } from "../clock.ts";
+import type { NodeClock } from "../clock.ts";
 import type { CacheStats, GroupCounters } from "../group-stats.ts";
 import { FenceTable } from "../invalidation/fences.ts";
 import { absentTag, TagIndex } from "../invalidation/tag-index.ts";
@@ -62,7 +62,7 @@ export interface TransferCopy {
 export class GroupMemory<T> {
   readonly fences: FenceTable;
   readonly #policy: ResolvedPolicy;
-  readonly #clock: Clock;
+  readonly #clock: NodeClock;
   readonly #decoder: Decoder<T>;
   readonly #counters: GroupCounters;
   readonly #store: ByteStore;
@@ -73,7 +73,7 @@ export class GroupMemory<T> {
 
   constructor(parts: {
     readonly policy: ResolvedPolicy;
-    readonly clock: Clock;
+    readonly clock: NodeClock;
     readonly decoder: Decoder<T>;
     readonly counters: GroupCounters;
   }) {
@@ -102,7 +102,7 @@ export class GroupMemory<T> {
   /** The fresh value, counted as a hit, or undefined. The hot path. */
   hit(key: string): Promise<T | undefined> | undefined {
     const memo = this.#memos.get(key);
-    if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
+    if (memo !== undefined && this.#clock.isAhead(memo.freshUntil)) {
       memo.totals.hits++;
       this.#lruLists.touch(memo.slot, memo.totals.list);
       return memo.promise;
@@ -116,7 +116,7 @@ export class GroupMemory<T> {
   /** Like {@link hit}, but synchronous. */
   peek(key: string): T | undefined {
     const memo = this.#memos.get(key);
-    if (memo !== undefined && memo.freshUntil > this.#clock.now()) {
+    if (memo !== undefined && this.#clock.isAhead(memo.freshUntil)) {
       memo.totals.hits++;
       this.#lruLists.touch(memo.slot, memo.totals.list);
       return memo.value;
@@ -234,7 +234,7 @@ export class GroupMemory<T> {
     // Callers in plain JavaScript may pass anything; the engine rejects it with a typed error.
     if (typeof key !== "string") return -1;
     const slot = this.#store.find(key);
-    return slot >= 0 && this.#store.freshUntil(slot) > this.#clock.now() ? slot : -1;
+    return slot >= 0 && this.#clock.isAhead(this.#store.freshUntil(slot)) ? slot : -1;
   }
 
   /** An owned value (not a copy, invariant I7, nor a negative entry) expired for less than `windowMs`. */

@@ -7,7 +7,10 @@ export interface Codec<Data> {
   decode(bytes: Uint8Array): Data;
 }
 
-/** The default codec: JSON in UTF-8. Dates become strings and undefined fields are dropped, on every node alike. */
+/**
+ * The default codec: JSON in UTF-8. What JSON cannot express changes, on every node alike: dates become strings,
+ * NaN and Infinity null, -0 becomes 0, Map and Set become {}, undefined fields are dropped. Other types need a codec.
+ */
 export function jsonCodec<Data>(): Codec<Data> {
   return {
     encode(data) {

@@ -18,6 +18,27 @@ describe("getMany", () => {
     expect(new Set(started).size).toBeGreaterThan(1);
   });
 
+  it("ends a turn after a few milliseconds, however long a call takes to start", async () => {
+    let turns = 0;
+    let open = true;
+    const count = (): void => {
+      turns++;
+      if (open) setImmediate(count);
+    };
+    setImmediate(count);
+    const started: number[] = [];
+    await getMany(numbers(2_000), async () => {
+      const until = performance.now() + 0.1;
+      while (performance.now() < until);
+      return started.push(turns);
+    });
+    open = false;
+    const perTurn = new Map<number, number>();
+    for (const turn of started) perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+    // 4 ms, then the calls up to the next check.
+    expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(40 + 32);
+  });
+
   it("never waits for more than 8,192 answers at once", async () => {
     let open = 0;
     let most = 0;

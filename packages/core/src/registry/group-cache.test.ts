@@ -124,16 +124,19 @@ describe("get", () => {
     expect(group.stats().cacheHits).toBe(keys.length);
   });
 
-  it("treats keys with the same bytes as one key", async () => {
+  it("refuses a key that has the bytes of another: callers with different keys never share an entry", async () => {
     const load = vi.fn((key: string) => key);
     const { group } = newGroup({ load });
-    await group.get("\udcc3\udca9");
-    expect(load.mock.calls).toEqual([["é", expect.anything()]]);
     expect(text(await group.get("é"))).toBe("é");
-    expect(text(group.peek("\udcc3\udca9"))).toBe("é");
+    for (const key of ["\udcc3\udca9", "\ud83d", "a\udc7f"]) {
+      await expect(group.get(key)).rejects.toMatchObject({ code: "INVALID_KEY" });
+      await expect(group.invalidate(key)).rejects.toMatchObject({ code: "INVALID_KEY" });
+      expect(group.peek(key)).toBeUndefined();
+    }
+    expect(text(group.peek("é"))).toBe("é");
     expect(load).toHaveBeenCalledTimes(1);
-    await group.invalidate("\udcc3\udca9");
-    expect(group.peek("é")).toBeUndefined();
+    const cache = createGroupCache();
+    expect(() => cache.group("\ud83d", { load })).toThrow(/^name must not have lone surrogates/);
   });
 
   it.each([undefined, null, 5, {}, [], Symbol("k")])("refuses the key %s", async (key) => {

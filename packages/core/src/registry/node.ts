@@ -1,5 +1,5 @@
 import type { ResolvedPolicy } from "../cache-policy.ts";
-import { type Clock, createSystemClock } from "../clock.ts";
+import { type Clock, createNodeClock } from "../clock.ts";
 import { ParsecError } from "../errors.ts";
 import type { NodeContext } from "../group/group-context.ts";
 import { GroupEngine } from "../group/group-engine.ts";
@@ -9,6 +9,7 @@ import {
   MissedInvalidations,
   type UndeliveredInvalidations,
 } from "../invalidation/missed-invalidations.ts";
+import { canonicalKey } from "../key-bytes.ts";
 import {
   describe,
   functionOption,
@@ -58,7 +59,7 @@ export class LocalNode implements PeerHost {
   constructor(options: NodeOptions = {}) {
     checkParts(options);
     const picker = options.peers ?? createLocalPicker();
-    const clock = options.clock ?? createSystemClock();
+    const clock = createNodeClock(options.clock);
     this.node = {
       picker,
       clock,
@@ -87,6 +88,9 @@ export class LocalNode implements PeerHost {
   ): GroupEngine<Input, T> {
     if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > 255) {
       throw invalidArgument(`name must be a string of 1 to 255 bytes, got ${describe(name)}`);
+    }
+    if (canonicalKey(name) !== name) {
+      throw invalidArgument(`name must not have lone surrogates, got ${describe(name)}`);
     }
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
     if (this.#groups.has(name)) {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { expectBalance } from "../../test/one-group.ts";
-import { holdingItself, sourceOf } from "../../test/sources.ts";
+import { holdingItself } from "../../test/sources.ts";
 import { createDataSourceRegistry } from "./registry.ts";
 
 describe("the input", () => {
@@ -68,7 +68,47 @@ describe("the input", () => {
       cacheKey: (_input: undefined) => "all",
       fetch: (input) => Promise.resolve(`got ${input}`),
     });
-    expect(await source.get(undefined)).toBe("got null");
+    // As the source would see it without a cache; null would be another input.
+    expect(await source.get(undefined)).toBe("got undefined");
+  });
+
+  it("may be left out where cacheKey and fetch have a default for it", async () => {
+    const pages = createDataSourceRegistry().register<{ page: number } | undefined, string>({
+      name: "pages",
+      cacheKey: ({ page } = { page: 1 }) => String(page),
+      fetch: async ({ page } = { page: 1 }) => `page ${page}`,
+    });
+    expect(await pages.get(undefined)).toBe("page 1");
+    expect(await pages.get({ page: 2 })).toBe("page 2");
+  });
+
+  it("whose keys have lone surrogates are refused: as bytes they would be another key", async () => {
+    const source = createDataSourceRegistry().register({
+      name: "s",
+      cacheKey: (id: string) => id,
+      fetch: async (id) => `data of ${id}`,
+    });
+    for (const id of ["jos\udcc3\udca9", "hi \ud83d", "hi \ud840", "\udc7f"]) {
+      await expect(source.get(id)).rejects.toMatchObject({
+        code: "INVALID_KEY",
+        message: `datasource:s: key must not have lone surrogates, such as half an emoji, got ${JSON.stringify(id)}`,
+      });
+      await expect(source.getMany(["a", id])).rejects.toMatchObject({ code: "INVALID_KEY" });
+      await expect(source.invalidate(id)).rejects.toMatchObject({ code: "INVALID_KEY" });
+      expect(source.peek(id)).toBeUndefined();
+    }
+    for (const id of ["josé", "hi \ufffd", "hi \u{1f600}"]) {
+      expect(await source.get(id)).toBe(`data of ${id}`);
+    }
+  });
+
+  it("with lone surrogates reach fetch unchanged", async () => {
+    const source = createDataSourceRegistry().register({
+      name: "s",
+      cacheKey: ({ text }: { text: string }) => JSON.stringify(text),
+      fetch: async ({ text }) => text.length,
+    });
+    expect(await source.getMany([{ text: "\ud83d" }, { text: "\udcc3\udca9" }])).toEqual([1, 2]);
   });
 
   it.each([
@@ -104,14 +144,5 @@ describe("the input", () => {
       }
       expect(source.stats().gets).toBe(0);
     }
-  });
-
-  it("may have a key with a lone surrogate, such as half an emoji", async () => {
-    const fetch = vi.fn((input: string) => Promise.resolve(input.length));
-    const source = createDataSourceRegistry().register(sourceOf(fetch));
-    expect(await source.get("a\ud83d")).toBe(2);
-    expect(await source.get("a\ud83d")).toBe(2);
-    expect(source.peek("a\ud83d")).toBe(2);
-    expect(fetch).toHaveBeenCalledTimes(1);
   });
 });

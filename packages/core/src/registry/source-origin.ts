@@ -1,7 +1,6 @@
 import { ParsecError } from "../errors.ts";
 import { type Origin, originFailed } from "../group/origin.ts";
 import { absentTag } from "../invalidation/tag-index.ts";
-import { canonicalKey } from "../key-bytes.ts";
 import { describe, functionOption, invalidArgument } from "../option-checks.ts";
 import { type Codec, jsonCodec } from "./codec.ts";
 import type { DataSource } from "./data-source.ts";
@@ -13,6 +12,9 @@ export interface SourceCoding<Input, Data> {
   /** Tags for `invalidateTag`. Must depend on input and data alone, because every node computes them itself. */
   readonly tags?: (input: Input, data: Data) => readonly string[];
 }
+
+/** The encoded input of a call without one, which is not JSON. */
+const noInput = "undefined";
 
 /** Adapts a typed data source to a group of bytes. */
 export function sourceOrigin<Input, Data>(
@@ -56,7 +58,7 @@ export function sourceOrigin<Input, Data>(
     encodeInput(input) {
       try {
         const wanted = source.cacheInput === undefined ? input : source.cacheInput(input);
-        return Buffer.from(JSON.stringify(wanted) ?? "null", "utf8");
+        return Buffer.from(JSON.stringify(wanted) ?? noInput, "utf8");
       } catch (error) {
         throw new ParsecError("CODEC_FAILED", `${name}: cannot encode the input as JSON`, {
           cause: error,
@@ -95,7 +97,8 @@ function checkedBytes(encoded: unknown): Uint8Array {
 
 function decodeInput<Input>(name: string, bytes: Uint8Array): Input {
   try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8")) as Input;
+    const text = Buffer.from(bytes).toString("utf8");
+    return (text === noInput ? undefined : JSON.parse(text)) as Input;
   } catch (error) {
     throw new ParsecError("CODEC_FAILED", `${name}: the input is not valid JSON`, { cause: error });
   }
@@ -112,8 +115,7 @@ function checkSameKey<Input, Data>(
   } catch {
     key = undefined;
   }
-  if (key === requested.key || (typeof key === "string" && canonicalKey(key) === requested.key))
-    return;
+  if (key === requested.key) return;
   throw invalidArgument(
     `${source.name}: cacheInput must keep every field that cacheKey reads, in a form that survives JSON: the input of the request has another cacheKey than the request`,
   );

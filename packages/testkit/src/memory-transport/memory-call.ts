@@ -66,7 +66,12 @@ class MemoryCall<Answer> {
     if (Number.isFinite(timeoutMs)) {
       this.#cancelDeadline = this.#wire.clock.schedule(timeoutMs, () => {
         this.#withdraw();
-        this.#fail(new ParsecError("TIMEOUT", `${this.#to} did not answer within ${timeoutMs} ms`));
+        this.#fail(
+          new ParsecError(
+            "TIMEOUT",
+            `${this.#to} did not answer within ${Math.round(timeoutMs)} ms`,
+          ),
+        );
       });
     }
     signal?.addEventListener("abort", this.#abort, { once: true });

@@ -119,7 +119,12 @@ export class GrpcConnections {
     const cancelTimer = this.#options.clock.schedule(timeoutMs, () => {
       // Not connected within the timeout: the next call opens a new connection.
       if (!connection.isReady) this.#discard(connection);
-      cancel(new ParsecError("TIMEOUT", `${this.#peerId} did not answer within ${timeoutMs} ms`));
+      cancel(
+        new ParsecError(
+          "TIMEOUT",
+          `${this.#peerId} did not answer within ${Math.round(timeoutMs)} ms`,
+        ),
+      );
     });
     this.#unaryCalls.add(close);
     signal?.addEventListener("abort", abort, { once: true });

@@ -184,7 +184,10 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
     this.#reject = parts.reject;
     this.#cancelTimer = parts.clock.schedule(request.timeoutMs, () => {
       this.#end(
-        new ParsecError("TIMEOUT", `${peerId} did not answer within ${request.timeoutMs} ms`),
+        new ParsecError(
+          "TIMEOUT",
+          `${peerId} did not answer within ${Math.round(request.timeoutMs)} ms`,
+        ),
       );
     });
     const { signal } = request;

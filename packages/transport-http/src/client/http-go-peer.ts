@@ -88,7 +88,7 @@ class GetPeer implements ManagedPeer {
     if (signal?.aborted) throw abortedError(signal);
     signal?.addEventListener("abort", leave, { once: true });
     const cancelTimer = this.#options.clock.schedule(lookup.timeoutMs, () => {
-      const message = `${this.id} did not answer within ${lookup.timeoutMs} ms`;
+      const message = `${this.id} did not answer within ${Math.round(lookup.timeoutMs)} ms`;
       ending.abort(new ParsecError("TIMEOUT", message));
     });
     this.#pending.add(ending);

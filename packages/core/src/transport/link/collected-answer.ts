@@ -35,7 +35,9 @@ export function collectAnswer(options: {
   const whole = new Promise<Buffer>((resolve, reject) => {
     const abort = (): void => fail(abortedError(signal));
     const cancelTimer = clock.schedule(timeoutMs, () => {
-      fail(new ParsecError("TIMEOUT", `${peerId} did not answer within ${timeoutMs} ms`));
+      fail(
+        new ParsecError("TIMEOUT", `${peerId} did not answer within ${Math.round(timeoutMs)} ms`),
+      );
     });
     const release = (): void => {
       cancelTimer();

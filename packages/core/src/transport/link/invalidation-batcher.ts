@@ -87,7 +87,7 @@ export class InvalidationBatcher {
       const onAbort = (): void => waiting.settle(abortedError(signal));
       const cancelTimer = clock.schedule(timeoutMs, () => {
         waiting.settle(
-          new ParsecError("TIMEOUT", `${peerId} did not answer within ${timeoutMs} ms`),
+          new ParsecError("TIMEOUT", `${peerId} did not answer within ${Math.round(timeoutMs)} ms`),
         );
       });
       const waiting: QueuedInvalidation = {
