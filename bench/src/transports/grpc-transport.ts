@@ -18,7 +18,7 @@ export const grpcTransport: BenchTransport = {
   bareName: "bare grpc-js stream, one key per message",
   newId: async () => `grpc://127.0.0.1:${await freePort()}`,
   async connect({ id, members }) {
-    const peers = createGrpcPeers({ selfUrl: id, peerUrls: members });
+    const peers = createGrpcPeers({ selfUrl: id, peerUrls: members, insecure: true });
     await peers.listen();
     return peers;
   },

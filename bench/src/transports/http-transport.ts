@@ -10,7 +10,7 @@ export const httpTransport: BenchTransport = {
   bareName: "bare undici request to node:http",
   newId: async () => `http://127.0.0.1:${await freePort()}`,
   async connect({ id, members }) {
-    const peers = createHttpPeers({ selfUrl: id, peerUrls: members });
+    const peers = createHttpPeers({ selfUrl: id, peerUrls: members, insecure: true });
     await listen(createServer(peers.handler), Number(new URL(id).port));
     return peers;
   },

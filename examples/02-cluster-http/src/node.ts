@@ -3,8 +3,8 @@ import { clusterConfigFromEnv, createDataSourceClusterRegistry } from "@parsec/c
 import { createHttpPeers } from "@parsec/transport-http";
 
 /*
- * One node of an application that serves users. All nodes run this program with the same PARSEC_PEER_URLS,
- * PEER_SECRET and ORIGIN_URL; PARSEC_SELF_URL differs.
+ * One node of an application that serves users. All nodes run this program with the same PARSEC_PEER_URLS and
+ * ORIGIN_URL, and on several machines the same PARSEC_PEER_SECRET; PARSEC_SELF_URL differs.
  */
 
 export interface User {
@@ -12,10 +12,10 @@ export interface User {
   readonly role: string;
 }
 
-const { selfUrl, peerUrls } = clusterConfigFromEnv();
-const { PEER_SECRET = "", ORIGIN_URL = "" } = process.env;
+const config = clusterConfigFromEnv();
+const { ORIGIN_URL = "" } = process.env;
 
-const peers = createHttpPeers({ selfUrl, peerUrls, secret: PEER_SECRET });
+const peers = createHttpPeers(config);
 const registry = createDataSourceClusterRegistry({ peers });
 const users = registry.register(
   {
@@ -54,5 +54,5 @@ async function stop(): Promise<void> {
 process.once("SIGTERM", stop);
 process.once("disconnect", stop); // the parent process has ended
 
-const { hostname, port } = new URL(selfUrl);
+const { hostname, port } = new URL(config.selfUrl);
 server.listen(Number(port), hostname, () => process.send?.("ready"));

@@ -19,7 +19,6 @@ const nodes = peerUrls.map((selfUrl) =>
     env: {
       PARSEC_SELF_URL: selfUrl,
       PARSEC_PEER_URLS: peerUrls.join(","),
-      PEER_SECRET: "a secret that all nodes share",
       ORIGIN_URL: urlOf(origin.address()),
     },
   }),

@@ -6,10 +6,9 @@ import { createGrpcPeers } from "@parsec/transport-grpc";
  * sends it the ids to look up.
  */
 
-const { selfUrl, peerUrls } = clusterConfigFromEnv();
-const { PEER_SECRET = "", ORIGIN_URL = "" } = process.env;
+const { ORIGIN_URL = "" } = process.env;
 
-const peers = createGrpcPeers({ selfUrl, peerUrls, secret: PEER_SECRET });
+const peers = createGrpcPeers(clusterConfigFromEnv());
 const registry = createDataSourceClusterRegistry({ peers });
 const users = registry.register(
   {

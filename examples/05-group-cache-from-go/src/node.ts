@@ -5,7 +5,13 @@ import { createHttpPeers } from "@parsec/transport-http";
 /* One node. The README compares this program with one for Go's groupcache. */
 
 const { selfUrl, peerUrls } = clusterConfigFromEnv();
-const peers = createHttpPeers({ selfUrl, peerUrls, placement: "groupcache" });
+const peers = createHttpPeers({
+  selfUrl,
+  peerUrls,
+  placement: "groupcache",
+  // Nodes of Go cannot sign their requests: see the README.
+  openLoopback: true,
+});
 const cache = createGroupCache({ peers });
 const factors = cache.group("factors", {
   maxBytes: 64 << 20,

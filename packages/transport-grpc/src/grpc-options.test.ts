@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createAuthority } from "../test/certificates.ts";
 import { type GrpcPeersOptions, resolveGrpcOptions } from "./grpc-options.ts";
 
 const urls = { selfUrl: "node-1:50051", peerUrls: ["node-1:50051", "node-2:50051"] };
@@ -24,6 +25,7 @@ describe("the options", () => {
       tls: undefined,
       requireClientCertificate: false,
       insecure: false,
+      openLoopback: false,
       openHealth: false,
       connections: {
         maxUnanswered: 4,
@@ -67,10 +69,11 @@ describe("the options", () => {
     expect(new Set(senders).size).toBe(3);
   });
 
-  it("require client certificates when a certificate is given, unless requireClientCertificate is false", () => {
-    const tls = { cert: "c", key: "k" };
+  it("require client certificates when a certificate is given, unless requireClientCertificate is false", async () => {
+    const { ca, issue } = await createAuthority("the authority of this test");
+    const tls = await issue("node-1");
     expect(resolveGrpcOptions({ ...urls, tls }).requireClientCertificate).toBe(true);
-    expect(resolveGrpcOptions({ ...urls, tls: { ca: "c" } }).requireClientCertificate).toBe(false);
+    expect(resolveGrpcOptions({ ...urls, tls: { ca } }).requireClientCertificate).toBe(false);
     const lax = { ...tls, requireClientCertificate: false };
     expect(resolveGrpcOptions({ ...urls, tls: lax }).requireClientCertificate).toBe(false);
   });
@@ -129,8 +132,9 @@ describe("the options", () => {
     ["http://node-1:1", /tls needs grpcs: URLs for all nodes, got "http:\/\/node-1:1"/],
     ["grpcs://node-1:1", /accepted/],
     ["node-1:1", /accepted/],
-  ])("are checked with tls and %s", (selfUrl, outcome) => {
-    expect(refusal({ selfUrl, peerUrls: [selfUrl], tls: { ca: "c" } })).toMatch(outcome);
+  ])("are checked with tls and %s", async (selfUrl, outcome) => {
+    const { ca } = await createAuthority("the authority of this test");
+    expect(refusal({ selfUrl, peerUrls: [selfUrl], tls: { ca } })).toMatch(outcome);
   });
 });
 

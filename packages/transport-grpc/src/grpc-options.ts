@@ -68,9 +68,10 @@ export function resolveGrpcOptions(options: GrpcPeersOptions): ResolvedGrpcOptio
     openHealth: 1,
     connections: 1,
   });
+  const common = resolvePeerOptions(options);
   return {
-    ...resolvePeerOptions(options),
-    ...resolveUrlPeers(options, grpcUrls),
+    ...common,
+    ...resolveUrlPeers(options, { common, spelling: grpcUrls }),
     openHealth: flagOption("openHealth", options.openHealth),
     connections: resolveConnections(options.connections ?? {}),
     limits: resolveLimits(options.limits ?? {}),

@@ -1,9 +1,8 @@
 import type { Server } from "@grpc/grpc-js";
 import { ParsecError, type PeerHost, type PeerPicker } from "@parsec/core";
-import { createPeerSet, warnIfUnprotected } from "@parsec/core/transport";
+import { createPeerSet } from "@parsec/core/transport";
 import { createGrpcPeer } from "./client/grpc-peer.ts";
 import { type GrpcPeersOptions, resolveGrpcOptions } from "./grpc-options.ts";
-import { addressOf } from "./grpc-urls.ts";
 import { GrpcHandler } from "./server/grpc-handler.ts";
 import { type GrpcAddress, GrpcServer } from "./server/grpc-server.ts";
 
@@ -38,7 +37,6 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
   });
   let server: GrpcServer | undefined;
   let closing: Promise<void> | undefined;
-  warnIfUnprotected(resolved, addressOf(membership.selfId).host);
   const close = async (): Promise<void> => {
     await Promise.all([handler.close(), peers.close()]);
     await server?.close();

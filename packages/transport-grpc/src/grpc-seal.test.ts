@@ -1,12 +1,14 @@
+import { createRequestSigner } from "@parsec/core/transport";
 import { describe, expect, it } from "vitest";
-import { createCallSigner, type SignedCall } from "./grpc-auth.ts";
+import { SignedCall } from "./grpc-auth.ts";
 import { StreamSeal, sealBytes } from "./grpc-seal.ts";
 
-const sign = createCallSigner({
+const signer = createRequestSigner({
   secret: "a secret for this test only",
   receiver: "node-2:1",
   wallNow: () => 0,
 });
+const sign = (path: string): SignedCall => new SignedCall(signer(path));
 
 function ends(call: SignedCall = sign("/a/Stream")) {
   return { client: new StreamSeal(call, "client"), owner: new StreamSeal(call, "owner") };

@@ -20,6 +20,7 @@ export const grpcUrls: UrlSpelling = {
   normalForm,
   secureScheme: "grpcs:",
   isPlain: (url) => addressOf(url).secure === false,
+  hostOf: (url) => addressOf(url).host,
 };
 
 /** Parses an id that `grpcUrls.check` has accepted. */

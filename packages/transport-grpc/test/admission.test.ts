@@ -1,9 +1,10 @@
 import { connect, type IncomingHttpHeaders } from "node:http2";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import { createGroupCache, type PeerAnswer, type PeerLookup } from "@parsec/core";
+import { createRequestSigner, hostSecret, type RequestSigner } from "@parsec/core/transport";
 import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
-import { type CallSigner, createCallSigner } from "../src/grpc-auth.ts";
+import { SignedCall } from "../src/grpc-auth.ts";
 import { StreamSeal } from "../src/grpc-seal.ts";
 import { messageMethods } from "../src/grpc-wire.ts";
 import { createGrpcPeers, type GrpcPeersOptions, type GrpcPeersWarning } from "../src/index.ts";
@@ -93,8 +94,9 @@ describe("with a secret, a node", () => {
 
   it.each([
     ["another secret", { secret: otherSecret }],
-    ["no secret", {}],
-  ])("refuses a node with %s, on loopback too", async (_, asking) => {
+    ["the secret of its host only", {}],
+    ["no secret", { insecure: true }],
+  ] as const)("refuses a node with %s, on loopback too", async (_, asking) => {
     expect(await ask(asking, { secret })).toMatch(/PEER_UNREACHABLE .*UNAUTHENTICATED/);
   });
 
@@ -108,7 +110,7 @@ interface SecretNode {
   readonly client: RawClient;
   readonly warnings: readonly GrpcPeersWarning[];
   readonly host: ReturnType<typeof createScriptedHost>;
-  readonly sign: CallSigner;
+  readonly sign: RequestSigner;
 }
 
 /** A node with a secret, on its own server or an application's, and a client that can sign. */
@@ -142,7 +144,7 @@ async function secretNode(
   cleanups.push(() => peers.close());
   const client = createRawClient(port);
   cleanups.push(() => client.close());
-  const sign = createCallSigner({ secret, receiver: url, wallNow: Date.now });
+  const sign = createRequestSigner({ secret, receiver: url, wallNow: Date.now });
   return { url, client, warnings, host, sign };
 }
 
@@ -170,7 +172,7 @@ describe.each([
       const refused = { code: "UNAUTHENTICATED", typed: "UNAUTHENTICATED" };
 
       expect(await send(message)).toMatchObject({ ...refused, details: "signature is missing" });
-      const stranger = createCallSigner({
+      const stranger = createRequestSigner({
         secret: otherSecret,
         receiver: "grpc://localhost",
         wallNow: Date.now,
@@ -192,7 +194,7 @@ describe.each([
         ...refused,
         details: "message does not match its signature",
       });
-      const old = createCallSigner({
+      const old = createRequestSigner({
         secret,
         receiver: url,
         wallNow: () => Date.now() - 60_000,
@@ -222,7 +224,7 @@ describe.each([
     unsigned.send(lookupFrame(1));
     expect(await unsigned.ended).toMatchObject({ ...refused, details: "signature is missing" });
 
-    const signed = sign(path);
+    const signed = new SignedCall(sign(path));
     const seal = new StreamSeal(signed, "client");
     const sealed = [seal.seal(lookupFrame(1)), seal.seal(lookupFrame(2))] as const;
     const stream = client.stream(messageMethods.exchange, signed);
@@ -256,7 +258,7 @@ describe.each([
     ["too short for a MAC", () => [hex("00")]],
   ])("that is a stream ends when a message was %s", async (_name, tamper) => {
     const { client, sign, host, warnings } = await secretNode({ foreignServer });
-    const signed = sign(messageMethods.exchange.path);
+    const signed = new SignedCall(sign(messageMethods.exchange.path));
     const seal = new StreamSeal(signed, "client");
     const stream = client.stream(messageMethods.exchange, signed);
     const frames = [seal.seal(lookupFrame(1)), seal.seal(lookupFrame(2))];
@@ -368,51 +370,103 @@ describe("openHealth", () => {
   });
 });
 
-describe("without a secret or certificates, a node", () => {
-  it("accepts calls of nodes on the same machine", async () => {
+describe("without a secret or certificates, a node on loopback", () => {
+  it("shares a secret with the other processes of its host", async () => {
     expect(await ask({}, {})).toBe("answered");
+    expect(await ask({ secret: hostSecret() }, {})).toBe("answered");
   });
 
-  it("warns that peers on other machines will be refused", async () => {
-    const warnings: GrpcPeersWarning[] = [];
-    const create = async (options: Partial<GrpcPeersOptions>): Promise<void> => {
-      const selfUrl = options.selfUrl ?? "node-1.example.com:50051";
-      const onWarning = (warning: GrpcPeersWarning): number => warnings.push(warning);
-      await createGrpcPeers({ selfUrl, peerUrls: [selfUrl], onWarning, ...options }).close();
-    };
-    await create({ secret });
-    await create({ insecure: true });
-    await create({ selfUrl: "localhost:50051" });
-    await create({ selfUrl: "grpc://127.0.0.1:50051" });
-    await create({ selfUrl: "[::1]:50051" });
-    expect(warnings).toEqual([]);
-    await create({});
-    expect(warnings).toMatchObject([{ kind: "unprotected" }]);
+  it("refuses everybody else on loopback", async () => {
+    expect(await ask({ secret }, {})).toMatch(/UNAUTHENTICATED.*signature is invalid/);
+    expect(await ask({ insecure: true }, {})).toMatch(/UNAUTHENTICATED.*signature is missing/);
+  });
+
+  it("answers Get and health checks without a signature with openLoopback, and nothing else", async () => {
+    const { client, host } = await secretNode({ openLoopback: true });
+    const { get, check, ping, lookup: lookupMethod, invalidate, handOver } = messageMethods;
+    expect(await client.unary(check, nothing)).toMatchObject({ code: "OK" });
+    const message = Buffer.from("0a016712016b", "hex"); // group "g", key "k"
+    expect(await client.unary(get, message)).toMatchObject({ code: "OK" });
+    expect(host.lookups).toHaveLength(1);
+    for (const method of [ping, lookupMethod, invalidate, handOver]) {
+      expect(await client.unary(method, nothing)).toMatchObject({ code: "UNAUTHENTICATED" });
+    }
   });
 });
 
-describe("a call", () => {
-  const admissions = (insecure: boolean): Admissions =>
+describe("without a secret or certificates, a node with another address", () => {
+  const selfUrl = "node-1.example.com:50051";
+  const collect = () => {
+    const warnings: GrpcPeersWarning[] = [];
+    const create = (options: Partial<GrpcPeersOptions>) => {
+      const self = options.selfUrl ?? selfUrl;
+      const onWarning = (warning: GrpcPeersWarning): number => warnings.push(warning);
+      const peers = createGrpcPeers({ selfUrl: self, peerUrls: [self], onWarning, ...options });
+      cleanups.push(() => peers.close());
+      return peers;
+    };
+    return { warnings, create };
+  };
+
+  it("answers nobody, and warns", async () => {
+    const { warnings, create } = collect();
+    const peers = create({});
+    peers.attach(createScriptedHost());
+    const { port } = await peers.listen({ host: "127.0.0.1", port: 0 });
+    expect(warnings).toMatchObject([{ kind: "unprotected" }]);
+    const client = createRawClient(port);
+    cleanups.push(() => client.close());
+    expect(await client.unary(messageMethods.ping, nothing)).toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
+  });
+
+  it("does not warn when a secret or insecure is set, or all nodes are on loopback", () => {
+    const { warnings, create } = collect();
+    create({ secret });
+    create({ insecure: true });
+    create({ selfUrl: "localhost:50051" });
+    create({ selfUrl: "grpc://127.0.0.1:50051" });
+    const local = create({ selfUrl: "[::1]:50051" });
+    expect(warnings).toEqual([]);
+    local.updatePeers(["[::1]:50051", selfUrl]);
+    expect(warnings).toMatchObject([
+      { kind: "unprotected", message: expect.stringContaining(`${selfUrl} does not share`) },
+    ]);
+  });
+});
+
+describe("with openLoopback, a call", () => {
+  const admissions = (openLoopback: boolean): Admissions =>
     new Admissions({
       verifier: undefined,
       requireClientCertificate: false,
-      insecure,
+      insecure: false,
+      openLoopback,
       openHealth: false,
+      hostnames: new Set(["node-1.example.com"]),
       refusals: new RefusalLog({
         clock: { now: () => 0, schedule: () => () => {} },
         onWarning: () => {},
       }),
     });
-  const call = (peer: string, metadata: Readonly<Record<string, string>> = {}) =>
+  const call = (
+    peer: string,
+    {
+      host = "localhost:50051",
+      metadata = {},
+    }: { host?: string; metadata?: Record<string, string> } = {},
+  ) =>
     ({
       metadata: { get: (key: string) => (metadata[key] === undefined ? [] : [metadata[key]]) },
-      getPath: () => "/parsec.v1.Peers/Ping",
+      getPath: () => messageMethods.get.path,
       getPeer: () => peer,
+      getHost: () => host,
       getAuthContext: () => ({}),
     }) as never;
-  const isAdmitted = (insecure: boolean, incoming: never): boolean => {
+  const isAdmitted = (openLoopback: boolean, incoming: never): boolean => {
     try {
-      admissions(insecure).admit(incoming);
+      admissions(openLoopback).admit(incoming);
       return true;
     } catch (error) {
       expect(error).toMatchObject({ code: "UNAUTHENTICATED" });
@@ -432,18 +486,26 @@ describe("a call", () => {
     ["unknown", false],
     ["", false],
   ])("from %s counts as loopback: %s", (peer, isLoopback) => {
-    expect(isAdmitted(false, call(peer))).toBe(isLoopback);
-    expect(isAdmitted(true, call(peer))).toBe(true);
+    expect(isAdmitted(true, call(peer))).toBe(isLoopback);
+    expect(isAdmitted(false, call(peer))).toBe(false);
   });
 
-  it.each(["forwarded", "x-forwarded-for"])(
+  it.each(["forwarded", "x-forwarded-for", "via", "x-real-ip"])(
     "with the header %s of a proxy does not count as loopback",
     (header) => {
-      const forwarded = call("127.0.0.1:4711", { [header]: "10.0.0.1" });
-      expect(isAdmitted(false, forwarded)).toBe(false);
-      expect(isAdmitted(true, forwarded)).toBe(true);
+      const forwarded = call("127.0.0.1:4711", { metadata: { [header]: "10.0.0.1" } });
+      expect(isAdmitted(true, forwarded)).toBe(false);
     },
   );
+
+  it.each([
+    ["node-1.example.com:50051", true],
+    ["[::1]:50051", true],
+    ["rebound.example.com:50051", false],
+    ["192.0.2.1:50051", false],
+  ])("to %s is accepted: %s", (host, isAccepted) => {
+    expect(isAdmitted(true, call("127.0.0.1:4711", { host }))).toBe(isAccepted);
+  });
 });
 
 it("does not cache a refusal, and falls back to the local origin where the group allows it", async () => {

@@ -17,7 +17,7 @@ const valueBytes = 256 * 1024;
 async function slowReader() {
   const [port = 0] = await freePorts(1);
   const selfUrl = `localhost:${port}`;
-  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl] });
+  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl], insecure: true });
   const host = createScriptedHost();
   const value = Buffer.alloc(valueBytes, "v");
   host.onLookup(() => ({ value, ttlMs: 0, fence: 0, ratePerMinute: 0 }));

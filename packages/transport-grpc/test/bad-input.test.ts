@@ -34,7 +34,7 @@ interface Node {
 async function startNode(options: Partial<GrpcPeersOptions> = {}): Promise<Node> {
   const [port = 0] = await freePorts(1);
   const selfUrl = `localhost:${port}`;
-  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl], ...options });
+  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl], insecure: true, ...options });
   const host = createScriptedHost();
   host.onLookup(() => ({
     value: Buffer.from("v"),
@@ -145,7 +145,7 @@ describe("a stream message that", () => {
     const [port = 0] = await freePorts(1);
     // The same node under two names, which it takes for two nodes.
     const peerUrls = [`127.0.0.1:${port}`, `localhost:${port}`];
-    const peers = createGrpcPeers({ selfUrl: peerUrls[0] as string, peerUrls });
+    const peers = createGrpcPeers({ selfUrl: peerUrls[0] as string, peerUrls, insecure: true });
     cleanups.push(() => peers.close());
     const host = createScriptedHost();
     peers.attach(host);

@@ -36,6 +36,8 @@ function peerAt(port: number, options: Partial<GrpcPeersOptions> = {}): Asked {
   const peers = createGrpcPeers({
     selfUrl,
     peerUrls: [selfUrl, `127.0.0.1:${port}`],
+    // The peers of these tests do not sign.
+    insecure: true,
     onWarning: (warning) => warnings.push(warning),
     closeTimeoutMs: 1,
     ...options,
@@ -396,6 +398,7 @@ describe("a peer that hangs", () => {
     const peers = createGrpcPeers({
       selfUrl,
       peerUrls: [selfUrl, `127.0.0.1:${port}`],
+      insecure: true,
       closeTimeoutMs: 20,
     });
     const lookup = { group: "g", key: "k", input: undefined, fence: 0, timeoutMs: 600_000 };

@@ -9,7 +9,7 @@ export interface TestCertificate {
 /** A certificate authority for one test. */
 export interface TestAuthority {
   readonly ca: string;
-  /** A certificate for `localhost` and for `name`, good for servers and clients, for one day. */
+  /** A certificate for `localhost`, 127.0.0.1 and `name`, good for servers and clients, for one day. */
   issue(name: string): Promise<TestCertificate>;
 }
 
@@ -45,6 +45,7 @@ export async function createAuthority(name: string): Promise<TestAuthority> {
             altNames: [
               { type: 2, value: "localhost" },
               { type: 2, value: subject },
+              { type: 7, ip: "127.0.0.1" },
             ],
           },
         ],

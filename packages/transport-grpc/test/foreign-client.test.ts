@@ -76,7 +76,7 @@ afterEach(async () => {
 async function startNode() {
   const [port = 0] = await freePorts(1);
   const selfUrl = `localhost:${port}`;
-  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl] });
+  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl], openLoopback: true });
   cleanups.push(() => peers.close());
   await peers.listen();
   const groupcache = clientOf(

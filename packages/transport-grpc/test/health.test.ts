@@ -15,7 +15,7 @@ afterEach(async () => {
 async function startNode(options: Partial<GrpcPeersOptions> = {}) {
   const [port = 0] = await freePorts(1);
   const selfUrl = `localhost:${port}`;
-  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl], ...options });
+  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl], insecure: true, ...options });
   await peers.listen();
   const client = createRawClient(port);
   cleanups.push(

@@ -14,7 +14,7 @@ const sameBytes = (bytes: Buffer): Buffer => bytes;
 async function traceOfGet(entries: readonly (readonly [string, string])[]): Promise<unknown> {
   const [port = 0] = await freePorts(1);
   const selfUrl = `grpc://127.0.0.1:${port}`;
-  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl] });
+  const peers = createGrpcPeers({ selfUrl, peerUrls: [selfUrl], insecure: true });
   onTestFinished(() => peers.close());
   await peers.listen({ host: "127.0.0.1" });
   const host = createScriptedHost();

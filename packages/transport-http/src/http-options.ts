@@ -82,9 +82,10 @@ export function resolveHttpOptions(options: HttpPeersOptions): ResolvedHttpOptio
     peerWire: 1,
     connections: 1,
   });
+  const common = resolvePeerOptions(options);
   return {
-    ...resolvePeerOptions(options),
-    ...resolveUrlPeers(options, httpUrls),
+    ...common,
+    ...resolveUrlPeers(options, { common, spelling: httpUrls }),
     basePath: checkBasePath(options.basePath),
     dialect: choiceOption("dialect", {
       given: options.dialect,

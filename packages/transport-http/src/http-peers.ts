@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { PeerHost, PeerPicker } from "@parsec/core";
-import { createPeerSet, type ManagedPeer, warnIfUnprotected } from "@parsec/core/transport";
+import { createPeerSet, type ManagedPeer } from "@parsec/core/transport";
 import { checkHttpClient } from "./client/http-connections.ts";
 import { createHttpGoPeer } from "./client/http-go-peer.ts";
 import { createHttpPeer } from "./client/http-peer.ts";
@@ -30,7 +30,6 @@ export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
         ? createHttpGoPeer(id, resolved, onChange)
         : createHttpPeer(id, resolved, onChange),
   });
-  warnIfUnprotected(resolved, new URL(membership.selfId).hostname);
   let closing: Promise<void> | undefined;
   return {
     ...peers,

@@ -8,6 +8,7 @@ export const httpUrls: UrlSpelling = {
   normalForm,
   secureScheme: "https:",
   isPlain: (url) => !url.toLowerCase().startsWith("https:"),
+  hostOf: (url) => new URL(url).hostname,
 };
 
 /** Returns the URL as given, without a trailing slash. */
@@ -33,6 +34,9 @@ function checkPeerUrl(name: string, text: unknown): string {
   }
   if (url.pathname !== "/") {
     throw invalidArgument(`${name} must not have a path (use basePath), got ${describe(text)}`);
+  }
+  if (url.port === "0") {
+    throw invalidArgument(`${name} must have a port from 1 to 65535, got ${describe(text)}`);
   }
   if (/\s/.test(text))
     throw invalidArgument(`${name} must not contain spaces, got ${describe(text)}`);

@@ -16,6 +16,11 @@ export const ttlHeader = "parsec-ttl-ms";
  */
 export type Dialect = "native" | "golang" | "mailgun";
 
+/** The head that a request's signature covers: the method and the raw target. */
+export function signedHead(method: string, target: string): string {
+  return `${method}\n${target}`;
+}
+
 const unreserved = /^[A-Za-z0-9\-_.~]*$/;
 const onlyDots = /^\.{1,2}$/;
 const hexDigits = "0123456789ABCDEF";

@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import https from "node:https";
 import { createGroupCache, type PeerAnswer, type PeerLookup } from "@parsec/core";
+import { createRequestSigner, hostSecret } from "@parsec/core/transport";
 import { createScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
-import { createRequestSigner } from "../src/http-auth.ts";
+import { signedHead } from "../src/http-wire.ts";
 import { createHttpPeers, type HttpPeersOptions, type HttpPeersWarning } from "../src/index.ts";
 import { Admissions } from "../src/server/http-admission.ts";
 import { readHead } from "../src/server/http-head.ts";
@@ -77,8 +79,9 @@ describe("with a secret, a node", () => {
 
   it.each([
     ["another secret", { secret: otherSecret }],
-    ["no secret", {}],
-  ])("refuses a node with %s, on loopback too", async (_, asking) => {
+    ["the secret of its host only", {}],
+    ["no secret", { insecure: true }],
+  ] as const)("refuses a node with %s, on loopback too", async (_, asking) => {
     const outcome = await ask(asking, { secret });
     expect(outcome).toMatch(/PEER_UNREACHABLE .*401 UNAUTHENTICATED/);
   });
@@ -136,77 +139,175 @@ describe("with a secret, a node", () => {
       expect(unsigned.status).toBe(401);
       expect(unsigned.json().code).toBe("UNAUTHENTICATED");
       expect(unsigned.headers["www-authenticate"]).toBe("Parsec-HMAC-SHA256");
-      const authorization = sign({
-        method,
-        target,
-        body: method === "GET" ? undefined : body,
-      });
+      const { authorization } = sign(signedHead(method, target), body);
       const altered = await send(method, `${target}?`, body, authorization);
       expect(altered.status).toBe(401);
       expect((await send(method, target, body, authorization)).status).toBe(status);
       expect((await send(method, target, body, authorization)).status).toBe(401);
     }
     expect(host.invalidations).toHaveLength(1);
-    const forged = sign({ method: "POST", target: "/_groupcache/", body: lookups });
+    const forged = sign(signedHead("POST", "/_groupcache/"), lookups).authorization;
     expect((await send("POST", "/_groupcache/", invalidation, forged)).status).toBe(401);
     expect(host.invalidations).toHaveLength(1);
+    // A recorded head is worth one body: the signed one does not get in after it.
+    expect((await send("POST", "/_groupcache/", lookups, forged)).status).toBe(401);
   });
 });
 
-describe("without a secret or certificates, a node", () => {
-  it("accepts requests of nodes on the same machine", async () => {
+describe("without a secret or certificates, a node on loopback", () => {
+  async function soleNode(options: Partial<HttpPeersOptions> = {}) {
+    const cluster = await startCluster(1, options);
+    cleanups.push(() => cluster.close());
+    const [node] = cluster.nodes;
+    const host = createScriptedHost();
+    host.onLookup(() => answer);
+    node?.peers.attach(host);
+    const [url = ""] = cluster.urls;
+    const send = (line: string, headers: readonly string[], body?: Uint8Array) =>
+      rawRequest(node?.server.port ?? 0, [line, ...headers], body);
+    return { host, url, send };
+  }
+  const frameHeaders = (body: Uint8Array) => [
+    "Host: 127.0.0.1",
+    "Content-Type: application/vnd.parsec.frame",
+    `Content-Length: ${body.length}`,
+  ];
+  const lookups = Buffer.from("5001010007000000000000000000f03f0000", "hex");
+
+  it("shares a secret with the other processes of its host", async () => {
     expect(await ask({}, {})).toBe("answered");
-    expect(await ask({ secret }, {})).toBe("answered");
+    expect(await ask({ secret: hostSecret() }, {})).toBe("answered");
+  });
+
+  it("refuses everybody else on loopback", async () => {
+    expect(await ask({ secret }, {})).toMatch(/PEER_UNREACHABLE .*401 UNAUTHENTICATED/);
+    expect(await ask({ insecure: true }, {})).toMatch(/401 UNAUTHENTICATED: signature is missing/);
+    const { send, host } = await soleNode();
+    for (const line of ["GET /_groupcache/g/k HTTP/1.1", "GET /_groupcache/ HTTP/1.1"]) {
+      expect((await send(line, ["Host: 127.0.0.1"])).status).toBe(401);
+    }
+    const refused = await send("POST /_groupcache/ HTTP/1.1", frameHeaders(lookups), lookups);
+    expect(refused.status).toBe(401);
+    expect(host.lookups).toEqual([]);
+  });
+
+  it("answers unsigned GETs with openLoopback, and takes nothing else", async () => {
+    const { send, host, url } = await soleNode({ openLoopback: true });
+    const found = await send("GET /_groupcache/g/k HTTP/1.1", ["Host: 127.0.0.1"]);
+    expect([found.status, host.lookups.length]).toEqual([200, 1]);
+    const refused = await send("POST /_groupcache/ HTTP/1.1", frameHeaders(lookups), lookups);
+    expect(refused.status).toBe(401);
+    // A signature that is there must be valid.
+    const sign = createRequestSigner({ secret, receiver: url, wallNow: Date.now });
+    const { authorization } = sign(signedHead("GET", "/_groupcache/g/k"));
+    const headers = ["Host: 127.0.0.1", `Authorization: ${authorization}`];
+    expect((await send("GET /_groupcache/g/k HTTP/1.1", headers)).status).toBe(401);
   });
 
   it.each([
-    ["forwarded by a proxy", ["Host: localhost", "X-Forwarded-For: 10.0.0.1"], 401],
-    ["forwarded, in the newer header", ["Host: localhost", "Forwarded: for=10.0.0.1"], 401],
-    ["to a domain of another machine", ["Host: rebound.example.com"], 401],
-    ["to that domain with a port", ["Host: rebound.example.com:8080"], 401],
-    ["to localhost", ["Host: localhost:8080"], 204],
-    ["to a subdomain of localhost", ["Host: node-1.localhost:8080"], 204],
-    ["to an address", ["Host: 127.0.0.1:8080"], 204],
-    ["to an IPv6 address", ["Host: [::1]:8080"], 204],
-    ["to a name without a domain", ["Host: parsec-1:8080"], 204],
-  ])("answers a request %s (%j) with %d", async (_, headers, status) => {
-    const cluster = await startCluster(1);
-    cleanups.push(() => cluster.close());
-    const [node] = cluster.nodes;
-    node?.peers.attach(createScriptedHost());
-    const port = node?.server.port ?? 0;
-    const response = await rawRequest(port, ["GET /_groupcache/ HTTP/1.1", ...headers]);
-    expect(response.status).toBe(status);
+    ["in HTTP/1.0", "1.0", ["Host: localhost"], 401],
+    ["that closes the connection", "1.1", ["Host: localhost", "Connection: close"], 401],
+    ["with X-Forwarded-For", "1.1", ["Host: localhost", "X-Forwarded-For: 10.0.0.1"], 401],
+    ["with X-Forwarded-Proto", "1.1", ["Host: localhost", "X-Forwarded-Proto: https"], 401],
+    ["with Forwarded", "1.1", ["Host: localhost", "Forwarded: for=10.0.0.1"], 401],
+    ["with Via", "1.1", ["Host: localhost", "Via: 1.1 proxy"], 401],
+    ["with X-Real-IP", "1.1", ["Host: localhost", "X-Real-IP: 10.0.0.1"], 401],
+    ["of a web page", "1.1", ["Host: localhost", "Sec-Fetch-Site: cross-site"], 401],
+    ["to a domain of another machine", "1.1", ["Host: rebound.example.com"], 401],
+    ["to that domain with a port", "1.1", ["Host: rebound.example.com:8080"], 401],
+    ["to a name without a domain", "1.1", ["Host: parsec-1:8080"], 401],
+    ["to an address of another machine", "1.1", ["Host: 192.0.2.1:8080"], 401],
+    ["to localhost", "1.1", ["Host: localhost:8080"], 204],
+    ["to a subdomain of localhost", "1.1", ["Host: node-1.localhost:8080"], 204],
+    ["to an address", "1.1", ["Host: 127.0.0.1:8080"], 204],
+    ["to an IPv6 address", "1.1", ["Host: [::1]:8080"], 204],
+  ])(
+    "with openLoopback, answers a request %s (HTTP/%s, %j) with %d",
+    async (_, version, headers, status) => {
+      const { send } = await soleNode({ openLoopback: true });
+      expect((await send(`GET /_groupcache/ HTTP/${version}`, headers)).status).toBe(status);
+    },
+  );
+});
+
+describe("without a secret or certificates, a node with another address", () => {
+  const selfUrl = "http://node-1.example.com:8080";
+
+  it("answers nobody, and warns", async () => {
+    const warnings: HttpPeersWarning[] = [];
+    const server = await startServer();
+    const onWarning = (warning: HttpPeersWarning): number => warnings.push(warning);
+    const peers = createHttpPeers({ selfUrl, peerUrls: [selfUrl], onWarning });
+    cleanups.push(
+      () => server.close(),
+      () => peers.close(),
+    );
+    peers.attach(createScriptedHost());
+    server.listener = peers.handler;
+    expect(warnings).toMatchObject([{ kind: "unprotected", peerId: selfUrl }]);
+    expect(warnings[0]?.message).toMatch(/set secret .*, tls.cert and tls.key, or insecure: true/);
+    for (const host of ["127.0.0.1", "node-1.example.com:8080"]) {
+      const head = ["GET /_groupcache/ HTTP/1.1", `Host: ${host}`];
+      expect((await rawRequest(server.port, head)).status).toBe(401);
+    }
   });
 
-  it("warns that peers on other machines will be refused", () => {
+  it("prints the warning when nothing listens for it", async () => {
+    const printed = once(process, "warning");
+    void createHttpPeers({ selfUrl, peerUrls: [selfUrl] }).close();
+    expect((await printed)[0]).toMatchObject({
+      name: "ParsecWarning",
+      message: expect.stringContaining("this node answers no requests"),
+    });
+  });
+
+  it("warns about members elsewhere that are added to nodes on loopback", () => {
+    const warnings: HttpPeersWarning[] = [];
+    const local = "http://127.0.0.1:8080";
+    const onWarning = (warning: HttpPeersWarning): number => warnings.push(warning);
+    const peers = createHttpPeers({ selfUrl: local, peerUrls: [local], onWarning });
+    cleanups.push(() => peers.close());
+    peers.updatePeers([local, "http://localhost:8081"]);
+    expect(warnings).toEqual([]);
+    peers.updatePeers([local, selfUrl]);
+    expect(warnings).toMatchObject([
+      { kind: "unprotected", message: expect.stringContaining(`${selfUrl} does not share`) },
+    ]);
+  });
+
+  it("does not warn when a secret, certificates or insecure is set, or all nodes are on loopback", () => {
     const warnings: HttpPeersWarning[] = [];
     const create = (options: Partial<HttpPeersOptions>): void => {
       const onWarning = (warning: HttpPeersWarning): number => warnings.push(warning);
-      const selfUrl = options.selfUrl ?? "http://node-1.example.com:8080";
-      void createHttpPeers({ selfUrl, peerUrls: [selfUrl], onWarning, ...options }).close();
+      const self = options.selfUrl ?? selfUrl;
+      void createHttpPeers({ selfUrl: self, peerUrls: [self], onWarning, ...options }).close();
     };
     create({ secret });
     create({ insecure: true });
     create({ selfUrl: "http://localhost:8080" });
     create({ selfUrl: "http://127.0.0.1:8080" });
+    create({ selfUrl: "http://[::1]:8080" });
+    const authority = createAuthority("the authority of this test");
+    create({
+      selfUrl: "https://node-1.example.com",
+      tls: { ca: authority.ca, ...authority.issue("node") },
+    });
     expect(warnings).toEqual([]);
-    create({});
-    expect(warnings).toMatchObject([{ kind: "unprotected" }]);
   });
 });
 
-describe("a connection", () => {
-  const admissions = (insecure: boolean): Admissions =>
+describe("with openLoopback, a connection", () => {
+  const admissions = (open: boolean): Admissions =>
     new Admissions({
       verifier: undefined,
       requireClientCertificate: false,
-      insecure,
+      insecure: false,
+      openLoopback: open,
       hostnames: new Set(["node-1.example.com"]),
     });
   const request = (localAddress: string, remoteAddress: string) =>
-    ({ socket: { localAddress, remoteAddress } }) as never;
-  const head = (host = "localhost") => readHead(["Host", host]);
+    ({ method: "GET", httpVersion: "1.1", socket: { localAddress, remoteAddress } }) as never;
+  const head = (host = "localhost") => ({ target: "/", head: readHead(["Host", host]) });
 
   it.each([
     ["127.0.0.1", "127.0.0.1", true],
@@ -221,14 +322,14 @@ describe("a connection", () => {
     ["1127.0.0.1", "1127.0.0.1", false],
     ["", "", false],
   ])("to %s from %s counts as loopback: %s", (local, remote, isLoopback) => {
-    const { refusal } = admissions(false).admit(request(local, remote), head());
+    const { refusal } = admissions(true).admit(request(local, remote), head());
     expect(refusal === undefined).toBe(isLoopback);
-    expect(admissions(true).admit(request(local, remote), head()).refusal).toBeUndefined();
+    expect(admissions(false).admit(request(local, remote), head()).refusal).toBeTypeOf("string");
   });
 
-  it("on loopback may use this node's own name", () => {
+  it("may use this node's own name", () => {
     const asked = request("127.0.0.1", "127.0.0.1");
-    const { refusal } = admissions(false).admit(asked, head("node-1.example.com:8080"));
+    const { refusal } = admissions(true).admit(asked, head("node-1.example.com:8080"));
     expect(refusal).toBeUndefined();
   });
 });

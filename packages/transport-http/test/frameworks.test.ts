@@ -28,7 +28,7 @@ async function nodeToMount(basePath = "/_groupcache/"): Promise<Mounted> {
   const server = await startServer();
   const asking = await startServer();
   const peerUrls = [server.url, asking.url];
-  const owner = createHttpPeers({ selfUrl: server.url, peerUrls, basePath });
+  const owner = createHttpPeers({ selfUrl: server.url, peerUrls, basePath, insecure: true });
   const client = createHttpPeers({ selfUrl: asking.url, peerUrls, basePath });
   const cache = createGroupCache({ peers: owner });
   cache.group("g", {

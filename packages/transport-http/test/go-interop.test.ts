@@ -62,6 +62,7 @@ async function mixedRing(
   const ring = [go.url, server.url];
   await go.join({ self: go.url, peers: ring, mux });
   const peers = createHttpPeers({
+    openLoopback: true,
     selfUrl: server.url,
     peerUrls: ring,
     placement: "groupcache",
@@ -121,7 +122,12 @@ if (built.program === undefined) {
     it("has the same owner for every key on both sides", async () => {
       const ring = [1, 2, 3].map((host) => `http://10.0.0.${host}:8080`);
       const [selfUrl] = ring as [string];
-      const peers = createHttpPeers({ selfUrl, peerUrls: ring, placement: "groupcache" });
+      const peers = createHttpPeers({
+        selfUrl,
+        peerUrls: ring,
+        placement: "groupcache",
+        openLoopback: true,
+      });
       const go = await GoPeer.start(program);
       cleanups.push(
         () => go.stop(),

@@ -51,7 +51,13 @@ async function serve(
 ): Promise<Served> {
   const server = await startServer();
   cleanups.push(() => server.close());
-  const peers = createHttpPeers({ selfUrl: server.url, peerUrls: [server.url], ...options });
+  const peers = createHttpPeers({
+    selfUrl: server.url,
+    peerUrls: [server.url],
+    // These tests are about what comes after the admission.
+    insecure: true,
+    ...options,
+  });
   cleanups.push(() => peers.close());
   server.listener = peers.handler;
   const scripted = createScriptedHost();

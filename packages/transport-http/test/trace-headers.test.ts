@@ -82,7 +82,11 @@ it.each([
 async function traceOfGet(headers: readonly string[]): Promise<unknown> {
   const server = await startServer();
   cleanups.push(() => server.close());
-  const peers = createHttpPeers({ selfUrl: server.url, peerUrls: [server.url] });
+  const peers = createHttpPeers({
+    selfUrl: server.url,
+    peerUrls: [server.url],
+    openLoopback: true,
+  });
   cleanups.push(() => peers.close());
   server.listener = peers.handler;
   const host = createScriptedHost();

@@ -21,6 +21,22 @@ describe("clusterConfigFromEnv", () => {
     });
   });
 
+  it("reads the secret of the peers, and never shows one that is too short", () => {
+    const env = { PARSEC_SELF_URL: "http://10.0.0.1:8080" };
+    const secret = "sixteen characters";
+    expect(clusterConfigFromEnv({ ...env, PARSEC_PEER_SECRET: secret })).toMatchObject({ secret });
+    expect(clusterConfigFromEnv({ ...env, PARSEC_PEER_SECRET: "" })).not.toHaveProperty("secret");
+    expect(() => clusterConfigFromEnv({ ...env, PARSEC_PEER_SECRET: "hunter2" })).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.not.stringContaining("hunter2"),
+      }),
+    );
+    expect(() => clusterConfigFromEnv({ ...env, PARSEC_PEER_SECRET: "hunter2" })).toThrow(
+      /PARSEC_PEER_SECRET.* at least 16 characters/,
+    );
+  });
+
   it("accepts addresses of the gRPC transport", () => {
     const env = {
       PARSEC_SELF_URL: "grpc://10.0.0.1:50051",

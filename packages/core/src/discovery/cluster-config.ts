@@ -1,5 +1,5 @@
 import { isParsecError } from "../errors.ts";
-import { describe, invalidArgument } from "../option-checks.ts";
+import { describe, invalidArgument, secretsOption } from "../option-checks.ts";
 import { createDnsDiscovery, type DnsDiscovery } from "./dns-discovery.ts";
 import type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
 import { checkedNodeId } from "./node-id.ts";
@@ -13,13 +13,16 @@ export interface ClusterConfig {
   readonly peerUrls: readonly string[];
   /** Present when `PARSEC_PEER_DNS` is set. A transport starts it. */
   readonly discovery?: DnsDiscovery;
+  /** Present when `PARSEC_PEER_SECRET` is set. Do not log it. */
+  readonly secret?: string;
 }
 
 /**
  * Reads the cluster from environment variables: `PARSEC_SELF_URL` (default `http://localhost:8080`), and
  * either `PARSEC_PEER_URLS` (comma-separated, this node included; default: this node alone) or
  * `PARSEC_PEER_DNS`, a DNS name (with the prefix `srv:` for SRV records), optionally with
- * `PARSEC_PEER_DNS_SERVERS` and `PARSEC_PEER_DNS_REFRESH_MS`. Throws `INVALID_ARGUMENT` naming the variable.
+ * `PARSEC_PEER_DNS_SERVERS` and `PARSEC_PEER_DNS_REFRESH_MS`. `PARSEC_PEER_SECRET` is the secret that nodes on
+ * several machines share. Throws `INVALID_ARGUMENT` naming the variable.
  */
 export function clusterConfigFromEnv(
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -29,14 +32,20 @@ export function clusterConfigFromEnv(
     env.PARSEC_SELF_URL?.trim() || "http://localhost:8080",
   );
   const urls = listed(env.PARSEC_PEER_URLS);
+  const secret = secretIn(env.PARSEC_PEER_SECRET);
   const dnsName = env.PARSEC_PEER_DNS?.trim() ?? "";
   if (dnsName !== "") {
     if (urls.length > 0)
       throw invalidArgument("set either PARSEC_PEER_URLS or PARSEC_PEER_DNS, not both");
-    return { selfUrl, peerUrls: [selfUrl], discovery: discoveryOf(dnsName, { env, selfUrl }) };
+    return {
+      selfUrl,
+      peerUrls: [selfUrl],
+      discovery: discoveryOf(dnsName, { env, selfUrl }),
+      ...secret,
+    };
   }
-  if (urls.length === 0) return { selfUrl, peerUrls: [selfUrl] };
-  return { selfUrl, peerUrls: urls.map((url) => checkedUrl("PARSEC_PEER_URLS", url)) };
+  if (urls.length === 0) return { selfUrl, peerUrls: [selfUrl], ...secret };
+  return { selfUrl, peerUrls: urls.map((url) => checkedUrl("PARSEC_PEER_URLS", url)), ...secret };
 }
 
 function discoveryOf(
@@ -78,6 +87,12 @@ function naming<Made>(variable: string, make: () => Made): Made {
     const named = variables[field as keyof DnsDiscoveryOptions];
     throw invalidArgument(named === undefined ? `${variable}: ${error.message}` : named + rest);
   }
+}
+
+function secretIn(text: string | undefined): { readonly secret?: string } {
+  if (text === undefined || text === "") return {};
+  naming("PARSEC_PEER_SECRET", () => secretsOption(text));
+  return { secret: text };
 }
 
 function listed(text: string | undefined): readonly string[] {

@@ -10,6 +10,7 @@ export type { Placement, PlacementName } from "../placement/placement.ts";
 export type { HostPlaces } from "./host/host-folder.ts";
 export { hostFolder } from "./host/host-folder.ts";
 export { hostSecret } from "./host/host-secret.ts";
+export { flagOption } from "./picker/flag-option.ts";
 export type { Membership, NodeIds } from "./picker/membership.ts";
 export { checkMembership } from "./picker/membership.ts";
 export type {
@@ -19,7 +20,6 @@ export type {
   ResolvedPeerOptions,
 } from "./picker/peer-options.ts";
 export {
-  flagOption,
   peerLimitNames,
   peerOptionNames,
   resolvePeerLimits,
@@ -27,13 +27,14 @@ export {
 } from "./picker/peer-options.ts";
 export type { ManagedPeer, PeerSet, PeerSetOptions } from "./picker/peer-set.ts";
 export { createPeerSet } from "./picker/peer-set.ts";
+export type { PeerTlsOptions } from "./picker/tls-options.ts";
 export type {
-  PeerTlsOptions,
   ResolvedUrlPeers,
+  UrlPeerCommon,
   UrlPeerOptions,
   UrlSpelling,
 } from "./picker/url-options.ts";
-export { resolveUrlPeers, urlOptionNames, warnIfUnprotected } from "./picker/url-options.ts";
+export { isLoopbackHost, resolveUrlPeers, urlOptionNames } from "./picker/url-options.ts";
 
 // Client side: a peer over frames.
 
@@ -60,6 +61,18 @@ export type { AnswerSink, ServedFrame } from "./server/served-frame.ts";
 // Health and authentication, for peers over other protocols than frames.
 
 export type { Stamp } from "./auth/replay-guard.ts";
+export type {
+  RequestSigner,
+  RequestVerifier,
+  SignedRequest,
+  VerifiedRequest,
+} from "./auth/request-signatures.ts";
+export {
+  authScheme,
+  createRequestSigner,
+  createRequestVerifier,
+  isSignedBody,
+} from "./auth/request-signatures.ts";
 export type { SignatureCheck } from "./auth/signatures.ts";
 export { createSignatureCheck, createStamper } from "./auth/signatures.ts";
 export type { LivenessCheck } from "./health/liveness-check.ts";

@@ -1,13 +1,8 @@
 import { type ClientDuplexStream, type ClientUnaryCall, Metadata } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
 import { abortedError } from "@parsec/core/authoring";
-import {
-  answerMacKey,
-  authorizationKey,
-  type CallSigner,
-  createCallSigner,
-  type SignedCall,
-} from "../grpc-auth.ts";
+import { createRequestSigner } from "@parsec/core/transport";
+import { answerMacKey, authorizationKey, SignedCall } from "../grpc-auth.ts";
 import { errorFromCall, unreachable, wasConnectionLost } from "../grpc-errors.ts";
 import type { ResolvedGrpcOptions } from "../grpc-options.ts";
 import { StreamSeal } from "../grpc-seal.ts";
@@ -46,7 +41,7 @@ interface Settle {
 export class GrpcConnections {
   readonly #peerId: string;
   readonly #options: ResolvedGrpcOptions;
-  readonly #signer: CallSigner | undefined;
+  readonly #sign: (path: string, message?: Buffer) => SignedCall | undefined;
   readonly #unaryCalls: Set<() => void> = new Set();
   #control: GrpcConnection | undefined = undefined;
   #closed = false;
@@ -55,17 +50,18 @@ export class GrpcConnections {
     this.#peerId = peerId;
     this.#options = options;
     const [secret] = options.secrets;
-    this.#signer =
-      secret === undefined
-        ? undefined
-        : createCallSigner({ secret, receiver: peerId, wallNow: Date.now });
+    if (secret === undefined) this.#sign = () => undefined;
+    else {
+      const sign = createRequestSigner({ secret, receiver: peerId, wallNow: Date.now });
+      this.#sign = (path, message) => new SignedCall(sign(path, message));
+    }
   }
 
   /** Opens a stream on a separate connection. */
   openExchange(): ExchangeCall {
     const connection = new GrpcConnection(this.#peerId, this.#options);
     const { path, requestSerialize, responseDeserialize } = messageMethods.exchange;
-    const signed = this.#signer?.(path);
+    const signed = this.#sign(path);
     const call = connection.client.makeBidiStreamRequest(
       path,
       requestSerialize,
@@ -100,7 +96,7 @@ export class GrpcConnections {
     const { method, message, timeoutMs, signal } = request;
     this.#control ??= new GrpcConnection(this.#peerId, this.#options);
     const connection = this.#control;
-    const signed = this.#signer?.(method.path, message);
+    const signed = this.#sign(method.path, message);
     let answerMac: string | undefined;
     const end = (outcome: Buffer | ParsecError): void => {
       if (!this.#unaryCalls.delete(close)) return;

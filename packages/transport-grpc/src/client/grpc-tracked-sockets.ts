@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import type { ChannelCredentials } from "@grpc/grpc-js";
 
 /**
@@ -14,6 +14,7 @@ export class TrackedSockets {
     const createConnector = credentials._createSecureConnector.bind(credentials);
     credentials._createSecureConnector = (target, options, callCredentials) => {
       const connector = createConnector(target, options, callCredentials);
+      omitAddressAsServerName(connector);
       return {
         connect: (socket) => {
           this.#add(socket);
@@ -39,5 +40,21 @@ export class TrackedSockets {
     setImmediate(() => {
       for (const socket of this.#sockets) socket.destroy();
     });
+  }
+}
+
+/**
+ * gRPC sends an IP address as the TLS server name, which RFC 6066 forbids and Node warns of (DEP0123). Without a
+ * server name, Node still checks that the certificate is for the address, which is the host of the connection.
+ */
+function omitAddressAsServerName(connector: object): void {
+  const { connectionOptions } = connector as {
+    readonly connectionOptions?: { host?: string; servername?: string };
+  };
+  if (
+    connectionOptions?.host === connectionOptions?.servername &&
+    isIP(connectionOptions?.servername ?? "") !== 0
+  ) {
+    (connectionOptions as { servername?: string }).servername = "";
   }
 }

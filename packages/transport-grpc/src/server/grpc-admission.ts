@@ -1,13 +1,12 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { ParsecError } from "@parsec/core";
 import {
-  answerMacKey,
-  authorizationKey,
-  type CallVerifier,
-  isSignedMessage,
-  type SignedCall,
-  type VerifiedCall,
-} from "../grpc-auth.ts";
+  isLoopbackHost,
+  isSignedBody,
+  type RequestVerifier,
+  type VerifiedRequest,
+} from "@parsec/core/transport";
+import { answerMacKey, authorizationKey, SignedCall } from "../grpc-auth.ts";
 import { statusOf } from "../grpc-errors.ts";
 import { firstText, messageMethods } from "../grpc-wire.ts";
 import type { RefusalLog } from "./grpc-refusals.ts";
@@ -15,10 +14,14 @@ import type { RefusalLog } from "./grpc-refusals.ts";
 /** Which calls this node accepts (invariant I10). */
 export interface AdmissionRules {
   /** Requires a valid signature on every call. */
-  readonly verifier: CallVerifier | undefined;
+  readonly verifier: RequestVerifier | undefined;
   readonly requireClientCertificate: boolean;
-  /** Accepts calls from any machine when neither signatures nor certificates are required. */
+  /** Accepts all calls when neither signatures nor certificates are required. */
   readonly insecure: boolean;
+  /** Accepts unsigned `GroupCache/Get` and health checks from loopback when no certificates are required. */
+  readonly openLoopback: boolean;
+  /** Host names of this node, accepted from loopback. */
+  readonly hostnames: ReadonlySet<string>;
   /** Answers health checks without authentication. */
   readonly openHealth: boolean;
   readonly refusals: RefusalLog;
@@ -29,15 +32,17 @@ interface IncomingCall {
   readonly metadata: Metadata;
   getPath(): string;
   getPeer(): string;
+  /** The authority that the client called. */
+  getHost(): string;
   getAuthContext(): { readonly sslPeerCertificate?: unknown };
 }
 
 /** An accepted call; `verified` is undefined when no signature is required. */
 export interface Admission {
-  readonly verified: VerifiedCall | undefined;
+  readonly verified: VerifiedRequest | undefined;
 }
 
-const loopback = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
+const unverified: Admission = { verified: undefined };
 
 /** Admits or refuses each call by its metadata, before its messages are read where the server allows that. */
 export class Admissions {
@@ -63,6 +68,7 @@ export class Admissions {
                 metadata,
                 getPath: () => method.path,
                 getPeer: () => call.getPeer(),
+                getHost: () => call.getHost(),
                 getAuthContext: () => call.getAuthContext(),
               };
               try {
@@ -87,7 +93,7 @@ export class Admissions {
   admitMessage(call: IncomingCall, message: Buffer): Admission {
     const admission = this.admit(call);
     const { verified } = admission;
-    if (verified !== undefined && !isSignedMessage(verified, message)) {
+    if (verified !== undefined && !isSignedBody(verified, message)) {
       throw this.#refuse(call, "message does not match its signature");
     }
     return admission;
@@ -100,21 +106,29 @@ export class Admissions {
 
   #admit(call: IncomingCall): Admission {
     const { verifier, requireClientCertificate, insecure, openHealth } = this.#rules;
-    if (openHealth && isHealthCheck(call.getPath())) return { verified: undefined };
+    if (openHealth && isHealthCheck(call.getPath())) return unverified;
     if (requireClientCertificate && call.getAuthContext().sslPeerCertificate === undefined) {
       throw this.#refuse(call, "a trusted client certificate is required");
     }
     if (verifier !== undefined) {
-      const verified = verifier(call.getPath(), firstText(call.metadata, authorizationKey));
+      const authorization = firstText(call.metadata, authorizationKey);
+      if (authorization === undefined && this.#isOpenTo(call)) return unverified;
+      const verified = verifier(call.getPath(), authorization);
       if (typeof verified === "string") throw this.#refuse(call, verified);
       return { verified };
     }
-    if (!requireClientCertificate && !insecure && !isLocal(call)) {
-      const reason =
-        "without a secret or client certificates this node accepts loopback calls only";
-      throw this.#refuse(call, reason);
-    }
-    return { verified: undefined };
+    if (requireClientCertificate || insecure || this.#isOpenTo(call)) return unverified;
+    const reason = "this node has neither a secret nor client certificates, and answers nobody";
+    throw this.#refuse(call, reason);
+  }
+
+  #isOpenTo(call: IncomingCall): boolean {
+    const { openLoopback, requireClientCertificate, hostnames } = this.#rules;
+    if (!openLoopback || requireClientCertificate) return false;
+    const path = call.getPath();
+    if (path !== messageMethods.get.path && !isHealthCheck(path)) return false;
+    const name = withoutPort(call.getHost()).toLowerCase();
+    return isLocal(call) && (isLoopbackHost(name) || hostnames.has(name));
   }
 
   #refuse(call: Pick<IncomingCall, "getPeer">, reason: string): ParsecError {
@@ -126,21 +140,33 @@ export class Admissions {
 /** Sets the metadata that authenticates a response. Does nothing without a secret. */
 export function setAnswerMac(
   metadata: Metadata,
-  signed: SignedCall | undefined,
+  verified: VerifiedRequest | undefined,
   answer: Buffer,
 ): void {
-  if (signed !== undefined) metadata.set(answerMacKey, signed.answerMac(answer));
+  if (verified !== undefined)
+    metadata.set(answerMacKey, new SignedCall(verified).answerMac(answer));
 }
 
 function isHealthCheck(path: string): boolean {
   return path === messageMethods.check.path || path === messageMethods.watch.path;
 }
 
+const forwarding: readonly string[] = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+];
+
+/** Whether the caller is on this machine and nothing shows a proxy, which may forward calls from any machine. Many proxies leave no trace. */
 function isLocal(call: IncomingCall): boolean {
-  const peer = call.getPeer();
-  const host = peer.slice(0, Math.max(peer.lastIndexOf(":"), 0));
-  // A local proxy may forward calls from any machine.
-  const { metadata } = call;
-  if (firstText(metadata, "forwarded") ?? firstText(metadata, "x-forwarded-for")) return false;
-  return loopback.test(host);
+  if (!isLoopbackHost(withoutPort(call.getPeer()))) return false;
+  return !forwarding.some((name) => firstText(call.metadata, name) !== undefined);
+}
+
+/** The host of `host:port`, where IPv6 may have no brackets. */
+function withoutPort(address: string): string {
+  return address.replace(/:\d*$/, "");
 }

@@ -8,11 +8,12 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { ParsecError, type PeerHost } from "@parsec/core";
-import { createFrameServer, type FrameServer } from "@parsec/core/transport";
-import { createCallVerifier } from "../grpc-auth.ts";
+import { createFrameServer, createRequestVerifier, type FrameServer } from "@parsec/core/transport";
+import { SignedCall } from "../grpc-auth.ts";
 import { statusOf } from "../grpc-errors.ts";
 import type { ResolvedGrpcOptions } from "../grpc-options.ts";
 import { StreamSeal } from "../grpc-seal.ts";
+import { addressOf } from "../grpc-urls.ts";
 import { messageMethods } from "../grpc-wire.ts";
 import { type Admission, Admissions, setAnswerMac } from "./grpc-admission.ts";
 import { FrameEndpoint } from "./grpc-frame-endpoint.ts";
@@ -51,24 +52,19 @@ export class GrpcHandler {
 
   constructor(options: ResolvedGrpcOptions) {
     this.#options = options;
-    const { membership, secrets, requireClientCertificate, insecure, openHealth, limits } = options;
+    const { membership, secrets, limits } = options;
     const verifier =
       secrets.length === 0
         ? undefined
-        : createCallVerifier({
+        : createRequestVerifier({
             secrets,
             receiver: membership.selfId,
             windowMs: limits.maxClockSkewMs,
             wallNow: Date.now,
           });
     const refusals = new RefusalLog(options);
-    this.#admissions = new Admissions({
-      verifier,
-      requireClientCertificate,
-      insecure,
-      openHealth,
-      refusals,
-    });
+    const hostnames = new Set([addressOf(membership.selfId).host]);
+    this.#admissions = new Admissions({ ...options, verifier, hostnames, refusals });
     this.#health = new HealthEndpoint({ maxWatchers: limits.maxStreams });
     this.#workload = new Workload(limits.maxRequests);
   }
@@ -131,7 +127,7 @@ export class GrpcHandler {
           `this node has ${this.#streams.size} open streams (limits.maxStreams)`,
         );
       }
-      const seal = verified && new StreamSeal(verified.signed, "owner");
+      const seal = verified && new StreamSeal(new SignedCall(verified), "owner");
       const endpoint = new FrameEndpoint(call, seal, {
         frames,
         workload: this.#workload,
@@ -172,7 +168,7 @@ export class GrpcHandler {
     this.#perform(call, callback, async (owner, { verified }) => {
       const bytes = await answer(owner);
       const metadata = new Metadata();
-      setAnswerMac(metadata, verified?.signed, bytes);
+      setAnswerMac(metadata, verified, bytes);
       call.sendMetadata(metadata);
       callback(null, bytes);
     });

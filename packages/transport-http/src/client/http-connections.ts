@@ -1,12 +1,11 @@
 import { type Clock, ParsecError, type PeerTrace } from "@parsec/core";
 import { abortedError } from "@parsec/core/authoring";
-import { readPeerTrace } from "@parsec/core/transport";
+import { createRequestSigner, type RequestSigner, readPeerTrace } from "@parsec/core/transport";
 // Imported by file, because Bun replaces the bare name with a stub that sends nothing.
 import { type Dispatcher, Pool } from "undici/index.js";
-import { createRequestSigner, type RequestSigner } from "../http-auth.ts";
 import { type FailedResponse, unreachable } from "../http-errors.ts";
 import type { ResolvedHttpOptions } from "../http-options.ts";
-import { frameContentType } from "../http-wire.ts";
+import { frameContentType, signedHead } from "../http-wire.ts";
 
 /** Connections reserved for pings and invalidations, so that these never queue behind lookups. */
 const controlConnections = 4;
@@ -117,7 +116,7 @@ export class HttpConnections {
     let headers = body === undefined ? noHeaders : frameHeaders;
     if (trace !== undefined) headers = [...headers, ...traceHeaders(trace)];
     if (this.#signer !== undefined) {
-      const authorization = this.#signer({ method, target, body });
+      const { authorization } = this.#signer(signedHead(method, target), body);
       headers = [...headers, "authorization", authorization];
     }
     return { method, path: target, headers, body: body ?? null };

@@ -1,26 +1,33 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
-import type { SignatureClaim, SignatureVerifier, SignedParts } from "../http-auth.ts";
+import {
+  isLoopbackHost,
+  isSignedBody,
+  type RequestVerifier,
+  type VerifiedRequest,
+} from "@parsec/core/transport";
+import { signedHead } from "../http-wire.ts";
 import type { RequestHead } from "./http-head.ts";
 
 /** Which requests this node accepts (invariant I10). */
 export interface AdmissionRules {
   /** Requires a valid signature on every request. */
-  readonly verifier: SignatureVerifier | undefined;
+  readonly verifier: RequestVerifier | undefined;
   readonly requireClientCertificate: boolean;
-  /** Accepts requests from any machine when neither signatures nor certificates are required. */
+  /** Accepts all requests when neither signatures nor certificates are required. */
   readonly insecure: boolean;
-  /** Accepted `Host` headers: the names of this node. */
+  /** Accepts unsigned GETs from loopback when no certificates are required. */
+  readonly openLoopback: boolean;
+  /** `Host` headers of this node, accepted from loopback. */
   readonly hostnames: ReadonlySet<string>;
 }
 
-/** The decision before the body is read. An admitted request has a claim to be verified when signatures are required. */
+/** The decision before the body is read. An admitted request is verified when signatures are required; its body must then be the signed one. */
 export type Admission =
   | { readonly refusal: string }
-  | { readonly refusal: undefined; readonly claim: SignatureClaim | undefined };
+  | { readonly refusal: undefined; readonly verified: VerifiedRequest | undefined };
 
-const loopback = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
-const ipv4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
+const unverified: Admission = { refusal: undefined, verified: undefined };
 
 /** Admits or refuses each request by its head, before the body is read. */
 export class Admissions {
@@ -32,29 +39,37 @@ export class Admissions {
     this.#rules = rules;
   }
 
-  admit(request: IncomingMessage, head: RequestHead): Admission {
-    const { verifier, requireClientCertificate, insecure, hostnames } = this.#rules;
+  /** Admits a request by its head and raw target. The signature counts as used from here on. */
+  admit(
+    request: IncomingMessage,
+    { target, head }: { readonly target: string; readonly head: RequestHead },
+  ): Admission {
+    const { verifier, requireClientCertificate, insecure } = this.#rules;
     if (requireClientCertificate && !this.#hasClientCertificate(request)) {
       return { refusal: "a trusted client certificate is required" };
     }
     if (verifier !== undefined) {
-      const claim = verifier.claim(head.authorization);
-      if (claim === undefined) return { refusal: "signature is missing, malformed or expired" };
-      return { refusal: undefined, claim };
+      if (head.authorization === undefined && this.#isOpenTo(request, head)) return unverified;
+      const verified = verifier(signedHead(request.method ?? "", target), head.authorization);
+      return typeof verified === "string"
+        ? { refusal: verified }
+        : { refusal: undefined, verified };
     }
-    if (!requireClientCertificate && !insecure && !isLocal(request, head, hostnames)) {
-      return {
-        refusal: "without a secret or client certificates this node accepts loopback requests only",
-      };
-    }
-    return { refusal: undefined, claim: undefined };
+    if (requireClientCertificate || insecure || this.#isOpenTo(request, head)) return unverified;
+    return {
+      refusal: "this node has neither a secret nor client certificates, and answers nobody",
+    };
   }
 
-  /** Whether the signature is valid for the whole request. True when no signatures are required. */
-  verify(claim: SignatureClaim | undefined, parts: SignedParts): boolean {
-    const { verifier } = this.#rules;
-    if (verifier === undefined) return true;
-    return claim !== undefined && verifier.verify(claim, parts);
+  /** Whether the body is the signed one. True when no signature is required. */
+  isSigned(verified: VerifiedRequest | undefined, body: Uint8Array | undefined): boolean {
+    return verified === undefined || isSignedBody(verified, body);
+  }
+
+  #isOpenTo(request: IncomingMessage, head: RequestHead): boolean {
+    const { openLoopback, requireClientCertificate, hostnames } = this.#rules;
+    if (!openLoopback || requireClientCertificate || request.method !== "GET") return false;
+    return isLocal(request, head) && isOwnName(head.host, hostnames);
   }
 
   #hasClientCertificate(request: IncomingMessage): boolean {
@@ -68,21 +83,15 @@ export class Admissions {
   }
 }
 
-function isLocal(
-  request: IncomingMessage,
-  head: RequestHead,
-  hostnames: ReadonlySet<string>,
-): boolean {
-  const { localAddress, remoteAddress } = request.socket;
-  if (!loopback.test(localAddress ?? "") || !loopback.test(remoteAddress ?? "")) return false;
-  // A local proxy may forward requests from any machine.
-  if (head.isForwarded) return false;
-  return hostnames.has(head.host) || !isForeignName(head.host, hostnames);
+/** Whether both ends are on this machine and nothing shows a proxy, which may forward requests from any machine. Many proxies leave no trace. */
+function isLocal(request: IncomingMessage, head: RequestHead): boolean {
+  const { localAddress = "", remoteAddress = "" } = request.socket;
+  if (!isLoopbackHost(localAddress) || !isLoopbackHost(remoteAddress)) return false;
+  return !head.isForwarded && !head.closes && request.httpVersion === "1.1";
 }
 
 /** Guards against DNS rebinding: a web page can point its own domain at 127.0.0.1 and read the response in a local browser. */
-function isForeignName(host: string, hostnames: ReadonlySet<string>): boolean {
+function isOwnName(host: string, hostnames: ReadonlySet<string>): boolean {
   const name = host.replace(/:\d*$/, "").toLowerCase();
-  if (!name.includes(".") || ipv4.test(name) || name.startsWith("[")) return false;
-  return !name.endsWith(".localhost") && !hostnames.has(name);
+  return isLoopbackHost(name) || hostnames.has(name);
 }

@@ -1,7 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ParsecError, type PeerHost } from "@parsec/core";
-import { createFrameServer, type FrameServer } from "@parsec/core/transport";
-import { createSignatureVerifier, type SignatureClaim } from "../http-auth.ts";
+import {
+  createFrameServer,
+  createRequestVerifier,
+  type FrameServer,
+  type VerifiedRequest,
+} from "@parsec/core/transport";
 import type { ResolvedHttpOptions } from "../http-options.ts";
 import { frameContentType, parseTarget, statusOf } from "../http-wire.ts";
 import { Admissions } from "./http-admission.ts";
@@ -38,10 +42,9 @@ export type HttpPeersHandler = (
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The raw target from the request line. */
-  readonly target: string;
   readonly head: RequestHead;
-  readonly claim: SignatureClaim | undefined;
+  /** Undefined when no signature is required. */
+  readonly verified: VerifiedRequest | undefined;
 }
 
 /** The server side of a node: authenticates requests and passes them to the endpoints. */
@@ -58,19 +61,18 @@ export class HttpHandler {
 
   constructor(options: ResolvedHttpOptions) {
     this.#options = options;
-    const { membership, secrets, requireClientCertificate, insecure, limits } = options;
+    const { membership, secrets, limits } = options;
     const verifier =
       secrets.length === 0
         ? undefined
-        : createSignatureVerifier({
+        : createRequestVerifier({
             secrets,
             receiver: membership.selfId,
             windowMs: limits.maxClockSkewMs,
             wallNow: Date.now,
           });
-    const { host, hostname } = new URL(membership.selfId);
-    const hostnames = new Set([host, hostname]);
-    this.#admissions = new Admissions({ verifier, requireClientCertificate, insecure, hostnames });
+    const hostnames = new Set([new URL(membership.selfId).hostname]);
+    this.#admissions = new Admissions({ ...options, verifier, hostnames });
     this.#bodies = new BodyReaders({
       maxBytes: limits.maxFrameBytes,
       timeoutMs: limits.bodyTimeoutMs,
@@ -106,7 +108,7 @@ export class HttpHandler {
       return;
     }
     const head = readHead(request.rawHeaders);
-    const admission = this.#admissions.admit(request, head);
+    const admission = this.#admissions.admit(request, { target, head });
     if (admission.refusal !== undefined) {
       refuse(response, {
         status: 401,
@@ -116,7 +118,7 @@ export class HttpHandler {
       });
       return;
     }
-    const exchange = { request, response, target, head, claim: admission.claim };
+    const exchange = { request, response, head, verified: admission.verified };
     const allow = addressed.kind === "base" ? "GET, POST" : "GET";
     if (request.method === "GET") this.#get(exchange, addressed);
     else if (request.method === "POST" && addressed.kind === "base") this.#post(exchange);
@@ -137,7 +139,7 @@ export class HttpHandler {
     addressed: Exclude<ReturnType<typeof parseTarget>, { kind: "outside" }>,
   ): void {
     const { response, head } = exchange;
-    if (!this.#isVerified(exchange, undefined)) return;
+    if (!this.#isSigned(exchange, undefined)) return;
     const host = this.#hostFor(response);
     if (host === undefined) return;
     if (addressed.kind === "base") response.writeHead(204).end();
@@ -160,7 +162,7 @@ export class HttpHandler {
     if (this.#hostFor(response) === undefined) return;
     this.#bodies.read(request, head.contentLength, (error, body) => {
       if (error !== undefined) refuseBody(response, error);
-      else if (this.#isVerified(exchange, body)) {
+      else if (this.#isSigned(exchange, body)) {
         answerFrame(body, response, this.#frames as FrameServer);
         if (!response.writableEnded) this.#track(response);
       }
@@ -168,11 +170,9 @@ export class HttpHandler {
     });
   }
 
-  #isVerified(exchange: Exchange, body: Buffer | undefined): boolean {
-    const { request, response, target, claim } = exchange;
-    const parts = { method: request.method ?? "", target, body };
-    if (this.#admissions.verify(claim, parts)) return true;
-    const message = "signature is invalid or was already used";
+  #isSigned({ response, verified }: Exchange, body: Buffer | undefined): boolean {
+    if (this.#admissions.isSigned(verified, body)) return true;
+    const message = "the body does not match its signature";
     refuse(response, { status: 401, code: "UNAUTHENTICATED", message });
     return false;
   }

@@ -23,6 +23,7 @@ it("reads the headers, whatever the case of their names", () => {
     contentEncoding: "gzip",
     contentLength: 12,
     isForwarded: false,
+    closes: false,
     traceparent: undefined,
     tracestate: undefined,
   });
@@ -69,7 +70,28 @@ it("has no values for empty headers", () => {
     contentEncoding: undefined,
     contentLength: Number.NaN,
     isForwarded: false,
+    closes: false,
     traceparent: undefined,
     tracestate: undefined,
   });
+});
+
+it.each([
+  ["Via", "1.1 proxy"],
+  ["Forwarded", "for=192.0.2.1"],
+  ["X-Forwarded-For", "192.0.2.1"],
+  ["x-forwarded-host", "example.com"],
+  ["X-Real-IP", "192.0.2.1"],
+  ["CF-Connecting-IP", "192.0.2.1"],
+  ["Origin", "https://example.com"],
+])("notices the header %s, which a proxy or a browser adds", (name, value) => {
+  expect(readHead(["Host", "h", name, value]).isForwarded).toBe(true);
+});
+
+it.each([
+  ["close", true],
+  ["Close, Te", true],
+  ["keep-alive", false],
+])("notices whether the client closes the connection (%s)", (value, closes) => {
+  expect(readHead(["Host", "h", "Connection", value]).closes).toBe(closes);
 });

@@ -6,8 +6,10 @@ export interface RequestHead {
   readonly contentEncoding: string | undefined;
   /** NaN without the header. */
   readonly contentLength: number;
-  /** Whether a proxy forwarded the request. */
+  /** Whether a header shows that a proxy forwarded the request, or that a web page sent it. */
   readonly isForwarded: boolean;
+  /** Whether the client closes the connection after this request, as proxies do by default. */
+  readonly closes: boolean;
   readonly traceparent: string | undefined;
   /** All `tracestate` headers, joined into one list. */
   readonly tracestate: string | undefined;
@@ -24,11 +26,13 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
   let contentEncoding: string | undefined;
   let contentLength: number | undefined;
   let isForwarded = false;
+  let closes = false;
   let traceparent: string | undefined;
   let tracestate: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const value = rawHeaders[index + 1] as string;
-    switch ((rawHeaders[index] as string).toLowerCase()) {
+    const name = (rawHeaders[index] as string).toLowerCase();
+    switch (name) {
       case "host":
         host ??= value;
         break;
@@ -44,9 +48,8 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
       case "content-length":
         contentLength ??= Number(value);
         break;
-      case "forwarded":
-      case "x-forwarded-for":
-        isForwarded = true;
+      case "connection":
+        closes ||= value.toLowerCase().includes("close");
         break;
       case "traceparent":
         traceparent ??= value;
@@ -54,6 +57,8 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
       case "tracestate":
         tracestate = tracestate === undefined ? value : `${tracestate},${value}`;
         break;
+      default:
+        isForwarded ||= isForwarding(name);
     }
   }
   return {
@@ -63,7 +68,28 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
     contentEncoding,
     contentLength: contentLength ?? Number.NaN,
     isForwarded,
+    closes,
     traceparent,
     tracestate,
   };
+}
+
+const forwarding: ReadonlySet<string> = new Set([
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+  "cdn-loop",
+  "max-forwards",
+  "proxy-connection",
+  // Sent by browsers.
+  "origin",
+  "sec-fetch-site",
+]);
+
+function isForwarding(name: string): boolean {
+  return name.startsWith("x-forwarded-") || name.startsWith("x-original-") || forwarding.has(name);
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { ParsecErrorCode } from "@parsec/core";
-import { authScheme } from "../http-auth.ts";
+import { authScheme } from "@parsec/core/transport";
 
 const names: Readonly<Record<number, string>> = {
   400: "bad_request",

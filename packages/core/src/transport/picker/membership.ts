@@ -32,7 +32,8 @@ export function checkMembership(
       `peerUrls must be an array of ${nodeIds.noun}, got ${describe(peerUrls)}`,
     );
   }
-  const ids = peerUrls.map((url, index) => nodeIds.check(`peerUrls[${index}]`, url));
+  // Array.from visits the holes of the array, too.
+  const ids = Array.from(peerUrls, (url, index) => nodeIds.check(`peerUrls[${index}]`, url));
   const byNormalForm = new Map<string, string>();
   for (const id of ids) {
     const normal = nodeIds.normalForm(id);

@@ -12,6 +12,7 @@ import {
 import type { PlacementName } from "../../placement/placement.ts";
 import { type PeerHealthOptions, resolvePeerHealth } from "../health/peer-health.ts";
 import { type FrameLimits, resolveFrameLimits } from "../wire/limits.ts";
+import { flagOption } from "./flag-option.ts";
 
 /** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem, a node left with `undelivered` invalidations. Contains no secrets, keys or inputs. */
 export interface PeerWarning<Kind extends string = never> {
@@ -37,9 +38,9 @@ export interface PeerLimits extends FrameLimits {
 export interface PeerOptions<Warning, Limits extends PeerLimits = PeerLimits> {
   /** How keys are placed; the same on every node. `"groupcache"` for clusters with nodes of Go's groupcache. Defaults to `"slots"`. */
   readonly placement?: PlacementName;
-  /** Shared secret of at least 16 characters: requests are signed, and unsigned ones refused. With several secrets, the first signs and all are accepted. */
+  /** Shared secret of at least 16 characters: requests are signed, and unsigned ones refused. With several secrets, the first signs and all are accepted. Where all nodes have loopback URLs, it defaults to a secret that the processes of this host share. */
   readonly secret?: string | readonly string[] | undefined;
-  /** Serves peers without authentication. Otherwise a node without secret or certificates accepts requests on loopback only. */
+  /** Serves everybody who reaches this node, without authentication: reads, writes and invalidations. Without it, a node that has neither secret nor certificates answers nobody. */
   readonly insecure?: true;
   /** Limits of frames, queues and requests. */
   readonly limits?: Partial<Limits>;
@@ -51,7 +52,7 @@ export interface PeerOptions<Warning, Limits extends PeerLimits = PeerLimits> {
   readonly clock?: Clock;
   /** Numbers from 0 up to 1, for jitter. For tests; defaults to `Math.random`. */
   readonly random?: () => number;
-  /** Called with events for operators. Its exceptions are ignored. */
+  /** Called with events for operators. Its exceptions are ignored. Without it, `unprotected` is printed as a warning of the process. */
   readonly onWarning?: (warning: Warning) => void;
 }
 
@@ -117,7 +118,7 @@ export function resolvePeerOptions<Warning, Limits extends PeerLimits>(
     closeTimeoutMs: rangeOption("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
     clock: options.clock ?? createSystemClock(),
     random: options.random ?? Math.random,
-    onWarning: guarded(options.onWarning),
+    onWarning: guarded(options.onWarning ?? printUnprotected),
     // Not from `random`: nodes with the same seed must have different ids.
     sender: randomBytes(6).readUIntBE(0, 6) + 1,
   };
@@ -139,23 +140,19 @@ export function resolvePeerLimits(given: Partial<PeerLimits>): PeerLimits {
   };
 }
 
-/** Checks an option that is either `true` or absent. Throws `INVALID_ARGUMENT` for any other value. */
-export function flagOption(name: string, given: true | undefined): boolean {
-  if (given !== undefined && given !== true) {
-    throw invalidArgument(`${name} must be true or left out, got ${describe(given)}`);
-  }
-  return given === true;
-}
-
 /** Keeps exceptions of the user's callback away from the code that reports warnings. */
-function guarded<Warning>(
-  onWarning: ((warning: Warning) => void) | undefined,
-): (warning: Warning) => void {
+function guarded<Warning>(onWarning: (warning: Warning) => void): (warning: Warning) => void {
   return (warning) => {
     try {
-      onWarning?.(warning);
+      onWarning(warning);
     } catch {
       // Documented as ignored.
     }
   };
+}
+
+/** Without `onWarning`, a node that answers nobody would look as if it worked: each node loads everything by itself. */
+function printUnprotected(warning: unknown): void {
+  const { kind, message } = warning as PeerWarning;
+  if (kind === "unprotected") process.emitWarning(message, { type: "ParsecWarning" });
 }

@@ -1,25 +1,11 @@
 import { discoveryOption } from "../../discovery/followed-peers.ts";
 import type { PeerDiscovery } from "../../discovery/peer-discovery.ts";
-import { describe, invalidArgument, knownOptions, type OptionNames } from "../../option-checks.ts";
-import type { NodeBuffer } from "../wire/node-buffer.ts";
+import { describe, invalidArgument, type OptionNames } from "../../option-checks.ts";
+import { hostSecret } from "../host/host-secret.ts";
+import { flagOption } from "./flag-option.ts";
 import { checkMembership, type Membership, type NodeIds } from "./membership.ts";
 import type { PeerWarning } from "./peer-options.ts";
-
-/** TLS settings, for connections to peers and from them. Certificates and keys are PEM. */
-export interface PeerTlsOptions {
-  /** Trusted certificate authorities. Defaults to those that Node trusts. */
-  readonly ca?: string | NodeBuffer | readonly (string | NodeBuffer)[];
-  /** The certificate that this node presents. Needs `key`. Peers must then present one, too. */
-  readonly cert?: string | NodeBuffer;
-  /** The private key of `cert`. */
-  readonly key?: string | NodeBuffer;
-  /** Decrypts `key`. */
-  readonly passphrase?: string;
-  /** Whether a peer must present a client certificate. Defaults to true when `cert` is given. */
-  readonly requireClientCertificate?: boolean;
-  /** The name that a peer's certificate must be for. Defaults to the host of the peer's URL. */
-  readonly serverName?: string;
-}
+import { checkCertificates, checkTls, type PeerTlsOptions } from "./tls-options.ts";
 
 /** Options of a transport whose node ids are URLs. */
 export interface UrlPeerOptions {
@@ -31,6 +17,11 @@ export interface UrlPeerOptions {
   readonly discovery?: PeerDiscovery | undefined;
   /** Certificates for encrypted URLs. */
   readonly tls?: PeerTlsOptions;
+  /**
+   * Answers single lookups from loopback without a signature, for `curl` or nodes of Go's groupcache on this
+   * machine. Set it only where no proxy forwards to this node: what a proxy forwards comes from loopback, too.
+   */
+  readonly openLoopback?: true;
 }
 
 /** The fields of {@link UrlPeerOptions}, for the check of unknown options with `knownOptions`. */
@@ -39,6 +30,7 @@ export const urlOptionNames: OptionNames<UrlPeerOptions> = {
   peerUrls: 1,
   discovery: 1,
   tls: 1,
+  openLoopback: 1,
 };
 
 /** {@link UrlPeerOptions} after checks, with all defaults filled in. */
@@ -47,6 +39,9 @@ export interface ResolvedUrlPeers {
   readonly discovery: PeerDiscovery | undefined;
   readonly tls: PeerTlsOptions | undefined;
   readonly requireClientCertificate: boolean;
+  /** The secrets given, or the one that processes of this host share when all nodes are on loopback and nothing else was given. */
+  readonly secrets: readonly string[];
+  readonly openLoopback: boolean;
   /** Checks the `peerUrls` of an update by the same rules. Throws `INVALID_ARGUMENT`. */
   readonly checkIds: (peerUrls: readonly string[]) => readonly string[];
 }
@@ -57,13 +52,29 @@ export interface UrlSpelling extends NodeIds {
   readonly secureScheme: string;
   /** Whether the scheme of the URL means no encryption. */
   isPlain(url: string): boolean;
+  /** The host of a URL that `check` has accepted, in lower case; IPv6 with or without brackets. */
+  hostOf(url: string): string;
 }
 
-/** Checks and completes the options. Throws `INVALID_ARGUMENT` with the option and the rule. */
-export function resolveUrlPeers(options: UrlPeerOptions, spelling: UrlSpelling): ResolvedUrlPeers {
+/** The common options that {@link resolveUrlPeers} needs, after checks. */
+export interface UrlPeerCommon {
+  readonly secrets: readonly string[];
+  readonly insecure: boolean;
+  readonly onWarning: (warning: PeerWarning) => void;
+}
+
+/**
+ * Checks and completes the options, and warns when this node would answer nobody. Throws `INVALID_ARGUMENT` with
+ * the option and the rule.
+ */
+export function resolveUrlPeers(
+  options: UrlPeerOptions,
+  { common, spelling }: { readonly common: UrlPeerCommon; readonly spelling: UrlSpelling },
+): ResolvedUrlPeers {
   const { selfUrl } = options;
   const discovery = discoveryOption(options.discovery);
   const tls = checkTls(options.tls);
+  const requireClientCertificate = tls?.requireClientCertificate ?? tls?.cert !== undefined;
   const check = (peerUrls: readonly string[] | undefined): Membership => {
     const membership = checkMembership({ selfUrl, peerUrls }, spelling);
     // Without encryption the certificates would silently have no effect.
@@ -73,56 +84,44 @@ export function resolveUrlPeers(options: UrlPeerOptions, spelling: UrlSpelling):
       `tls needs ${spelling.secureScheme} URLs for all nodes, got ${describe(plain)}`,
     );
   };
+  const membership = check(options.peerUrls ?? (discovery && [selfUrl]));
+  if (tls !== undefined) checkCertificates(tls);
+  const isElsewhere = (id: string): boolean => !isLoopbackHost(spelling.hostOf(id));
+  const isUnprotected =
+    common.secrets.length === 0 && !common.insecure && !requireClientCertificate;
+  const sharesHostSecret = isUnprotected && !membership.ids.some(isElsewhere);
+  const warn = (rule: string): void =>
+    common.onWarning({
+      kind: "unprotected",
+      peerId: membership.selfId,
+      message: `${rule}: set secret (the same on all nodes), tls.cert and tls.key, or insecure: true`,
+    });
+  if (isUnprotected && !sharesHostSecret) {
+    warn("this node answers no requests, because it cannot authenticate nodes on other machines");
+  }
   return {
-    membership: check(options.peerUrls ?? (discovery && [selfUrl])),
+    membership,
     discovery,
     tls,
-    requireClientCertificate: tls?.requireClientCertificate ?? tls?.cert !== undefined,
-    checkIds: (peerUrls) => check(peerUrls).ids,
+    requireClientCertificate,
+    secrets: sharesHostSecret ? [hostSecret()] : common.secrets,
+    openLoopback: flagOption("openLoopback", options.openLoopback),
+    checkIds(peerUrls) {
+      const { ids } = check(peerUrls);
+      const elsewhere = sharesHostSecret ? ids.find(isElsewhere) : undefined;
+      if (elsewhere !== undefined) {
+        warn(
+          `${elsewhere} does not share the secret of this host, and refuses this node's requests`,
+        );
+      }
+      return ids;
+    },
   };
 }
 
-/** Warns at start, because otherwise the mistake shows only as refused requests on other nodes. `host` is this node's. */
-export function warnIfUnprotected(
-  options: {
-    readonly membership: Membership;
-    readonly secrets: readonly string[];
-    readonly requireClientCertificate: boolean;
-    readonly insecure: boolean;
-    readonly onWarning: (warning: PeerWarning) => void;
-  },
-  host: string,
-): void {
-  const { secrets, requireClientCertificate, insecure, membership, onWarning } = options;
-  if (secrets.length > 0 || requireClientCertificate || insecure) return;
-  if (/^(?:localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/.test(host)) return;
-  onWarning({
-    kind: "unprotected",
-    peerId: membership.selfId,
-    message:
-      "set secret or tls.cert: without them, peers on other machines are refused (UNAUTHENTICATED)",
-  });
-}
-
-function checkTls(tls: PeerTlsOptions | undefined): PeerTlsOptions | undefined {
-  if (tls === undefined) return undefined;
-  if (typeof tls !== "object" || tls === null) {
-    throw invalidArgument(`tls must be an object with ca, cert and key, got ${describe(tls)}`);
-  }
-  knownOptions("tls", tls, {
-    ca: 1,
-    cert: 1,
-    key: 1,
-    passphrase: 1,
-    requireClientCertificate: 1,
-    serverName: 1,
-  });
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    throw invalidArgument("tls.cert and tls.key must be given together");
-  }
-  const { serverName } = tls;
-  if (serverName !== undefined && (typeof serverName !== "string" || serverName === "")) {
-    throw invalidArgument(`tls.serverName must be a non-empty string, got ${describe(serverName)}`);
-  }
-  return tls;
+/** Whether a host name or IP address in lower case means this machine, by its text alone. */
+export function isLoopbackHost(host: string): boolean {
+  return /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[?(?:::1|::ffff:127(?:\.\d{1,3}){3})\]?)$/.test(
+    host,
+  );
 }
