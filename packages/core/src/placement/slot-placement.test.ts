@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createPlacement } from "./create-placement.ts";
-import { createSlotPlacement } from "./slot-placement.ts";
+import { createSlotPlacement as slotPlacementOn } from "./slot-placement.ts";
+import { SlotRing } from "./slot-ring.ts";
+
+const createSlotPlacement = (ids: readonly string[]) => slotPlacementOn(ids, new SlotRing());
 
 const keys = Array.from({ length: 20_000 }, (_, index) => `user:${index}`);
 

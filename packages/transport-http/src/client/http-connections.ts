@@ -48,8 +48,9 @@ export class HttpConnections {
   readonly #peerId: string;
   readonly #clock: Clock;
   readonly #signer: RequestSigner | undefined;
-  readonly #lookups: Pool;
-  readonly #control: Pool;
+  readonly #options: ResolvedHttpOptions;
+  #lookups: Pool | undefined = undefined;
+  #control: Pool | undefined = undefined;
   #controlRequests = 0;
 
   constructor(peerId: string, options: ResolvedHttpOptions) {
@@ -60,18 +61,29 @@ export class HttpConnections {
       secret === undefined
         ? undefined
         : createRequestSigner({ secret, receiver: peerId, wallNow: Date.now });
-    this.#lookups = createPool(peerId, options, options.connections.maxPerPeer);
-    this.#control = createPool(peerId, options, controlConnections);
+    this.#options = options;
+  }
+
+  /** Created on first use, because hundreds of peers may join at once, and a pool takes 100 µs. */
+  get #lookupPool(): Pool {
+    const { maxPerPeer } = this.#options.connections;
+    this.#lookups ??= createPool(this.#peerId, this.#options, maxPerPeer);
+    return this.#lookups;
+  }
+
+  get #controlPool(): Pool {
+    this.#control ??= createPool(this.#peerId, this.#options, controlConnections);
+    return this.#control;
   }
 
   /** Sends a request whose response is streamed to the handler. */
   dispatch(request: PeerRequest, handler: Dispatcher.DispatchHandler): void {
-    this.#lookups.dispatch(this.#options(request), handler);
+    this.#lookupPool.dispatch(this.#dispatchOptions(request), handler);
   }
 
   /** Like {@link collect}, but on the connections for lookups. */
   collectLookup(request: CollectedRequest): Promise<FailedResponse> {
-    return this.#collect(this.#lookups, request);
+    return this.#collect(this.#lookupPool, request);
   }
 
   /**
@@ -85,7 +97,7 @@ export class HttpConnections {
     }
     this.#controlRequests++;
     try {
-      return await this.#collect(this.#control, request);
+      return await this.#collect(this.#controlPool, request);
     } finally {
       this.#controlRequests--;
     }
@@ -93,11 +105,11 @@ export class HttpConnections {
 
   /** Completes the accepted requests, then closes all connections. */
   async close(): Promise<void> {
-    await Promise.all([this.#lookups.close(), this.#control.close()]);
+    await Promise.all([this.#lookups?.close(), this.#control?.close()]);
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([this.#lookups.destroy(), this.#control.destroy()]);
+    await Promise.all([this.#lookups?.destroy(), this.#control?.destroy()]);
   }
 
   #collect(pool: Pool, request: CollectedRequest): Promise<FailedResponse> {
@@ -107,11 +119,11 @@ export class HttpConnections {
         resolve,
         reject,
       });
-      if (!collector.ended) pool.dispatch(this.#options(request), collector);
+      if (!collector.ended) pool.dispatch(this.#dispatchOptions(request), collector);
     });
   }
 
-  #options(request: PeerRequest): Dispatcher.DispatchOptions {
+  #dispatchOptions(request: PeerRequest): Dispatcher.DispatchOptions {
     const { method, target, body, trace } = request;
     let headers = body === undefined ? noHeaders : frameHeaders;
     if (trace !== undefined) headers = [...headers, ...traceHeaders(trace)];

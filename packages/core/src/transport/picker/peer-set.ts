@@ -2,11 +2,14 @@ import { FollowedPeers } from "../../discovery/followed-peers.ts";
 import type { PeerDiscovery } from "../../discovery/peer-discovery.ts";
 import { ParsecError } from "../../errors.ts";
 import type { Peer, PeerPicker } from "../../peer.ts";
-import { createPlacement } from "../../placement/create-placement.ts";
+import { createPlacements, type Placements } from "../../placement/create-placement.ts";
 import type { Placement, PlacementName } from "../../placement/placement.ts";
 import { telemetryChannel } from "../../telemetry.ts";
 import type { PeerHealthChange } from "../health/peer-health.ts";
 import type { PeerWarning } from "./peer-options.ts";
+
+/** How many new members are hashed in one turn of the event loop, which takes about 2 ms. */
+const hashedPerTurn = 40;
 
 const healthChannel = telemetryChannel("parsec:peer-health");
 const membersChannel = telemetryChannel("parsec:members");
@@ -66,7 +69,10 @@ export function createPeerSet<P extends ManagedPeer>(options: PeerSetOptions<P>)
 class Members<P extends ManagedPeer> {
   readonly selfId: string;
   readonly #options: PeerSetOptions<P>;
+  readonly #placements: Placements;
   #placement: Placement;
+  /** The members of a placement that is still computed; undefined for none. */
+  #nextIds: readonly string[] | undefined = undefined;
   #peers: ReadonlyMap<string, P> = new Map();
   /** Removed peers that still finish open calls. */
   readonly #leaving: Set<Promise<void>> = new Set();
@@ -75,7 +81,8 @@ class Members<P extends ManagedPeer> {
   constructor(options: PeerSetOptions<P>) {
     this.#options = options;
     this.selfId = options.selfId;
-    this.#placement = createPlacement(options.placement, options.ids);
+    this.#placements = createPlacements(options.placement);
+    this.#placement = this.#placements.of(options.ids);
     this.#connect(options.ids);
   }
 
@@ -94,10 +101,25 @@ class Members<P extends ManagedPeer> {
   updatePeers(given: readonly string[]): void {
     if (this.#closed) throw new ParsecError("CLOSED", "the transport was closed");
     const ids = this.#options.checkIds(given);
-    this.#placement = createPlacement(this.#options.placement, ids);
     const before = this.#peers;
     this.#connect(ids);
+    const isComputing = this.#nextIds !== undefined;
+    this.#nextIds = ids;
+    if (!isComputing) this.#place();
     if (membersChannel.hasSubscribers) this.#publishMembers(before);
+  }
+
+  /**
+   * Computes the placement of new members in slices. Meanwhile keys keep their owners of before; this node loads
+   * those of members that left. Nodes may disagree for so long, as while a change of members spreads.
+   */
+  #place(): void {
+    const ids = this.#nextIds;
+    if (ids === undefined || this.#closed) return;
+    if (this.#placements.prepare(ids, hashedPerTurn)) {
+      this.#placement = this.#placements.of(ids);
+      this.#nextIds = undefined;
+    } else setImmediate(() => this.#place());
   }
 
   async close(): Promise<void> {
