@@ -10,7 +10,7 @@ import { unprivilegedUser } from "./unprivileged-user.mjs";
 
 const run = promisify(execFile);
 
-/** @type {import("./server.d.ts").Server} */
+/** @type {import("./server.d.ts").Server & Required<Pick<import("./server.d.ts").Server, "container">>} */
 export const postgres = {
   name: "PostgreSQL",
   variable: "PARSEC_TEST_POSTGRES_URL",

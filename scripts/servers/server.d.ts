@@ -6,8 +6,8 @@ export interface Server {
   readonly variable: `PARSEC_TEST_${string}_URL`;
   /** What apt has to install. */
   readonly debianPackages: readonly string[];
-  /** What to run where neither the program nor apt is at hand. */
-  readonly container: ServerContainer;
+  /** What to run where neither the program nor apt is at hand. Without it, the tests are skipped there. */
+  readonly container?: ServerContainer;
   /** The installed program's path. */
   find(): Promise<string | undefined>;
   /** For a server that apt does not have: gets the program elsewhere. Undefined when that cannot be done here. */

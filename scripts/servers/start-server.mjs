@@ -16,7 +16,7 @@ const attempts = 3;
 export async function startServer(server, context) {
   const program = (await server.find()) ?? (await installServer(server, context));
   if (program !== undefined) return startProgram(server, program, context);
-  if (await canUseDocker()) {
+  if (server.container !== undefined && (await canUseDocker())) {
     context.log(`Starting ${server.name} in a container (${server.container.image}) ...`);
     return startContainer(server.container);
   }
