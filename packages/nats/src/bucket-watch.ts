@@ -67,6 +67,8 @@ export async function watchBucket(
   const subject = prefix + place.filter;
   const info = await manager.streams.info(stream, { subjects_filter: subject });
   const inbox = createInbox();
+  // Named, so that permissions for this bucket alone are enough, and it can be deleted even if the answer is lost.
+  const name = `parsec_${randomUUID()}`;
   /** By key: an entry that was overwritten since it arrived is dropped. */
   let initial: Map<string, BucketEntry> | undefined = new Map();
   const missing = new Set(Object.keys(info.state.subjects ?? {}));
@@ -79,7 +81,11 @@ export async function watchBucket(
     if (ended) return;
     ended = true;
     cancelCheck();
-    if (!client.isClosed()) subscription.unsubscribe();
+    if (!client.isClosed()) {
+      subscription.unsubscribe();
+      // While disconnected, the client sends it after the reconnect. If it is lost, the server removes the consumer.
+      manager.consumers.delete(stream, name).catch(() => {});
+    }
     if (reason !== undefined) watcher.ended(reason);
   };
 
@@ -142,9 +148,8 @@ export async function watchBucket(
   };
   let cancelCheck = clock.schedule(heartbeatMs, check);
   try {
-    const consumer = await manager.consumers.add(stream, {
-      // Named, so that permissions for this bucket alone are enough.
-      name: `parsec_${randomUUID()}`,
+    await manager.consumers.add(stream, {
+      name,
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.LastPerSubject,
       ack_policy: AckPolicy.None,
@@ -158,12 +163,7 @@ export async function watchBucket(
     heardAtMs = clock.now();
     // An empty bucket delivers no message that could end the first read.
     if (missing.size === 0) finish();
-    return {
-      stop() {
-        end(undefined);
-        manager.consumers.delete(stream, consumer.name).catch(() => {});
-      },
-    };
+    return { stop: () => end(undefined) };
   } catch (error) {
     end(undefined);
     throw error;

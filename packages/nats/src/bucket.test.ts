@@ -42,6 +42,11 @@ function recorder() {
   };
 }
 
+/** Resolves at the next status of this type. */
+async function once(client: NatsConnection, type: string): Promise<void> {
+  for await (const status of client.status()) if (status.type === type) return;
+}
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
@@ -78,6 +83,31 @@ describeOnServers((server) => {
     await bucket.put("x.b", bytes("3"));
     await until(() => second.reports.length === 2);
     expect(reports).toHaveLength(3);
+  });
+
+  it("leaves no consumer on the server, however the watch ends", async () => {
+    const name = randomUUID();
+    const bucket = await open(server.url, name);
+    await bucket.put("k", bytes("1"));
+    const client = clients.at(-1) as NatsConnection;
+    const manager = await jetstreamManager(client);
+    const consumers = async (): Promise<number> =>
+      (await manager.streams.info(`KV_${name}`)).state.consumer_count;
+    const watches = await Promise.all(
+      Array.from({ length: 5 }, () => bucket.watch(">", recorder().watcher)),
+    );
+    expect(await consumers()).toBe(5);
+    for (const watch of watches) watch.stop();
+    await expect.poll(consumers).toBe(0);
+
+    for (let index = 0; index < 3; index++) {
+      const watch = await bucket.watch(">", recorder().watcher);
+      const reconnected = once(client, "reconnect");
+      await client.reconnect();
+      watch.stop();
+      await reconnected;
+    }
+    await expect.poll(consumers).toBe(0);
   });
 
   it("reports an empty bucket, and the new creation time of one that was created anew", async () => {

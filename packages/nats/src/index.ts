@@ -12,8 +12,8 @@ export {
   causedBy,
   describeError,
   isBucketGone,
-  isWithoutJetStream,
   isWriteConflict,
+  lacksJetStream,
   natsFailed,
   withoutJetStream,
 } from "./nats-errors.ts";

@@ -6,6 +6,7 @@ import {
   isBucketGone,
   isWithoutJetStream,
   isWriteConflict,
+  lacksJetStream,
   natsFailed,
   withoutJetStream,
 } from "./nats-errors.ts";
@@ -40,6 +41,21 @@ it("recognizes errors by name, because a connection may come from another copy o
   expect(natsFailed("the membership bucket", noStream).message).toBe(
     "the membership bucket: stream not found",
   );
+});
+
+it("tells a server or account without JetStream from one that elects a leader", () => {
+  const api = (code: number): Error => Object.assign(new Error("no"), { code });
+  const silent = Object.assign(new Error("no responders"), { name: "NoResponders" });
+  const [has, hasNot] = [{ info: { jetstream: true } }, { info: {} }];
+  // The server has JetStream, the account has not.
+  expect(lacksJetStream(api(10039), has)).toBe(true);
+  expect(lacksJetStream(new Error("not enabled", { cause: api(10039) }), has)).toBe(true);
+  expect(lacksJetStream(api(10076), hasNot)).toBe(true);
+  expect(lacksJetStream(silent, hasNot)).toBe(true);
+  expect(lacksJetStream(silent, { info: undefined })).toBe(true);
+  expect(lacksJetStream(silent, has)).toBe(false);
+  // "JetStream system temporarily unavailable"
+  expect(lacksJetStream(api(10008), has)).toBe(false);
 });
 
 it("keeps an error that is translated already, and repeats one line of a foreign one", () => {

@@ -5,6 +5,11 @@ const maxQuoted = 200;
 /** "wrong last sequence", in its two forms. */
 const conflictCodes: readonly unknown[] = [10071, 10164];
 const streamNotFound = 10059;
+/** "JetStream not enabled for account" and "JetStream not enabled". */
+const disabledCodes: readonly unknown[] = [10039, 10076];
+
+/** Errors of the client when no server answers for JetStream. */
+const withoutAnswer = ["JetStreamNotEnabled", "NoResponders", "NoRespondersError"];
 
 /** Errors by which a server says that it does not accept this client, or what it does. */
 const refusals = [
@@ -36,11 +41,26 @@ export function isStreamMissing(error: unknown): boolean {
   return apiCode(error) === streamNotFound || causedBy(error, "StreamNotFoundError");
 }
 
-/** True when no server answers for JetStream: it is not enabled, or its servers are electing a leader. */
+/** True when JetStream does not answer: it is not enabled, or its servers are electing a leader. */
 export function isWithoutJetStream(error: unknown): boolean {
-  return ["JetStreamNotEnabled", "NoResponders", "NoRespondersError"].some((name) =>
-    causedBy(error, name),
-  );
+  return isDisabled(error) || withoutAnswer.some((name) => causedBy(error, name));
+}
+
+/**
+ * True when the server that `client` is connected to has no JetStream, or none for its account. False while a
+ * server with JetStream lacks it for a moment, because several elect a leader.
+ */
+export function lacksJetStream(
+  error: unknown,
+  client: { readonly info?: { readonly jetstream?: boolean } | undefined },
+): boolean {
+  // By code first: a server says of itself that it has JetStream also where the account has none.
+  if (isDisabled(error)) return true;
+  return isWithoutJetStream(error) && client.info?.jetstream !== true;
+}
+
+function isDisabled(error: unknown): boolean {
+  return chainOf(error).some((link) => disabledCodes.includes(apiCode(link)));
 }
 
 /** True when a bucket does not answer: it was deleted, the server lost its disk, or a leader is being elected. */
@@ -65,11 +85,16 @@ export function withoutJetStream(
  * connection given by the application may come from another copy of the client.
  */
 export function causedBy(error: unknown, name: string): boolean {
-  for (let link = error, depth = 0; link instanceof Error && depth < 8; depth++) {
-    if (link.name === name) return true;
-    link = link.cause;
+  return chainOf(error).some((link) => link.name === name);
+}
+
+/** The error and its causes, eight at most. */
+function chainOf(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let link = error; link instanceof Error && chain.length < 8; link = link.cause) {
+    chain.push(link);
   }
-  return false;
+  return chain;
 }
 
 /** One line of an error's text, cut to 200 characters. */

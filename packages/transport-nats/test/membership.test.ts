@@ -158,6 +158,24 @@ describeWithPrograms((startServer) => {
     await server.dispose();
   });
 
+  it("reports that its account has no JetStream, although the server has", async () => {
+    const server = await startServer({
+      config: `accounts {
+        A { users: [{ user: a, password: a }] }
+        B { jetstream: enabled, users: [{ user: b, password: b }] }
+      }`,
+    });
+    const connectionOptions = { user: "a", pass: "a" };
+    const options = { servers: server.url, connectionOptions, cluster: "c", nodeId: "a" };
+    const peers = createNatsPeers(options);
+    await expect(peers.ready()).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("the NATS server or account has no JetStream"),
+    });
+    await peers.close();
+    await server.dispose();
+  });
+
   it("drops a node that is cut off from the server, and takes it back with an empty cache", async () => {
     const server = await startServer();
     const proxy = await startTcpProxy(server.port);

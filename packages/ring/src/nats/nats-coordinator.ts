@@ -4,8 +4,8 @@ import {
   type Bucket,
   type BucketWatch,
   isBucketGone,
-  isWithoutJetStream,
   isWriteConflict,
+  lacksJetStream,
   type NatsUplink,
   natsFailed,
   openBucket,
@@ -161,9 +161,7 @@ export class NatsCoordinator implements Coordinator {
   }
 
   #openFailed(client: NatsConnection, cause: unknown): void {
-    // A server with JetStream may lack it for a moment, while several elect a leader.
-    const isDisabled = isWithoutJetStream(cause) && client.info?.jetstream !== true;
-    const error = isDisabled
+    const error = lacksJetStream(cause, client)
       ? withoutJetStream(ringNeedsJetStream, cause)
       : natsFailed("the ring's bucket", cause);
     this.#listener?.lost(error);

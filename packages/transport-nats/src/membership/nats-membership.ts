@@ -6,7 +6,7 @@ import {
   type BucketEntry,
   type BucketWatch,
   isBucketGone,
-  isWithoutJetStream,
+  lacksJetStream,
   type NatsUplink,
   natsFailed,
   openBucket,
@@ -178,9 +178,7 @@ export class NatsMembership {
   }
 
   #openFailed(client: NatsConnection, cause: unknown): void {
-    // A server with JetStream may lack it for a moment, while several elect a leader.
-    const isDisabled = isWithoutJetStream(cause) && client.info?.jetstream !== true;
-    const error = isDisabled
+    const error = lacksJetStream(cause, client)
       ? withoutJetStream(kvNeedsJetStream, cause)
       : natsFailed("the membership bucket", cause);
     this.#uplink.noteError(error);
