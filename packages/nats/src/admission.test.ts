@@ -1,6 +1,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { expect, it } from "vitest";
-import { type AdmissionRules, isOpenToNetwork, unprotectedReason } from "./admission.ts";
+import { type AdmissionRules, isOpenOnLoopback, unprotectedReason } from "./admission.ts";
+import { resolveServers } from "./servers.ts";
 
 const nothing: AdmissionRules = {
   isProtected: false,
@@ -37,12 +38,27 @@ it("accepts a server that asks for credentials, options that hold some, and node
   expect(unprotectedReason(elsewhere, nothing)?.message).toContain("or set insecure: true");
 });
 
-it("detects a server on this machine that also listens to other machines", () => {
-  const open = at("127.0.0.1:4222", { host: "0.0.0.0" });
-  expect(isOpenToNetwork(open, nothing)).toBe(true);
-  expect(isOpenToNetwork(open, { ...nothing, isProtected: true })).toBe(false);
-  expect(isOpenToNetwork(open, { ...nothing, identified: true })).toBe(false);
-  expect(isOpenToNetwork(at("127.0.0.1:4222"), nothing)).toBe(false);
-  const asks = at("127.0.0.1:4222", { host: "0.0.0.0", auth_required: true });
-  expect(isOpenToNetwork(asks, nothing)).toBe(false);
+it.each([
+  [undefined, true],
+  ["nats://127.0.0.1:4222", true],
+  [["localhost:4222", "[::1]:4223"], true],
+  [["localhost:4222", "10.0.0.7:4222"], false],
+  ["nats://user:password@127.0.0.1:4222", false],
+  ["nats://token@localhost", false],
+])(
+  "knows from the options whether servers on this machine may let everybody in: %j",
+  (servers, open) => {
+    const options = { servers: resolveServers(servers, undefined), connection: undefined };
+    expect(isOpenOnLoopback(options)).toBe(open);
+  },
+);
+
+it.each([
+  ["127.0.0.1:4222", {}, true],
+  ["127.0.0.1:4222", { auth_required: true }, false],
+  ["127.0.0.1:4222", { tls_verify: true }, false],
+  ["10.0.0.7:4222", {}, false],
+])("knows whether the server of a connection lets everybody in: %s %j", (server, info, open) => {
+  const servers = resolveServers(undefined, undefined);
+  expect(isOpenOnLoopback({ servers, connection: at(server, info) })).toBe(open);
 });

@@ -1,5 +1,6 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { ParsecError } from "@parsec/core";
+import type { NatsServers } from "./servers.ts";
 
 const loopback =
   /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[?::1\]?|(?:\[?::ffff:127\.\d.*))$/i;
@@ -34,14 +35,19 @@ export function unprotectedReason(
   );
 }
 
-/** True for a server that is trusted because it runs on this machine, but also listens to others. */
-export function isOpenToNetwork(
-  client: NatsConnection,
-  rules: Pick<AdmissionRules, "isProtected" | "identified">,
-): boolean {
-  const { info } = client;
-  if (rules.isProtected || rules.identified || info === undefined) return false;
-  return !asksForCredentials(client) && !loopback.test(info.host);
+/** Whether nodes reach each other only through servers on this machine that do not ask who they are, as far as it is known before connecting. */
+export function isOpenOnLoopback(options: {
+  readonly servers: NatsServers;
+  readonly connection: NatsConnection | undefined;
+}): boolean {
+  const { servers, connection } = options;
+  if (connection !== undefined) {
+    // Unknown while the connection is lost.
+    if (connection.info === undefined || asksForCredentials(connection)) return false;
+    return loopback.test(hostOf(connection.getServer()));
+  }
+  const { servers: addresses = [] } = servers.connect;
+  return !servers.identified && [addresses].flat().every((one) => loopback.test(hostOf(one)));
 }
 
 function asksForCredentials({ info }: NatsConnection): boolean {

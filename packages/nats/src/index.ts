@@ -1,5 +1,5 @@
 export type { AdmissionRules } from "./admission.ts";
-export { isOpenToNetwork, unprotectedReason } from "./admission.ts";
+export { isOpenOnLoopback, unprotectedReason } from "./admission.ts";
 export type { Bucket, BucketOptions, BucketWrite } from "./bucket.ts";
 export { openBucket } from "./bucket.ts";
 export type {

@@ -1,3 +1,4 @@
+import { hostSecret } from "@parsec/core/transport";
 import { expect, it } from "vitest";
 import { type NatsPeersOptions, resolveNatsOptions } from "./nats-options.ts";
 
@@ -10,7 +11,7 @@ it("fills in the defaults", () => {
     nodeId: "a",
     connection: undefined,
     placement: "slots",
-    secrets: [],
+    secrets: [hostSecret()],
     insecure: false,
     closeTimeoutMs: 5000,
     membership: {

@@ -10,6 +10,7 @@ import {
 } from "@parsec/core/authoring";
 import {
   discoveryOption,
+  hostSecret,
   type PeerLimits,
   type PeerOptions,
   type PeerWarning,
@@ -19,7 +20,7 @@ import {
   resolvePeerLimits,
   resolvePeerOptions,
 } from "@parsec/core/transport";
-import { type NatsServers, resolveServers } from "@parsec/nats";
+import { isOpenOnLoopback, type NatsServers, resolveServers } from "@parsec/nats";
 import { checkMembers, checkName, type NatsSubjects, natsSubjects } from "./nats-subjects.ts";
 
 /** An event an operator should know of. Never holds a secret, a key or an input. */
@@ -133,13 +134,19 @@ export function resolveNatsOptions(options: NatsPeersOptions): ResolvedNatsOptio
   const cluster = checkName("cluster", options.cluster);
   const nodeId = checkName("nodeId", options.nodeId);
   const subjects = natsSubjects({ cluster, nodeId, session: common.sender.toString(36) });
+  const connection = checkConnection(options);
+  const servers = resolveServers(options.servers, options.connectionOptions);
+  // The server lets everybody in, and whatever a proxy forwards comes from loopback.
+  const sharesHostSecret =
+    common.secrets.length === 0 && !common.insecure && isOpenOnLoopback({ servers, connection });
   return {
     ...common,
     cluster,
     nodeId,
     subjects,
-    connection: checkConnection(options),
-    servers: resolveServers(options.servers, options.connectionOptions),
+    secrets: sharesHostSecret ? [hostSecret()] : common.secrets,
+    connection,
+    servers,
     membership: resolveMembership(options, { nodeId, clusterToken: subjects.cluster }),
     limits: resolveLimits(options.limits ?? {}),
   };

@@ -2,7 +2,6 @@ import type { ParsecError } from "@parsec/core";
 import {
   type AdmissionRules,
   createUplink,
-  isOpenToNetwork,
   type NatsUplink,
   unprotectedReason,
 } from "@parsec/nats";
@@ -39,15 +38,7 @@ export function createPeersUplink(
   });
   uplink.listen({
     up(client) {
-      const server = client.getServer();
-      if (uplink.reconnects > 0) warn("reconnected", `reconnected to ${server}`);
-      else if (isOpenToNetwork(client, rules)) {
-        const listens = `listens on ${client.info?.host} and asks for no credentials`;
-        warn(
-          "unprotected",
-          `the NATS server ${server} is trusted because it runs on this machine, but ${listens}`,
-        );
-      }
+      if (uplink.reconnects > 0) warn("reconnected", `reconnected to ${client.getServer()}`);
     },
     down: () =>
       warn(

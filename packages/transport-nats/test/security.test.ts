@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { PeerLookup } from "@parsec/core";
-import { encodeInvalidations } from "@parsec/core/transport";
+import { encodeInvalidations, hostSecret } from "@parsec/core/transport";
 import { describeOnServers, describeWithPrograms } from "@parsec/nats-fixtures";
 import {
   createManualClock,
@@ -367,24 +367,27 @@ describeWithPrograms((startServer) => {
     }
   });
 
-  it("warns of a server on this machine that listens to others without credentials", async () => {
+  it("shares the secret of this host where the server lets everybody in", async () => {
     const server = await startServer();
     cleanups.push(() => server.dispose());
     const connection = await stranger(server.url);
-    const warnings: NatsPeersWarning[] = [];
-    const peers = createNatsPeers({
-      // As if the server had been started without an address to listen on.
-      connection: Object.create(connection, {
-        info: { get: () => ({ ...connection.info, host: "0.0.0.0" }) },
-      }) as NatsConnection,
-      cluster: "c",
-      nodeId: "a",
-      membership: { static: ["a"] },
-      onWarning: (warning) => warnings.push(warning),
-    });
-    cleanups.push(() => peers.close());
-    await peers.ready();
-    expect(warnings.map(({ kind }) => kind)).toEqual(["unprotected"]);
+    for (const asker of [{}, { secret: hostSecret() }]) {
+      const nodes = await pair(server.url, { asker });
+      expect(await nodes.clock.runUntil(nodes.ask())).toBe("answered");
+    }
+    for (const asker of [{ insecure: true }, { secret }] as const) {
+      const nodes = await pair(server.url, { asker });
+      expect(await nodes.clock.runUntil(nodes.ask())).toMatch(/PEER_UNREACHABLE|UNAUTHENTICATED/);
+      const [peer] = nodes.asker.peers.peers();
+      const everything = { group: "g", target: { kind: "all" }, fence: 1 } as const;
+      const call = peer?.invalidate(everything, { timeoutMs: 600_000 }) as Promise<void>;
+      await expect(nodes.clock.runUntil(call)).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+      expect([nodes.owner.host.lookups, nodes.owner.host.invalidations]).toEqual([[], []]);
+    }
+    // The connection of an application, which has no address of its own in the options.
+    const asker = { connection, servers: undefined } as unknown as Partial<NatsPeersOptions>;
+    const nodes = await pair(server.url, { asker });
+    expect(await nodes.clock.runUntil(nodes.ask())).toBe("answered");
   });
 
   it("reports refused credentials, and goes on trying", async () => {
