@@ -377,11 +377,14 @@ describeWithPrograms((startServer) => {
     }
     for (const asker of [{ insecure: true }, { secret }] as const) {
       const nodes = await pair(server.url, { asker });
-      expect(await nodes.clock.runUntil(nodes.ask())).toMatch(/PEER_UNREACHABLE|UNAUTHENTICATED/);
+      expect(await nodes.clock.runUntil(nodes.ask())).toMatch(/^(PEER_UNREACHABLE|TIMEOUT) /);
       const [peer] = nodes.asker.peers.peers();
       const everything = { group: "g", target: { kind: "all" }, fence: 1 } as const;
       const call = peer?.invalidate(everything, { timeoutMs: 600_000 }) as Promise<void>;
-      await expect(nodes.clock.runUntil(call)).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
+      await expect(nodes.clock.runUntil(call)).rejects.toMatchObject({
+        // A refusal is not signed, so a node with a secret does not believe it.
+        code: expect.stringMatching(/^(PEER_UNREACHABLE|TIMEOUT)$/),
+      });
       expect([nodes.owner.host.lookups, nodes.owner.host.invalidations]).toEqual([[], []]);
     }
     // The connection of an application, which has no address of its own in the options.
