@@ -96,8 +96,11 @@ function parseRefusal(
 }
 
 /**
- * The error for a failed GET; undefined when the origin has no value for the key. Go nodes answer 404
- * for an unknown group and 500 with the text of the getter's error; Parsec nodes send the code in a header.
+ * The error for a GET that was answered with another status than 200; undefined when the origin has no
+ * value for the key. Parsec nodes send the code in a header. Go nodes answer 404 for an unknown group, and
+ * for a failing getter 500 (golang) or 503 (groupcache-go v3, mailgun) with its text; groupcache-go v3
+ * answers 404 for a missing value, too. Any other answer, such as 431 for a long key, is
+ * `PEER_UNREACHABLE`, so that this key is loaded elsewhere.
  */
 export function failedGet(peerId: string, response: FailedResponse): ParsecError | undefined {
   const { status, headers, body } = response;
@@ -110,6 +113,15 @@ export function failedGet(peerId: string, response: FailedResponse): ParsecError
   if (status === 404 && text.startsWith("no such group")) {
     return new ParsecError("NO_SUCH_GROUP", `${peerId}: ${text}`);
   }
-  if (status === 500) return new ParsecError("ORIGIN_FAILED", `${peerId}: ${text}`);
-  return new ParsecError("PEER_UNREACHABLE", `${peerId} answered ${status}`);
+  // Pages in HTML are from proxies, and this text from a mux without the pool.
+  const isFromPool = isPlainText(headers["content-type"]) && text !== "404 page not found";
+  if (status === 404 && isFromPool) return undefined;
+  if (status === 500 || (status === 503 && isFromPool)) {
+    return new ParsecError("ORIGIN_FAILED", `${peerId}: ${text}`);
+  }
+  return new ParsecError("PEER_UNREACHABLE", `${peerId} answered ${status} for this key`);
+}
+
+function isPlainText(contentType: string | string[] | undefined): boolean {
+  return contentType === undefined || String(contentType).startsWith("text/plain");
 }

@@ -7,7 +7,7 @@ export const protobufContentType = "application/x-protobuf";
 /** Response header: the `ParsecErrorCode` of a failed GET, or `NOT_FOUND` when the origin has no value for the key. */
 export const codeHeader = "parsec-code";
 export const notFoundCode = "NOT_FOUND";
-/** Response header: time to live of a GET's value in milliseconds; without it, the value never expires. Go nodes do not send it. */
+/** Response header: time to live of a GET's value in milliseconds; Go nodes do not send it, see `remaining-time.ts`. */
 export const ttlHeader = "parsec-ttl-ms";
 
 /**

@@ -329,6 +329,59 @@ describe("with Go's protocol, a peer that", () => {
     );
   });
 
+  it.each([
+    ["400 Bad Request", "text/plain", "PEER_UNREACHABLE"],
+    ["301 Moved Permanently", "text/html", "PEER_UNREACHABLE"],
+    ["404 Not Found", "text/plain", "answered"],
+    ["404 Not Found", "text/html", "PEER_UNREACHABLE"],
+    ["414 URI Too Long", "text/html", "PEER_UNREACHABLE"],
+    ["429 Too Many Requests", "text/plain", "PEER_UNREACHABLE"],
+    ["431 Request Header Fields Too Large", "text/plain", "PEER_UNREACHABLE"],
+    ["500 Internal Server Error", "text/plain", "ORIGIN_FAILED"],
+    ["502 Bad Gateway", "text/html", "PEER_UNREACHABLE"],
+    ["503 Service Unavailable", "text/plain", "ORIGIN_FAILED"],
+    ["503 Service Unavailable", "text/html", "PEER_UNREACHABLE"],
+  ])(
+    "answers %s in %s for one key keeps its circuit breaker closed",
+    async (status, type, outcome) => {
+      const server = await startServer((request, response) => {
+        if (request.url?.endsWith("/k") === true) return void response.end(hex("0a0176"));
+        const [code = "", ...reason] = status.split(" ");
+        response.writeHead(Number(code), reason.join(" "), { "content-type": type });
+        response.end("no\n");
+      });
+      cleanups.push(() => server.close());
+      const { ask, warnings } = peerAt(server.port, { ...options, health: { failures: 1 } });
+      for (let times = 0; times < 5; times++) expect(await ask({ key: "odd" })).toBe(outcome);
+      expect(await ask()).toBe("answered");
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["garbage", Buffer.from("SSH-2.0-OpenSSH\r\n")],
+    ["invalid protobuf", protobuf(hex("0aff"))],
+  ])("answers %s opens its circuit breaker", async (_, answer) => {
+    const server = await rawServer(answer);
+    const { ask, warnings } = peerAt(server.port, { ...options, health: { failures: 2 } });
+    await ask();
+    expect(warnings).toEqual([]);
+    await ask();
+    expect(warnings).toMatchObject([{ kind: "peer-down" }]);
+  });
+
+  it("answers an error between two failures starts the count again", async () => {
+    const server = await rawServer((socket, number) => {
+      if (number % 2 === 0) socket.write("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+      else socket.write(protobuf(hex("0aff")));
+    });
+    const { ask, warnings } = peerAt(server.port, { ...options, health: { failures: 2 } });
+    const outcomes: string[] = [];
+    for (let times = 0; times < 6; times++) outcomes.push(await ask());
+    expect(new Set(outcomes)).toEqual(new Set(["PEER_UNREACHABLE", "ORIGIN_FAILED"]));
+    expect(warnings).toEqual([]);
+  });
+
   it("never answers fails each lookup at its own deadline or abort", async () => {
     const server = await rawServer(() => {});
     const { ask } = peerAt(server.port, { ...options, connections: { maxPerPeer: 3 } });

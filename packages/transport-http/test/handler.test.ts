@@ -1,4 +1,5 @@
 import { ParsecError, type PeerAnswer } from "@parsec/core";
+import { decodeGetResponse } from "@parsec/core/transport";
 import { createManualClock, createScriptedHost, type ScriptedHost } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { createHttpPeers, type HttpPeers, type HttpPeersOptions } from "../src/index.ts";
@@ -376,8 +377,17 @@ describe("a GET", () => {
     expect((await get(served, "/_groupcache/")).status).toBe(204);
   });
 
+  it("of a value that never expires is answered without expiry", async () => {
+    const served = await serve();
+    served.host.onLookup(() => ({ ...answer("hi"), ttlMs: Number.POSITIVE_INFINITY }));
+    const response = await get(served, "/_groupcache/g/k");
+    expect(response.body.toString("hex")).toBe("0a026869");
+    expect(response.headers).not.toHaveProperty("parsec-ttl-ms");
+  });
+
   it("of a value is answered in Go's protobuf", async () => {
     const served = await serve();
+    const before = Date.now();
     served.host.onLookup(() => ({ ...answer("hi"), ttlMs: 1500.7, ratePerMinute: 120.5 }));
     const response = await get(served, "/_groupcache/g/k");
     expect(response.status).toBe(200);
@@ -385,7 +395,12 @@ describe("a GET", () => {
       "content-type": "application/x-protobuf",
       "parsec-ttl-ms": "1500",
     });
-    expect(response.body.toString("hex")).toBe("0a026869" + "11" + "0000000000205e40");
+    expect(response.body.subarray(0, 13).toString("hex")).toBe(
+      "0a026869" + "11" + "0000000000205e40",
+    );
+    const { expiresAtMs = 0 } = decodeGetResponse(response.body, { maxValueBytes: 10 });
+    expect(expiresAtMs).toBeGreaterThanOrEqual(before + 1500);
+    expect(expiresAtMs).toBeLessThanOrEqual(Date.now() + 1501);
     expect(served.host.lookups[0]?.lookup).toEqual({
       group: "g",
       key: "k",

@@ -4,7 +4,9 @@ import { createPlacement } from "./create-placement.ts";
 const ids = ["http://a", "http://b", "http://c"];
 const keys = Array.from({ length: 500 }, (_, index) => `user:${index}`);
 
-describe.each(["slots", "groupcache"] as const)("a placement by %s without a member", (name) => {
+const names = ["slots", "groupcache", "mailgun", "groupcache-go"] as const;
+
+describe.each(names)("a placement by %s without a member", (name) => {
   const placement = createPlacement(name, ids);
 
   it("is the placement of the other members, and moves no keys of others", () => {

@@ -1,3 +1,4 @@
+import { createFnvPlacement, FnvPoints } from "./fnv-placement.ts";
 import { createGroupcachePlacement } from "./groupcache-placement.ts";
 import type { Placement, PlacementName } from "./placement.ts";
 import { createSlotPlacement } from "./slot-placement.ts";
@@ -21,15 +22,35 @@ export function createPlacement(name: PlacementName, ids: readonly string[]): Pl
 
 /** Creates the {@link Placements} of this name. */
 export function createPlacements(name: PlacementName): Placements {
-  if (name === "groupcache") {
-    return { prepare: () => true, of: (ids) => withReduced(ids, createGroupcachePlacement) };
+  switch (name) {
+    case "groupcache":
+      return { prepare: () => true, of: (ids) => withReduced(ids, createGroupcachePlacement) };
+    case "mailgun":
+      return createFnvPlacements(new FnvPoints((id) => id));
+    case "groupcache-go":
+      // Its nodes know each other by host and port.
+      return createFnvPlacements(new FnvPoints((id) => id.replace(/^[a-z]+:\/\//, "")));
+    case "slots":
+      return createSlotPlacements(new SlotRing());
   }
-  const ring = new SlotRing();
+}
+
+function createSlotPlacements(ring: SlotRing): Placements {
   return {
     prepare: (ids, limit) => ring.prepare(ids, limit),
     of(ids) {
       ring.keep(ids);
       return withReduced(ids, (some) => createSlotPlacement(some, ring));
+    },
+  };
+}
+
+function createFnvPlacements(points: FnvPoints): Placements {
+  return {
+    prepare: (ids, limit) => points.prepare(ids, limit),
+    of(ids) {
+      points.keep(ids);
+      return withReduced(ids, (some) => createFnvPlacement(some, points));
     },
   };
 }

@@ -6,7 +6,8 @@ export interface Placement {
 
 /**
  * How keys are placed on nodes; all nodes must use the same placement (ADR 0002). `"slots"`: even shares,
- * and finding an owner is one array read. `"groupcache"`: the ring of golang/groupcache, for clusters with
- * Go nodes.
+ * and finding an owner is one array read. For clusters with Go nodes, the rings of their libraries:
+ * `"groupcache"` of golang/groupcache, `"mailgun"` of mailgun/groupcache, `"groupcache-go"` of
+ * groupcache-go v3.
  */
-export type PlacementName = "slots" | "groupcache";
+export type PlacementName = "slots" | "groupcache" | "mailgun" | "groupcache-go";

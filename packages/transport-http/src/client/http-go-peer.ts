@@ -21,6 +21,7 @@ import { type FailedResponse, failedGet, maxErrorBytes, unreachable } from "../h
 import type { ResolvedHttpOptions } from "../http-options.ts";
 import { escapeSegment, ttlHeader } from "../http-wire.ts";
 import { HttpConnections } from "./http-connections.ts";
+import { remainingMs } from "./remaining-time.ts";
 
 const nothingInMemory: PeerAnswer = {
   value: undefined,
@@ -30,7 +31,7 @@ const nothingInMemory: PeerAnswer = {
   missing: true,
 };
 
-/** Upper bound for the tag, length and rate that a GetResponse adds to its value. */
+/** Upper bound for the tags, length, rate and expiry that a GetResponse adds to its value. */
 const messageOverheadBytes = 64;
 
 /** A peer that speaks Go groupcache's protocol: one GET per key, without input or fence. */
@@ -93,14 +94,18 @@ class GetPeer implements ManagedPeer {
     });
     this.#pending.add(ending);
     this.#liveness.sent();
+    let isAnswer = false;
     try {
-      const answer = this.#read(await this.#get(lookup, { target, signal: ending.signal }));
-      this.#health.succeeded();
-      if (this.#pending.size === 1) this.#liveness.idle();
+      const response = await this.#get(lookup, { target, signal: ending.signal });
+      // Any other status says something about this key, such as its length or its getter, not about the peer.
+      isAnswer = response.status !== 200;
+      const answer = isAnswer ? this.#refusal(response) : this.#read(response);
+      this.#succeeded();
       return answer;
     } catch (error) {
       const typed = this.#typed(ending.signal.aborted ? ending.signal.reason : error);
-      if (typed.code === "PEER_UNREACHABLE") this.#health.failed(typed);
+      if (isAnswer) this.#succeeded();
+      else if (typed.code === "PEER_UNREACHABLE") this.#health.failed(typed);
       throw typed;
     } finally {
       cancelTimer();
@@ -150,14 +155,26 @@ class GetPeer implements ManagedPeer {
     }
   }
 
-  #read(response: FailedResponse): PeerAnswer {
-    if (response.status !== 200) {
-      const failure = failedGet(this.id, response);
-      if (failure !== undefined) throw failure;
-      return { value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0 };
-    }
-    const { value, minuteQps } = decodeGetResponse(response.body, this.#options.limits);
-    return { value, ttlMs: ttlOf(response.headers[ttlHeader]), fence: 0, ratePerMinute: minuteQps };
+  #succeeded(): void {
+    this.#health.succeeded();
+    if (this.#pending.size === 1) this.#liveness.idle();
+  }
+
+  #refusal(response: FailedResponse): PeerAnswer {
+    const failure = failedGet(this.id, response);
+    if (failure !== undefined) throw failure;
+    return { value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0 };
+  }
+
+  #read({ body, headers }: FailedResponse): PeerAnswer {
+    const { value, minuteQps, expiresAtMs } = decodeGetResponse(body, this.#options.limits);
+    const ttlMs = remainingMs({
+      ttlMs: headers[ttlHeader],
+      date: headers.date,
+      expiresAtMs,
+      nowMs: Date.now(),
+    });
+    return { value, ttlMs, fence: 0, ratePerMinute: minuteQps };
   }
 
   #typed(error: unknown): ParsecError {
@@ -212,11 +229,4 @@ class GetPeer implements ManagedPeer {
     this.#liveness.close();
     await this.#connections.destroy();
   }
-}
-
-/** Without the header, as from Go nodes, the value never expires. */
-function ttlOf(header: string | string[] | undefined): number {
-  if (header === undefined) return Number.POSITIVE_INFINITY;
-  const ttlMs = Number(header);
-  return Number.isNaN(ttlMs) ? 0 : Math.max(ttlMs, 0);
 }

@@ -62,11 +62,16 @@ function sendValue(response: ServerResponse, answer: PeerAnswer): void {
     sendText(response, { status: 404, code: notFoundCode, text: "not found" });
     return;
   }
-  const body = encodeGetResponse({ value, minuteQps: ratePerMinute });
+  const expires = ttlMs !== Number.POSITIVE_INFINITY;
+  const body = encodeGetResponse({
+    value,
+    minuteQps: ratePerMinute,
+    expiresAtMs: expires ? Date.now() + ttlMs : undefined,
+  });
   response.writeHead(200, {
     "content-type": protobufContentType,
     "content-length": body.length,
-    ...(ttlMs === Number.POSITIVE_INFINITY ? {} : { [ttlHeader]: String(Math.floor(ttlMs)) }),
+    ...(expires ? { [ttlHeader]: String(Math.floor(ttlMs)) } : {}),
   });
   response.end(body);
 }

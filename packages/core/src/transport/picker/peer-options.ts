@@ -36,7 +36,7 @@ export interface PeerLimits extends FrameLimits {
 
 /** Options that all transports have. Times in milliseconds. */
 export interface PeerOptions<Warning, Limits extends PeerLimits = PeerLimits> {
-  /** How keys are placed; the same on every node. `"groupcache"` for clusters with nodes of Go's groupcache. Defaults to `"slots"`. */
+  /** How keys are placed; the same on every node. `"groupcache"`, `"mailgun"` or `"groupcache-go"` for clusters with Go nodes of that library. Defaults to `"slots"`. */
   readonly placement?: PlacementName;
   /** Shared secret of at least 16 characters: requests are signed, and unsigned ones refused. With several secrets, the first signs and all are accepted. Where all nodes have loopback URLs, it defaults to a secret that the processes of this host share. */
   readonly secret?: string | readonly string[] | undefined;
@@ -110,7 +110,7 @@ export function resolvePeerOptions<Warning, Limits extends PeerLimits>(
   return {
     placement: choiceOption("placement", {
       given: options.placement,
-      choices: ["slots", "groupcache"],
+      choices: ["slots", "groupcache", "mailgun", "groupcache-go"],
     }),
     secrets: secretsOption(options.secret),
     insecure: flagOption("insecure", options.insecure),

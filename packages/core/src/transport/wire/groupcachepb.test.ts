@@ -15,9 +15,44 @@ describe("GetResponse", () => {
     ["x".repeat(128), 0, `0a8001${"78".repeat(128)}`],
     ["x".repeat(300), 0, `0aac02${"78".repeat(300)}`],
   ])("of %j at %d per minute has exactly these bytes", (value, minuteQps, golden) => {
-    const encoded = encodeGetResponse({ value: Buffer.from(value), minuteQps });
+    const response = { value: Buffer.from(value), minuteQps };
+    const encoded = encodeGetResponse(response);
     expect(encoded.toString("hex")).toBe(golden);
-    expect(decodeGetResponse(encoded, limits)).toEqual({ value: Buffer.from(value), minuteQps });
+    expect(decodeGetResponse(encoded, limits)).toEqual(response);
+  });
+
+  it.each([
+    ["with a rate", 1, 1_700_000_000_000, "0a02686911000000000000f03f" + "188080a8b1e39fe7cb17"],
+    ["in the past", 0, -5, "0a02686918c0843d"],
+  ])("with an expiry %s has exactly these bytes", (_, minuteQps, expiresAtMs, golden) => {
+    const value = Buffer.from("hi");
+    const encoded = encodeGetResponse({ value, minuteQps, expiresAtMs });
+    expect(encoded.toString("hex")).toBe(golden);
+    expect(decodeGetResponse(encoded, limits)).toEqual({
+      value,
+      minuteQps,
+      expiresAtMs: Math.max(expiresAtMs, 1),
+    });
+  });
+
+  it("keeps any expiry until the year 2262, and caps later ones", () => {
+    const roundTrip = (expiresAtMs: number): number | undefined =>
+      decodeGetResponse(encodeGetResponse({ value: hex(""), minuteQps: 0, expiresAtMs }), limits)
+        .expiresAtMs;
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9_223_372_036_854 }), (expiresAtMs) => {
+        expect(roundTrip(expiresAtMs)).toBe(expiresAtMs);
+      }),
+    );
+    expect(roundTrip(1e300)).toBe(9_223_372_036_854);
+  });
+
+  it.each([
+    ["a time before 1970", "0a026869" + "18ffffffffffffffffff01", 0],
+    ["Go's never", "0a0268691800", undefined],
+    ["one of another wire type", "0a0268691900000000000000ff", undefined],
+  ])("is decoded with %s as expiry", (_, message, expiresAtMs) => {
+    expect(decodeGetResponse(hex(message), limits).expiresAtMs).toBe(expiresAtMs);
   });
 
   it.each([
