@@ -40,7 +40,7 @@ export async function setEviction(plan: Plan): Promise<Row[]> {
       plan,
       subjects: [
         timed({ name: "parsec (bytes copied off the heap)", versions: parsec }, (key) =>
-          store.put(key, template, { freshUntil: Number.POSITIVE_INFINITY, hot: false }),
+          store.put(key, template, { freshUntil: Number.POSITIVE_INFINITY, hot: false, tags: [] }),
         ),
         timed(
           { name: "lru-cache set (maxSize, ttl; a new Buffer each)", versions: lruCache },

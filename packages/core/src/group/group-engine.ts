@@ -2,10 +2,10 @@ import { abortedError } from "../abort.ts";
 import type { ResolvedPolicy } from "../cache-policy.ts";
 import { ParsecError } from "../errors.ts";
 import { GroupCounters, type GroupStats } from "../group-stats.ts";
+import { absentTag } from "../invalidation/absent-tag.ts";
 import { newFence } from "../invalidation/fences.ts";
 import { type InvalidationResult, invalidateEverywhere } from "../invalidation/invalidation.ts";
 import { RecentSweeps } from "../invalidation/recent-sweeps.ts";
-import { absentTag } from "../invalidation/tag-index.ts";
 import { wireTag } from "../key-bytes.ts";
 import { hashKey } from "../key-hash.ts";
 import { GroupMemory } from "../memory/group-memory.ts";
@@ -55,7 +55,7 @@ export class GroupEngine<Input, T> {
   ) {
     const { policy, origin, node } = parts;
     this.name = name;
-    this.#rate = new RequestRate(node.clock);
+    this.#rate = new RequestRate(node.clock, policy.maxBytes);
     this.#memory = new GroupMemory({
       policy,
       clock: node.clock,
@@ -218,7 +218,7 @@ export class GroupEngine<Input, T> {
     const error = new ParsecError("CLOSED", `the group ${this.name} was closed`);
     this.#ownerLookups.close(error);
     this.#originLoads.close(error);
-    this.#memory.clear();
+    this.#memory.release();
   }
 
   #miss(key: string, input: Input, signal: AbortSignal | undefined): Promise<T | undefined> {

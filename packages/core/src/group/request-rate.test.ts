@@ -5,7 +5,7 @@ import { RequestRate } from "./request-rate.ts";
 
 describe("RequestRate", () => {
   it("counts the requests of a key", () => {
-    const rate = new RequestRate(new SteppedClock());
+    const rate = new RequestRate(new SteppedClock(), 2 ** 26);
     const hash = hashKey("k");
     expect([1, 2, 3].map(() => rate.count(hash))).toEqual([1, 2, 3]);
     expect(rate.count(hashKey("other"))).toBe(1);
@@ -13,7 +13,7 @@ describe("RequestRate", () => {
 
   it("counts requests of the current and the previous half minute", async () => {
     const clock = new SteppedClock();
-    const rate = new RequestRate(clock);
+    const rate = new RequestRate(clock, 2 ** 26);
     const hash = hashKey("k");
     rate.count(hash);
     rate.count(hash);
@@ -29,7 +29,7 @@ describe("RequestRate", () => {
 
   it("starts at 0 after a minute without a request", async () => {
     const clock = new SteppedClock();
-    const rate = new RequestRate(clock);
+    const rate = new RequestRate(clock, 2 ** 26);
     const hash = hashKey("k");
     for (let request = 0; request < 100; request++) rate.count(hash);
     await clock.advance(60_000);
@@ -40,7 +40,7 @@ describe("RequestRate", () => {
 
   it("ends half minutes at fixed times, not at the requests that follow them", async () => {
     const clock = new SteppedClock();
-    const rate = new RequestRate(clock);
+    const rate = new RequestRate(clock, 2 ** 26);
     const hash = hashKey("k");
     await clock.advance(45_000);
     expect(rate.count(hash)).toBe(1);
@@ -53,7 +53,7 @@ describe("RequestRate", () => {
 
   it("estimates the rate of a steady stream within half a minute", async () => {
     const clock = new SteppedClock();
-    const rate = new RequestRate(clock);
+    const rate = new RequestRate(clock, 2 ** 26);
     const hash = hashKey("k");
     const measured: number[] = [];
     for (let second = 0; second < 300; second++) {
@@ -67,7 +67,7 @@ describe("RequestRate", () => {
   });
 
   it("never underestimates a rate and seldom overestimates it by much", () => {
-    const rate = new RequestRate(new SteppedClock());
+    const rate = new RequestRate(new SteppedClock(), 2 ** 26);
     for (let index = 0; index < 2000; index++) rate.count(hashKey(`noise ${index}`));
     let tooHot = 0;
     for (let index = 0; index < 500; index++) {
@@ -83,7 +83,7 @@ describe("RequestRate", () => {
   });
 
   it("accepts negative hashes", () => {
-    const rate = new RequestRate(new SteppedClock());
+    const rate = new RequestRate(new SteppedClock(), 2 ** 26);
     for (const hash of [-1, -(2 ** 31), 2 ** 31 - 1, 0]) {
       const before = rate.count(hash);
       expect(rate.count(hash)).toBe(before + 1);

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { SteppedClock } from "../../test/stepped-clock.ts";
+import { absentTag } from "./absent-tag.ts";
 import { FenceTable } from "./fences.ts";
 import { RecentSweeps } from "./recent-sweeps.ts";
-import { absentTag } from "./tag-index.ts";
 
 /** Both rounds of a sweep take at most 200 ms here. */
 function setUp(): { clock: SteppedClock; sweeps: RecentSweeps } {

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { PeerInvalidationTarget } from "../peer.ts";
+import { absentTag } from "./absent-tag.ts";
 import type { FenceTable } from "./fences.ts";
-import { absentTag } from "./tag-index.ts";
 
 /** Beyond this number of tags, the whole group counts as swept. */
 const maxTags = 10_000;

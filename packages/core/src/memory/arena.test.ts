@@ -1,134 +1,184 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Arena, arenaFootprint } from "./arena.ts";
+import { Arena, blockHeaderBytes, pageBytesFor } from "./arena.ts";
 
-const kibibyte = 1024;
-
-/** A record that fills its footprint, so that any overlap changes its content. */
-interface Record {
-  readonly reference: number;
-  readonly bytes: number;
-  readonly filling: number;
+/** A block that is filled, so that any overlap changes its content. */
+interface Block {
+  reference: number;
+  readonly owner: number;
+  readonly payload: number;
 }
 
-function memoryOf(arena: Arena, record: Record): Buffer {
-  const start = arena.offset(record.reference);
-  // An own buffer is as large as the record; the rest of its footprint is bookkeeping.
-  const end = start + (record.bytes > 8 * kibibyte ? record.bytes : arenaFootprint(record.bytes));
-  const buffer = arena.buffer(record.reference);
-  expect(end).toBeLessThanOrEqual(buffer.length);
-  return buffer.subarray(start, end);
+/** An arena with its live blocks by owner. */
+class FilledArena {
+  readonly blocks: Map<number, Block> = new Map();
+  readonly arena: Arena;
+  #owners = 0;
+
+  constructor(pageBytes: number) {
+    this.arena = new Arena(pageBytes, (owner, from, to) => {
+      const block = this.blocks.get(owner) as Block;
+      expect(block.reference).toBe(from);
+      block.reference = to;
+    });
+  }
+
+  allocate(payload: number): Block {
+    const owner = this.#owners++;
+    const block = { reference: this.arena.allocate(payload, owner), owner, payload };
+    this.blocks.set(owner, block);
+    this.#memoryOf(block).fill(owner % 251);
+    return block;
+  }
+
+  free(block: Block): void {
+    this.check(block);
+    this.blocks.delete(block.owner);
+    this.arena.free(block.reference);
+  }
+
+  check(block: Block): void {
+    const memory = this.#memoryOf(block);
+    expect(memory.equals(Buffer.alloc(memory.length, block.owner % 251))).toBe(true);
+  }
+
+  checkAll(): void {
+    for (const block of this.blocks.values()) this.check(block);
+    const references = new Set([...this.blocks.values()].map(({ reference }) => reference));
+    expect(references.size).toBe(this.blocks.size);
+  }
+
+  #memoryOf({ reference, payload }: Block): Buffer {
+    const start = this.arena.offset(reference);
+    const end = start + this.arena.blockBytes(payload) - blockHeaderBytes;
+    const buffer = this.arena.buffer(reference);
+    expect(end).toBeLessThanOrEqual(buffer.length);
+    return buffer.subarray(start, end);
+  }
 }
 
-const anySize = fc.oneof(
-  fc.nat(300),
-  fc.nat(9 * kibibyte),
-  fc.constantFrom(0, 1, 16, 17, 256, 257, 8192, 8193, 70_000),
-);
+describe("an arena's blocks", () => {
+  it.each([4096, 16_384, 65_536])(
+    "in pages of %d bytes round up by at most an eighth",
+    (pageBytes) => {
+      const { arena } = new FilledArena(pageBytes);
+      expect(arena.largestPayload).toBe(pageBytes / 8 - blockHeaderBytes);
+      let before = 0;
+      for (let payload = 0; payload <= arena.largestPayload; payload++) {
+        const bytes = arena.blockBytes(payload);
+        expect(bytes).toBeGreaterThanOrEqual(payload + blockHeaderBytes);
+        expect(bytes - payload - blockHeaderBytes).toBeLessThan(Math.max(16, payload / 6 + 16));
+        expect(bytes).toBeGreaterThanOrEqual(before);
+        before = bytes;
+      }
+    },
+  );
 
-describe("arenaFootprint", () => {
-  it("rounds up to 16 bytes as far as 256, and to an eighth of the doubling above", () => {
-    const footprints = [0, 1, 16, 17, 256, 257, 288, 289, 513, 4097, 8191, 8192].map(
-      arenaFootprint,
-    );
-    expect(footprints).toEqual([16, 16, 16, 32, 256, 288, 288, 320, 576, 4608, 8192, 8192]);
-  });
-
-  it("charges a record above 8 KiB its bytes and the overhead of its own buffer", () => {
-    expect(arenaFootprint(8193)).toBe(8193 + 384);
-    expect(arenaFootprint(5_000_000)).toBe(5_000_000 + 384);
-  });
-
-  it("covers the record, loses at most an eighth beyond 16 bytes, and never shrinks as records grow", () => {
-    for (let bytes = 1; bytes <= 8192; bytes++) {
-      const footprint = arenaFootprint(bytes);
-      expect(footprint).toBeGreaterThanOrEqual(bytes);
-      expect(footprint - bytes).toBeLessThan(Math.max(16, bytes / 8 + 16));
-      expect(footprint).toBeGreaterThanOrEqual(arenaFootprint(bytes - 1));
+  it.each([4096, 65_536])("leave at most a fiftieth of a page of %d bytes unused", (pageBytes) => {
+    const { arena } = new FilledArena(pageBytes);
+    for (let payload = 0; payload <= arena.largestPayload; payload++) {
+      const bytes = arena.blockBytes(payload);
+      if (bytes <= 256) continue;
+      expect(pageBytes % bytes).toBeLessThanOrEqual(pageBytes / 16);
     }
+  });
+
+  it("lie in small pages when the budget is small", () => {
+    expect([0, 4096, 2 ** 20, 2 ** 24, 2 ** 26, 2 ** 34].map(pageBytesFor)).toEqual([
+      4096, 4096, 4096, 16_384, 65_536, 65_536,
+    ]);
+  });
+
+  it("never share a byte, whatever is allocated, freed, moved and cleared in between", () => {
+    const anySize = fc.oneof(fc.nat(60), fc.nat(508), fc.constantFrom(0, 12, 13, 252, 253, 508));
+    const step = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({ kind: fc.constant("allocate" as const), size: anySize }),
+      },
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant("free" as const), at: fc.nat() }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constantFrom("compact" as const, "release" as const) }),
+      },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 600, size: "max" }), (steps) => {
+        const filled = new FilledArena(4096);
+        for (const next of steps) {
+          if (next.kind === "allocate") filled.allocate(next.size);
+          else if (next.kind === "compact") filled.arena.compact();
+          else if (next.kind === "release") filled.arena.releasePage();
+          else if (next.kind === "free") {
+            const blocks = [...filled.blocks.values()];
+            const block = blocks[next.at % blocks.length];
+            if (block !== undefined) filled.free(block);
+          }
+        }
+        filled.checkAll();
+      }),
+      { numRuns: 100 },
+    );
   });
 });
 
 describe("Arena", () => {
-  it("never lets two live records share a byte, whatever is allocated and freed in between", () => {
-    const step = fc.oneof(
-      {
-        weight: 3,
-        arbitrary: fc.record({ kind: fc.constant("allocate" as const), size: anySize }),
-      },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant("free" as const), at: fc.nat() }) },
-    );
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 300, size: "max" }), (steps) => {
-        const arena = new Arena();
-        const live: Record[] = [];
-        let made = 0;
-        const check = (record: Record): void => {
-          const memory = memoryOf(arena, record);
-          expect(memory.equals(Buffer.alloc(memory.length, record.filling))).toBe(true);
-        };
-        for (const next of steps) {
-          if (next.kind === "allocate") {
-            const reference = arena.allocate(next.size);
-            const record = { reference, bytes: next.size, filling: made++ % 251 };
-            memoryOf(arena, record).fill(record.filling);
-            live.push(record);
-          } else if (live.length > 0) {
-            const [record] = live.splice(next.at % live.length, 1) as [Record];
-            check(record);
-            arena.free(record.reference);
-          }
-        }
-        for (const record of live) check(record);
-        expect(new Set(live.map((record) => record.reference)).size).toBe(live.length);
-      }),
-      { numRuns: 150 },
-    );
-  });
-
   it("reuses a freed block before it uses new memory", () => {
-    const arena = new Arena();
-    const references = Array.from({ length: 3 }, () => arena.allocate(100));
-    arena.free(references[1] as number);
-    expect(arena.allocate(112)).toBe(references[1]);
+    const filled = new FilledArena(65_536);
+    const [, second] = Array.from({ length: 3 }, () => filled.allocate(100));
+    const { reference } = second as Block;
+    filled.free(second as Block);
+    expect(filled.allocate(108).reference).toBe(reference);
   });
 
-  it("reuses a page without live records for another size class", () => {
-    const arena = new Arena();
-    const small = Array.from({ length: 4096 }, () => arena.allocate(16));
-    const pages = new Set(small.map((reference) => arena.buffer(reference)));
-    expect(pages.size).toBe(1);
-    for (const reference of small) arena.free(reference);
-    const large = Array.from({ length: 8 }, () => arena.allocate(8192));
-    for (const reference of large) expect(pages.has(arena.buffer(reference))).toBe(true);
+  it("reuses a page without live blocks for another size class", () => {
+    const filled = new FilledArena(65_536);
+    for (let count = 0; count < 4096; count++) filled.allocate(12);
+    for (const block of [...filled.blocks.values()]) filled.free(block);
+    for (let count = 0; count < 8; count++) filled.allocate(8188);
+    expect(filled.arena.bytes).toBe(filled.arena.pageCost);
+    filled.checkAll();
   });
 
-  it("does not grow while records of mixed sizes come and go within the same volume", () => {
-    const arena = new Arena();
-    const pages = new Set<Buffer>();
-    const allocate = (size: number): number => {
-      const reference = arena.allocate(size);
-      pages.add(arena.buffer(reference));
-      return reference;
-    };
-    for (let round = 0; round < 50; round++) {
-      // 1 MiB of one size, all freed before the next round takes another size.
-      const size = 16 * (1 + ((round * 37) % 500));
-      const count = Math.floor(2 ** 20 / arenaFootprint(size));
-      const references = Array.from({ length: count }, () => allocate(size));
-      for (const reference of references) arena.free(reference);
+  it("I3 needs no more memory than live blocks take when every page keeps a few of them", () => {
+    const filled = new FilledArena(4096);
+    const { arena } = filled;
+    const limit = 64 * arena.pageCost;
+    for (let round = 0; round < 30; round++) {
+      const payload = 40 + round * 15;
+      const made: Block[] = [];
+      for (let count = 0; count < 200; count++) {
+        while (!arena.hasRoom(payload) && arena.bytes + arena.pageCost > limit) {
+          if (!arena.compact()) throw new Error("nothing to compact");
+        }
+        made.push(filled.allocate(payload));
+      }
+      // One of forty stays.
+      for (const [index, block] of made.entries()) if (index % 40 !== 0) filled.free(block);
+      expect(arena.bytes).toBeLessThanOrEqual(limit);
     }
-    // The largest blocks waste up to half a block at the end of each page of 64 KiB.
-    expect(pages.size * 64 * kibibyte).toBeLessThan(1.3 * 2 ** 20);
+    filled.checkAll();
   });
 
-  it("releases the buffer of a large record when it is freed, and reuses the reference", () => {
-    const arena = new Arena();
-    const reference = arena.allocate(20_000);
-    expect(arena.buffer(reference).length).toBe(20_000);
-    arena.free(reference);
-    expect(arena.buffer(reference)).toBeUndefined();
-    expect(arena.allocate(9000)).toBe(reference);
-    expect(arena.buffer(reference).length).toBe(9000);
+  it("does not compact pages that are almost full", () => {
+    const filled = new FilledArena(4096);
+    const blocks = Array.from({ length: 64 }, () => filled.allocate(60));
+    expect(filled.arena.compact()).toBe(false);
+    filled.free(blocks[0] as Block);
+    expect(filled.arena.compact()).toBe(false);
+    filled.checkAll();
+  });
+
+  it("keeps its pages when it is cleared, and gives them back when it is released", () => {
+    const filled = new FilledArena(4096);
+    for (let count = 0; count < 200; count++) filled.allocate(100);
+    const { bytes } = filled.arena;
+    filled.arena.clear();
+    filled.blocks.clear();
+    for (let count = 0; count < 200; count++) filled.allocate(100);
+    expect(filled.arena.bytes).toBe(bytes);
+    filled.checkAll();
+    filled.arena.release();
+    expect(filled.arena.bytes).toBe(0);
   });
 });

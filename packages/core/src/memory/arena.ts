@@ -1,59 +1,57 @@
 /*
- * A slab allocator for small records outside the JavaScript heap, which allocates and frees without garbage.
+ * A slab allocator for blocks outside the JavaScript heap, which allocates and frees without garbage.
  *
  * A cache that keeps values as heap objects grows to two or three times its budget under churn, because
- * the old generation is collected late. Here a page of 64 KiB is divided into blocks of one size class. A
- * freed block is reused at once, and a page without live blocks can serve another size class. Records above
- * 8 KiB get a buffer of their own.
+ * the old generation is collected late. Here a page is divided into blocks of one size class. A freed block
+ * is reused at once, and a page without live blocks can serve another size class. When sizes drift, pages
+ * of the old size keep a few live blocks each: `compact` moves them together, so that pages become free.
+ *
+ * The first four bytes of a block name its owner, a number that is not negative. In a free block they hold
+ * the next free block of the page.
  */
 
-/** Block addresses count units of 16 bytes, so that a 31-bit reference covers 32 GiB. */
+/** Blocks begin at multiples of this. References count in this unit, so that 31 bits cover 32 GiB. */
 const unitBytes = 16;
-const pageBytes = 64 * 1024;
-const unitsPerPage = pageBytes / unitBytes;
-const pageShift = Math.log2(unitsPerPage);
-const unitMask = unitsPerPage - 1;
-const largestBlockBytes = 8 * 1024;
-/** Overhead of a buffer of its own: the view, the backing store and their bookkeeping. */
-const ownBufferOverheadBytes = 384;
+/** The first bytes of a block, which name its owner. */
+export const blockHeaderBytes = 4;
+/** The JavaScript objects of a page: its buffer with the backing store, and {@link Page}. */
+const pageObjectBytes = 512;
+const largestPageBytes = 64 * 1024;
+const smallestPageBytes = 4 * 1024;
+/** The largest block is this part of a page. */
+const blocksOfLargest = 8;
+/** Pages that `compact` looks at to find the sparsest one. */
+const pagesToCompare = 256;
 
-/** Steps of 16 bytes up to 256, then eight steps per doubling: rounding wastes at most 1/8. */
-const blockSizes: readonly number[] = makeBlockSizes();
-const classOfUnits: Uint8Array = mapUnitsToClass();
+/** A page is a small part of the budget, because each size class may have one that is partly filled. */
+export function pageBytesFor(maxBytes: number): number {
+  const wanted = 2 ** Math.round(Math.log2(Math.max(1, maxBytes / 768)));
+  return Math.max(smallestPageBytes, Math.min(largestPageBytes, wanted));
+}
 
-function makeBlockSizes(): number[] {
+/**
+ * Steps of 16 bytes up to 256, then eight steps per doubling: rounding wastes at most 1/8. Sizes above 256
+ * are raised until the blocks fill their page.
+ */
+function blockSizesOf(pageBytes: number): number[] {
+  const largest = pageBytes / blocksOfLargest;
   const sizes: number[] = [];
-  for (let size = unitBytes; size <= 256; size += unitBytes) sizes.push(size);
-  for (let base = 256; base < largestBlockBytes; base *= 2) {
+  for (let size = unitBytes; size <= Math.min(256, largest); size += unitBytes) sizes.push(size);
+  for (let base = 256; base < largest; base *= 2) {
     for (let step = 1; step <= 8; step++) {
-      sizes.push(Math.ceil((base + (base * step) / 8) / unitBytes) * unitBytes);
+      const blocks = Math.floor(pageBytes / (base + (base * step) / 8));
+      sizes.push(Math.floor(pageBytes / blocks / unitBytes) * unitBytes);
     }
   }
   return sizes;
 }
 
-function mapUnitsToClass(): Uint8Array {
-  const table = new Uint8Array(largestBlockBytes / unitBytes + 1);
-  let sizeClass = 0;
-  for (let units = 0; units < table.length; units++) {
-    while ((blockSizes[sizeClass] as number) < units * unitBytes) sizeClass++;
-    table[units] = sizeClass;
-  }
-  return table;
-}
-
-/** Bytes of memory that a record of `bytes` occupies in an arena. */
-export function arenaFootprint(bytes: number): number {
-  if (bytes > largestBlockBytes) return bytes + ownBufferOverheadBytes;
-  return blockSizes[classOfUnits[Math.ceil(bytes / unitBytes)] as number] as number;
-}
-
 class Page {
-  readonly bytes: Buffer = Buffer.allocUnsafeSlow(pageBytes);
+  readonly bytes: Buffer;
   readonly index: number;
   sizeClass = 0;
   live = 0;
-  /** Unit of the first freed block, -1 for none; a freed block holds the unit of the next in its first bytes. */
+  /** Unit of the first freed block, -1 for none. */
   freeUnit = -1;
   /** First unit that was never allocated since the page got its size class. */
   freshUnit = 0;
@@ -61,79 +59,207 @@ class Page {
   next: Page | undefined = undefined;
   inPartialList = false;
 
-  constructor(index: number) {
+  constructor(index: number, bytes: number) {
     this.index = index;
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
   }
 }
 
-/** Allocates blocks for records and identifies them by integer references. */
-export class Arena {
-  readonly #pages: Page[] = [];
-  readonly #emptyPages: Page[] = [];
-  /** For each size class, the pages with a free block. */
-  readonly #partial: (Page | undefined)[] = blockSizes.map(() => undefined);
-  readonly #own: (Buffer | undefined)[] = [];
-  readonly #freeOwn: number[] = [];
+/** Called when a block has moved. */
+export type OnMove = (owner: number, from: number, to: number) => void;
 
-  /** Allocates memory for a record. The reference is valid until it is freed. */
-  allocate(bytes: number): number {
-    if (bytes > largestBlockBytes) return this.#allocateOwn(bytes);
-    const sizeClass = classOfUnits[Math.ceil(bytes / unitBytes)] as number;
+/** Allocates blocks and identifies them by integer references, which are not negative. */
+export class Arena {
+  /** The most bytes that one block holds beside its header. */
+  readonly largestPayload: number;
+  /** Memory that one more page takes. */
+  readonly pageCost: number;
+  readonly #pageBytes: number;
+  readonly #pageShift: number;
+  readonly #unitMask: number;
+  readonly #sizes: readonly number[];
+  readonly #classOfUnits: Uint8Array;
+  readonly #onMove: OnMove;
+  /** Holes are pages that were released. */
+  #pages: (Page | undefined)[] = [];
+  #holes: number[] = [];
+  #emptyPages: Page[] = [];
+  /** For each size class, the pages with a free block. */
+  readonly #partial: (Page | undefined)[];
+  /** For each size class, the number of free blocks in its pages. */
+  readonly #freeBlocks: number[];
+  #compared = 0;
+
+  constructor(pageBytes: number, onMove: OnMove) {
+    this.#pageBytes = pageBytes;
+    this.#onMove = onMove;
+    this.pageCost = pageBytes + pageObjectBytes;
+    this.#pageShift = Math.log2(pageBytes / unitBytes);
+    this.#unitMask = pageBytes / unitBytes - 1;
+    this.#sizes = blockSizesOf(pageBytes);
+    const largest = this.#sizes[this.#sizes.length - 1] as number;
+    this.largestPayload = largest - blockHeaderBytes;
+    this.#classOfUnits = new Uint8Array(largest / unitBytes + 1);
+    let sizeClass = 0;
+    for (let units = 0; units < this.#classOfUnits.length; units++) {
+      while ((this.#sizes[sizeClass] as number) < units * unitBytes) sizeClass++;
+      this.#classOfUnits[units] = sizeClass;
+    }
+    this.#partial = this.#sizes.map(() => undefined);
+    this.#freeBlocks = this.#sizes.map(() => 0);
+  }
+
+  /** Memory of all pages. */
+  get bytes(): number {
+    return (this.#pages.length - this.#holes.length) * this.pageCost;
+  }
+
+  /** Bytes of the block for a payload of at most `largestPayload`. */
+  blockBytes(payload: number): number {
+    return this.#sizes[this.#classOf(payload)] as number;
+  }
+
+  /** Whether a block for this payload needs no new page. */
+  hasRoom(payload: number): boolean {
+    return this.#partial[this.#classOf(payload)] !== undefined || this.#emptyPages.length > 0;
+  }
+
+  /** Allocates a block for at most `largestPayload` bytes. The reference is valid until the block is freed or moved. */
+  allocate(payload: number, owner: number): number {
+    const sizeClass = this.#classOf(payload);
     const page = this.#partial[sizeClass] ?? this.#openPage(sizeClass);
     const unit = page.freeUnit >= 0 ? page.freeUnit : page.freshUnit;
-    const units = (blockSizes[sizeClass] as number) / unitBytes;
-    if (page.freeUnit >= 0) page.freeUnit = page.bytes.readInt32LE(unit * unitBytes);
+    const units = (this.#sizes[sizeClass] as number) / unitBytes;
+    if (page.freeUnit >= 0) page.freeUnit = -2 - page.bytes.readInt32LE(unit * unitBytes);
     else page.freshUnit += units;
+    page.bytes.writeInt32LE(owner, unit * unitBytes);
     page.live++;
-    if (page.freeUnit < 0 && page.freshUnit + units > unitsPerPage) this.#unlist(page);
-    return (page.index << pageShift) | unit;
+    (this.#freeBlocks[sizeClass] as number)--;
+    if (page.freeUnit < 0 && page.freshUnit + units > this.#unitMask + 1) this.#unlist(page);
+    return (page.index << this.#pageShift) | unit;
   }
 
-  /** Frees a record. Views of it must not be used any more. */
   free(reference: number): void {
-    if (reference < 0) {
-      this.#own[-reference - 1] = undefined;
-      this.#freeOwn.push(-reference - 1);
-      return;
-    }
-    const page = this.#pages[reference >> pageShift] as Page;
-    const unit = reference & unitMask;
-    page.bytes.writeInt32LE(page.freeUnit, unit * unitBytes);
+    const page = this.#pages[reference >> this.#pageShift] as Page;
+    const unit = reference & this.#unitMask;
+    // -1 for "none" becomes -1, unit 0 becomes -2, and so on: negative, unlike an owner.
+    page.bytes.writeInt32LE(-2 - page.freeUnit, unit * unitBytes);
     page.freeUnit = unit;
     page.live--;
-    if (page.live === 0) {
-      this.#unlist(page);
-      this.#emptyPages.push(page);
-    } else if (!page.inPartialList) {
-      this.#list(page);
-    }
+    (this.#freeBlocks[page.sizeClass] as number)++;
+    if (page.live === 0) this.#emptied(page);
+    else if (!page.inPartialList) this.#list(page);
   }
 
-  /** The buffer that holds the record, which starts at {@link offset}. */
+  /** The memory of the block's page. */
   buffer(reference: number): Buffer {
-    if (reference < 0) return this.#own[-reference - 1] as Buffer;
-    return (this.#pages[reference >> pageShift] as Page).bytes;
+    return (this.#pages[reference >> this.#pageShift] as Page).bytes;
   }
 
+  /** Where the payload begins in {@link buffer}. */
   offset(reference: number): number {
-    return reference < 0 ? 0 : (reference & unitMask) * unitBytes;
+    return (reference & this.#unitMask) * unitBytes + blockHeaderBytes;
   }
 
-  #allocateOwn(bytes: number): number {
-    const index = this.#freeOwn.pop() ?? this.#own.length;
-    this.#own[index] = Buffer.allocUnsafeSlow(bytes);
-    return -index - 1;
+  /**
+   * Moves the live blocks of a sparse page into other pages of its size class, so that the page is empty.
+   * Returns false when none of the pages compared is at most three quarters full.
+   */
+  compact(): boolean {
+    let sparsest: Page | undefined;
+    let fewestBytes = (this.#pageBytes * 3) / 4;
+    const count = Math.min(pagesToCompare, this.#pages.length);
+    for (let compared = 0; compared < count; compared++) {
+      this.#compared = (this.#compared + 1) % this.#pages.length;
+      const page = this.#pages[this.#compared];
+      if (page === undefined || page.live === 0) continue;
+      const bytes = page.live * (this.#sizes[page.sizeClass] as number);
+      if (bytes > fewestBytes) continue;
+      const freeElsewhere =
+        (this.#freeBlocks[page.sizeClass] as number) - (this.#blocksOf(page.sizeClass) - page.live);
+      if (freeElsewhere < page.live) continue;
+      fewestBytes = bytes;
+      sparsest = page;
+    }
+    if (sparsest === undefined) return false;
+    this.#empty(sparsest);
+    return true;
+  }
+
+  /** Gives the memory of an empty page back. Returns false when there is none. */
+  releasePage(): boolean {
+    const page = this.#emptyPages.pop();
+    if (page === undefined) return false;
+    this.#pages[page.index] = undefined;
+    this.#holes.push(page.index);
+    return true;
+  }
+
+  /** Frees all blocks, and keeps the pages for later ones. */
+  clear(): void {
+    this.#emptyPages = [];
+    for (const page of this.#pages) {
+      if (page === undefined) continue;
+      page.live = 0;
+      page.inPartialList = false;
+      page.next = undefined;
+      page.previous = undefined;
+      this.#emptyPages.push(page);
+    }
+    this.#partial.fill(undefined);
+    this.#freeBlocks.fill(0);
+  }
+
+  /** Frees all blocks and releases all pages. */
+  release(): void {
+    this.clear();
+    this.#emptyPages = [];
+    this.#pages = [];
+    this.#holes = [];
+  }
+
+  #classOf(payload: number): number {
+    return this.#classOfUnits[(payload + blockHeaderBytes + unitBytes - 1) >> 4] as number;
+  }
+
+  #blocksOf(sizeClass: number): number {
+    return Math.floor(this.#pageBytes / (this.#sizes[sizeClass] as number));
+  }
+
+  #empty(page: Page): void {
+    this.#unlist(page);
+    const { bytes, sizeClass } = page;
+    const size = this.#sizes[sizeClass] as number;
+    for (let unit = 0; unit < page.freshUnit; unit += size / unitBytes) {
+      const start = unit * unitBytes;
+      const owner = bytes.readInt32LE(start);
+      if (owner < 0) continue;
+      const to = this.allocate(size - blockHeaderBytes, owner);
+      const target = this.offset(to);
+      bytes.copy(this.buffer(to), target, start + blockHeaderBytes, start + size);
+      this.#onMove(owner, (page.index << this.#pageShift) | unit, to);
+    }
+    (this.#freeBlocks[sizeClass] as number) += page.live;
+    page.live = 0;
+    this.#emptied(page);
+  }
+
+  #emptied(page: Page): void {
+    this.#unlist(page);
+    (this.#freeBlocks[page.sizeClass] as number) -= this.#blocksOf(page.sizeClass);
+    this.#emptyPages.push(page);
   }
 
   #openPage(sizeClass: number): Page {
     let page = this.#emptyPages.pop();
     if (page === undefined) {
-      page = new Page(this.#pages.length);
-      this.#pages.push(page);
+      page = new Page(this.#holes.pop() ?? this.#pages.length, this.#pageBytes);
+      this.#pages[page.index] = page;
     }
     page.sizeClass = sizeClass;
     page.freeUnit = -1;
     page.freshUnit = 0;
+    (this.#freeBlocks[sizeClass] as number) += this.#blocksOf(sizeClass);
     this.#list(page);
     return page;
   }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SeededHash } from "../seeded-hash.ts";
-import { ByteStore, entryCharge, entryOverheadBytes } from "./byte-store.ts";
+import { ByteStore, entryOverheadBytes } from "./byte-store.ts";
 
 interface ModelEntry {
   readonly value: Uint8Array | undefined;
@@ -77,7 +77,9 @@ class ModelStore {
   }
 
   clear(): void {
-    for (const key of [...this.main.keys(), ...this.hot.keys()]) this.delete(key);
+    this.main.clear();
+    this.hot.clear();
+    this.reported.length = 0;
   }
 
   #evict(spared: string | undefined): void {
@@ -180,8 +182,13 @@ function storeOf(maxBytes: number): { store: ByteStore; reported: string[] } {
   return { store: new ByteStore({ maxBytes, onRemove: (key) => reported.push(key) }), reported };
 }
 
+/** The charge of an entry in any store. */
+function entryCharge(recordBytes: number): number {
+  return storeOf(2 ** 20).store.chargeOf(recordBytes);
+}
+
 function put(store: ByteStore, key: string, value: Uint8Array | undefined, hot = false): number {
-  return store.put(key, value, { freshUntil: 1, hot });
+  return store.put(key, value, { freshUntil: 1, hot, tags: [] });
 }
 
 describe("ByteStore", () => {
@@ -198,10 +205,11 @@ describe("ByteStore", () => {
               const { key, value, hot, freshUntil } = step;
               const charge = entryCharge(recordBytes(key, value));
               const kept = model.put(key, { value, freshUntil, watched: false, charge }, hot);
-              expect(store.put(key, value, { freshUntil, hot }) >= 0).toBe(kept);
+              expect(store.put(key, value, { freshUntil, hot, tags: [] }) >= 0).toBe(kept);
             } else if (step.kind === "clear") {
               store.clear();
               model.clear();
+              reported.length = 0;
             } else {
               const slot = store.find(step.key);
               expect(slot >= 0).toBe(model.find(step.key) !== undefined);
@@ -238,7 +246,7 @@ describe("ByteStore", () => {
     const { store } = storeOf(10_000);
     put(store, "k", Buffer.alloc(20));
     expect(store.bytes).toBe(32 + entryOverheadBytes);
-    put(store, "日", Buffer.alloc(31));
+    put(store, "日", Buffer.alloc(27));
     expect(store.bytes).toBe(32 + 48 + 2 * entryOverheadBytes);
   });
 
@@ -253,10 +261,10 @@ describe("ByteStore", () => {
   });
 
   it("I3 accepts an entry that fills the budget exactly, and rejects one that is larger by a block", () => {
-    const { store } = storeOf(entryCharge(256));
-    expect(put(store, "k", Buffer.alloc(255))).toBeGreaterThanOrEqual(0);
-    expect(store.bytes).toBe(entryCharge(256));
-    expect(put(store, "other", Buffer.alloc(255))).toBe(-1);
+    const { store } = storeOf(entryCharge(252));
+    expect(put(store, "k", Buffer.alloc(251))).toBeGreaterThanOrEqual(0);
+    expect(store.bytes).toBe(entryCharge(252));
+    expect(put(store, "other", Buffer.alloc(251))).toBe(-1);
     expect(store.find("k")).toBeGreaterThanOrEqual(0);
     expect(store.find("other")).toBe(-1);
   });
@@ -363,8 +371,8 @@ describe("ByteStore", () => {
     for (const key of ["a", "b", "c"]) put(store, key, Buffer.alloc(100));
     watched("cleared");
     store.clear();
-    store.clear();
-    expect(reported).toEqual(["replaced", "deleted", "evicted", "cleared"]);
+    expect(reported).toEqual(["replaced", "deleted", "evicted"]);
+    expect(store.memoryBytes).toBeLessThan(16 * 1024);
   });
 
   it("I3 changes nothing when the extra bytes of an entry exceed the budget", () => {
@@ -386,5 +394,108 @@ describe("ByteStore", () => {
     expect(store.bytes).toBe(2 ** 31 - 1);
     store.delete("k");
     expect(store.bytes).toBe(0);
+  });
+
+  it("stores and finds keys and values that take several blocks", () => {
+    const { store } = storeOf(2 ** 20);
+    const filled = (size: number): Buffer =>
+      Buffer.from(Array.from({ length: size }, (_, i) => i % 253));
+    const keyOf = (size: number): string =>
+      `${size}:`.padEnd(size % 1500, "k") + (size % 2 ? "日" : "");
+    const sizes = [0, 500, 507, 508, 509, 1016, 1017, 5000, 65_536, 200_000];
+    for (const size of sizes) expect(put(store, keyOf(size), filled(size))).toBeGreaterThan(0);
+    for (const size of sizes) {
+      const slot = store.find(keyOf(size));
+      expect(store.key(slot)).toBe(keyOf(size));
+      expect(store.value(slot)?.equals(filled(size))).toBe(true);
+      expect(store.copy(slot)?.equals(filled(size))).toBe(true);
+    }
+    for (const size of sizes) store.delete(keyOf(size));
+    expect(store.bytes).toBe(0);
+  });
+
+  it("I3 keeps its memory within a tenth of the budget when sizes drift and some entries stay", () => {
+    const maxBytes = 2 ** 20;
+    const { store } = storeOf(maxBytes);
+    const popular: string[] = [];
+    for (let round = 0; round < 20; round++) {
+      const size = 20 + ((round * 777) % 3000);
+      for (let count = 0; count * (size + 100) < maxBytes; count++) {
+        const key = `${round}:${count}`;
+        put(store, key, Buffer.alloc(size, round));
+        if (count % 20 === 0) popular.push(key);
+        if (count % 1000 === 0) {
+          expect(store.memoryBytes).toBeLessThanOrEqual(1.1 * maxBytes + 64 * 1024);
+          for (const kept of popular) {
+            const slot = store.find(kept);
+            if (slot >= 0) store.touch(slot);
+          }
+        }
+      }
+    }
+    for (const key of popular) {
+      const slot = store.find(key);
+      if (slot < 0) continue;
+      const round = Number(key.split(":")[0]);
+      expect(store.value(slot)?.every((byte) => byte === round)).toBe(true);
+    }
+    // The budget is used, too.
+    expect(store.bytes).toBeGreaterThan(0.7 * maxBytes);
+  });
+
+  it("I3 keeps its memory within the limit for any sizes, tags and extra bytes", () => {
+    const step = fc.record({
+      key: fc.nat(300),
+      size: fc.oneof(fc.nat(100), fc.nat(3000), fc.nat(60_000)),
+      tags: fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 3 }),
+      extraBytes: fc.option(fc.nat(5000), { nil: undefined }),
+      hot: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 300_000 }),
+        fc.array(step, { maxLength: 400, size: "max" }),
+        (maxBytes, steps) => {
+          const { store } = storeOf(maxBytes);
+          for (const { key, size, tags, extraBytes, hot } of steps) {
+            const options = { freshUntil: 1, hot, tags: tags.map((tag) => `tag ${tag}`) };
+            const slot = store.put(`${key}`, Buffer.alloc(size, key % 256), options);
+            if (slot >= 0 && extraBytes !== undefined) store.watch(slot, extraBytes);
+            expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+            expect(store.memoryBytes).toBeLessThanOrEqual(1.1 * maxBytes + 64 * 1024);
+          }
+          for (let key = 0; key < 300; key++) {
+            const slot = store.find(`${key}`);
+            if (slot >= 0)
+              expect(store.value(slot)?.every((byte) => byte === key % 256)).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("gives the memory of pages back that watched entries need", () => {
+    const maxBytes = 2 ** 20;
+    const { store } = storeOf(maxBytes);
+    for (let count = 0; count < 4000; count++) put(store, `${count}`, Buffer.alloc(150));
+    for (let count = 3900; count < 4000; count++) store.watch(store.find(`${count}`), 7000);
+    expect(store.memoryBytes).toBeLessThanOrEqual(1.1 * maxBytes + 64 * 1024);
+  });
+
+  it("takes watched bytes back from the entries that were used least recently, and keeps the entries", () => {
+    const { store, reported } = storeOf(2 ** 20);
+    for (const key of ["a", "b", "c", "d"]) {
+      const slot = put(store, key, Buffer.alloc(10));
+      if (key !== "b") store.watch(slot, 1000);
+    }
+    const before = store.bytes;
+    store.unwatchOldest(1500);
+    expect(reported).toEqual(["a", "c"]);
+    expect(store.bytes).toBe(before - 2000);
+    expect(store.items).toBe(4);
+    store.delete("d");
+    store.unwatchOldest(1);
+    expect(reported).toEqual(["a", "c", "d"]);
   });
 });

@@ -1,9 +1,13 @@
 import { SeededHash } from "../seeded-hash.ts";
-import { Arena, arenaFootprint } from "./arena.ts";
+import { Arena, pageBytesFor } from "./arena.ts";
+import { firstFlag, KeyTable, secondFlag, storedKeyBytes, thirdFlag } from "./key-table.ts";
 import { hotList, type ListName, LruLists, mainList } from "./lru-lists.ts";
+import { recordsOfEntries } from "./records.ts";
+import { noSlot, slotBytes } from "./slot-table.ts";
+import { TagLists } from "./tag-lists.ts";
 
 /*
- * The storage of a cache: keys and values lie in an arena, everything else in typed arrays, so that an
+ * The storage of a cache: keys, values and tags lie in an arena, everything else in typed arrays, so that an
  * entry costs what it is charged and an evicted entry leaves no garbage. Two LRU lists, main and hot, share
  * one budget and one index.
  */
@@ -13,26 +17,26 @@ import { hotList, type ListName, LruLists, mainList } from "./lru-lists.ts";
  * of partly filled pages. Checked against the growth of a process in `bench/`.
  */
 export const entryOverheadBytes = 64;
+const leastCharge = entryOverheadBytes + 16;
+const lruBytes = 8;
 
-/** Slots are allocated in chunks, so that growing copies nothing and leaves no garbage. */
-const chunkShift = 12;
-const chunkSlots = 1 << chunkShift;
-const chunkMask = chunkSlots - 1;
+/**
+ * The memory of a store never exceeds its budget by more than this factor, for pages that are partly filled
+ * and tables that were larger once, and the floor, for a store with a tiny budget.
+ */
+const memoryFactor = 1.1;
+const memoryFloorBytes = 64 * 1024;
 
-// The fields of a slot: six 32-bit integers, then one 64-bit float.
-const fieldShift = 3;
-const hashField = 0;
-const referenceField = 1;
-const keyField = 2; // key length in characters, shifted left by three, and the flags below
+// The fields of a slot that the table of keys leaves free: two 32-bit integers, then one 64-bit float.
 const valueField = 3; // value length, -1 for a negative entry
-const chainField = 4; // next slot of the same bucket, or the next free slot
 const chargeField = 5;
-const freshUntilField = 3; // counted in floats
 
-const hotFlag = 1;
-const wideFlag = 2; // the key has characters above U+00FF and is kept in two bytes each
-const watchedFlag = 4; // onRemove is called for it
-const flagBits = 3;
+const hotFlag = firstFlag;
+const watchedFlag = secondFlag; // onRemove is called for it
+const readFlag = thirdFlag;
+
+/** Entries that one search for watched ones looks at. */
+const searchedEntries = 10_000;
 
 /** The charge of an entry is kept in 32 bits. */
 const largestCharge = 2 ** 31 - 1;
@@ -40,11 +44,6 @@ const largestCharge = 2 ** 31 - 1;
 const none = -1;
 /** Slots 0 and 1 are the sentinels of the LRU lists. */
 const firstSlot = 2;
-
-class Chunk {
-  readonly integers: Int32Array = new Int32Array(chunkSlots << fieldShift);
-  readonly floats: Float64Array = new Float64Array(this.integers.buffer);
-}
 
 /** Size and counters of one of the two lists. The caller counts hits. */
 export class ListTotals {
@@ -74,51 +73,71 @@ export interface PutOptions {
   readonly freshUntil: number;
   /** A copy of a value that another node owns. */
   readonly hot: boolean;
+  readonly tags: readonly string[];
 }
 
 /** Entries within a budget of bytes, evicted by LRU. Knows no expiry: the caller compares `freshUntil`. */
 export class ByteStore {
   readonly #maxBytes: number;
+  readonly #memoryLimit: number;
   readonly #onRemove: (key: string) => void;
-  readonly #hash: SeededHash;
-  readonly #arena: Arena = new Arena();
+  readonly #arena: Arena;
+  readonly #entries: KeyTable;
+  /** Created with the first entry that has tags. */
+  #tags: TagLists | undefined;
+  readonly #newTags: () => TagLists;
   /** Public for the fastest path: a reader that knows the entry's list saves looking it up. */
-  readonly lruLists: LruLists = new LruLists();
-  readonly #chunks: Chunk[] = [];
+  readonly lruLists: LruLists;
   readonly main: ListTotals = new ListTotals(mainList);
   readonly hot: ListTotals = new ListTotals(hotList);
-  #buckets: Int32Array = new Int32Array(256).fill(none);
-  #slotCount: number = firstSlot;
-  #freeSlot: number = none;
+  /** Bytes that callers keep for watched entries. */
+  #watchedBytes = 0;
+  /** Where the search for watched entries goes on, by list; the list itself for its beginning. */
+  readonly #searchedTo: Map<ListName, number> = new Map();
+  /** Entries of doomed tags wait to be removed by {@link sweep}: check {@link isDoomed} before each use. */
+  sweeping = false;
 
   constructor(options: ByteStoreOptions) {
-    this.#maxBytes = options.maxBytes;
+    const { maxBytes } = options;
+    this.#maxBytes = maxBytes;
+    this.#memoryLimit = maxBytes * memoryFactor + memoryFloorBytes;
     this.#onRemove = options.onRemove;
-    this.#hash = options.hash ?? new SeededHash();
+    this.#arena = new Arena(pageBytesFor(maxBytes), (owner, from, to) => {
+      if (owner & 1) this.#tags?.moved(owner >> 1, from, to);
+      else this.#entries.records.moved(owner >> 1, from, to);
+    });
+    const maxSlots = firstSlot + Math.ceil(maxBytes / leastCharge);
+    const parts = {
+      arena: this.#arena,
+      hash: options.hash ?? new SeededHash(),
+      maxSlots,
+      makeRoom: (payload: number) => this.#makeRoom(payload),
+    };
+    this.#entries = new KeyTable({ ...parts, user: recordsOfEntries, firstSlot });
+    this.#newTags = () => new TagLists(parts);
+    this.lruLists = new LruLists(maxSlots);
   }
 
+  /** Charged bytes, those of tags included. */
   get bytes(): number {
-    return this.main.bytes + this.hot.bytes;
+    return this.main.bytes + this.hot.bytes + (this.#tags?.tagBytes ?? 0);
   }
 
   get items(): number {
     return this.main.items + this.hot.items;
   }
 
-  /** The slot of a key, -1 when there is none. A slot is valid until the next change of the store. */
-  find(key: string): number {
-    return this.#find(key, this.#hash.of(key));
+  /** Memory of the store and of what callers keep for its entries. */
+  get memoryBytes(): number {
+    const entries = this.#entries;
+    const tables = entries.bytes + entries.slots.usedSlots * lruBytes + (this.#tags?.bytes ?? 0);
+    return this.#arena.bytes + tables + this.#watchedBytes;
   }
 
-  #find(key: string, hash: number): number {
-    let slot = this.#buckets[hash & (this.#buckets.length - 1)] as number;
-    while (slot !== none) {
-      const fields = (this.#chunks[slot >> chunkShift] as Chunk).integers;
-      const base = (slot & chunkMask) << fieldShift;
-      if (fields[base + hashField] === hash && this.#keyEquals(slot, key)) return slot;
-      slot = fields[base + chainField] as number;
-    }
-    return none;
+  /** The slot of a key, -1 when there is none. A slot is valid until the next change of the store. */
+  find(key: string): number {
+    const slot = this.#entries.find(key, this.#entries.hashOf(key));
+    return slot === noSlot ? none : slot;
   }
 
   /** Marks the entry as the most recently used of its list. */
@@ -127,12 +146,11 @@ export class ByteStore {
   }
 
   freshUntil(slot: number): number {
-    const floats = (this.#chunks[slot >> chunkShift] as Chunk).floats;
-    return floats[((slot & chunkMask) << (fieldShift - 1)) + freshUntilField] as number;
+    return this.#entries.slots.float(slot);
   }
 
   isHot(slot: number): boolean {
-    return (this.#get(slot, keyField) & hotFlag) !== 0;
+    return this.#entries.hasFlag(slot, hotFlag);
   }
 
   /** The totals of the entry's list. */
@@ -142,21 +160,32 @@ export class ByteStore {
 
   /** The key of a slot, as a new string that retains no other memory. */
   key(slot: number): string {
-    const keyAndFlags = this.#get(slot, keyField);
-    const reference = this.#get(slot, referenceField);
-    const start = this.#arena.offset(reference);
-    const end = start + keyBytes(keyAndFlags);
-    const encoding = keyAndFlags & wideFlag ? "utf16le" : "latin1";
-    return this.#arena.buffer(reference).toString(encoding, start, end);
+    return this.#entries.key(slot);
   }
 
-  /** The value as a view that is valid until the next change of the store; undefined for a negative entry. */
+  /** The value; undefined for a negative entry. A view that is valid until the next change of the store, or a copy. */
   value(slot: number): Buffer | undefined {
-    const length = this.#get(slot, valueField);
+    const length = this.#entries.slots.get(slot, valueField);
     if (length < 0) return undefined;
-    const reference = this.#get(slot, referenceField);
-    const start = this.#arena.offset(reference) + keyBytes(this.#get(slot, keyField));
-    return this.#arena.buffer(reference).subarray(start, start + length);
+    return this.#entries.records.read(slot, this.#entries.keyBytes(slot), length);
+  }
+
+  /** A copy of the value; undefined for a negative entry. */
+  copy(slot: number): Buffer | undefined {
+    const value = this.value(slot);
+    return value === undefined || this.#entries.records.isLong(slot) ? value : Buffer.from(value);
+  }
+
+  /** The tags of an entry. */
+  tags(slot: number): readonly string[] {
+    return this.#tags?.of(slot) ?? [];
+  }
+
+  /** Marks an entry as read. Returns whether it was read before. */
+  markRead(slot: number): boolean {
+    const before = this.#entries.hasFlag(slot, readFlag);
+    if (!before) this.#entries.setFlag(slot, readFlag, true);
+    return before;
   }
 
   /**
@@ -165,38 +194,40 @@ export class ByteStore {
    * slot, or -1 when the entry alone exceeds the budget; the previous entry is gone then as well.
    */
   put(key: string, value: Uint8Array | undefined, options: PutOptions): number {
-    const hash = this.#hash.of(key);
-    const previous = this.#find(key, hash);
-    if (previous !== none) this.#remove(previous);
-    const wide = isWide(key);
-    const keyLength = wide ? key.length * 2 : key.length;
-    const valueLength = value === undefined ? 0 : value.length;
-    const charge = entryCharge(keyLength + valueLength);
-    if (charge > this.#maxBytes) return none;
-    while (this.bytes + charge > this.#maxBytes) this.#evict(none);
-    const reference = this.#arena.allocate(keyLength + valueLength);
-    const buffer = this.#arena.buffer(reference);
-    const start = this.#arena.offset(reference);
-    buffer.write(key, start, keyLength, wide ? "utf16le" : "latin1");
-    if (value !== undefined) buffer.set(value, start + keyLength);
+    const entries = this.#entries;
+    const hash = entries.hashOf(key);
+    const previous = entries.find(key, hash);
+    if (previous !== noSlot) this.remove(previous);
+    const valueBytes = value === undefined ? 0 : value.length;
+    const keyBytes = storedKeyBytes(key);
+    const tags = options.tags.length > 1 ? [...new Set(options.tags)] : options.tags;
+    if (tags.length > 0) this.#tags ??= this.#newTags();
+    const charge = this.chargeOf(keyBytes + valueBytes) + tags.length * slotBytes;
+    const allBytes = charge + (this.#tags?.ownBytes(tags) ?? 0);
+    if (allBytes > this.#maxBytes || charge > largestCharge) return none;
+    const added = charge + (this.#tags?.addedBytes(tags) ?? 0);
+    while (this.bytes + added > this.#maxBytes && this.items > 0) this.#evict(none);
 
-    const slot = this.#takeSlot();
-    const chunk = this.#chunks[slot >> chunkShift] as Chunk;
-    const base = (slot & chunkMask) << fieldShift;
-    chunk.integers[base + hashField] = hash;
-    chunk.integers[base + referenceField] = reference;
-    chunk.integers[base + keyField] =
-      (key.length << flagBits) | (wide ? wideFlag : 0) | (options.hot ? hotFlag : 0);
-    chunk.integers[base + valueField] = value === undefined ? none : valueLength;
-    chunk.integers[base + chargeField] = charge;
-    chunk.floats[(base >> 1) + freshUntilField] = options.freshUntil;
+    const slot = entries.add(key, { hash, valueBytes });
+    const { slots } = entries;
+    if (value !== undefined) entries.records.write(slot, keyBytes, value);
+    slots.set(slot, valueField, value === undefined ? none : valueBytes);
+    slots.set(slot, chargeField, charge);
+    slots.setFloat(slot, options.freshUntil);
+    if (options.hot) entries.setFlag(slot, hotFlag, true);
+    this.#tags?.add(slot, tags);
     const totals = options.hot ? this.hot : this.main;
     totals.bytes += charge;
     totals.items++;
     this.lruLists.add(slot, totals.list);
-    if (this.items > this.#buckets.length) this.#growBuckets();
-    else this.#chain(slot, hash);
+    // Evicted entries may have carried the same tags, so that their removal freed less than was added.
+    while (this.bytes > this.#maxBytes) this.#evict(slot);
     return slot;
+  }
+
+  /** The charge of an entry without tags whose key and value take `recordBytes`. */
+  chargeOf(recordBytes: number): number {
+    return this.#entries.records.footprint(recordBytes) + entryOverheadBytes;
   }
 
   /**
@@ -204,13 +235,40 @@ export class ByteStore {
    * false, with nothing changed, when that would exceed the budget. May evict other entries.
    */
   watch(slot: number, extraBytes: number): boolean {
-    const charge = this.#get(slot, chargeField) + extraBytes;
-    if (charge > this.#maxBytes || charge > largestCharge) return false;
-    this.#set(slot, keyField, this.#get(slot, keyField) | watchedFlag);
-    this.#set(slot, chargeField, charge);
+    const { slots } = this.#entries;
+    const charge = slots.get(slot, chargeField) + extraBytes;
+    const tagBytes = this.#tags?.tagBytes ?? 0;
+    if (charge + tagBytes > this.#maxBytes || charge > largestCharge) return false;
+    this.#entries.setFlag(slot, watchedFlag, true);
+    slots.set(slot, chargeField, charge);
     this.totalsOf(slot).bytes += extraBytes;
+    this.#watchedBytes += extraBytes;
     while (this.bytes > this.#maxBytes) this.#evict(slot);
+    while (this.memoryBytes > this.#memoryLimit) {
+      if (this.#arena.releasePage() || this.#arena.compact()) continue;
+      if (this.items === 1) break;
+      this.#evict(slot);
+    }
     return true;
+  }
+
+  /**
+   * Frees at least `wantedBytes` that callers keep for watched entries, if a bounded search finds them: calls
+   * `onRemove` for entries that were used least recently, and keeps the entries.
+   */
+  unwatchOldest(wantedBytes: number): void {
+    const until = this.#watchedBytes - wantedBytes;
+    for (const list of [hotList, mainList] as const) {
+      // The search continues where it ended, because the oldest entries are not watched any more.
+      let slot = this.#searchedTo.get(list) ?? list;
+      if (slot === list) slot = this.lruLists.oldest(list);
+      for (let seen = 0; seen < searchedEntries && slot !== list; seen++) {
+        if (this.#watchedBytes <= until) break;
+        if (this.#entries.hasFlag(slot, watchedFlag)) this.#unwatch(slot);
+        slot = this.lruLists.newer(slot);
+      }
+      this.#searchedTo.set(list, slot);
+    }
   }
 
   /** The keys of the main list, most recently used first. */
@@ -224,121 +282,106 @@ export class ByteStore {
   delete(key: string): boolean {
     const slot = this.find(key);
     if (slot === none) return false;
-    this.#remove(slot);
+    this.remove(slot);
     return true;
   }
 
-  clear(): void {
-    while (this.main.items > 0) this.#remove(this.lruLists.oldest(mainList));
-    while (this.hot.items > 0) this.#remove(this.lruLists.oldest(hotList));
+  /** Removes the entries that carry the tag: some at once, and more by {@link sweep} if `sweeping` is true then. */
+  deleteTagged(tag: string, atOnce: number): void {
+    if (this.#tags === undefined || this.#tags.doom(tag) === 0) return;
+    this.sweeping = true;
+    this.sweep(atOnce);
   }
 
-  /** Evicts the least recently used entry other than `spared`. */
+  /** Whether the entry must not be used, because one of its tags was deleted. */
+  isDoomed(slot: number): boolean {
+    return this.#tags?.isDoomed(slot) === true;
+  }
+
+  /** Removes up to `count` doomed entries. */
+  sweep(count: number): void {
+    for (let removed = 0; removed < count; removed++) {
+      const slot = this.#tags?.nextDoomed() ?? noSlot;
+      if (slot === noSlot) break;
+      this.remove(slot);
+    }
+    this.sweeping = (this.#tags?.nextDoomed() ?? noSlot) !== noSlot;
+  }
+
+  /** Removes everything in a time that does not depend on the number of entries, without calling `onRemove`. */
+  clear(): void {
+    this.#arena.clear();
+    this.#entries.clear();
+    this.#tags = undefined;
+    this.lruLists.clear();
+    for (const totals of [this.main, this.hot]) {
+      totals.bytes = 0;
+      totals.items = 0;
+    }
+    this.#watchedBytes = 0;
+    this.#searchedTo.clear();
+    this.sweeping = false;
+  }
+
+  /** Like {@link clear}, and gives the memory back. */
+  release(): void {
+    this.clear();
+    this.#arena.release();
+  }
+
+  remove(slot: number): void {
+    const entries = this.#entries;
+    const totals = this.totalsOf(slot);
+    if (entries.hasFlag(slot, watchedFlag)) this.#unwatch(slot);
+    if (this.#searchedTo.get(totals.list) === slot) {
+      this.#searchedTo.set(totals.list, this.lruLists.newer(slot));
+    }
+    this.lruLists.remove(slot);
+    totals.bytes -= entries.slots.get(slot, chargeField);
+    totals.items--;
+    this.#tags?.remove(slot);
+    entries.hide(slot);
+    entries.release(slot);
+  }
+
+  #unwatch(slot: number): void {
+    const { slots } = this.#entries;
+    const extraBytes = slots.get(slot, chargeField) - this.#ownCharge(slot);
+    this.#entries.setFlag(slot, watchedFlag, false);
+    slots.set(slot, chargeField, slots.get(slot, chargeField) - extraBytes);
+    this.totalsOf(slot).bytes -= extraBytes;
+    this.#watchedBytes -= extraBytes;
+    this.#onRemove(this.#entries.key(slot));
+  }
+
+  /** The charge of an entry without what callers keep for it. */
+  #ownCharge(slot: number): number {
+    const valueBytes = Math.max(0, this.#entries.slots.get(slot, valueField));
+    const charge = this.chargeOf(this.#entries.keyBytes(slot) + valueBytes);
+    return charge + (this.#tags?.entryBytes(slot) ?? 0);
+  }
+
+  /** Sees to it that a block can be allocated within the limit of memory. */
+  #makeRoom(payload: number): void {
+    const arena = this.#arena;
+    while (!arena.hasRoom(payload) && this.memoryBytes + arena.pageCost > this.#memoryLimit) {
+      if (arena.compact() || this.items === 0) return;
+      this.#evict(none);
+    }
+  }
+
+  /** Evicts the least recently used entry other than `excluded`. */
   #evict(excluded: number): void {
     const preferred = this.hot.bytes > this.main.bytes / 8 ? this.hot : this.main;
     const other = preferred === this.hot ? this.main : this.hot;
     const victim = this.#oldestExcept(excluded, preferred.list);
     const totals = victim === preferred.list ? other : preferred;
     totals.evictions++;
-    this.#remove(victim === preferred.list ? this.#oldestExcept(excluded, other.list) : victim);
+    this.remove(victim === preferred.list ? this.#oldestExcept(excluded, other.list) : victim);
   }
 
   #oldestExcept(excluded: number, list: ListName): number {
     const oldest = this.lruLists.oldest(list);
     return oldest === excluded ? this.lruLists.newer(oldest) : oldest;
   }
-
-  #remove(slot: number): void {
-    const keyAndFlags = this.#get(slot, keyField);
-    const key = keyAndFlags & watchedFlag ? this.key(slot) : undefined;
-    const totals = keyAndFlags & hotFlag ? this.hot : this.main;
-    this.lruLists.remove(slot);
-    totals.bytes -= this.#get(slot, chargeField);
-    totals.items--;
-    this.#unchain(slot);
-    this.#arena.free(this.#get(slot, referenceField));
-    this.#set(slot, chainField, this.#freeSlot);
-    this.#freeSlot = slot;
-    if (key !== undefined) this.#onRemove(key);
-  }
-
-  #takeSlot(): number {
-    const slot = this.#freeSlot;
-    if (slot !== none) {
-      this.#freeSlot = this.#get(slot, chainField);
-      return slot;
-    }
-    if (this.#slotCount >> chunkShift === this.#chunks.length) {
-      this.#chunks.push(new Chunk());
-    }
-    return this.#slotCount++;
-  }
-
-  #chain(slot: number, hash: number): void {
-    const bucket = hash & (this.#buckets.length - 1);
-    this.#set(slot, chainField, this.#buckets[bucket] as number);
-    this.#buckets[bucket] = slot;
-  }
-
-  #unchain(slot: number): void {
-    const bucket = this.#get(slot, hashField) & (this.#buckets.length - 1);
-    const following = this.#get(slot, chainField);
-    let at = this.#buckets[bucket] as number;
-    if (at === slot) {
-      this.#buckets[bucket] = following;
-      return;
-    }
-    while (this.#get(at, chainField) !== slot) at = this.#get(at, chainField);
-    this.#set(at, chainField, following);
-  }
-
-  #growBuckets(): void {
-    this.#buckets = new Int32Array(this.#buckets.length * 2).fill(none);
-    for (const list of [mainList, hotList] as const) {
-      for (let slot = this.lruLists.oldest(list); slot !== list; slot = this.lruLists.newer(slot)) {
-        this.#chain(slot, this.#get(slot, hashField));
-      }
-    }
-  }
-
-  #keyEquals(slot: number, key: string): boolean {
-    const keyAndFlags = this.#get(slot, keyField);
-    const length = keyAndFlags >>> flagBits;
-    if (length !== key.length) return false;
-    const reference = this.#get(slot, referenceField);
-    const buffer = this.#arena.buffer(reference);
-    let at = this.#arena.offset(reference);
-    if (keyAndFlags & wideFlag) return buffer.toString("utf16le", at, at + length * 2) === key;
-    for (let index = 0; index < length; index++, at++) {
-      if (buffer[at] !== key.charCodeAt(index)) return false;
-    }
-    return true;
-  }
-
-  #get(slot: number, field: number): number {
-    const { integers } = this.#chunks[slot >> chunkShift] as Chunk;
-    return integers[((slot & chunkMask) << fieldShift) + field] as number;
-  }
-
-  #set(slot: number, field: number, value: number): void {
-    const { integers } = this.#chunks[slot >> chunkShift] as Chunk;
-    integers[((slot & chunkMask) << fieldShift) + field] = value;
-  }
-}
-
-/** The charge of an entry whose key and value take `recordBytes`. */
-export function entryCharge(recordBytes: number): number {
-  return arenaFootprint(recordBytes) + entryOverheadBytes;
-}
-
-function keyBytes(keyAndFlags: number): number {
-  const length = keyAndFlags >>> flagBits;
-  return keyAndFlags & wideFlag ? length * 2 : length;
-}
-
-function isWide(key: string): boolean {
-  for (let index = 0; index < key.length; index++) {
-    if (key.charCodeAt(index) > 0xff) return true;
-  }
-  return false;
 }

@@ -75,14 +75,17 @@ describe("freezeDeep", () => {
 
   it("estimates the size of primitives, strings and objects with their contents", () => {
     expect(freezeDeep(null)).toBe(0);
-    expect(freezeDeep(1)).toBe(16);
-    expect(freezeDeep(true)).toBe(16);
-    expect(freezeDeep(undefined)).toBe(16);
-    expect(freezeDeep(1n)).toBe(16);
+    expect(freezeDeep(1)).toBe(0);
+    expect(freezeDeep(1.5)).toBe(16);
+    expect(freezeDeep(2 ** 40)).toBe(16);
+    expect(freezeDeep(true)).toBe(0);
+    expect(freezeDeep(undefined)).toBe(0);
+    expect(freezeDeep(1n)).toBe(16 + 8);
     expect(freezeDeep("abcd")).toBe(16 + 8);
+    expect(freezeDeep("日本日本日")).toBe(16 + 16);
     expect(freezeDeep({})).toBe(56);
-    expect(freezeDeep([1, "abcd"])).toBe(56 + (8 + 16) + (8 + 24));
-    expect(freezeDeep({ a: { b: 1 } })).toBe(56 + 8 + 56 + 8 + 16);
+    expect(freezeDeep([1, "abcd"])).toBe(56 + 8 + (8 + 24));
+    expect(freezeDeep({ a: { b: 1 } })).toBe(56 + 8 + 56 + 8);
   });
 
   it("I8 freezes data nested deeper than any stack", () => {

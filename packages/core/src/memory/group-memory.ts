@@ -1,10 +1,11 @@
 import type { ResolvedPolicy } from "../cache-policy.ts";
 import type { NodeClock } from "../clock.ts";
 import type { CacheStats, GroupCounters } from "../group-stats.ts";
+import { absentTag } from "../invalidation/absent-tag.ts";
 import { FenceTable } from "../invalidation/fences.ts";
-import { absentTag, TagIndex } from "../invalidation/tag-index.ts";
 import { ByteStore, type ListTotals } from "./byte-store.ts";
 import { freezeDeep } from "./frozen-value.ts";
+import { KnownShapes } from "./known-shapes.ts";
 import type { LruLists } from "./lru-lists.ts";
 
 /** Decodes stored bytes for callers. */
@@ -22,13 +23,18 @@ class Memo<T> {
   readonly slot: number;
   readonly freshUntil: number;
   readonly totals: ListTotals;
+  readonly charge: number;
 
-  constructor(value: T, at: { slot: number; freshUntil: number; totals: ListTotals }) {
+  constructor(
+    value: T,
+    at: { slot: number; freshUntil: number; totals: ListTotals; charge: number },
+  ) {
     this.value = value;
     this.promise = Promise.resolve(value);
     this.slot = at.slot;
     this.freshUntil = at.freshUntil;
     this.totals = at.totals;
+    this.charge = at.charge;
   }
 }
 
@@ -36,10 +42,18 @@ class Memo<T> {
 const memoOverheadBytes = 224;
 
 /**
- * Heap bytes are charged one and a half times, because evicted memos stay until the garbage collector
- * runs.
+ * Heap bytes are charged this many times: V8 lets its heap grow to a multiple of what is alive before it
+ * collects the memos that were evicted.
  */
-const heapChargeFactor = 1.5;
+const heapChargeFactor = 4;
+
+/** Memos take at most this part of the budget, so that they never displace most of the entries. */
+const memoShare = 1 / 2;
+/** When memos are dropped for another one, this part of their share is freed at once. */
+const freedShare = 1 / 16;
+
+/** Entries of a tag that are removed within its invalidation, and in each turn after it. */
+const sweptPerTurn = 1024;
 
 /** A copy of an entry that later changes of the memory do not affect. */
 export interface StoredCopy {
@@ -67,8 +81,13 @@ export class GroupMemory<T> {
   readonly #counters: GroupCounters;
   readonly #store: ByteStore;
   readonly #lruLists: LruLists;
-  readonly #memos: Map<string, Memo<T>> = new Map();
-  readonly #tags: TagIndex = new TagIndex();
+  /** The memos of all watched entries. */
+  #memos: Map<string, Memo<T>> = new Map();
+  /** The same map; during a sweep an empty one, so that hits check every entry. */
+  #checkedMemos: Map<string, Memo<T>> = this.#memos;
+  #memoBytes = 0;
+  readonly #maxMemoBytes: number;
+  readonly #shapes: KnownShapes = new KnownShapes();
   readonly #absent: Promise<undefined> = Promise.resolve(undefined);
 
   constructor(parts: {
@@ -88,10 +107,11 @@ export class GroupMemory<T> {
     this.#store = new ByteStore({
       maxBytes: parts.policy.maxBytes,
       onRemove: (key) => {
+        this.#memoBytes -= this.#memos.get(key)?.charge ?? 0;
         this.#memos.delete(key);
-        this.#tags.remove(key);
       },
     });
+    this.#maxMemoBytes = parts.policy.maxBytes * memoShare;
     this.#lruLists = this.#store.lruLists;
   }
 
@@ -101,7 +121,7 @@ export class GroupMemory<T> {
 
   /** The fresh value, counted as a hit, or undefined. The hot path. */
   hit(key: string): Promise<T | undefined> | undefined {
-    const memo = this.#memos.get(key);
+    const memo = this.#checkedMemos.get(key);
     if (memo !== undefined && this.#clock.isAhead(memo.freshUntil)) {
       memo.totals.hits++;
       this.#lruLists.touch(memo.slot, memo.totals.list);
@@ -115,7 +135,7 @@ export class GroupMemory<T> {
 
   /** Like {@link hit}, but synchronous. */
   peek(key: string): T | undefined {
-    const memo = this.#memos.get(key);
+    const memo = this.#checkedMemos.get(key);
     if (memo !== undefined && this.#clock.isAhead(memo.freshUntil)) {
       memo.totals.hits++;
       this.#lruLists.touch(memo.slot, memo.totals.list);
@@ -173,11 +193,10 @@ export class GroupMemory<T> {
   copyForTransfer(key: string): TransferCopy | undefined {
     const slot = this.#findFresh(key);
     if (slot < 0) return undefined;
-    const value = this.#store.value(slot);
     return {
-      value: value === undefined ? undefined : Buffer.from(value),
+      value: this.#store.copy(slot),
       freshUntil: this.#store.freshUntil(slot),
-      tags: this.#tags.of(key),
+      tags: this.#store.tags(slot),
     };
   }
 
@@ -191,32 +210,38 @@ export class GroupMemory<T> {
       readonly tags: readonly string[];
     },
   ): void {
-    const slot = this.#store.put(key, entry.value, entry);
-    if (slot < 0 || entry.tags.length === 0) return;
-    // An entry that its tags cannot invalidate must not stay.
-    if (this.#store.watch(slot, TagIndex.cost(key, entry.tags))) this.#tags.add(key, entry.tags);
-    else this.#store.delete(key);
+    this.#store.put(key, entry.value, entry);
   }
 
   drop(key: string): void {
     this.#store.delete(key);
   }
 
+  /** No entry with the tag is returned from now on. Many are removed in several turns of the event loop. */
   dropTagged(tag: string): void {
-    for (const carried of [tag, absentTag]) {
-      for (const key of this.#tags.keys(carried)) this.#store.delete(key);
-    }
+    const wasSweeping = this.#store.sweeping;
+    for (const carried of [tag, absentTag]) this.#store.deleteTagged(carried, sweptPerTurn);
+    if (!this.#store.sweeping || wasSweeping) return;
+    this.#checkedMemos = new Map();
+    this.#sweepLater();
   }
 
   clear(): void {
     this.#store.clear();
+    this.#forgetMemos();
+  }
+
+  /** Like {@link clear}, and gives the memory back. */
+  release(): void {
+    this.#store.release();
+    this.#forgetMemos();
   }
 
   stats(): { main: CacheStats; hot: CacheStats } {
-    const { main, hot } = this.#store;
+    const { main, hot, bytes } = this.#store;
     return {
       main: {
-        bytes: main.bytes,
+        bytes: bytes - hot.bytes,
         items: main.items,
         hits: main.hits,
         evictions: main.evictions,
@@ -230,16 +255,24 @@ export class GroupMemory<T> {
     };
   }
 
+  #find(key: string): number {
+    const store = this.#store;
+    const slot = store.find(key);
+    if (!store.sweeping || slot < 0 || !store.isDoomed(slot)) return slot;
+    store.remove(slot);
+    return -1;
+  }
+
   #findFresh(key: string): number {
     // Callers in plain JavaScript may pass anything; the engine rejects it with a typed error.
     if (typeof key !== "string") return -1;
-    const slot = this.#store.find(key);
+    const slot = this.#find(key);
     return slot >= 0 && this.#clock.isAhead(this.#store.freshUntil(slot)) ? slot : -1;
   }
 
   /** An owned value (not a copy, invariant I7, nor a negative entry) expired for less than `windowMs`. */
   #findStale(key: string, windowMs: number): number {
-    const slot = this.#store.find(key);
+    const slot = this.#find(key);
     if (slot < 0) return -1;
     const age = this.#clock.now() - this.#store.freshUntil(slot);
     const usable = age < windowMs && !this.#store.isHot(slot);
@@ -248,9 +281,8 @@ export class GroupMemory<T> {
 
   #copy(slot: number): StoredCopy {
     this.#store.touch(slot);
-    const value = this.#store.value(slot);
     return {
-      value: value === undefined ? undefined : Buffer.from(value),
+      value: this.#store.copy(slot),
       remainingMs: this.#store.freshUntil(slot) - this.#clock.now(),
     };
   }
@@ -272,20 +304,55 @@ export class GroupMemory<T> {
   #decodeAndKeep(key: string, entry: { readonly slot: number; readonly bytes: Buffer }): T {
     const totals = this.#store.totalsOf(entry.slot);
     this.#lruLists.touch(entry.slot, totals.list);
+    // During a sweep only.
+    const memo = this.#memos.get(key);
+    if (memo !== undefined) return memo.value;
     const value = this.#decoder.decode(entry.bytes);
     if (!this.#decoder.shared) return value;
     // A codec is the user's code. If it dropped the entry, another one may have the slot now.
     if (this.#store.find(key) !== entry.slot) return value;
-    const heapBytes = freezeDeep(value);
+    const heapBytes = freezeDeep(value, this.#shapes);
     if (heapBytes < 0) return value;
-    const freshUntil = this.#store.freshUntil(entry.slot);
-    const charge = (heapBytes + memoOverheadBytes + key.length) * heapChargeFactor;
-    if (this.#store.watch(entry.slot, Math.ceil(charge))) {
+    // Strings of a codec may be parts of one that is as long as the encoded value.
+    const bytes = Math.max(heapBytes, entry.bytes.length) + memoOverheadBytes + key.length;
+    const charge = Math.ceil(bytes * heapChargeFactor);
+    if (this.#admitsMemo(entry.slot, charge) && this.#store.watch(entry.slot, charge)) {
+      const freshUntil = this.#store.freshUntil(entry.slot);
+      this.#memoBytes += charge;
       this.#memos.set(
         this.#store.key(entry.slot),
-        new Memo(value, { slot: entry.slot, freshUntil, totals }),
+        new Memo(value, { slot: entry.slot, freshUntil, totals, charge }),
       );
     }
     return value;
+  }
+
+  /**
+   * Whether to keep a memo. Once entries are evicted, only for one that is read again, because the heap of
+   * short-lived memos grows far beyond what is alive. Memos that were used least recently make room for it.
+   */
+  #admitsMemo(slot: number, charge: number): boolean {
+    if (charge > this.#maxMemoBytes / 2) return false;
+    const excess = this.#memoBytes + charge - this.#maxMemoBytes;
+    const { main, hot } = this.#store;
+    const isFull = excess > 0 || main.evictions > 0 || hot.evictions > 0;
+    if (isFull && !this.#store.markRead(slot)) return false;
+    if (excess <= 0) return true;
+    this.#store.unwatchOldest(excess + this.#maxMemoBytes * freedShare);
+    return this.#memoBytes + charge <= this.#maxMemoBytes;
+  }
+
+  #forgetMemos(): void {
+    this.#memos = new Map();
+    this.#checkedMemos = this.#memos;
+    this.#memoBytes = 0;
+  }
+
+  #sweepLater(): void {
+    this.#clock.schedule(0, () => {
+      this.#store.sweep(sweptPerTurn);
+      if (this.#store.sweeping) this.#sweepLater();
+      else this.#checkedMemos = this.#memos;
+    });
   }
 }

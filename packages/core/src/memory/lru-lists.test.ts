@@ -11,7 +11,7 @@ function order(links: LruLists, list: ListName): number[] {
 
 describe("LruLists", () => {
   it("starts with two empty lists", () => {
-    const links = new LruLists();
+    const links = new LruLists(1000);
     expect(links.oldest(mainList)).toBe(mainList);
     expect(links.oldest(hotList)).toBe(hotList);
   });
@@ -24,7 +24,7 @@ describe("LruLists", () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
-        const links = new LruLists();
+        const links = new LruLists(1000);
         const model = { [mainList]: [] as number[], [hotList]: [] as number[] };
         for (const { slot, list, remove } of steps) {
           const holder = ([mainList, hotList] as const).find((name) => model[name].includes(slot));

@@ -1,3 +1,5 @@
+import { grownIntegers } from "./growing-integers.ts";
+
 /*
  * LRU lists: doubly linked lists of slots in one typed array, with the more recent neighbour of slot s at
  * 2s and the less recent one at 2s + 1. Each list is a ring through a sentinel slot, so that moving an entry
@@ -9,13 +11,20 @@ export const mainList = 0;
 export const hotList = 1;
 export type ListName = typeof mainList | typeof hotList;
 
+const emptyLists = [mainList, mainList, hotList, hotList];
+
 /** The order of use of the main and the hot list. */
 export class LruLists {
-  #links: Int32Array = Int32Array.of(mainList, mainList, hotList, hotList, 0, 0, 0, 0);
+  readonly #maxSlots: number;
+  #links: Int32Array = Int32Array.of(...emptyLists, 0, 0, 0, 0);
+
+  constructor(maxSlots: number) {
+    this.#maxSlots = maxSlots;
+  }
 
   /** Inserts a slot as the most recently used of a list. The slot must not be in a list. */
   add(slot: number, list: ListName): void {
-    while (slot * 2 >= this.#links.length) this.#grow();
+    if (slot * 2 >= this.#links.length) this.#grow(slot * 2 + 2);
     const links = this.#links;
     const front = links[list * 2 + 1] as number;
     links[list * 2 + 1] = slot;
@@ -62,9 +71,11 @@ export class LruLists {
     return this.#links[slot * 2] as number;
   }
 
-  #grow(): void {
-    const links = new Int32Array(this.#links.length * 2);
-    links.set(this.#links);
-    this.#links = links;
+  clear(): void {
+    this.#links.set(emptyLists);
+  }
+
+  #grow(length: number): void {
+    this.#links = grownIntegers(this.#links, { length, maxLength: this.#maxSlots * 2 });
   }
 }

@@ -1,7 +1,7 @@
 import { type CachePolicy, policyNames, resolvePolicy } from "../cache-policy.ts";
 import { type Origin, originFailed } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
-import { absentTag } from "../invalidation/tag-index.ts";
+import { absentTag } from "../invalidation/absent-tag.ts";
 import { describe, functionOption, knownOptions } from "../option-checks.ts";
 import { type CacheHandle, cacheHandle, signalOf } from "./cache-handle.ts";
 import { bytesCodec } from "./codec.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { ParsecError } from "../errors.ts";
-import { absentTag } from "../invalidation/tag-index.ts";
+import { absentTag } from "../invalidation/absent-tag.ts";
 import type { DataSource } from "./data-source.ts";
 import { sourceOrigin } from "./source-origin.ts";
 

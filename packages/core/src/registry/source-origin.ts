@@ -1,6 +1,6 @@
 import { ParsecError } from "../errors.ts";
 import { type Origin, originFailed } from "../group/origin.ts";
-import { absentTag } from "../invalidation/tag-index.ts";
+import { absentTag } from "../invalidation/absent-tag.ts";
 import { describe, functionOption, invalidArgument } from "../option-checks.ts";
 import { type Codec, jsonCodec } from "./codec.ts";
 import type { DataSource } from "./data-source.ts";
