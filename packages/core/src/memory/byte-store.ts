@@ -118,9 +118,14 @@ export class ByteStore {
     this.lruLists = new LruLists(maxSlots);
   }
 
-  /** Charged bytes, those of tags included. */
+  /** Charged bytes of all entries and their tags. */
   get bytes(): number {
-    return this.main.bytes + this.hot.bytes + (this.#tags?.tagBytes ?? 0);
+    return this.main.bytes + this.hot.bytes + this.tagBytes;
+  }
+
+  /** Charged bytes of the tags, which entries share. */
+  get tagBytes(): number {
+    return this.#tags?.tagBytes ?? 0;
   }
 
   get items(): number {
@@ -237,8 +242,7 @@ export class ByteStore {
   watch(slot: number, extraBytes: number): boolean {
     const { slots } = this.#entries;
     const charge = slots.get(slot, chargeField) + extraBytes;
-    const tagBytes = this.#tags?.tagBytes ?? 0;
-    if (charge + tagBytes > this.#maxBytes || charge > largestCharge) return false;
+    if (charge + this.tagBytes > this.#maxBytes || charge > largestCharge) return false;
     this.#entries.setFlag(slot, watchedFlag, true);
     slots.set(slot, chargeField, charge);
     this.totalsOf(slot).bytes += extraBytes;

@@ -238,10 +238,10 @@ export class GroupMemory<T> {
   }
 
   stats(): { main: CacheStats; hot: CacheStats } {
-    const { main, hot, bytes } = this.#store;
+    const { main, hot, tagBytes } = this.#store;
     return {
       main: {
-        bytes: bytes - hot.bytes,
+        bytes: main.bytes + tagBytes,
         items: main.items,
         hits: main.hits,
         evictions: main.evictions,
@@ -332,7 +332,7 @@ export class GroupMemory<T> {
    * short-lived memos grows far beyond what is alive. Memos that were used least recently make room for it.
    */
   #admitsMemo(slot: number, charge: number): boolean {
-    if (charge > this.#maxMemoBytes / 2) return false;
+    if (charge > this.#maxMemoBytes) return false;
     const excess = this.#memoBytes + charge - this.#maxMemoBytes;
     const { main, hot } = this.#store;
     const isFull = excess > 0 || main.evictions > 0 || hot.evictions > 0;

@@ -5,7 +5,7 @@ import { Records, type RecordsParts } from "./records.ts";
 import { chainField, noSlot, SlotTable } from "./slot-table.ts";
 
 /** The field of a slot that holds the length of its key in characters, shifted left, and flags. */
-export const keyField = 2;
+const keyField = 2;
 const wideFlag = 1; // the key has characters above U+00FF and is kept in two bytes each
 /** Flags for the user of the table. */
 export const firstFlag = 2;

@@ -2,7 +2,7 @@ import type { Arena } from "./arena.ts";
 import type { SlotTable } from "./slot-table.ts";
 
 /** The field of a slot that holds the reference of its record. */
-export const referenceField = 1;
+const referenceField = 1;
 /** The JavaScript array that lists the blocks of a long record. */
 const blockListBytes = 96;
 
