@@ -110,6 +110,19 @@ describe("the options", () => {
       { connections: { keepAliveMs: 10 } },
       /connections.keepAliveMs/,
     ],
+    ["no PEM", { tls: { cert: "x", key: "y" } }, /^tls\.cert must be valid PEM/],
+    ["garbage as authority", { tls: { ca: "garbage" } }, /^tls\.ca must be valid PEM/],
+    [
+      "a hole in peerUrls",
+      { peerUrls: Object.assign(new Array(2), { 0: "node-1:50051" }) },
+      /^peerUrls\[1\] must be/,
+    ],
+    [
+      "port 0",
+      { peerUrls: ["node-1:50051", "node-2:0"] },
+      /^peerUrls\[1\] must have a port from 1/,
+    ],
+    ["openLoopback that is not true", { openLoopback: 1 }, /^openLoopback must be true/],
     ["a negative timeout", { closeTimeoutMs: -1 }, /closeTimeoutMs must be a number from 0/],
   ])("are rejected with %s", (_, options, message) => {
     const text =

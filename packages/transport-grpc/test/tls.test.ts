@@ -76,6 +76,42 @@ describe("a node with certificates", () => {
     expect(await ask({ tls: { ca: authority.ca } }, { tls: lax })).toBe("answered");
   });
 
+  // Only Linux has the other addresses of 127.0.0.0/8 without configuration.
+  it.each(
+    process.platform === "linux"
+      ? ([
+          ["127.0.0.1", /^answered$/],
+          ["127.0.0.2", /another name/],
+        ] as const)
+      : ([["127.0.0.1", /^answered$/]] as const),
+  )(
+    "is reached at the IP address %s if its certificate is for it, without a warning of Node",
+    async (address, expected) => {
+      const printed: Error[] = [];
+      const note = (warning: Error): number => printed.push(warning);
+      process.on("warning", note);
+      cleanups.push(() => process.off("warning", note));
+      const [selfPort, peerPort] = await freePorts(2);
+      const urls = [`grpcs://${address}:${selfPort}`, `grpcs://${address}:${peerPort}`];
+      const [client, owner] = urls.map((selfUrl) =>
+        createGrpcPeers({ selfUrl, peerUrls: urls, tls }),
+      );
+      cleanups.push(
+        () => client?.close(),
+        () => owner?.close(),
+      );
+      const host = createScriptedHost();
+      host.onLookup(() => ({ value: Buffer.from("v"), ttlMs: 0, fence: 0, ratePerMinute: 0 }));
+      owner?.attach(host);
+      await owner?.listen();
+      const outcome = client?.peers()[0]?.lookup(lookup);
+      expect(await outcome?.then(() => "answered", String)).toMatch(expected);
+      // Warnings are emitted in the next turn of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(printed).toEqual([]);
+    },
+  );
+
   it("refuses a node without a certificate", async () => {
     expect(await ask({ tls: { ca: authority.ca } }, { tls })).toMatch(/^PEER_UNREACHABLE/);
   });

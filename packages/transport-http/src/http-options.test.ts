@@ -111,6 +111,13 @@ describe("the options", () => {
     ["insecure", { insecure: "yes" }],
     ["tls", { tls: "pem" }],
     ["tls.cert", { tls: { cert: "pem" } }],
+    ["selfUrl", { selfUrl: "http://a:0", peerUrls: ["http://a:0"] }],
+    ["peerUrls[1]", { peerUrls: ["http://a", "http://b:0"] }],
+    // A hole, which `map` would skip.
+    ["peerUrls[1]", { peerUrls: Object.assign(new Array(3), { 0: "http://a", 2: "http://c" }) }],
+    ["peerUrls[0]", { peerUrls: [null] }],
+    ["peerUrls", { peerUrls: "http://a" }],
+    ["openLoopback", { openLoopback: "yes" }],
     ["connections.maxPerPeer", { connections: { maxPerPeer: 2 } }],
     ["connections.maxUnanswered", { connections: { maxUnanswered: 65 } }],
     ["limits.maxLookups", { limits: { maxLookups: 70_000 } }],
