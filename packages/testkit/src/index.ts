@@ -1,9 +1,11 @@
 // For tests of code that uses Parsec.
 
+// For authors of transports.
+export type { BlackHoleProxy } from "./black-hole-proxy.ts";
+export { startBlackHoleProxy } from "./black-hole-proxy.ts";
 // For authors of stores that keep replicas.
 export type { OwnershipViolation, ServiceRecord } from "./check-single-owner.ts";
 export { checkSingleOwner } from "./check-single-owner.ts";
-// For authors of transports.
 export type { ClusterContractOptions, RunningCluster } from "./contracts/cluster-contract.ts";
 export { describeCluster } from "./contracts/cluster-contract.ts";
 export type { ContractCluster, ContractLimits } from "./contracts/contract-case.ts";

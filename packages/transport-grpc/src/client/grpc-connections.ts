@@ -26,6 +26,8 @@ export interface UnaryRequest {
   readonly message: Buffer;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Makes the call on a connection of its own: an idle one may be dead without an error. */
+  readonly isPing?: true;
 }
 
 interface Settle {
@@ -89,13 +91,25 @@ export class GrpcConnections {
       return Promise.reject(new ParsecError("OVERLOADED", message));
     }
     if (request.signal?.aborted) return Promise.reject(abortedError(request.signal));
-    return new Promise((resolve, reject) => this.#start(request, { resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const settle = { resolve, reject };
+      if (request.isPing === true) {
+        this.#start(request, {
+          settle,
+          connection: new GrpcConnection(this.#peerId, this.#options),
+        });
+      } else {
+        this.#control ??= new GrpcConnection(this.#peerId, this.#options);
+        this.#start(request, { settle, connection: this.#control });
+      }
+    });
   }
 
-  #start(request: UnaryRequest, settle: Settle): void {
+  #start(
+    request: UnaryRequest,
+    { settle, connection }: { readonly settle: Settle; readonly connection: GrpcConnection },
+  ): void {
     const { method, message, timeoutMs, signal } = request;
-    this.#control ??= new GrpcConnection(this.#peerId, this.#options);
-    const connection = this.#control;
     const signed = this.#sign(method.path, message);
     let answerMac: string | undefined;
     const end = (outcome: Buffer | ParsecError): void => {
@@ -103,6 +117,7 @@ export class GrpcConnections {
       cancelTimer();
       signal?.removeEventListener("abort", abort);
       connection.ended();
+      if (request.isPing === true) connection.discard();
       if (outcome instanceof ParsecError) settle.reject(outcome);
       else settle.resolve(outcome);
     };

@@ -54,14 +54,17 @@ function createGrpcChannel(
       }),
     cancel: (cancellation) => stream.sendCancellation(cancellation),
     async ping(signal) {
-      const request = { method: messageMethods.ping, message: noBytes, timeoutMs: pingTimeoutMs };
-      try {
-        await connections.unary({ ...request, signal });
-      } catch (error) {
-        // The connection may be dead without an error: open a new one.
-        connections.renew();
-        throw error;
-      }
+      await connections.unary({
+        method: messageMethods.ping,
+        message: noBytes,
+        timeoutMs: pingTimeoutMs,
+        signal,
+        isPing: true,
+      });
+    },
+    renew() {
+      stream.retire();
+      connections.renew();
     },
     close() {
       stream.close();

@@ -51,6 +51,9 @@ export class HttpConnections {
   readonly #options: ResolvedHttpOptions;
   #lookups: Pool | undefined = undefined;
   #control: Pool | undefined = undefined;
+  /** Pools that finish the requests in flight. */
+  readonly #old: Set<Pool> = new Set();
+  #closed = false;
   #controlRequests = 0;
 
   constructor(peerId: string, options: ResolvedHttpOptions) {
@@ -67,13 +70,48 @@ export class HttpConnections {
   /** Created on first use, because hundreds of peers may join at once, and a pool takes 100 µs. */
   get #lookupPool(): Pool {
     const { maxPerPeer } = this.#options.connections;
-    this.#lookups ??= createPool(this.#peerId, this.#options, maxPerPeer);
+    this.#lookups ??= this.#createPool(maxPerPeer);
     return this.#lookups;
   }
 
   get #controlPool(): Pool {
-    this.#control ??= createPool(this.#peerId, this.#options, controlConnections);
+    this.#control ??= this.#createPool(controlConnections);
     return this.#control;
+  }
+
+  get #pools(): Pool[] {
+    return [...this.#old, this.#lookups, this.#control].filter((pool) => pool !== undefined);
+  }
+
+  #createPool(connections: number): Pool {
+    const pool = createPool(this.#peerId, this.#options, connections);
+    // Refuses every request.
+    if (this.#closed) void pool.close();
+    return pool;
+  }
+
+  /** Makes the next requests open new connections. Those in flight stay on the old ones. */
+  renew(): void {
+    for (const pool of [this.#lookups, this.#control]) {
+      if (pool === undefined) continue;
+      this.#old.add(pool);
+      const forget = (): void => void this.#old.delete(pool);
+      pool.close().then(forget, forget);
+    }
+    this.#lookups = undefined;
+    this.#control = undefined;
+  }
+
+  /** Like {@link collect}, on a connection of its own: an idle one of a pool may be dead without an error. */
+  async ping(request: CollectedRequest): Promise<FailedResponse> {
+    const pool = this.#createPool(1);
+    this.#old.add(pool);
+    try {
+      return await this.#collect(pool, request);
+    } finally {
+      this.#old.delete(pool);
+      pool.destroy().catch(() => {});
+    }
   }
 
   /** Sends a request whose response is streamed to the handler. */
@@ -105,11 +143,13 @@ export class HttpConnections {
 
   /** Completes the accepted requests, then closes all connections. */
   async close(): Promise<void> {
-    await Promise.all([this.#lookups?.close(), this.#control?.close()]);
+    this.#closed = true;
+    await Promise.all(this.#pools.map((pool) => pool.close()));
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([this.#lookups?.destroy(), this.#control?.destroy()]);
+    this.#closed = true;
+    await Promise.all(this.#pools.map((pool) => pool.destroy()));
   }
 
   #collect(pool: Pool, request: CollectedRequest): Promise<FailedResponse> {

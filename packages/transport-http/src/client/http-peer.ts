@@ -56,9 +56,10 @@ function createHttpChannel(peerId: string, options: ResolvedHttpOptions): PeerCh
     },
     async ping(signal) {
       const request = { method: "GET", target, maxBodyBytes: maxErrorBytes, timeoutMs } as const;
-      const response = await connections.collect({ ...request, signal });
+      const response = await connections.ping({ ...request, signal });
       if (response.status !== 204) throw refusedFrame(peerId, response);
     },
+    renew: () => connections.renew(),
     async close() {
       const cancelTimer = clock.schedule(closeTimeoutMs, () => void connections.destroy());
       await connections.close();

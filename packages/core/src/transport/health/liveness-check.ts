@@ -22,6 +22,13 @@ interface LivenessParts extends Pick<PeerHealthOptions, "silenceMs" | "pingTimeo
   readonly ping: PeerPing;
   /** Whether an answer is still awaited. */
   readonly awaitsAnswer: () => boolean;
+  /**
+   * When the oldest request was sent to which nothing was answered yet; Infinity for none. Its connection may be dead
+   * while others are heard.
+   */
+  readonly unheardSince?: () => number;
+  /** Called when the peer has answered a ping, though nothing else came for `silenceMs`. */
+  readonly onAlive?: () => void;
   /** Called when the peer counts as dead, with a `PEER_UNREACHABLE`. */
   readonly onDead: (error: ParsecError) => void;
 }
@@ -40,6 +47,8 @@ class PingOnSilence implements LivenessCheck {
   readonly #closing: AbortController = new AbortController();
   #awaiting = false;
   #lastHeardAt = 0;
+  /** When the last ping was answered. */
+  #aliveAt = 0;
   #watching = false;
   #cancelTimer: (() => void) | undefined = undefined;
 
@@ -74,7 +83,7 @@ class PingOnSilence implements LivenessCheck {
 
   #watch(): void {
     this.#watching = true;
-    const dueInMs = this.#lastHeardAt + this.#options.silenceMs - this.#clock.now();
+    const dueInMs = this.#silentSince() + this.#options.silenceMs - this.#clock.now();
     this.#cancelTimer = this.#clock.schedule(Math.max(dueInMs, 1), () => this.#check());
   }
 
@@ -82,12 +91,17 @@ class PingOnSilence implements LivenessCheck {
     this.#cancelTimer = undefined;
     this.#watching = false;
     if (!this.#awaiting || this.#closing.signal.aborted) return;
-    if (this.#clock.now() < this.#lastHeardAt + this.#options.silenceMs) {
+    if (this.#clock.now() < this.#silentSince() + this.#options.silenceMs) {
       this.#watch();
       return;
     }
     this.#watching = true;
     this.#pingOnce();
+  }
+
+  #silentSince(): number {
+    const unheardSince = this.#options.unheardSince?.() ?? Number.POSITIVE_INFINITY;
+    return Math.max(this.#aliveAt, Math.min(this.#lastHeardAt, unheardSince));
   }
 
   #pingOnce(): void {
@@ -112,6 +126,8 @@ class PingOnSilence implements LivenessCheck {
     this.#awaiting &&= this.#awaitsAnswer();
     if (this.#closing.signal.aborted || !this.#awaiting) return;
     this.#lastHeardAt = this.#clock.now();
+    this.#aliveAt = this.#lastHeardAt;
+    this.#options.onAlive?.();
     this.#watch();
   }
 

@@ -72,6 +72,11 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
   #heard = false;
   #ended = false;
   #reading = false;
+  /** How many pings the peer has answered since the frame was sent, while nothing came for the frame. */
+  silentPings = 0;
+  /** Whether its lookups were sent before, on a connection that fell silent. */
+  readonly isRepetition: boolean;
+  readonly sentAt: number;
   /** Set by the batcher once the transport has the frame. */
   exchange: FrameExchange | undefined = undefined;
 
@@ -82,8 +87,12 @@ export class FrameInFlight implements OutgoingFrame, AnswerReceiver, LookupSlots
       readonly slots: PendingLookup[];
       readonly earliestDeadline: number;
       readonly maxValueBytes: number;
+      readonly sentAt: number;
+      readonly isRepetition: boolean;
     },
   ) {
+    this.sentAt = contents.sentAt;
+    this.isRepetition = contents.isRepetition;
     this.#owner = owner;
     this.frameId = frame.frameId;
     this.bytes = frame.bytes;

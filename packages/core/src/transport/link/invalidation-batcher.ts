@@ -57,8 +57,15 @@ interface QueuedInvalidation {
 
 interface OpenFrame {
   readonly batch: readonly QueuedInvalidation[];
-  readonly controller: AbortController;
+  controller: AbortController;
+  /** How many pings the peer has answered since the frame was sent. */
+  silentPings: number;
+  readonly sentAt: number;
+  isRepetition: boolean;
 }
+
+/** A frame that is unanswered when the peer has answered this many pings since is sent again. */
+const silentPings = 2;
 
 /**
  * Batches the invalidations for one peer: those of one turn of the event loop, and those issued while two
@@ -115,6 +122,12 @@ export class InvalidationBatcher {
     return this.#open.size;
   }
 
+  /** When the oldest frame was sent that may be on a dead connection. Infinity for none. */
+  get unansweredSince(): number {
+    for (const { isRepetition, sentAt } of this.#open) if (!isRepetition) return sentAt;
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Rejects all invalidations, such as when the peer failed its liveness check. */
   rejectAll(error: ParsecError): void {
     const frames = [...this.#open];
@@ -123,6 +136,23 @@ export class InvalidationBatcher {
     for (const { batch, controller: ending } of frames) {
       for (const waiting of batch) waiting.settle(error);
       ending.abort(error);
+    }
+  }
+
+  /**
+   * The peer has answered a ping. It answers invalidations at once, so one that it has not answered is on a dead
+   * connection. Such frames are sent again, once, after `renew`.
+   */
+  repeatUnanswered(renew: () => void): void {
+    const overdue = [...this.#open].filter(
+      (frame) => !frame.isRepetition && ++frame.silentPings >= silentPings,
+    );
+    if (overdue.length > 0) renew();
+    for (const frame of overdue) {
+      frame.isRepetition = true;
+      const before = frame.controller;
+      frame.controller = new AbortController();
+      before.abort(new ParsecError("PEER_UNREACHABLE", "the connection is dead"));
     }
   }
 
@@ -138,7 +168,13 @@ export class InvalidationBatcher {
   #flush(): void {
     this.#queue = this.#queue.filter(({ settled }) => !settled);
     while (this.#queue.length > 0 && this.#open.size < maxFrames) {
-      const frame = { batch: this.#nextBatch(), controller: new AbortController() };
+      const frame: OpenFrame = {
+        batch: this.#nextBatch(),
+        controller: new AbortController(),
+        silentPings: 0,
+        sentAt: this.#options.clock.now(),
+        isRepetition: false,
+      };
       this.#open.add(frame);
       void this.#send(frame).finally(() => {
         this.#open.delete(frame);
@@ -161,7 +197,8 @@ export class InvalidationBatcher {
     return this.#queue.splice(0, count);
   }
 
-  async #send({ batch, controller: ending }: OpenFrame): Promise<void> {
+  async #send(frame: OpenFrame): Promise<void> {
+    const { batch, controller } = frame;
     const { sender, limits, clock, send } = this.#options;
     const frameId = randomInt(1, 2 ** 32);
     const count = batch.length;
@@ -172,7 +209,7 @@ export class InvalidationBatcher {
     } catch (error) {
       // An invalidation that is too large must not fail the others.
       if (count === 1) batch[0]?.settle(typed(error));
-      else for (const waiting of batch) await this.#send({ batch: [waiting], controller: ending });
+      else for (const waiting of batch) await this.#send({ ...frame, batch: [waiting] });
       return;
     }
     const latest = Math.max(...batch.map(({ deadline }) => deadline));
@@ -181,13 +218,14 @@ export class InvalidationBatcher {
     for (const { deadline, cancelTimer } of batch) if (deadline === latest) cancelTimer();
     try {
       const maxAnswerBytes = controlAnswerBytes(count);
-      const { signal } = ending;
+      const { signal } = controller;
       const outcomes = await send({ bytes, timeoutMs, maxAnswerBytes, signal }, (answer) =>
         readAppliedEach(answer, { frameId, count }),
       );
       for (const [index, waiting] of batch.entries()) waiting.settle(outcomes[index]);
     } catch (error) {
-      for (const waiting of batch) waiting.settle(typed(error));
+      if (frame.controller !== controller) await this.#send(frame);
+      else for (const waiting of batch) waiting.settle(typed(error));
     }
   }
 }

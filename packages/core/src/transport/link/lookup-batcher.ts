@@ -20,6 +20,9 @@ const sweepStepMs = 5;
 /** Time limit for the end of a response whose lookups are all answered. */
 const lingerMs = 1000;
 
+/** A frame that is still unheard when the peer has answered this many pings since is sent again. */
+const silentPings = 2;
+
 /** Receives events for the circuit breaker (`PeerHealth`) and the `LivenessCheck` of the peer. */
 export interface PeerObserver {
   /** A frame was sent. */
@@ -109,6 +112,34 @@ export class LookupBatcher implements FrameOwner {
     return this.#open.size;
   }
 
+  /** When the oldest frame was sent that may be on a dead connection: nothing came for it. Infinity for none. */
+  get unheardSince(): number {
+    for (const frame of this.#open) if (this.#mayRepeat(frame)) return frame.sentAt;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The peer has answered a ping. Owners answer the head of a frame at once, also where its lookups wait for an origin,
+   * so a frame without it is on a dead connection. It is sent again, once, after `renew`. Returns how many were.
+   */
+  repeatUnheard(renew: () => void): number {
+    const overdue: FrameInFlight[] = [];
+    for (const frame of this.#open) {
+      if (this.#mayRepeat(frame) && ++frame.silentPings >= silentPings) overdue.push(frame);
+    }
+    if (overdue.length > 0) renew();
+    for (const frame of overdue) {
+      const lookups = frame.pending();
+      const again = this.#sendFrom(lookups, 0, lookups.length, true).frame;
+      if (again !== undefined) this.#replaced.set(again, [frame]);
+    }
+    return overdue.length;
+  }
+
+  #mayRepeat(frame: FrameInFlight): boolean {
+    return !frame.wasHeard && !frame.isRepetition && frame.silentPings < silentPings;
+  }
+
   /** Rejects all lookups, such as when the peer failed its liveness check. */
   rejectAll(error: ParsecError): void {
     const queued = this.#queue.takeAll();
@@ -177,6 +208,7 @@ export class LookupBatcher implements FrameOwner {
     lookups: readonly PendingLookup[],
     start: number,
     maxLookups: number,
+    isRepetition = false,
   ): { readonly next: number; readonly frame: FrameInFlight | undefined } {
     const writer = this.#writer;
     const now = this.#options.clock.now();
@@ -203,7 +235,13 @@ export class LookupBatcher implements FrameOwner {
     const frame = new FrameInFlight(
       this,
       { frameId, bytes: writer.finish() },
-      { slots, earliestDeadline, maxValueBytes: this.#options.limits.maxValueBytes },
+      {
+        slots,
+        earliestDeadline,
+        maxValueBytes: this.#options.limits.maxValueBytes,
+        sentAt: now,
+        isRepetition,
+      },
     );
     this.#open.add(frame);
     this.#unheardCount++;

@@ -19,7 +19,8 @@ function setup({
   const channel = new LoopbackChannel(host);
   const clock = new SteppedClock();
   const changes: string[] = [];
-  const peer = { stopped: false };
+  /** `silent`: control frames get no answer on the present connections. */
+  const peer = { stopped: false, silent: false, renewed: 0 };
   const server = createFrameServer({ host, limits: resolveFrameLimits(), sender: 2 });
   const link = createPeerLink({
     peerId: "http://owner",
@@ -27,15 +28,24 @@ function setup({
       send: (frame) => channel.send(frame),
       cancel: ({ bytes }) => server.cancellation(bytes),
       async control({ bytes, timeoutMs, signal }) {
-        if (peer.stopped) {
+        if (peer.stopped || peer.silent) {
           await new Promise((_, reject) => {
-            signal?.addEventListener("abort", () => reject(signal.reason));
-            clock.schedule(timeoutMs, () => reject(new ParsecError("TIMEOUT", "too late")));
+            const late = new ParsecError("TIMEOUT", "too late");
+            const cancelTimer = clock.schedule(timeoutMs, () => reject(late));
+            signal?.addEventListener("abort", () => {
+              cancelTimer();
+              reject(signal.reason);
+            });
           });
         }
         return server.invalidations(bytes);
       },
       close: () => {},
+      renew() {
+        peer.renewed++;
+        peer.silent = false;
+        channel.deaf = false;
+      },
       ping: async () => {
         if (peer.stopped) await new Promise(() => {});
         if (channel.broken !== undefined) throw channel.broken;
@@ -173,4 +183,62 @@ it("rejects callers that still wait after closeTimeoutMs", async () => {
   await link.close();
   expect(clock.pendingCount).toBe(0);
   expect(channel.cancelled).toBe(1);
+});
+
+it("sends what a silent connection swallowed again on a new one, while the peer answers pings", async () => {
+  const { channel, clock, changes, peer, ask, tell, link } = setup();
+  channel.deaf = true;
+  peer.silent = true;
+  const lookups = [ask(), ask()];
+  const invalidation = tell();
+  await clock.advance(1999);
+  expect(peer.renewed).toBe(0);
+  await clock.advance(1);
+  expect(peer.renewed).toBe(1);
+  expect(await Promise.all(lookups)).toEqual(["ok", "ok"]);
+  expect(await invalidation).toBe("applied");
+  expect(changes).toEqual([]);
+  await link.close();
+  expect(clock.pendingCount).toBe(0);
+});
+
+it("finds a silent connection among others that are heard", async () => {
+  const { channel, clock, peer, ask, link } = setup();
+  channel.deaf = true;
+  const lookup = ask();
+  await settled();
+  channel.deaf = false;
+  for (let step = 0; step < 25; step++) {
+    await clock.advance(100);
+    expect(await ask()).toBe("ok");
+  }
+  expect(await lookup).toBe("ok");
+  expect(peer.renewed).toBe(1);
+  await link.close();
+});
+
+it("sends nothing again that the owner is working on, and nothing twice", async () => {
+  const host: PeerHost = { lookup: () => new Promise(() => {}), invalidate: () => {} };
+  const slow = setup({ host });
+  const waiting = slow.ask(10_000);
+  await slow.clock.advance(9000);
+  expect([slow.channel.sent.length, slow.peer.renewed]).toEqual([1, 0]);
+  await slow.clock.advance(2000);
+  expect(await waiting).toBe("TIMEOUT");
+  await slow.link.close();
+
+  const { channel, clock, ask, link } = setup();
+  channel.deaf = true;
+  const renewing = channel.send.bind(channel);
+  // Every connection swallows its frames.
+  channel.send = (frame) => {
+    channel.deaf = true;
+    return renewing(frame);
+  };
+  const lost = ask(20_000);
+  await clock.advance(21_000);
+  expect(await lost).toBe("TIMEOUT");
+  expect(channel.sent).toHaveLength(2);
+  await link.close();
+  expect(clock.pendingCount).toBe(0);
 });

@@ -52,6 +52,11 @@ export interface PeerChannel {
   cancel(cancellation: { readonly frameId: number; readonly bytes: NodeBuffer }): void;
   /** Pings the peer, on another connection than the lookups. */
   readonly ping: PeerPing;
+  /**
+   * Connections fell silent while the peer answers pings, or the peer counts as dead: what is sent next must use new
+   * connections. What is open stays on the old ones. Without it, silent frames wait for their time limit.
+   */
+  renew?(): void;
   /** The error for every call while this node itself cannot send, such as without a connection to the message server. Does not count as a failure of the peer. */
   refusal?(): ParsecError | undefined;
   /** Frees the connections. Called once, when no lookup is in flight any more. */
@@ -140,6 +145,11 @@ class FrameLink implements PeerLink, PeerObserver {
       clock,
       ping,
       awaitsAnswer: () => this.#awaitsAnswer,
+      unheardSince: () =>
+        channel.renew === undefined
+          ? Number.POSITIVE_INFINITY
+          : Math.min(this.#batcher.unheardSince, this.#invalidations.unansweredSince),
+      onAlive: () => this.#repeatOnNewConnections(),
       onDead: (error) => this.#dead(error),
     });
   }
@@ -254,8 +264,21 @@ class FrameLink implements PeerLink, PeerObserver {
     });
   }
 
+  /** The peer is alive, but some of what was sent to it is not heard. */
+  #repeatOnNewConnections(): void {
+    let isRenewed = false;
+    const renew = (): void => {
+      if (!isRenewed) this.#channel.renew?.();
+      isRenewed = true;
+    };
+    if (this.#channel.renew === undefined) return;
+    this.#batcher.repeatUnheard(renew);
+    this.#invalidations.repeatUnanswered(renew);
+  }
+
   #dead(error: ParsecError): void {
     this.#health.markDown(error);
+    this.#channel.renew?.();
     const message = `${this.id}: ${error.message}`;
     const unreachable = new ParsecError("PEER_UNREACHABLE", message, { cause: error });
     this.#batcher.rejectAll(unreachable);
