@@ -239,6 +239,8 @@ describe("a frame", () => {
     const other = createHttpPeers({
       selfUrl: "http://elsewhere",
       peerUrls: ["http://elsewhere", served.server.url],
+      // Without a secret, a node at such an address answers nobody.
+      insecure: true,
     });
     cleanups.push(() => other.close());
     other.attach(served.host);
