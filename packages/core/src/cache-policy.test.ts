@@ -16,6 +16,7 @@ describe("resolvePolicy", () => {
       hotFromRatePerMinute: 10,
       onPeerFailure: "load",
       maxFallbackLoads: 64,
+      originBreaker: { errorTtlMs: 100, maxErrorTtlMs: 5_000, failures: 20 },
       maxKeyBytes: 1024,
       maxValueBytes: 16 * mebibyte,
     });
@@ -33,6 +34,7 @@ describe("resolvePolicy", () => {
       hot: { minRatePerMinute: 0 },
       onPeerFailure: "fail",
       maxFallbackLoads: 1,
+      originBreaker: { errorTtlMs: 1, maxErrorTtlMs: 1, failures: 1 },
       maxKeyBytes: 1,
       maxValueBytes: 0,
     };
@@ -48,10 +50,18 @@ describe("resolvePolicy", () => {
       negativeTtlMs: Number.POSITIVE_INFINITY,
       timeoutMs: 366 * 24 * 3600 * 1000,
       maxFallbackLoads: 1_000_000,
+      originBreaker: { errorTtlMs: 3_600_000, maxErrorTtlMs: 3_600_000, failures: 1_000_000 },
       maxKeyBytes: 65_535,
       maxValueBytes: 512 * mebibyte,
     };
     expect(resolvePolicy(highest)).toMatchObject(highest);
+  });
+
+  it("turns the circuit breaker of the origin off for false", () => {
+    expect(resolvePolicy({ originBreaker: false }).originBreaker).toMatchObject({
+      errorTtlMs: 0,
+      failures: Number.POSITIVE_INFINITY,
+    });
   });
 
   it("turns the hot cache off for false, and uses the default rate for an empty object", () => {

@@ -5,12 +5,33 @@ import {
   knownOptions,
   numberOption,
   type OptionNames,
+  rangeOption,
+  wholeOption,
 } from "./option-checks.ts";
 
 /** Which keys of other nodes are hot: popular enough for a copy in this node's hot cache. */
 export interface HotPolicy {
   /** A key is hot from this many requests per minute on, as measured by this node or reported by the owner. Defaults to 10; 0 makes every key hot. */
   readonly minRatePerMinute?: number;
+}
+
+/** How often a failing origin is asked. Times in milliseconds. */
+export interface OriginBreakerPolicy {
+  /** Backoff of a key after its second failure in a row, or its first with a stale value at hand. It doubles with each further one, less a jitter of up to half. Defaults to 100. */
+  readonly errorTtlMs?: number;
+  /** Longest backoff of a key and of the circuit breaker. Defaults to 5,000. */
+  readonly maxErrorTtlMs?: number;
+  /** Different keys that fail in a row, without a success, and open the circuit breaker; a timeout counts as four. Defaults to 20. */
+  readonly failures?: number;
+}
+
+/** {@link OriginBreakerPolicy} with defaults filled in. */
+export interface OriginBreakerSettings {
+  /** 0 when it is turned off. */
+  readonly errorTtlMs: number;
+  readonly maxErrorTtlMs: number;
+  /** Infinity when it is turned off. */
+  readonly failures: number;
 }
 
 /** Caching options of one group or data source. Use the same on all nodes. Sizes in bytes, times in milliseconds. */
@@ -35,6 +56,11 @@ export interface CachePolicy {
   readonly onPeerFailure?: "load" | "fail";
   /** Concurrent origin fetches of this node for keys that other nodes own; further ones wait. Defaults to 64. */
   readonly maxFallbackLoads?: number;
+  /**
+   * Backoff and circuit breaker of the origin on each node. Meanwhile calls get the error of the last fetch, or the
+   * stale value within `staleIfErrorMs`, at once. `false` asks a failing origin for each call.
+   */
+  readonly originBreaker?: OriginBreakerPolicy | false;
   /** Longest key, in bytes of UTF-8; longer ones fail with `KEY_TOO_LARGE`. Defaults to 1,024. */
   readonly maxKeyBytes?: number;
   /** Largest encoded value; larger ones fail with `VALUE_TOO_LARGE`. Defaults to 16 MiB. A value larger than `maxBytes` is served and not cached. */
@@ -54,6 +80,7 @@ export interface ResolvedPolicy {
   readonly hotFromRatePerMinute: number;
   readonly onPeerFailure: "load" | "fail";
   readonly maxFallbackLoads: number;
+  readonly originBreaker: OriginBreakerSettings;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
 }
@@ -73,6 +100,7 @@ export const policyNames: OptionNames<CachePolicy> = {
   hot: 1,
   onPeerFailure: 1,
   maxFallbackLoads: 1,
+  originBreaker: 1,
   maxKeyBytes: 1,
   maxValueBytes: 1,
 };
@@ -119,6 +147,7 @@ export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
       min: 1,
       max: 1_000_000,
     }),
+    originBreaker: resolveBreaker(policy.originBreaker),
     maxKeyBytes: numberOption("maxKeyBytes", {
       given: policy.maxKeyBytes,
       fallback: 1024,
@@ -131,6 +160,28 @@ export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
       min: 0,
       max: 512 * mebibyte,
     }),
+  };
+}
+
+function resolveBreaker(given: OriginBreakerPolicy | false | undefined): OriginBreakerSettings {
+  if (given === false) {
+    return { errorTtlMs: 0, maxErrorTtlMs: 5_000, failures: Number.POSITIVE_INFINITY };
+  }
+  const policy = given ?? {};
+  knownOptions("originBreaker", policy, { errorTtlMs: 1, maxErrorTtlMs: 1, failures: 1 });
+  const errorTtlMs = rangeOption(
+    "originBreaker.errorTtlMs",
+    policy.errorTtlMs,
+    [100, 1, 3_600_000],
+  );
+  return {
+    errorTtlMs,
+    maxErrorTtlMs: rangeOption("originBreaker.maxErrorTtlMs", policy.maxErrorTtlMs, [
+      Math.max(5_000, errorTtlMs),
+      errorTtlMs,
+      3_600_000,
+    ]),
+    failures: wholeOption("originBreaker.failures", policy.failures, [20, 1, 1_000_000]),
   };
 }
 

@@ -32,6 +32,10 @@ export interface GroupStats {
   readonly localLoads: number;
   /** Local origin fetches that failed. */
   readonly localLoadErrs: number;
+  /** Loads refused with the error of an earlier fetch, because the origin fails. */
+  readonly refusedLoads: number;
+  /** 1 while the circuit breaker of the origin is open on this node, else 0. */
+  readonly breakerOpen: number;
   /** Values copied from the memory of a key's former owner during warm-up. */
   readonly warmLoads: number;
   /** Entries accepted from leaving nodes by hand-over. */
@@ -57,6 +61,7 @@ export class GroupCounters {
   peerErrors = 0;
   localLoads = 0;
   localLoadErrs = 0;
+  refusedLoads = 0;
   warmLoads = 0;
   takenOver = 0;
   serverRequests = 0;

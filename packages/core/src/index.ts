@@ -1,6 +1,6 @@
 // For users of a cache. Transports need `@parsec/core/transport` as well, other packages on top `@parsec/core/authoring`.
 
-export type { CachePolicy, HotPolicy } from "./cache-policy.ts";
+export type { CachePolicy, HotPolicy, OriginBreakerPolicy } from "./cache-policy.ts";
 export type { Clock } from "./clock.ts";
 export type { ClusterConfig } from "./discovery/cluster-config.ts";
 export { clusterConfigFromEnv } from "./discovery/cluster-config.ts";

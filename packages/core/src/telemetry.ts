@@ -48,6 +48,14 @@ export interface TelemetryEvents {
     readonly failed: readonly { readonly peerId: string; readonly errorCode: ParsecErrorCode }[];
     readonly durationMs: number;
   };
+  /** The circuit breaker of a group's origin on this node opened or closed. */
+  "parsec:origin-breaker": {
+    readonly nodeId: string;
+    readonly group: string;
+    readonly state: "open" | "closed";
+    /** The error that opened the circuit; undefined when it closed. */
+    readonly errorCode: ParsecErrorCode | undefined;
+  };
   /** The circuit breaker for a peer opened (`down`) or closed (`up`). */
   "parsec:peer-health": {
     readonly nodeId: string;

@@ -206,6 +206,7 @@ export class GroupEngine<Input, T> {
       ...this.#counters,
       cacheHits,
       gets: cacheHits + this.#counters.loads,
+      breakerOpen: this.#originLoads.isBreakerOpen ? 1 : 0,
       flights: this.#originLoads.size + this.#ownerLookups.size,
       ...this.#memory.stats(),
     };

@@ -8,11 +8,12 @@ import { telemetryChannel } from "../telemetry.ts";
 import type { GroupContext } from "./group-context.ts";
 import { LoadedValue } from "./loaded-value.ts";
 import { type LoadContext, originFailed, type TaggedEntry } from "./origin.ts";
-import { RefreshBackoff } from "./refresh-backoff.ts";
+import { OriginBreaker } from "./origin-breaker.ts";
 import { type Flight, Singleflight } from "./singleflight.ts";
 
 /** The context of a load, which creates the signal on first use. */
 const channel = telemetryChannel("parsec:fetch");
+const breakerChannel = telemetryChannel("parsec:origin-breaker");
 
 class FlightContext implements LoadContext {
   readonly input: Uint8Array | undefined;
@@ -37,14 +38,24 @@ export class OriginLoads<Input, T> {
   readonly #flights: Singleflight<LoadedValue<T>>;
   /** Limits loads of keys that other nodes own, so that the loss of an owner does not flood the origin. */
   readonly #fallbackLoads: Semaphore;
-  readonly #backoff: RefreshBackoff;
+  readonly #breaker: OriginBreaker;
 
   constructor(group: GroupContext<Input, T>) {
     this.#group = group;
     this.#fallbackLoads = createSemaphore(group.policy.maxFallbackLoads);
-    this.#backoff = new RefreshBackoff(group.node.clock, group.policy.staleWhileRevalidateMs);
-    this.#flights = new Singleflight(group.node, (flight, { code }) =>
-      this.#countFailure(flight, code),
+    const { clock, picker, random } = group.node;
+    this.#breaker = new OriginBreaker({
+      name: group.name,
+      policy: group.policy,
+      clock,
+      random,
+      onChange(state, errorCode) {
+        if (!breakerChannel.hasSubscribers) return;
+        breakerChannel.publish({ nodeId: picker.selfId, group: group.name, state, errorCode });
+      },
+    });
+    this.#flights = new Singleflight(group.node, (flight, error) =>
+      this.#countFailure(flight, error),
     );
   }
 
@@ -52,22 +63,42 @@ export class OriginLoads<Input, T> {
     return this.#flights.size;
   }
 
-  /** The load in flight for a key, or a new one. */
+  /** Whether the circuit breaker of the origin is open. */
+  get isBreakerOpen(): boolean {
+    return this.#breaker.isOpen;
+  }
+
+  /**
+   * The load in flight for a key, or a new one. While the origin fails: the stale value at once, with a probe in
+   * the background when one is due, else the error of the last fetch until then.
+   */
   join(key: string, input: () => Uint8Array | undefined): Flight<LoadedValue<T>> {
-    return this.#flights.get(key) ?? this.#start(key, input());
+    if (this.#breaker.isFailing(key)) {
+      const stale = this.#staleValue(key);
+      if (stale !== undefined) {
+        this.refresh(key, input);
+        return stale;
+      }
+    }
+    const inFlight = this.#flights.get(key);
+    if (inFlight !== undefined) return inFlight;
+    return this.#breaker.admits(key) ? this.#start(key, input()) : this.#refused(key);
   }
 
   /** Refreshes a stale value in the background, unless a refresh is in flight or has just failed. For owners only. */
   refresh(key: string, input: () => Uint8Array | undefined): void {
-    if (this.#flights.get(key) !== undefined || !this.#backoff.isOver(key)) return;
+    if (this.#flights.get(key) !== undefined || !this.#breaker.admits(key)) return;
     this.#start(key, input()).runToEnd();
   }
 
+  /** Lets no caller join the load in flight for an invalidated key, and forgets the error of its last fetch. */
   detach(key: string): void {
+    this.#breaker.forget(key);
     this.#flights.detach(key);
   }
 
   detachAll(): void {
+    this.#breaker.forgetKeys();
     this.#flights.detachAll();
   }
 
@@ -80,10 +111,15 @@ export class OriginLoads<Input, T> {
     const flight = key === "" ? this.#flights.startUnshared() : this.#flights.start(key);
     // Nothing to count before the origin fetch starts.
     flight.failureCounted = true;
-    flight.onSettled = node.clock.schedule(policy.timeoutMs, () => {
-      if (this.#serveStale(flight, "TIMEOUT")) flight.abort(limits.timeout());
-      else this.#flights.cancel(flight, limits.timeout());
+    const cancelTimer = node.clock.schedule(policy.timeoutMs, () => {
+      const timeout = limits.timeout();
+      if (this.#serveStale(flight, timeout)) flight.abort(timeout);
+      else this.#flights.cancel(flight, timeout);
     });
+    flight.onSettled = () => {
+      cancelTimer();
+      this.#breaker.ended(key);
+    };
     if (!this.#owns(key)) this.#loadAsFallback(flight, input);
     else {
       const former = key === "" ? undefined : node.warmUp.formerOwner(key);
@@ -112,9 +148,9 @@ export class OriginLoads<Input, T> {
       .catch((error: unknown) => {
         if (flight.settled) return;
         const typed = limits.typed(error, "ORIGIN_FAILED");
-        if (this.#serveStale(flight, typed.code)) return;
+        if (this.#serveStale(flight, typed)) return;
         this.#flights.end(flight);
-        this.#countFailure(flight, typed.code);
+        this.#countFailure(flight, typed);
         flight.reject(typed);
       });
   }
@@ -204,7 +240,7 @@ export class OriginLoads<Input, T> {
     const hot = node.picker.pick(key) !== undefined;
     const tags = this.tagsOf({ key, input, value: bytes });
     this.#flights.end(flight);
-    this.#backoff.succeeded(key);
+    this.#breaker.succeeded(key);
     counters.localLoads++;
     if (channel.hasSubscribers) this.#publishEnd(flight, bytes === undefined ? "absent" : "found");
     if (!flight.detached) {
@@ -219,22 +255,42 @@ export class OriginLoads<Input, T> {
   }
 
   /** Settles a failed load with the stale value, within `staleIfErrorMs`. */
-  #serveStale(flight: Flight<LoadedValue<T>>, errorCode: ParsecErrorCode): boolean {
+  #serveStale(flight: Flight<LoadedValue<T>>, error: ParsecError): boolean {
     if (flight.detached) return false;
     const { memory, node } = this.#group;
     const copy = memory.copyOnError(flight.key);
     if (copy === undefined) return false;
-    this.#backoff.failed(flight.key);
     this.#flights.end(flight);
-    this.#countFailure(flight, errorCode);
+    this.#countFailure(flight, error, true);
     flight.resolve(new LoadedValue(copy.value, node.clock.now()));
     return true;
   }
 
-  #countFailure(flight: Flight<LoadedValue<T>>, errorCode: ParsecErrorCode): void {
+  /** The stale value of a key whose origin fails, within `staleIfErrorMs`. */
+  #staleValue(key: string): Flight<LoadedValue<T>> | undefined {
+    const { memory, node } = this.#group;
+    const copy = memory.copyOnError(key);
+    if (copy === undefined) return undefined;
+    const flight = this.#flights.startSettled(key);
+    flight.resolve(new LoadedValue(copy.value, node.clock.now()));
+    return flight;
+  }
+
+  #refused(key: string): Flight<LoadedValue<T>> {
+    this.#group.counters.refusedLoads++;
+    const flight = this.#flights.startSettled(key);
+    flight.reject(this.#breaker.refusal(key));
+    return flight;
+  }
+
+  /** Counts a failed fetch once, in the counters and for the circuit breaker. */
+  #countFailure(flight: Flight<LoadedValue<T>>, error: ParsecError, hasStale = false): void {
     if (flight.failureCounted) return;
     this.#group.counters.localLoadErrs++;
-    if (channel.hasSubscribers) this.#publishEnd(flight, "failed", errorCode);
+    const isOfOrigin = error.code !== "ABORTED" && error.code !== "CLOSED";
+    // An invalidation overtook the fetch: its failure is outdated.
+    if (isOfOrigin && !flight.detached) this.#breaker.failed(flight.key, error, hasStale);
+    if (channel.hasSubscribers) this.#publishEnd(flight, "failed", error.code);
   }
 
   #publishStart(flight: Flight<LoadedValue<T>>): void {

@@ -184,6 +184,13 @@ export class Singleflight<T> implements FlightOwner<T> {
     return flight;
   }
 
+  /** A flight in no table, for a result that is known already. */
+  startSettled(key: string): Flight<T> {
+    const flight = new Flight<T>(key, this);
+    flight.failureCounted = true;
+    return flight;
+  }
+
   /** A flight that no other caller joins, for the empty key, which means "do not cache". */
   startUnshared(): Flight<T> {
     const flight = new Flight<T>("", this);

@@ -179,13 +179,49 @@ describe("staleIfErrorMs", () => {
     const failing = Promise.all([group.get("k"), group.get("k")]);
     loader.last.reject(new Error("down"));
     expect((await failing).map(text)).toEqual(["old", "old"]);
-    const hanging = group.get("k");
-    await clock.advance(50);
-    expect(text(await hanging)).toBe("old");
-    expect(loader.last.signal.aborted).toBe(true);
-    expect(loader.calls).toHaveLength(3);
-    expect(group.stats()).toMatchObject({ localLoadErrs: 2, staleHits: 2 });
+    expect(group.stats()).toMatchObject({ localLoadErrs: 1, staleHits: 1 });
     expectBalance(group.stats());
+  });
+
+  it("serves the stale value at once after the first failure, with one probe at a time", async () => {
+    const { group, clock, loader } = waitingGroup(policy);
+    const first = group.get("k");
+    loader.last.resolve("old");
+    await first;
+    await clock.advance(100);
+    const hanging = Promise.all([group.get("k"), group.get("k")]);
+    await clock.advance(50);
+    expect((await hanging).map(text)).toEqual(["old", "old"]);
+    expect(loader.last.signal.aborted).toBe(true);
+    // During the backoff, then while a probe hangs: nobody waits.
+    for (const calls of [2, 3, 3]) {
+      expect(text(await group.get("k"))).toBe("old");
+      expect(text(await group.get("k"))).toBe("old");
+      if (calls === 2) await clock.advance(99);
+      expect(loader.calls).toHaveLength(calls);
+      await clock.advance(1);
+    }
+    loader.last.resolve("new");
+    await settled();
+    expect(text(await group.get("k"))).toBe("new");
+    expect(loader.calls).toHaveLength(3);
+    expectBalance(group.stats());
+  });
+
+  it("I2 a failing origin does not bring an invalidated value back", async () => {
+    const { group, clock, loader } = waitingGroup(policy);
+    const first = group.get("k");
+    loader.last.resolve("old");
+    await first;
+    await clock.advance(100);
+    const failing = group.get("k");
+    loader.last.reject(new Error("down"));
+    expect(text(await failing)).toBe("old");
+    await group.invalidate("k");
+    const fresh = group.get("k");
+    expect(loader.calls).toHaveLength(3);
+    loader.last.resolve("new");
+    expect(text(await fresh)).toBe("new");
   });
 
   it("ends: afterwards the error is returned", async () => {

@@ -9,7 +9,6 @@ import {
   MissedInvalidations,
   type UndeliveredInvalidations,
 } from "../invalidation/missed-invalidations.ts";
-import { canonicalKey } from "../key-bytes.ts";
 import {
   describe,
   functionOption,
@@ -88,9 +87,6 @@ export class LocalNode implements PeerHost {
   ): GroupEngine<Input, T> {
     if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > 255) {
       throw invalidArgument(`name must be a string of 1 to 255 bytes, got ${describe(name)}`);
-    }
-    if (canonicalKey(name) !== name) {
-      throw invalidArgument(`name must not have lone surrogates, got ${describe(name)}`);
     }
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
     if (this.#groups.has(name)) {

@@ -280,6 +280,16 @@ const pairs: readonly Pair[] = [
       .get(9, 9, failure("ORIGIN_FAILED", "fetch 0 failed")),
   },
   {
+    name: "a remembered error that no fetch left at that moment",
+    breaks: "I5",
+    bad: tell()
+      .fetch(1, 5, { outcome: "failed" })
+      .get(40, 40, failure("ORIGIN_FAILED", "fetch 0 failed (the origin failed 20 ms ago, and …)")),
+    good: tell()
+      .fetch(1, 5, { outcome: "failed" })
+      .get(40, 40, failure("ORIGIN_FAILED", "fetch 0 failed (the origin failed 35 ms ago, and …)")),
+  },
+  {
     name: "a timeout without a slow fetch",
     breaks: "I5",
     bad: tell()

@@ -1,4 +1,5 @@
 import type { FetchRecord, GetRecord } from "../history/simulation-history.ts";
+import { rememberedAgeMs, rememberedBehind } from "./remembered-errors.ts";
 import { mayDetach, type RunUnderCheck } from "./run-under-check.ts";
 
 /** I5: every waiter gets the same typed error, and none repeats the load. */
@@ -20,6 +21,11 @@ function checkError(run: RunUnderCheck, get: GetRecord): void {
       "I5",
       `get ${get.id} of ${get.key} on ${get.node} got ${code} (${message}): ${text}`,
     );
+  const agoMs = rememberedAgeMs(message);
+  if (agoMs !== undefined) {
+    if (!rememberedBehind(run, get, { message, agoMs })) reportError("not left by a failed fetch");
+    return;
+  }
   switch (code) {
     case "ABORTED":
       return;

@@ -172,8 +172,14 @@ const policy: fc.Arbitrary<SimulatedPolicy> = fc.record({
   onPeerFailure: fc.constantFrom("load" as const, "fail" as const),
 });
 
+const breakers: readonly NonNullable<SimulatedPolicy["originBreaker"]>[] = [
+  {},
+  false,
+  { errorTtlMs: 20, maxErrorTtlMs: 100, failures: 2 },
+];
+
 function plans(commands: fc.Arbitrary<readonly SimulationCommand[]>): fc.Arbitrary<SimulationPlan> {
-  return fc.record({
+  const plan = fc.record({
     seed: fc.noShrink(fc.integer()),
     nodeCount: fc.integer({ min: 2, max: 4 }),
     isNew: fc.boolean(),
@@ -182,6 +188,11 @@ function plans(commands: fc.Arbitrary<readonly SimulationCommand[]>): fc.Arbitra
     network,
     origin,
     commands,
+  });
+  // Taken from the seed, so that a printed path leads to the same plan as before there was a breaker.
+  return plan.map((drawn) => {
+    const originBreaker = breakers[Math.abs(drawn.seed % breakers.length)] ?? false;
+    return { ...drawn, policy: { ...drawn.policy, originBreaker } };
   });
 }
 
