@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { createGroupCache, type GroupCache } from "@parsec/core";
 import { afterEach, expect, it } from "vitest";
 import { createHttpPeers } from "../src/index.ts";
@@ -33,12 +34,15 @@ function openRequest(port: number): RawConnection {
   return connection;
 }
 
-it("refuses made-up signatures before their bodies, and no honest caller meanwhile", async () => {
+it("refuses made-up signatures before their bodies, and no honest caller meanwhile", {
+  timeout: 600_000,
+}, async () => {
   const cluster = await startCluster(2, {
     secret: "a secret for this test",
     limits: { maxRequests },
     // Both sides of the attack run in this process, which may be busy for long.
     health: { silenceMs: 600_000 },
+    connections: { connectTimeoutMs: 60_000 },
   });
   const [asking, owning] = cluster.nodes as [TestNode, TestNode];
   const [asker, owner] = [asking, owning].map(({ peers }) =>
@@ -56,19 +60,25 @@ it("refuses made-up signatures before their bodies, and no honest caller meanwhi
     timeoutMs: 60_000,
   });
   let refused = 0;
-  const attacks = Array.from({ length: strangers }, async () => {
-    const connection = openRequest(owning.server.port);
-    const response = await connection.response();
-    expect([response.status, response.json().code]).toEqual([401, "UNAUTHENTICATED"]);
-    // The node closes the connection itself: the rest of the body is not read.
-    await connection.closed;
-    refused++;
+  let opened = 0;
+  // As many at once as the system's queue of connections takes.
+  const attacks = Array.from({ length: 200 }, async () => {
+    while (opened++ < strangers) {
+      const connection = openRequest(owning.server.port);
+      const response = await connection.response();
+      expect([response.status, response.json().code]).toEqual([401, "UNAUTHENTICATED"]);
+      // The node closes the connection itself: the rest of the body is not read.
+      await connection.closed;
+      refused++;
+    }
   });
   const honest = async (_: unknown, caller: number): Promise<void> => {
     for (let round = 0; round < 3 || refused < strangers; round++) {
       let key = `${caller}-${round}`;
       while (asking.peers.pick(key) === undefined) key += "k";
       expect(Buffer.from((await group.get(key)) ?? []).toString()).toBe(`owner's ${key}`);
+      // A caller with other work: without a pause, the callers would leave the strangers no time.
+      await pause(5);
     }
   };
   await Promise.all([...attacks, ...Array.from({ length: honestCallers }, honest)]);
