@@ -1,5 +1,7 @@
 // The schemas cannot check whether the manifests fit each other and the program that they run.
+
 import { execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -80,9 +82,9 @@ function interpolate(environment, variables) {
 }
 
 const secrets = {
-  PARSEC_PEER_SECRET: "p".repeat(48),
-  PARSEC_SIGNING_SECRET: "s".repeat(48),
-  PARSEC_ADMIN_TOKEN: "a".repeat(48),
+  PARSEC_PEER_SECRET: randomBytes(24).toString("hex"),
+  PARSEC_SIGNING_SECRET: randomBytes(24).toString("hex"),
+  PARSEC_ADMIN_TOKEN: randomBytes(24).toString("hex"),
 };
 /** Nobody listens there. */
 const nowhere = {

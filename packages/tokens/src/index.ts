@@ -33,6 +33,7 @@ export { createDerivedKeySource, type DerivedKeySourceOptions } from "./keys/der
 // To implement another key source.
 export type { KeySet, KeySource, PublicSigningJwk, SigningKey } from "./keys/key-source.ts";
 export { createStaticKeySource, type StaticKeySourceOptions } from "./keys/static-key-source.ts";
+export { weaknessOf } from "./keys/weak-secret.ts";
 export {
   subjectCacheInput,
   subjectCacheKey,

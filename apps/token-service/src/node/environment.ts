@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { ParsecError } from "@parsec/core";
 import { invalidArgument } from "@parsec/core/authoring";
 
@@ -14,6 +15,35 @@ export function requiredVariable(env: Environment, name: string, purpose: string
   const value = optionalVariable(env, name);
   if (value === undefined) throw invalidVariable(name, `must be set: ${purpose}`);
   return value;
+}
+
+/** A secret of the environment. */
+export interface SecretVariable {
+  readonly value: string;
+  /** The variable that set it, with the file if it was read from one; for error messages. */
+  readonly source: string;
+}
+
+/**
+ * The trimmed value of the variable, or the trimmed content of the file that `<name>_FILE` names, as
+ * container platforms mount secrets; undefined when both are absent. Throws `INVALID_ARGUMENT` when both
+ * are set, and when the file cannot be read.
+ */
+export function secretVariable(env: Environment, name: string): SecretVariable | undefined {
+  const value = optionalVariable(env, name);
+  const path = optionalVariable(env, `${name}_FILE`);
+  if (path === undefined) return value === undefined ? undefined : { value, source: name };
+  if (value !== undefined) throw invalidVariable(`${name}_FILE`, `must not be set with ${name}`);
+  const source = `${name}_FILE (${path})`;
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").trim();
+  } catch (reason) {
+    const { code } = reason as { readonly code?: unknown };
+    throw invalidVariable(source, `must be a readable file: ${String(code)}`);
+  }
+  if (text === "") throw invalidVariable(source, "must not be empty");
+  return { value: text, source };
 }
 
 /** A whole number within the limits. Throws `INVALID_ARGUMENT` with the variable and the limits. */

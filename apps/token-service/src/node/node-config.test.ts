@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { nodeConfigFromEnv } from "./node-config.ts";
 
 const alone = {
@@ -107,10 +110,37 @@ test.each([
   [{ PARSEC_SIGNING_SECRET: "" }, /PARSEC_SIGNING_SECRET must be set when there are several/],
   [{ PARSEC_SIGNING_SECRET: "short" }, /PARSEC_SIGNING_SECRET must have at least 32 bytes/],
   [{ PARSEC_PEER_SECRET: "" }, /PARSEC_PEER_SECRET must be set when peers are on other machines/],
-  [{ PARSEC_PEER_SECRET: "short" }, /PARSEC_PEER_SECRET must have at least 16 characters/],
-  [{ PARSEC_ADMIN_TOKEN: "short" }, /PARSEC_ADMIN_TOKEN must have at least 16 characters/],
+  [{ PARSEC_PEER_SECRET: "short" }, /PARSEC_PEER_SECRET.* must have at least 16/],
+  [{ PARSEC_ADMIN_TOKEN: "short" }, /PARSEC_ADMIN_TOKEN must have at least 16 bytes/],
   [{ PARSEC_ADMIN_TOKEN: "sixteen letters and blanks" }, /PARSEC_ADMIN_TOKEN must be printable/],
   [{ PARSEC_CLIENTS: "billing" }, /PARSEC_CLIENTS must list id:secret/],
+  [
+    { PARSEC_CLIENTS: "billing:s3cret" },
+    /PARSEC_CLIENTS: the secret of billing must have at least/,
+  ],
+  [
+    { PARSEC_CLIENTS: "a:kV8wQzR3nT6yLp2m,billing:changeme-changeme" },
+    /PARSEC_CLIENTS: the secret of billing must not be/,
+  ],
+  [
+    { PARSEC_SIGNING_SECRET: "s".repeat(48) },
+    /PARSEC_SIGNING_SECRET must have at least 8 different/,
+  ],
+  [
+    { PARSEC_SIGNING_SECRET: "32 random bytes that all nodes share" },
+    /PARSEC_SIGNING_SECRET must not be an example/,
+  ],
+  [{ PARSEC_PEER_SECRET: "change me: 16 characters or more" }, /PARSEC_PEER_SECRET must not be/],
+  [{ PARSEC_ADMIN_TOKEN: "my-secret-admin-token" }, /PARSEC_ADMIN_TOKEN must not be a placeholder/],
+  [
+    { PARSEC_PEER_SECRET_FILE: "/run/x" },
+    /PARSEC_PEER_SECRET_FILE must not be set with PARSEC_PEER/,
+  ],
+  [
+    { PARSEC_PEER_SECRET: "", PARSEC_PEER_SECRET_FILE: "/none/x" },
+    /PARSEC_PEER_SECRET_FILE \(\/none\/x\) must be a readable file: ENOENT/,
+  ],
+  [{ PARSEC_DEMO: "yes" }, /PARSEC_DEMO must be 0 or 1, got "yes"/],
   [{ PARSEC_TOKEN_TTL_MS: "999" }, /PARSEC_TOKEN_TTL_MS must be a whole number from 1000/],
   [{ PARSEC_EXCHANGE_TIMEOUT_MS: "0" }, /PARSEC_EXCHANGE_TIMEOUT_MS must be a whole number/],
   [{ PARSEC_DRAIN_MS: "-1" }, /PARSEC_DRAIN_MS/],
@@ -128,4 +158,27 @@ test.each([
 test("never shows a password in an error", () => {
   const env = { ...three, PARSEC_DATABASE_URL: "postgre://me:hunter2@db" };
   expect(() => nodeConfigFromEnv(env)).toThrow(/^(?!.*hunter2).*PARSEC_DATABASE_URL/);
+});
+
+test("accepts secrets that are easy to guess in a demonstration only", () => {
+  const weak = { ...three, PARSEC_SIGNING_SECRET: "s".repeat(48) };
+  expect(nodeConfigFromEnv({ ...weak, PARSEC_DEMO: "1" })).toMatchObject({ isDemo: true });
+  expect(() => nodeConfigFromEnv({ ...weak, PARSEC_DEMO: "0" })).toThrow(/PARSEC_SIGNING_SECRET/);
+});
+
+test("reads secrets from files, names the file of a weak one, and never shows it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "parsec-secrets-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [signing, clients, weak] = ["signing", "clients", "weak"].map((name) => join(folder, name));
+  await writeFile(signing as string, "dGVzdCBvZiBhIGZpbGUgd2l0aCBhIHNlY3JldA\n");
+  await writeFile(clients as string, "billing:kV8wQzR3nT6yLp2m\nreports:Lp2mkV8wQzR3nT6y\n");
+  await writeFile(weak as string, "super-secret-password-1234567890");
+  const env = { ...three, PARSEC_SIGNING_SECRET: "", PARSEC_CLIENTS_FILE: clients };
+  expect(nodeConfigFromEnv({ ...env, PARSEC_SIGNING_SECRET_FILE: signing })).toMatchObject({
+    signingSecret: "dGVzdCBvZiBhIGZpbGUgd2l0aCBhIHNlY3JldA",
+    clients: [{ id: "billing" }, { id: "reports" }],
+  });
+  const read = (): unknown => nodeConfigFromEnv({ ...env, PARSEC_SIGNING_SECRET_FILE: weak });
+  expect(read).toThrow(`PARSEC_SIGNING_SECRET_FILE (${weak}) must not be a placeholder`);
+  expect(read).not.toThrow("super-secret");
 });

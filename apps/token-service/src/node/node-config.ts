@@ -1,5 +1,5 @@
 import { clusterConfigFromEnv, type DnsDiscovery } from "@parsec/core";
-import type { ClientOptions } from "@parsec/tokens";
+import { type ClientOptions, weaknessOf } from "@parsec/tokens";
 import {
   checkUrl,
   type Environment,
@@ -8,6 +8,8 @@ import {
   numberVariable,
   optionalVariable,
   requiredVariable,
+  type SecretVariable,
+  secretVariable,
 } from "./environment.ts";
 import { isLoopback, type ListenAddress, listenAddress } from "./listen-address.ts";
 
@@ -37,6 +39,8 @@ export interface NodeConfig {
   readonly peerSilenceMs: number;
   readonly adminToken: string | undefined;
   readonly clients: readonly ClientOptions[];
+  /** Whether secrets that are easy to guess are accepted. */
+  readonly isDemo: boolean;
   readonly tokenTtlMs: number;
   readonly exchangeTimeoutMs: number;
   readonly drainMs: number;
@@ -45,9 +49,6 @@ export interface NodeConfig {
 
 const web = ["http:", "https:"];
 const logLevels = ["silent", "fatal", "error", "warn", "info", "debug", "trace"];
-const minSecretLength = 32;
-const minPeerSecretLength = 16;
-const minAdminTokenLength = 16;
 
 /** The list of variables for `--help`. */
 export const nodeVariables: string = `  PARSEC_SELF_URL          URL at which peers reach this node (http://localhost:8080)
@@ -71,6 +72,8 @@ export const nodeVariables: string = `  PARSEC_SELF_URL          URL at which pe
   PARSEC_PEER_SILENCE_MS   how long a peer may leave requests unanswered before it is pinged (1000)
   PARSEC_ADMIN_TOKEN       enables POST /admin/invalidate, at least 16 characters (disabled)
   PARSEC_CLIENTS           id:secret of clients that must authenticate, separated by commas
+  PARSEC_..._FILE          a file with the secret instead, for each of these four
+  PARSEC_DEMO              1 accepts secrets that are easy to guess, for demonstrations (0)
   PARSEC_TOKEN_TTL_MS      lifetime of a token (300000)
   PARSEC_EXCHANGE_TIMEOUT_MS  timeout of one exchange (10000)
   PARSEC_DRAIN_MS          how long a stop waits for pending requests (10000)
@@ -123,7 +126,8 @@ export function nodeConfigFromEnv(
       max: 600_000,
     }),
     adminToken: readAdminToken(env),
-    clients: listVariable(env, "PARSEC_CLIENTS").map(readClient),
+    clients: readClients(env),
+    isDemo: readDemo(env),
     tokenTtlMs: numberVariable(env, "PARSEC_TOKEN_TTL_MS", {
       fallback: 300_000,
       min: 1_000,
@@ -198,50 +202,70 @@ function readTable(env: Environment): string {
   return table;
 }
 
+/** A peer's or client's secret is checked over the network only, so it may be shorter than a signing secret. */
+const minSecretLengths = { signing: 32, other: 16 } as const;
+
 function readSigningSecret(env: Environment, isAlone: boolean): string | undefined {
   const name = "PARSEC_SIGNING_SECRET";
-  const secret = optionalVariable(env, name);
-  if (secret === undefined) {
-    if (isAlone) return undefined;
-    throw invalidVariable(name, "must be set when there are several nodes, the same on all");
-  }
-  if (Buffer.byteLength(secret) < minSecretLength) {
-    throw invalidVariable(name, `must have at least ${minSecretLength} bytes`);
-  }
-  return secret;
+  const secret = secretVariable(env, name);
+  if (secret !== undefined) return checkSecret(secret, minSecretLengths.signing, env);
+  if (isAlone) return undefined;
+  throw invalidVariable(name, "must be set when there are several nodes, the same on all");
 }
 
 function readPeerSecret(env: Environment, isOptional: boolean): string | undefined {
   const name = "PARSEC_PEER_SECRET";
-  const secret = optionalVariable(env, name);
-  if (secret === undefined) {
-    if (isOptional) return undefined;
-    throw invalidVariable(name, "must be set when peers are on other machines, the same on all");
-  }
-  if (secret.length < minPeerSecretLength) {
-    throw invalidVariable(name, `must have at least ${minPeerSecretLength} characters`);
-  }
-  return secret;
+  const secret = secretVariable(env, name);
+  if (secret !== undefined) return checkSecret(secret, minSecretLengths.other, env);
+  if (isOptional) return undefined;
+  throw invalidVariable(name, "must be set when peers are on other machines, the same on all");
 }
 
 function readAdminToken(env: Environment): string | undefined {
-  const token = optionalVariable(env, "PARSEC_ADMIN_TOKEN");
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    throw invalidVariable("PARSEC_ADMIN_TOKEN", "must be printable ASCII without spaces");
+  const token = secretVariable(env, "PARSEC_ADMIN_TOKEN");
+  if (token === undefined) return undefined;
+  if (!/^[\x21-\x7e]+$/.test(token.value)) {
+    throw invalidVariable(token.source, "must be printable ASCII without spaces");
   }
-  if (token !== undefined && token.length < minAdminTokenLength) {
-    const rule = `must have at least ${minAdminTokenLength} characters`;
-    throw invalidVariable("PARSEC_ADMIN_TOKEN", rule);
-  }
-  return token;
+  return checkSecret(token, minSecretLengths.other, env);
 }
 
-function readClient(entry: string): ClientOptions {
-  const [, id, secret] = /^([^:]+):(.+)$/.exec(entry) ?? [];
-  if (id === undefined || secret === undefined) {
-    throw invalidVariable("PARSEC_CLIENTS", "must list id:secret, separated by commas");
+function readClients(env: Environment): readonly ClientOptions[] {
+  const list = secretVariable(env, "PARSEC_CLIENTS");
+  if (list === undefined) return [];
+  const entries = list.value.split(/[,\n]/).map((entry) => entry.trim());
+  return entries.filter(Boolean).map((entry) => {
+    const [, id, value] = /^([^:]+):(.+)$/.exec(entry) ?? [];
+    if (id === undefined || value === undefined) {
+      throw invalidVariable(list.source, "must list id:secret, separated by commas");
+    }
+    const source = `${list.source}: the secret of ${id}`;
+    return { id, secret: checkSecret({ value, source }, minSecretLengths.other, env) };
+  });
+}
+
+/** Throws `INVALID_ARGUMENT` for a secret that is short or, outside of a demonstration, easy to guess. */
+function checkSecret(
+  { value, source }: SecretVariable,
+  minLength: number,
+  env: Environment,
+): string {
+  if (Buffer.byteLength(value) < minLength) {
+    throw invalidVariable(source, `must have at least ${minLength} bytes`);
   }
-  return { id, secret };
+  const weakness = readDemo(env) ? undefined : weaknessOf(value);
+  if (weakness !== undefined) {
+    throw invalidVariable(source, `${weakness}; openssl rand -base64 32 generates one`);
+  }
+  return value;
+}
+
+function readDemo(env: Environment): boolean {
+  const value = optionalVariable(env, "PARSEC_DEMO") ?? "0";
+  if (value !== "0" && value !== "1") {
+    throw invalidVariable("PARSEC_DEMO", `must be 0 or 1, got "${value}"`);
+  }
+  return value === "1";
 }
 
 function readLogLevel(env: Environment): string {

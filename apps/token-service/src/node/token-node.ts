@@ -78,6 +78,7 @@ export async function startTokenNode(config: NodeConfig, log: Logger): Promise<T
   const keys = createDerivedKeySource({
     issuer: config.issuer,
     secret: config.signingSecret ?? randomBytes(32),
+    isDemo: config.isDemo,
   });
   const service = createTokenService({
     issuer: config.issuer,

@@ -3,10 +3,11 @@ import { invalidArgument, knownOptions, numberOption } from "@parsec/core/author
 import { checkText } from "../option-checks.ts";
 import type { KeySet, KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar, scalarFromBytes } from "./p256-key.ts";
+import { weaknessOf } from "./weak-secret.ts";
 
 /** Options of `createDerivedKeySource`. Times in milliseconds. */
 export interface DerivedKeySourceOptions {
-  /** Shared by all nodes: at least 32 random bytes. Anyone who has it can sign as the issuer. */
+  /** Shared by all nodes: at least 32 random bytes, such as of `openssl rand -base64 32`. Anyone who has it can sign as the issuer. */
   readonly secret: string | Uint8Array;
   /** The issuer identifier. Issuers with the same secret have different keys. */
   readonly issuer: string;
@@ -23,6 +24,8 @@ export interface DerivedKeySourceOptions {
    * its rollout, the previous one until its tokens have expired. Defaults to none.
    */
   readonly publishedSecrets?: readonly (string | Uint8Array)[];
+  /** Accepts secrets that are easy to guess, for demonstrations and tests. Defaults to false. */
+  readonly isDemo?: boolean;
 }
 
 const minSecretBytes = 32;
@@ -34,7 +37,8 @@ const day = 86_400_000;
 /**
  * Rotates signing keys without coordination: time is divided into slots, and the ES256 key of each slot
  * is derived from the secret, so all nodes have the same keys, also after a restart or suspension. See
- * docs/adr/0010-signing-keys.md. Throws `INVALID_ARGUMENT` for a short secret or incompatible times.
+ * docs/adr/0010-signing-keys.md. Throws `INVALID_ARGUMENT` for a short, published or repetitive secret and
+ * for incompatible times.
  */
 export function createDerivedKeySource(options: DerivedKeySourceOptions): KeySource {
   const {
@@ -91,7 +95,7 @@ function deriveKey(secret: Uint8Array, issuer: string, slot: number): SigningKey
 }
 
 interface ResolvedDerivedKeyOptions
-  extends Required<Omit<DerivedKeySourceOptions, "secret" | "publishedSecrets">> {
+  extends Required<Omit<DerivedKeySourceOptions, "secret" | "publishedSecrets" | "isDemo">> {
   readonly secret: Uint8Array;
   readonly publishedSecrets: readonly Uint8Array[];
 }
@@ -105,6 +109,7 @@ function resolveDerivedKeyOptions(options: DerivedKeySourceOptions): ResolvedDer
     maxTokenTtlMs: 1,
     clockSkewMs: 1,
     publishedSecrets: 1,
+    isDemo: 1,
   });
   const number = (
     name: "rotateEveryMs" | "jwksMaxAgeMs" | "maxTokenTtlMs" | "clockSkewMs",
@@ -120,11 +125,12 @@ function resolveDerivedKeyOptions(options: DerivedKeySourceOptions): ResolvedDer
       `rotateEveryMs must be at least (jwksMaxAgeMs + maxTokenTtlMs + 2 * clockSkewMs) / ${maxSlots}, got ${rotateEveryMs}`,
     );
   }
+  const isDemo = options.isDemo ?? false;
   return {
     issuer: checkText("issuer", options.issuer),
-    secret: checkSecret("secret", options.secret),
+    secret: checkSecret("secret", options.secret, isDemo),
     publishedSecrets: (options.publishedSecrets ?? []).map((value, index) =>
-      checkSecret(`publishedSecrets[${index}]`, value),
+      checkSecret(`publishedSecrets[${index}]`, value, isDemo),
     ),
     rotateEveryMs,
     jwksMaxAgeMs,
@@ -133,12 +139,14 @@ function resolveDerivedKeyOptions(options: DerivedKeySourceOptions): ResolvedDer
   };
 }
 
-function checkSecret(name: string, secret: string | Uint8Array): Uint8Array {
+function checkSecret(name: string, secret: string | Uint8Array, isDemo: boolean): Uint8Array {
   const bytes = Buffer.from(secret as Uint8Array);
   if (bytes.length < minSecretBytes) {
     throw invalidArgument(
       `${name} must have at least ${minSecretBytes} bytes, got ${bytes.length}`,
     );
   }
+  const weakness = isDemo ? undefined : weaknessOf(bytes);
+  if (weakness !== undefined) throw invalidArgument(`${name} ${weakness}`);
   return bytes;
 }

@@ -14,6 +14,17 @@ test("signs with the first key and publishes all", async () => {
   expect(keys.signing.publicJwk).toBe(keys.published[0]);
 });
 
+test("rejects the private keys of RFCs, and other spellings of a key", async () => {
+  const rfc7515 = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI";
+  const { d } = await privateJwk();
+  for (const text of [rfc7515, `${rfc7515}=`, `${d}=`, ` ${d}`, `${d}\n`]) {
+    const create = (): unknown =>
+      createStaticKeySource({ jwks: [{ kty: "EC", crv: "P-256", d: text }] });
+    expect(create).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(create).not.toThrow(text.trim());
+  }
+});
+
 test("rejects missing, public, non-P-256 and invalid keys without showing them", async () => {
   const { d, ...publicOnly } = await privateJwk();
   const zero = { ...publicOnly, d: Buffer.alloc(32).toString("base64url") };

@@ -1,4 +1,5 @@
 import { invalidArgument, knownOptions, numberOption } from "@parsec/core/authoring";
+import { isCanonicalBase64url } from "../base64url.ts";
 import type { KeySource, SigningKey } from "./key-source.ts";
 import { p256KeyFromScalar } from "./p256-key.ts";
 
@@ -40,9 +41,21 @@ export function createStaticKeySource(options: StaticKeySourceOptions): KeySourc
   };
 }
 
+/** The private P-256 keys of RFC 7515 A.3, RFC 7517 A.2, and RFC 7518 C. */
+const publishedKeys: ReadonlySet<string> = new Set([
+  "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+  "870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE",
+  "0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo",
+  "VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw",
+]);
+
 function importKey(jwk: StaticKeySourceOptions["jwks"][number], index: number): SigningKey {
   const { kty, crv, d } = jwk;
-  const scalar = Buffer.from(typeof d === "string" ? d : "", "base64url");
+  const text = typeof d === "string" && isCanonicalBase64url(d) ? d : "";
+  if (publishedKeys.has(text)) {
+    throw invalidArgument(`jwks[${index}].d must not be an example of an RFC`);
+  }
+  const scalar = Buffer.from(text, "base64url");
   if (kty === "EC" && crv === "P-256" && scalar.length === 32) {
     try {
       return p256KeyFromScalar(scalar);
