@@ -66,7 +66,7 @@ interface KeySet {
 
 /**
  * Fetches at once and retries until it has keys, so that a process can start before its identity
- * provider. Does not throw when the provider is unavailable.
+ * provider. Does not throw when the provider is unavailable. See docs/adr/0022-unknown-keys-are-not-wrong-tokens.md.
  */
 export function createJwksSource(options: JwksSourceOptions): JwksSource {
   const { issuer, now, maxStaleMs, retryMs } = options;
