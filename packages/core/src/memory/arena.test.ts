@@ -108,7 +108,7 @@ describe("an arena's blocks", () => {
         for (const next of steps) {
           if (next.kind === "allocate") filled.allocate(next.size);
           else if (next.kind === "compact") filled.arena.compact();
-          else if (next.kind === "release") filled.arena.releasePage();
+          else if (next.kind === "release") filled.arena.releasePages();
           else if (next.kind === "free") {
             const blocks = [...filled.blocks.values()];
             const block = blocks[next.at % blocks.length];
@@ -132,23 +132,23 @@ describe("Arena", () => {
   });
 
   it("reuses a page without live blocks for another size class", () => {
-    const filled = new FilledArena(65_536);
-    for (let count = 0; count < 4096; count++) filled.allocate(12);
+    const filled = new FilledArena(4096);
+    for (let count = 0; count < 256; count++) filled.allocate(12);
     for (const block of [...filled.blocks.values()]) filled.free(block);
-    for (let count = 0; count < 8; count++) filled.allocate(8188);
-    expect(filled.arena.bytes).toBe(filled.arena.pageCost);
+    for (let count = 0; count < 8; count++) filled.allocate(508);
+    expect(filled.arena.bytes).toBe(filled.arena.growthBytes);
     filled.checkAll();
   });
 
   it("I3 needs no more memory than live blocks take when every page keeps a few of them", () => {
     const filled = new FilledArena(4096);
     const { arena } = filled;
-    const limit = 64 * arena.pageCost;
+    const limit = 64 * arena.growthBytes;
     for (let round = 0; round < 30; round++) {
       const payload = 40 + round * 15;
       const made: Block[] = [];
       for (let count = 0; count < 200; count++) {
-        while (!arena.hasRoom(payload) && arena.bytes + arena.pageCost > limit) {
+        while (!arena.hasRoom(payload) && arena.bytes + arena.growthBytes > limit) {
           if (!arena.compact()) throw new Error("nothing to compact");
         }
         made.push(filled.allocate(payload));
@@ -180,5 +180,18 @@ describe("Arena", () => {
     filled.checkAll();
     filled.arena.release();
     expect(filled.arena.bytes).toBe(0);
+  });
+
+  it("gives memory back once all pages that were allocated together are empty", () => {
+    const filled = new FilledArena(65_536);
+    const blocks = Array.from({ length: 32 }, () => filled.allocate(8188));
+    const { bytes } = filled.arena;
+    for (const block of blocks.slice(0, 31)) filled.free(block);
+    expect(filled.arena.releasePages()).toBe(false);
+    filled.free(blocks[31] as Block);
+    expect(filled.arena.releasePages()).toBe(true);
+    expect(filled.arena.bytes).toBe(bytes - filled.arena.growthBytes);
+    filled.allocate(100);
+    filled.checkAll();
   });
 });

@@ -18,6 +18,11 @@ export const blockHeaderBytes = 4;
 const pageObjectBytes = 512;
 const largestPageBytes = 64 * 1024;
 const smallestPageBytes = 4 * 1024;
+/**
+ * Pages are allocated this many bytes at a time, unless they are the smallest ones. glibc maps such a buffer on its
+ * own; among the buffers that callers leave to the garbage collector, pages would keep their memory from being returned.
+ */
+const segmentBytes = 256 * 1024;
 /** The largest block is this part of a page. */
 const blocksOfLargest = 8;
 /** Pages that `compact` looks at to find the sparsest one. */
@@ -46,9 +51,17 @@ function blockSizesOf(pageBytes: number): number[] {
   return sizes;
 }
 
+/** Pages whose memory was allocated at once, and can only be released at once. */
+interface Segment {
+  readonly pages: Page[];
+  /** Pages with a size class. */
+  used: number;
+}
+
 class Page {
   readonly bytes: Buffer;
   readonly index: number;
+  readonly segment: Segment;
   sizeClass = 0;
   live = 0;
   /** Unit of the first freed block, -1 for none. */
@@ -59,9 +72,10 @@ class Page {
   next: Page | undefined = undefined;
   inPartialList = false;
 
-  constructor(index: number, bytes: number) {
+  constructor(index: number, parts: { readonly bytes: Buffer; readonly segment: Segment }) {
     this.index = index;
-    this.bytes = Buffer.allocUnsafeSlow(bytes);
+    this.bytes = parts.bytes;
+    this.segment = parts.segment;
   }
 }
 
@@ -72,8 +86,9 @@ export type OnMove = (owner: number, from: number, to: number) => void;
 export class Arena {
   /** The most bytes that one block holds beside its header. */
   readonly largestPayload: number;
-  /** Memory that one more page takes. */
-  readonly pageCost: number;
+  /** Memory by which the arena grows at a time. */
+  readonly growthBytes: number;
+  readonly #pagesPerSegment: number;
   readonly #pageBytes: number;
   readonly #pageShift: number;
   readonly #unitMask: number;
@@ -93,7 +108,8 @@ export class Arena {
   constructor(pageBytes: number, onMove: OnMove) {
     this.#pageBytes = pageBytes;
     this.#onMove = onMove;
-    this.pageCost = pageBytes + pageObjectBytes;
+    this.#pagesPerSegment = pageBytes > smallestPageBytes ? segmentBytes / pageBytes : 1;
+    this.growthBytes = this.#pagesPerSegment * (pageBytes + pageObjectBytes);
     this.#pageShift = Math.log2(pageBytes / unitBytes);
     this.#unitMask = pageBytes / unitBytes - 1;
     this.#sizes = blockSizesOf(pageBytes);
@@ -111,7 +127,7 @@ export class Arena {
 
   /** Memory of all pages. */
   get bytes(): number {
-    return (this.#pages.length - this.#holes.length) * this.pageCost;
+    return (this.#pages.length - this.#holes.length) * (this.#pageBytes + pageObjectBytes);
   }
 
   /** Bytes of the block for a payload of at most `largestPayload`. */
@@ -186,12 +202,15 @@ export class Arena {
     return true;
   }
 
-  /** Gives the memory of an empty page back. Returns false when there is none. */
-  releasePage(): boolean {
-    const page = this.#emptyPages.pop();
-    if (page === undefined) return false;
-    this.#pages[page.index] = undefined;
-    this.#holes.push(page.index);
+  /** Gives memory of empty pages back. Returns false when there is none to give. */
+  releasePages(): boolean {
+    const segment = this.#emptyPages.find((page) => page.segment.used === 0)?.segment;
+    if (segment === undefined) return false;
+    this.#emptyPages = this.#emptyPages.filter((page) => page.segment !== segment);
+    for (const { index } of segment.pages) {
+      this.#pages[index] = undefined;
+      this.#holes.push(index);
+    }
     return true;
   }
 
@@ -201,6 +220,7 @@ export class Arena {
     for (const page of this.#pages) {
       if (page === undefined) continue;
       page.live = 0;
+      page.segment.used = 0;
       page.inPartialList = false;
       page.next = undefined;
       page.previous = undefined;
@@ -247,21 +267,33 @@ export class Arena {
   #emptied(page: Page): void {
     this.#unlist(page);
     (this.#freeBlocks[page.sizeClass] as number) -= this.#blocksOf(page.sizeClass);
+    page.segment.used--;
     this.#emptyPages.push(page);
   }
 
   #openPage(sizeClass: number): Page {
-    let page = this.#emptyPages.pop();
-    if (page === undefined) {
-      page = new Page(this.#holes.pop() ?? this.#pages.length, this.#pageBytes);
-      this.#pages[page.index] = page;
-    }
+    if (this.#emptyPages.length === 0) this.#addSegment();
+    const page = this.#emptyPages.pop() as Page;
+    page.segment.used++;
     page.sizeClass = sizeClass;
     page.freeUnit = -1;
     page.freshUnit = 0;
     (this.#freeBlocks[sizeClass] as number) += this.#blocksOf(sizeClass);
     this.#list(page);
     return page;
+  }
+
+  #addSegment(): void {
+    const count = this.#pagesPerSegment;
+    const memory = Buffer.allocUnsafeSlow(count * this.#pageBytes);
+    const segment: Segment = { pages: [], used: 0 };
+    for (let added = 0; added < count; added++) {
+      const bytes = memory.subarray(added * this.#pageBytes, (added + 1) * this.#pageBytes);
+      const page = new Page(this.#holes.pop() ?? this.#pages.length, { bytes, segment });
+      this.#pages[page.index] = page;
+      segment.pages.push(page);
+      this.#emptyPages.push(page);
+    }
   }
 
   #list(page: Page): void {

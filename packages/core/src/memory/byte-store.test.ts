@@ -443,6 +443,19 @@ describe("ByteStore", () => {
     expect(store.bytes).toBeGreaterThan(0.7 * maxBytes);
   });
 
+  it("I3 gives pages back when the tables of many small entries take their place", () => {
+    const maxBytes = 2 ** 20;
+    const { store } = storeOf(maxBytes);
+    for (let count = 0; count < 400; count++) put(store, `large ${count}`, Buffer.alloc(3000));
+    for (let count = 0; count < 20_000; count++) {
+      put(store, `${count}`, Buffer.alloc(1));
+      if (count % 100 === 0) {
+        expect(store.memoryBytes).toBeLessThanOrEqual(1.1 * maxBytes + 64 * 1024);
+      }
+    }
+    expect(store.items).toBeGreaterThan(0.9 * (maxBytes / store.chargeOf(6)));
+  });
+
   it("I3 keeps its memory within the limit for any sizes, tags and extra bytes", () => {
     const step = fc.record({
       key: fc.nat(300),

@@ -226,7 +226,7 @@ export class ByteStore {
     totals.items++;
     this.lruLists.add(slot, totals.list);
     // Evicted entries may have carried the same tags, so that their removal freed less than was added.
-    while (this.bytes > this.#maxBytes) this.#evict(slot);
+    this.#shrink(slot);
     return slot;
   }
 
@@ -247,12 +247,7 @@ export class ByteStore {
     slots.set(slot, chargeField, charge);
     this.totalsOf(slot).bytes += extraBytes;
     this.#watchedBytes += extraBytes;
-    while (this.bytes > this.#maxBytes) this.#evict(slot);
-    while (this.memoryBytes > this.#memoryLimit) {
-      if (this.#arena.releasePage() || this.#arena.compact()) continue;
-      if (this.items === 1) break;
-      this.#evict(slot);
-    }
+    this.#shrink(slot);
     return true;
   }
 
@@ -365,10 +360,20 @@ export class ByteStore {
     return charge + (this.#tags?.entryBytes(slot) ?? 0);
   }
 
+  /** Evicts entries other than `excluded` until budget and limit are kept. */
+  #shrink(excluded: number): void {
+    while (this.bytes > this.#maxBytes) this.#evict(excluded);
+    while (this.memoryBytes > this.#memoryLimit) {
+      if (this.#arena.releasePages() || this.#arena.compact()) continue;
+      if (this.items === 1) return;
+      this.#evict(excluded);
+    }
+  }
+
   /** Sees to it that a block can be allocated within the limit of memory. */
   #makeRoom(payload: number): void {
     const arena = this.#arena;
-    while (!arena.hasRoom(payload) && this.memoryBytes + arena.pageCost > this.#memoryLimit) {
+    while (!arena.hasRoom(payload) && this.memoryBytes + arena.growthBytes > this.#memoryLimit) {
       if (arena.compact() || this.items === 0) return;
       this.#evict(none);
     }
