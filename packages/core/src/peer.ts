@@ -100,6 +100,8 @@ export interface PeerCallOptions {
 export interface Peer {
   /** The node's id, such as its URL. Placement hashes it, so all nodes must use the same text. */
   readonly id: string;
+  /** Set for another process of this node itself, behind the same address. It leaves when its process ends, and never returns. */
+  readonly isWorker?: true;
   /**
    * Looks a key up at this peer. Settles within `lookup.timeoutMs`. Rejects with the error that the peer
    * reports, or with `PEER_UNREACHABLE` (any network failure), `TIMEOUT`, `ABORTED` or `CLOSED`.
@@ -162,7 +164,9 @@ export interface PickerWarning {
 export interface PeerPicker {
   /** This node's own id: one of the members. */
   readonly selfId: string;
-  /** The other members. */
+  /** Set while this process gets to know the others behind its address; never rejects. Until it has resolved, nothing is looked up, cached or invalidated. */
+  readonly joining?: Promise<void> | undefined;
+  /** The other members, and the other processes of this node. */
   peers(): readonly Peer[];
   /**
    * The owner of `key`; undefined when this node owns it. Lookups at an owner that is down reject at once.

@@ -164,9 +164,13 @@ export class GroupEngine<Input, T> {
   }
 
   /** Applies an invalidation on every node: a new one or a repetition. */
-  spread(invalidation: PeerInvalidation, options?: PeerCallOptions): Promise<InvalidationResult> {
+  async spread(
+    invalidation: PeerInvalidation,
+    options?: PeerCallOptions,
+  ): Promise<InvalidationResult> {
     const { node, policy } = this.#group;
-    return invalidateEverywhere(invalidation, {
+    await node.picker.joining;
+    return await invalidateEverywhere(invalidation, {
       picker: node.picker,
       apply: () => this.apply(invalidation),
       timeoutMs: policy.timeoutMs,
@@ -228,6 +232,8 @@ export class GroupEngine<Input, T> {
       this.#refuseIfClosed();
       limits.checkCallersKey(key);
       if (signal !== undefined) signalOption(signal);
+      const { joining } = node.picker;
+      if (joining !== undefined) return joining.then(() => this.get(key, input, signal));
 
       const owned = key === "" && !origin.emptyKeyHasOwner;
       const owner = owned ? undefined : node.picker.pick(key);

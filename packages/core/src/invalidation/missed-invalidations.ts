@@ -52,7 +52,8 @@ export class MissedInvalidations {
   readonly #repeat: RepeatInvalidation;
   readonly #queues: Map<string, RetryQueue> = new Map();
   readonly #former: FormerMembers = new FormerMembers();
-  #members: ReadonlySet<string> = new Set();
+  /** Whether each member is another process of this node, by id. */
+  #members: ReadonlyMap<string, boolean> = new Map();
   readonly #closing: AbortController = new AbortController();
   #membersRecordedAt = Number.NEGATIVE_INFINITY;
   #cancelFormerCheck: (() => void) | undefined = undefined;
@@ -87,9 +88,12 @@ export class MissedInvalidations {
     const now = this.#clock.now();
     this.#membersRecordedAt = now;
     const before = this.#members;
-    this.#members = new Set(this.#picker.peers().map(({ id }) => id));
-    for (const id of before) if (!this.#members.has(id)) this.#former.left(id, now);
-    for (const id of this.#members) {
+    this.#members = new Map(this.#picker.peers().map((peer) => [peer.id, peer.isWorker === true]));
+    for (const [id, isWorker] of before) {
+      // Another process of this node never returns.
+      if (!isWorker && !this.#members.has(id)) this.#former.left(id, now);
+    }
+    for (const id of this.#members.keys()) {
       if (before.has(id)) continue;
       for (const invalidation of this.#former.returned(id)) {
         this.#enqueue(id, { invalidation, repeat: "delivered" });
@@ -114,9 +118,8 @@ export class MissedInvalidations {
     signal?: AbortSignal,
   ): Promise<void> {
     const members = new Map(this.#picker.peers().map((peer) => [peer.id, peer]));
-    // A peer whose protocol has no hand-over has no invalidation either.
     const owedTo = failed
-      .filter(({ error, peerId }) => !nonRetryable.has(error.code) && members.get(peerId)?.handOver)
+      .filter(({ error, peerId }) => !nonRetryable.has(error.code) && canOwe(members.get(peerId)))
       .map(({ peerId }) => peerId);
     if (owedTo.length === 0) return;
     const heirs = acknowledged.flatMap((id) => members.get(id) ?? []);
@@ -185,8 +188,7 @@ export class MissedInvalidations {
       }
     };
     const foreign = new Set<string>();
-    for (const { id, handOver } of this.#picker.peers())
-      if (handOver === undefined) foreign.add(id);
+    for (const peer of this.#picker.peers()) if (!canOwe(peer)) foreign.add(peer.id);
     for (const [id, queue] of this.#queues) if (!foreign.has(id)) owe(id, queue.invalidations);
     for (const [id, missed] of this.#former.missed()) owe(id, missed);
     return [...debts.values()];
@@ -249,7 +251,8 @@ export class MissedInvalidations {
     const peer = this.#picker.peers().find(({ id }) => id === peerId);
     const toRepeat = peer === undefined ? queue.undelivered() : await this.#deliver(peer, queue);
     if (this.#queues.get(peerId) === queue) {
-      if (queue.size === 0) this.#drop(peerId);
+      const isGone = peer === undefined && !this.#former.has(peerId);
+      if (queue.size === 0 || isGone) this.#drop(peerId);
       else this.#schedule(peerId, queue);
     }
     for (const invalidation of toRepeat) await this.#repeatEverywhere(invalidation);
@@ -281,4 +284,12 @@ export class MissedInvalidations {
       // This node is closing, or the group is gone.
     }
   }
+}
+
+/**
+ * Whether other members can retry an invalidation at a peer: not where its protocol has no hand-over, and so no
+ * invalidation, nor at another process of this node, which only its processes know.
+ */
+function canOwe(peer: Peer | undefined): boolean {
+  return peer?.handOver !== undefined && peer.isWorker !== true;
 }

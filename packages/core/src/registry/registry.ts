@@ -97,7 +97,8 @@ function registryOver(factory: string, options: NodeOptions): DataSourceRegistry
     names: () => [...handles.keys()],
     stats: () => Object.fromEntries([...handles].map(([name, handle]) => [name, handle.stats()])),
     getClusterStats() {
-      const peerUrls = [picker.selfId, ...picker.peers().map((peer) => peer.id)];
+      const others = picker.peers().filter((peer) => peer.isWorker !== true);
+      const peerUrls = [picker.selfId, ...others.map((peer) => peer.id)];
       return { selfUrl: picker.selfId, peerUrls, peerCount: peerUrls.length };
     },
     updatePeers: (urls) => directory.updatePeers(urls),

@@ -52,7 +52,7 @@ export { createPeerLink } from "./link/peer-link.ts";
 
 // Server side.
 
-export type { FrameServer, FrameServerOptions } from "./server/frame-server.ts";
+export type { FrameServer, FrameServerOptions, ReplyOf } from "./server/frame-server.ts";
 export { createFrameServer } from "./server/frame-server.ts";
 export type { FrameService, FrameServiceOptions } from "./server/frame-service.ts";
 export { createFrameService } from "./server/frame-service.ts";
@@ -95,3 +95,11 @@ export type { ProtobufField } from "./wire/protobuf.ts";
 export { malformedMessage, readFields, wireTypes } from "./wire/protobuf.ts";
 export { encodeRefusal, readRefusal } from "./wire/refusal.ts";
 export { readPeerTrace } from "./wire/trace-context.ts";
+
+// Several processes behind one address.
+
+export type { ServedHost } from "./server/served-host.ts";
+export type { WorkerPeer } from "./workers/worker-peer.ts";
+export { joinWorkers } from "./workers/worker-picker.ts";
+export type { Workers, WorkersOptions } from "./workers/workers.ts";
+export { createWorkers } from "./workers/workers.ts";

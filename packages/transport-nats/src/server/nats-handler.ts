@@ -32,7 +32,7 @@ export class NatsHandler {
   readonly #served: Map<string, AnswerStream> = new Map();
   readonly #subscription: { end(): Promise<void> };
   #host: PeerHost | undefined = undefined;
-  #frames: FrameServer | undefined = undefined;
+  #frames: FrameServer<Buffer> | undefined = undefined;
   #closed = false;
   #onEmpty: (() => void) | undefined = undefined;
 
@@ -173,7 +173,7 @@ export class NatsHandler {
   }
 
   #lookups(
-    frames: FrameServer,
+    frames: FrameServer<Buffer>,
     question: { readonly frame: Buffer; readonly reply: string },
   ): void {
     const { frame, reply } = question;

@@ -46,6 +46,8 @@ export interface PeerOptions<Warning, Limits extends PeerLimits = PeerLimits> {
   readonly limits?: Partial<Limits>;
   /** Circuit breaker and liveness check. */
   readonly health?: Partial<PeerHealthOptions>;
+  /** Set to false so that this process ignores others on this host with the same address, such as workers of `node:cluster` or PM2. Defaults to true: they share their caches. */
+  readonly workers?: boolean;
   /** How long `close` waits for open requests. Defaults to 5,000. */
   readonly closeTimeoutMs?: number;
   /** For tests; defaults to the process's monotonic clock. */
@@ -62,6 +64,7 @@ export interface ResolvedPeerOptions<Warning> {
   readonly secrets: readonly string[];
   readonly insecure: boolean;
   readonly health: PeerHealthOptions;
+  readonly workers: boolean;
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -77,6 +80,7 @@ export const peerOptionNames: OptionNames<PeerOptions<never>> = {
   insecure: 1,
   limits: 1,
   health: 1,
+  workers: 1,
   closeTimeoutMs: 1,
   clock: 1,
   random: 1,
@@ -115,6 +119,7 @@ export function resolvePeerOptions<Warning, Limits extends PeerLimits>(
     secrets: secretsOption(options.secret),
     insecure: flagOption("insecure", options.insecure),
     health: resolvePeerHealth(options.health ?? {}),
+    workers: workersOption(options.workers),
     closeTimeoutMs: rangeOption("closeTimeoutMs", options.closeTimeoutMs, [5000, 0, hourMs]),
     clock: options.clock ?? createSystemClock(),
     random: options.random ?? Math.random,
@@ -138,6 +143,11 @@ export function resolvePeerLimits(given: Partial<PeerLimits>): PeerLimits {
     maxRequests: wholeOption("limits.maxRequests", given.maxRequests, [4096, 1, 1_000_000]),
     maxClockSkewMs: rangeOption("limits.maxClockSkewMs", given.maxClockSkewMs, [30_000, 1, hourMs]),
   };
+}
+
+function workersOption(given: boolean | undefined): boolean {
+  if (given === undefined || typeof given === "boolean") return given ?? true;
+  throw invalidArgument(`workers must be true or false, got ${describe(given)}`);
 }
 
 /** Keeps exceptions of the user's callback away from the code that reports warnings. */

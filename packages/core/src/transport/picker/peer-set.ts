@@ -6,12 +6,12 @@ import { createPlacements, type Placements } from "../../placement/create-placem
 import type { Placement, PlacementName } from "../../placement/placement.ts";
 import { telemetryChannel } from "../../telemetry.ts";
 import type { PeerHealthChange } from "../health/peer-health.ts";
+import { reportHealth } from "./health-report.ts";
 import type { PeerWarning } from "./peer-options.ts";
 
 /** How many new members are hashed in one turn of the event loop, which takes about 2 ms. */
 const hashedPerTurn = 40;
 
-const healthChannel = telemetryChannel("parsec:peer-health");
 const membersChannel = telemetryChannel("parsec:members");
 
 /** A {@link Peer} that a {@link PeerSet} creates and closes. */
@@ -150,16 +150,7 @@ class Members<P extends ManagedPeer> {
   }
 
   #createPeer(id: string): P {
-    return this.#options.createPeer(id, ({ peerId, state, error }) => {
-      if (healthChannel.hasSubscribers) {
-        healthChannel.publish({ nodeId: this.selfId, peerId, state, errorCode: error?.code });
-      }
-      this.#options.onWarning(
-        state === "down"
-          ? { kind: "peer-down", peerId, message: `${peerId} is down: ${error?.message}` }
-          : { kind: "peer-up", peerId, message: `${peerId} is up again` },
-      );
-    });
+    return this.#options.createPeer(id, reportHealth(this.#options));
   }
 
   #track(ending: Promise<void>): void {

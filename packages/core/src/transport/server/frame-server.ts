@@ -12,6 +12,7 @@ import {
   type ServedFrame,
   type ServedFrameOwner,
 } from "./served-frame.ts";
+import type { ServedHost } from "./served-host.ts";
 
 /** Initial estimate of the bytes of an answer, and the largest buffer allocated by estimate. */
 const firstGuessBytes = 256;
@@ -19,8 +20,8 @@ const largestGuessBytes = 256 * 1024;
 
 /** Options of {@link createFrameServer}. */
 export interface FrameServerOptions {
-  /** The node that answers, from `PeerPicker.attach`. */
-  readonly host: PeerHost;
+  /** The node that answers, from `PeerPicker.attach` or `Workers.attach`. */
+  readonly host: ServedHost;
   /** Limits of frames that are accepted. */
   readonly limits: FrameLimits;
   /** This process's own identifier in frames, which detects a peer address that leads back to this node. */
@@ -32,27 +33,35 @@ export interface FrameServerOptions {
  * it acts. It throws `MALFORMED_FRAME` or `FRAME_TOO_LARGE`, or `PEER_UNREACHABLE` for a frame that this node
  * sent itself.
  */
-export interface FrameServer {
+export interface FrameServer<Reply = NodeBuffer | Promise<NodeBuffer>> {
   /**
    * Answers a frame of lookups: at once and in one piece when memory has all of them, else in pieces as answers
    * become ready. Call `disconnected` of the result when the requester is gone.
    */
   lookups(bytes: Uint8Array, sink: AnswerSink): ServedFrame;
-  /** Applies a frame of invalidations and returns the answer frame. */
-  invalidations(bytes: Uint8Array): NodeBuffer;
-  /** Accepts part of a leaving peer's hand-over and returns the answer frame. */
-  entries(bytes: Uint8Array): NodeBuffer;
+  /** Applies a frame of invalidations and returns the answer frame: a promise, which never rejects, while other processes of this node apply them. */
+  invalidations(bytes: Uint8Array): Reply;
+  /** Accepts part of a leaving peer's hand-over and returns the answer frame, like {@link invalidations}. */
+  entries(bytes: Uint8Array): Reply;
   /** Cancels lookups that no caller of the requester waits for any more. */
   cancellation(bytes: Uint8Array): void;
 }
 
+/** Whether answers are complete at once: only for a host without other processes. */
+export type ReplyOf<Host extends ServedHost> = Host extends PeerHost
+  ? NodeBuffer
+  : NodeBuffer | Promise<NodeBuffer>;
+
 /** Creates a {@link FrameServer} for the server side of a transport. */
-export function createFrameServer(options: FrameServerOptions): FrameServer {
-  return new HostServer(options);
+export function createFrameServer<Host extends ServedHost>(
+  options: FrameServerOptions & { readonly host: Host },
+): FrameServer<ReplyOf<Host>> {
+  // A `PeerHost` returns no promises, so its answers are complete.
+  return new HostServer(options) as FrameServer as FrameServer<ReplyOf<Host>>;
 }
 
 class HostServer implements FrameServer, ServedFrameOwner {
-  readonly host: PeerHost;
+  readonly host: ServedHost;
   readonly #limits: FrameLimits;
   readonly #sender: number;
   /** Frames with lookups that wait for an origin, by sender and frame id. */
@@ -78,35 +87,38 @@ class HostServer implements FrameServer, ServedFrameOwner {
     return served;
   }
 
-  invalidations(bytes: Uint8Array): Buffer {
+  invalidations(bytes: Uint8Array): Buffer | Promise<Buffer> {
     const frame = decodeInvalidations(bytes, this.#limits);
     this.#checkSender(frame.sender);
-    const { maxValueBytes } = this.#limits;
-    const writer = new AnswerWriter({ maxValueBytes, initialBytes: 64 });
-    writer.begin(frame.frameId);
-    for (const [index, invalidation] of frame.invalidations.entries()) {
-      try {
-        this.host.invalidate(invalidation);
-        writer.applied(index);
-      } catch (error) {
-        writer.failed(index, error);
-      }
-    }
-    return writer.take();
+    const outcomes = frame.invalidations.map((invalidation) =>
+      outcomeOf(() => this.host.invalidate(invalidation)),
+    );
+    return this.#answer(frame.frameId, outcomes);
   }
 
-  entries(bytes: Uint8Array): Buffer {
+  entries(bytes: Uint8Array): Buffer | Promise<Buffer> {
     const frame = decodeEntries(bytes, this.#limits);
     this.#checkSender(frame.sender);
-    const { maxValueBytes } = this.#limits;
-    const writer = new AnswerWriter({ maxValueBytes, initialBytes: 64 });
-    writer.begin(frame.frameId);
-    try {
-      writer.applied(0, this.host.takeOver?.(frame.part) ?? 0);
-    } catch (error) {
-      writer.failed(0, error);
-    }
-    return writer.take();
+    return this.#answer(frame.frameId, [outcomeOf(() => this.host.takeOver?.(frame.part))]);
+  }
+
+  #answer(
+    frameId: number,
+    outcomes: readonly (Outcome | Promise<Outcome>)[],
+  ): Buffer | Promise<Buffer> {
+    const write = (settled: readonly Outcome[]): Buffer => {
+      const { maxValueBytes } = this.#limits;
+      const writer = new AnswerWriter({ maxValueBytes, initialBytes: 64 });
+      writer.begin(frameId);
+      for (const [index, outcome] of settled.entries()) {
+        if ("error" in outcome) writer.failed(index, outcome.error);
+        else writer.applied(index, outcome.ticket);
+      }
+      return writer.take();
+    };
+    const isSettled = (outcome: Outcome | Promise<Outcome>): outcome is Outcome =>
+      !(outcome instanceof Promise);
+    return outcomes.every(isSettled) ? write(outcomes) : Promise.all(outcomes).then(write);
   }
 
   cancellation(bytes: Uint8Array): void {
@@ -130,6 +142,23 @@ class HostServer implements FrameServer, ServedFrameOwner {
       "the frame comes from this node itself: it is listed among its peers under another id",
     );
   }
+}
+
+/** Applied, with the ticket for the next part of a hand-over, or failed. */
+type Outcome = { readonly ticket: number } | { readonly error: unknown };
+
+function outcomeOf(apply: () => unknown): Outcome | Promise<Outcome> {
+  try {
+    const result = apply();
+    if (!(result instanceof Promise)) return applied(result);
+    return result.then(applied, (error: unknown) => ({ error }));
+  } catch (error) {
+    return { error };
+  }
+}
+
+function applied(ticket: unknown): Outcome {
+  return { ticket: typeof ticket === "number" ? ticket : 0 };
 }
 
 function nameOf(frame: Pick<LookupFrame, "sender" | "frameId">): string {

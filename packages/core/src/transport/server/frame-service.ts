@@ -1,11 +1,12 @@
 import type { Clock } from "../../clock.ts";
 import { ParsecError } from "../../errors.ts";
 import { invalidArgument } from "../../option-checks.ts";
-import type { PeerHost } from "../../peer.ts";
 import { malformed, requestKind } from "../wire/layout.ts";
 import type { FrameLimits } from "../wire/limits.ts";
+import type { NodeBuffer } from "../wire/node-buffer.ts";
 import { createFrameServer, type FrameServer } from "./frame-server.ts";
 import type { AnswerSink, ServedFrame } from "./served-frame.ts";
+import type { ServedHost } from "./served-host.ts";
 
 /** Options of {@link createFrameService}, from `resolvePeerOptions` and `resolvePeerLimits`. */
 export interface FrameServiceOptions {
@@ -19,14 +20,14 @@ export interface FrameServiceOptions {
 /** The server side of a node over frames, which a transport's server calls with the frames it receives. */
 export interface FrameService {
   /** Sets the node that answers, for `PeerPicker.attach`. Throws `INVALID_ARGUMENT` when called twice. */
-  attach(host: PeerHost): void;
+  attach(host: ServedHost): void;
   /**
    * Answers a frame of any kind from an authenticated requester. Returns undefined when nothing more will be sent:
    * all answers were passed to `sink` already, or the frame has none. Throws `CLOSED`, `OVERLOADED`, `MALFORMED_FRAME`,
    * `FRAME_TOO_LARGE` or `PEER_UNREACHABLE`, for `encodeRefusal`.
    */
   serve(frame: Uint8Array, sink: AnswerSink): ServedFrame | undefined;
-  /** Graceful shutdown: refuses new frames. Resolves when open ones have ended, at the latest after `closeTimeoutMs`. */
+  /** Graceful shutdown: refuses new frames other than invalidations. Resolves when open ones have ended, at the latest after `closeTimeoutMs`. */
   close(): Promise<void>;
 }
 
@@ -46,7 +47,7 @@ class CountingService implements FrameService {
     this.#options = options;
   }
 
-  attach(host: PeerHost): void {
+  attach(host: ServedHost): void {
     if (this.#frames !== undefined) {
       throw invalidArgument("peers must not be shared: they serve another cache already");
     }
@@ -60,16 +61,14 @@ class CountingService implements FrameService {
       this.#frames?.cancellation(frame);
       return undefined;
     }
-    const frames = this.#admit();
+    const frames = this.#admit(kind);
     switch (kind) {
       case "lookups":
         return this.#lookups(frames, frame, sink);
       case "invalidations":
-        sink.sendAll(frames.invalidations(frame));
-        return undefined;
+        return this.#control(frames.invalidations(frame), sink);
       case "entries":
-        sink.sendAll(frames.entries(frame));
-        return undefined;
+        return this.#control(frames.entries(frame), sink);
       default:
         throw malformed("the frame is not a request");
     }
@@ -88,8 +87,10 @@ class CountingService implements FrameService {
     });
   }
 
-  #admit(): FrameServer {
-    if (this.#closed) throw new ParsecError("CLOSED", "this node is closing");
+  #admit(kind: ReturnType<typeof requestKind>): FrameServer {
+    // Until its groups close, a closing node serves its own callers, so it still applies invalidations.
+    if (this.#closed && kind !== "invalidations")
+      throw new ParsecError("CLOSED", "this node is closing");
     if (this.#frames === undefined) throw new ParsecError("CLOSED", "this node has no cache yet");
     if (this.#openFrames >= this.#options.limits.maxRequests) {
       throw new ParsecError(
@@ -100,13 +101,36 @@ class CountingService implements FrameService {
     return this.#frames;
   }
 
+  #control(answer: NodeBuffer | Promise<NodeBuffer>, sink: AnswerSink): ServedFrame | undefined {
+    if (!(answer instanceof Promise)) {
+      sink.sendAll(answer);
+      return undefined;
+    }
+    let isConnected = true;
+    this.#openFrames++;
+    void answer.then((bytes) => {
+      this.#end();
+      if (isConnected) sink.sendAll(bytes);
+    });
+    return {
+      resume() {},
+      disconnected() {
+        isConnected = false;
+      },
+    };
+  }
+
+  #end(): void {
+    this.#openFrames--;
+    if (this.#openFrames === 0) for (const idle of this.#onIdle.splice(0)) idle();
+  }
+
   #lookups(frames: FrameServer, frame: Uint8Array, sink: AnswerSink): ServedFrame | undefined {
     let isOver = false;
     const end = (): void => {
       if (isOver) return;
       isOver = true;
-      this.#openFrames--;
-      if (this.#openFrames === 0) for (const idle of this.#onIdle.splice(0)) idle();
+      this.#end();
     };
     this.#openFrames++;
     try {

@@ -1,7 +1,8 @@
-import type { PeerAnswer, PeerHost, PeerLookup } from "../../peer.ts";
+import type { PeerAnswer, PeerLookup } from "../../peer.ts";
 import type { AnswerWriter } from "../wire/answers.ts";
 import type { LookupFrame } from "../wire/lookups.ts";
 import type { NodeBuffer } from "../wire/node-buffer.ts";
+import type { ServedHost } from "./served-host.ts";
 
 /** Approximate size of a piece, so that a frame of large values is never in memory twice. */
 const pieceBytes = 256 * 1024;
@@ -18,7 +19,7 @@ export interface AnswerSink {
 
 /** Tracks the frames being answered. */
 export interface ServedFrameOwner {
-  readonly host: PeerHost;
+  readonly host: ServedHost;
   /** Some of the frame's lookups wait for an origin. */
   waits(served: FrameInService): void;
   /** The response is complete, or the requester is gone. */
