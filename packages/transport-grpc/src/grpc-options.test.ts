@@ -27,6 +27,7 @@ describe("the options", () => {
       insecure: false,
       openLoopback: false,
       openHealth: false,
+      workers: true,
       connections: {
         maxUnanswered: 4,
         maxOpenFrames: 256,

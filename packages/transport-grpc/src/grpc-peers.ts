@@ -1,6 +1,6 @@
 import type { Server } from "@grpc/grpc-js";
 import { ParsecError, type PeerHost, type PeerPicker } from "@parsec/core";
-import { createPeerSet } from "@parsec/core/transport";
+import { createPeerSet, createWorkers, joinWorkers } from "@parsec/core/transport";
 import { createGrpcPeer } from "./client/grpc-peer.ts";
 import { type GrpcPeersOptions, resolveGrpcOptions } from "./grpc-options.ts";
 import { GrpcHandler } from "./server/grpc-handler.ts";
@@ -37,13 +37,19 @@ export function createGrpcPeers(options: GrpcPeersOptions): GrpcPeers {
   });
   let server: GrpcServer | undefined;
   let closing: Promise<void> | undefined;
+  const workers = createWorkers({ ...resolved, selfId: membership.selfId, scope: "grpc" });
+  const members = joinWorkers(peers, workers);
   const close = async (): Promise<void> => {
+    workers.leave();
     await Promise.all([handler.close(), peers.close()]);
-    await server?.close();
+    await Promise.all([workers.close(), server?.close()]);
   };
   return {
-    ...peers,
-    attach: (host: PeerHost) => handler.attach(host),
+    ...members,
+    get joining() {
+      return workers.joining;
+    },
+    attach: (host: PeerHost) => handler.attach(workers.attach(host)),
     async listen(where = {}) {
       if (closing !== undefined) throw new ParsecError("CLOSED", "peers were closed");
       server ??= new GrpcServer(resolved, handler);

@@ -1,6 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { PeerHost, PeerPicker } from "@parsec/core";
-import { createPeerSet, type ManagedPeer } from "@parsec/core/transport";
+import {
+  createPeerSet,
+  createWorkers,
+  joinWorkers,
+  type ManagedPeer,
+} from "@parsec/core/transport";
 import { checkHttpClient } from "./client/http-connections.ts";
 import { createHttpGoPeer } from "./client/http-go-peer.ts";
 import { createHttpPeer } from "./client/http-peer.ts";
@@ -30,15 +35,28 @@ export function createHttpPeers(options: HttpPeersOptions): HttpPeers {
         ? createHttpGoPeer(id, resolved, onChange)
         : createHttpPeer(id, resolved, onChange),
   });
+  const workers = createWorkers({
+    ...resolved,
+    selfId: membership.selfId,
+    scope: `http ${resolved.basePath}`,
+  });
+  const close = async (): Promise<void> => {
+    workers.leave();
+    await Promise.all([handler.close(), peers.close()]);
+    await workers.close();
+  };
   let closing: Promise<void> | undefined;
-  return {
-    ...peers,
-    attach: (host: PeerHost) => handler.attach(host),
-    handler: (request, response, next) =>
-      handler.handle(request as IncomingMessage, response as ServerResponse, next),
+  return Object.assign(joinWorkers(peers, workers), {
+    attach: (host: PeerHost) => handler.attach(workers.attach(host)),
+    handler: ((request, response, next) =>
+      handler.handle(
+        request as IncomingMessage,
+        response as ServerResponse,
+        next,
+      )) satisfies HttpPeersHandler,
     close() {
-      closing ??= Promise.all([handler.close(), peers.close()]).then(() => {});
+      closing ??= close();
       return closing;
     },
-  };
+  });
 }

@@ -1,11 +1,12 @@
 import { type Deadline, Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
-import { ParsecError, type PeerAnswer, type PeerHost, type PeerTrace } from "@parsec/core";
+import { ParsecError, type PeerAnswer, type PeerTrace } from "@parsec/core";
 import { untilAborted } from "@parsec/core/authoring";
 import {
   decodeGetRequest,
   encodeGetResponse,
   keyFromBytes,
   readPeerTrace,
+  type ServedHost,
 } from "@parsec/core/transport";
 import { NotFound } from "../grpc-errors.ts";
 import type { GrpcLimits } from "../grpc-options.ts";
@@ -21,7 +22,7 @@ interface GetAnswer {
 export async function answerGet(
   call: ServerUnaryCall<Buffer, Buffer>,
   callback: sendUnaryData<Buffer>,
-  owner: { readonly host: PeerHost; readonly limits: GrpcLimits },
+  owner: { readonly host: ServedHost; readonly limits: GrpcLimits },
 ): Promise<void> {
   const controller = new AbortController();
   call.on("cancelled", () => controller.abort());
@@ -33,7 +34,7 @@ export async function answerGet(
 
 async function lookUp(
   call: ServerUnaryCall<Buffer, Buffer>,
-  owner: { readonly host: PeerHost; readonly limits: GrpcLimits },
+  owner: { readonly host: ServedHost; readonly limits: GrpcLimits },
   signal: AbortSignal,
 ): Promise<PeerAnswer> {
   const { host, limits } = owner;

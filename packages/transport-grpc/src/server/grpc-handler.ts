@@ -7,8 +7,13 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from "@grpc/grpc-js";
-import { ParsecError, type PeerHost } from "@parsec/core";
-import { createFrameServer, createRequestVerifier, type FrameServer } from "@parsec/core/transport";
+import { ParsecError } from "@parsec/core";
+import {
+  createFrameServer,
+  createRequestVerifier,
+  type FrameServer,
+  type ServedHost,
+} from "@parsec/core/transport";
 import { SignedCall } from "../grpc-auth.ts";
 import { statusOf } from "../grpc-errors.ts";
 import type { ResolvedGrpcOptions } from "../grpc-options.ts";
@@ -28,7 +33,7 @@ type UnaryCallback = sendUnaryData<Buffer>;
 
 /** The attached cache, and the server of its frames. */
 interface Owner {
-  readonly host: PeerHost;
+  readonly host: ServedHost;
   readonly frames: FrameServer;
 }
 
@@ -69,7 +74,7 @@ export class GrpcHandler {
     this.#workload = new Workload(limits.maxRequests);
   }
 
-  attach(host: PeerHost): void {
+  attach(host: ServedHost): void {
     if (this.#owner !== undefined) {
       throw new ParsecError("INVALID_ARGUMENT", "peers are already attached to another cache");
     }

@@ -35,7 +35,7 @@ export function answerLookup(
 }
 
 /** Applies a frame of invalidations and returns the answers. */
-export function applyInvalidations(request: Buffer, frames: FrameServer): Buffer {
+export function applyInvalidations(request: Buffer, frames: FrameServer): Buffer | Promise<Buffer> {
   if (requestKind(request) !== "invalidations") {
     throw new ParsecError("MALFORMED_FRAME", "Invalidate requires a frame of invalidations");
   }
@@ -43,7 +43,7 @@ export function applyInvalidations(request: Buffer, frames: FrameServer): Buffer
 }
 
 /** Stores a frame of handed-over entries and returns the answer. */
-export function takeEntries(request: Buffer, frames: FrameServer): Buffer {
+export function takeEntries(request: Buffer, frames: FrameServer): Buffer | Promise<Buffer> {
   if (requestKind(request) !== "entries") {
     throw new ParsecError("MALFORMED_FRAME", "HandOver requires a frame of entries");
   }

@@ -67,12 +67,18 @@ function outlivesIdlePeers(response: ServerResponse): boolean {
   return response.shouldKeepAlive && (socket?.server?.keepAliveTimeout ?? 0) >= defaultKeepAliveMs;
 }
 
+/** Sends an answer that other processes of this node may have to complete. */
+function sendLater(response: ServerResponse, answer: Buffer | Promise<Buffer>): void {
+  if (answer instanceof Promise) void answer.then((bytes) => sendFrame(response, bytes));
+  else sendFrame(response, answer);
+}
+
 /** Answers an authenticated frame. */
 export function answerFrame(body: Buffer, response: ServerResponse, server: FrameServer): void {
   try {
     const kind = requestKind(body);
-    if (kind === "invalidations") sendFrame(response, server.invalidations(body));
-    else if (kind === "entries") sendFrame(response, server.entries(body));
+    if (kind === "invalidations") sendLater(response, server.invalidations(body));
+    else if (kind === "entries") sendLater(response, server.entries(body));
     else if (kind === "cancellation") {
       server.cancellation(body);
       response.writeHead(204).end();

@@ -1,6 +1,11 @@
 import type { ServerResponse } from "node:http";
-import { isParsecError, ParsecError, type PeerAnswer, type PeerHost } from "@parsec/core";
-import { encodeGetResponse, keyFromBytes, readPeerTrace } from "@parsec/core/transport";
+import { isParsecError, ParsecError, type PeerAnswer } from "@parsec/core";
+import {
+  encodeGetResponse,
+  keyFromBytes,
+  readPeerTrace,
+  type ServedHost,
+} from "@parsec/core/transport";
 import type { HttpLimits } from "../http-options.ts";
 import {
   codeHeader,
@@ -15,7 +20,7 @@ import type { RequestHead } from "./http-head.ts";
 export async function answerGet(
   asked: { readonly group: Buffer; readonly key: Buffer; readonly head: RequestHead },
   response: ServerResponse,
-  owner: { readonly host: PeerHost; readonly limits: HttpLimits },
+  owner: { readonly host: ServedHost; readonly limits: HttpLimits },
 ): Promise<void> {
   const controller = new AbortController();
   const leave = (): void => controller.abort();

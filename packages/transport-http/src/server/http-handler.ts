@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ParsecError, type PeerHost } from "@parsec/core";
+import { ParsecError } from "@parsec/core";
 import {
   createFrameServer,
   createRequestVerifier,
   type FrameServer,
+  type ServedHost,
   type VerifiedRequest,
 } from "@parsec/core/transport";
 import type { ResolvedHttpOptions } from "../http-options.ts";
@@ -54,7 +55,7 @@ export class HttpHandler {
   readonly #bodies: BodyReaders;
   /** Responses that are not complete. */
   readonly #pending: Set<ServerResponse> = new Set();
-  #host: PeerHost | undefined = undefined;
+  #host: ServedHost | undefined = undefined;
   #frames: FrameServer | undefined = undefined;
   #closed = false;
   #onEmpty: (() => void)[] = [];
@@ -81,7 +82,7 @@ export class HttpHandler {
     });
   }
 
-  attach(host: PeerHost): void {
+  attach(host: ServedHost): void {
     if (this.#host !== undefined) {
       throw new ParsecError("INVALID_ARGUMENT", "peers are already attached to another cache");
     }
@@ -178,7 +179,7 @@ export class HttpHandler {
   }
 
   /** The attached cache. Responds with 503 and returns undefined when there is none, or this node is closing or overloaded. */
-  #hostFor(response: ServerResponse): PeerHost | undefined {
+  #hostFor(response: ServerResponse): ServedHost | undefined {
     if (this.#closed || this.#host === undefined) {
       const message = this.#closed ? "this node is closing" : "no cache is attached yet";
       refuse(response, { status: 503, code: "CLOSED", message, closes: true });
