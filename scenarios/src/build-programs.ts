@@ -5,5 +5,6 @@ export const setup: ReturnType<typeof providePrograms> = providePrograms({
   programs: [
     new URL("./programs/node.ts", import.meta.url),
     new URL("./programs/origin.ts", import.meta.url),
+    new URL("./programs/worker-primary.ts", import.meta.url),
   ],
 });

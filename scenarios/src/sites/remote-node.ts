@@ -2,7 +2,7 @@ import type { ForkedProgram } from "@parsec/program/testing";
 import type { Change, LoadReport, NodeControl, NodeState, Outcome } from "../node/node-control.ts";
 
 /** Controls a node in another process. */
-export function remoteNode(program: ForkedProgram): NodeControl {
+export function remoteNode(program: Pick<ForkedProgram, "call">): NodeControl {
   const call = (method: keyof NodeControl, argument?: unknown): Promise<unknown> =>
     program.call({ method, argument });
   return {
