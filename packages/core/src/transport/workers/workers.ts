@@ -35,7 +35,7 @@ export interface WorkersOptions {
 /**
  * The other processes behind this node's address, such as the workers of `node:cluster` or PM2. They find each
  * other through Unix sockets, divide the keys of the node among themselves, and notify each other of
- * invalidations (ADR 0019).
+ * invalidations (ADR 0020).
  */
 export interface Workers {
   /** Set while this process gets to know the others. Until it resolves, nothing may be cached or invalidated. */
