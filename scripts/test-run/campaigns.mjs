@@ -3,6 +3,7 @@ export const campaigns = [
   "packages/testkit/src/linearizability/linearization-search.test.ts",
   "packages/testkit/test/simulation-",
   "scenarios/src/",
+  "apps/cache-node/src/persist/damage",
   "apps/cache-node/test/chaos/",
   "apps/cache-node/test/restarts",
 ];

@@ -9,6 +9,7 @@ import {
 } from "@parsec/program";
 import { pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
+import { checkCommand } from "./check-command.ts";
 import { startCacheNode } from "./node/cache-node.ts";
 import { describeNats } from "./node/nats-target.ts";
 import { resolveNodeConfig } from "./node/node-config.ts";
@@ -20,9 +21,14 @@ const closeLimitMs = 5_000;
 const orphanLimitMs = 1_000;
 
 await runMain("cache-node", async () => {
+  if (process.argv[2] === "check") {
+    process.exitCode = await checkCommand(process.argv.slice(3));
+    return;
+  }
   const given = parseFlags(process.argv.slice(2), nodeFlags, { singleDash: true });
   if (given.help !== undefined) {
-    const about = "Runs one cache node. Each flag has an environment variable.";
+    const about =
+      "Runs one cache node. Each flag has an environment variable. `check <folder>` checks a folder of --persist instead.";
     process.stdout.write(`${about}\n\n${describeFlags(nodeFlags)}\n`);
     return;
   }

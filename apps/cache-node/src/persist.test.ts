@@ -1,7 +1,7 @@
-import { appendFile, readdir, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describeOnOneServer, systemNats } from "@parsec/nats-fixtures";
-import { runProgram } from "@parsec/program/testing";
+import { runProgram, waitForOutput } from "@parsec/program/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { ask, get, set } from "../test/http-client.ts";
 import { startHttpLoad } from "../test/http-load.ts";
@@ -69,6 +69,31 @@ describeOnOneServer((server) => {
     expect(await load.faults()).toEqual([]);
   });
 
+  test("a node with damaged data takes the copies of others", async () => {
+    const folder = await temporaryFolder();
+    cluster = createNodeCluster({
+      natsUrl: server.url,
+      args: (id) => ["--persist", join(folder, id)],
+    });
+    await Promise.all(["a", "b"].map((id) => cluster.start(id)));
+    await cluster.settled();
+    await cluster.fill(300);
+    await Promise.all([...cluster.nodes.values()].map((node) => node.kill()));
+    const partitions = join(folder, "a", "partitions");
+    for (const name of await readdir(partitions)) {
+      const path = join(partitions, name);
+      const [file = ""] = (await readdir(path)).filter((each) => /\d\.(log|snapshot)$/.test(each));
+      if (Number(name) % 2 === 0) await truncate(join(path, file), 0);
+      else if (Number(name) % 5 === 0) await rm(join(path, file));
+    }
+    await Promise.all(["a", "b"].map((id) => cluster.start(id)));
+    await cluster.settled();
+    expect(await cluster.missing(300)).toEqual([]);
+    const node = cluster.nodes.get("a");
+    expect(node?.program.stdout()).toContain("is damaged");
+    expect((await ask(`${node?.url}/health/ready`)).status).toBe(200);
+  });
+
   test("nodes that are stopped in sequence have all data when they are started in reverse order", async () => {
     await startOnDisk();
     await cluster.fill(300);
@@ -121,15 +146,54 @@ describe("a single node", () => {
     // The partition of user:1.
     const partition = join(folder, "partitions", "5");
     const [log = ""] = (await readdir(partition)).filter((name) => name.endsWith(".log"));
-    await appendFile(join(partition, log), "half a record");
+    const bytes = await readFile(join(partition, log));
+    // The beginning of its first record, after the head.
+    await appendFile(join(partition, log), bytes.subarray(33, 33 + 13));
     const second = await startNodeProgram({ args: alone(folder) });
     expect(second.program.stdout()).toMatch(/"bytes":13,.*was cut off/);
     expect((await get(second.url, "user:1")).body).toMatchObject({ value: "Bob" });
     await second.kill();
-    await writeFile(join(partition, "99.snapshot"), "no snapshot");
-    await expect(refusal(["--node", "node-1", ...alone(folder)])).resolves.toMatch(
-      /^1 cache-node: .*99\.snapshot cannot be read: .*; move it away/,
+  });
+
+  test("does not serve a partition whose only copy is damaged, and says where", async () => {
+    const folder = await temporaryFolder();
+    const first = await startNodeProgram({ args: alone(folder) });
+    for (const key of ["user:1", "user:2"]) await set(first.url, key, "Alice");
+    await first.leave();
+    expect(await check(folder)).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/sound\n$/),
+    });
+    // The partition of user:1.
+    const log = join(folder, "partitions", "5", "1.log");
+    const bytes = await readFile(log);
+    bytes.writeUInt8(bytes.readUInt8(10) ^ 1, 10);
+    await writeFile(log, bytes);
+    expect(await check(folder)).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(/1\.log: damaged at byte 0: .*checksum/),
+    });
+    for (let start = 0; start < 2; start++) {
+      const node = await startNodeProgram({ args: alone(folder) });
+      await waitForOutput(node.program, /a partition is not served/);
+      expect(node.program.stdout()).toMatch(/"partition":5,.*1\.log","offset":0,.*is damaged/);
+      expect(await get(node.url, "user:1")).toMatchObject({
+        status: 503,
+        body: { code: "PEER_UNREACHABLE", error: expect.stringContaining("is damaged") },
+      });
+      expect((await get(node.url, "user:2")).status).toBe(200);
+      expect(await ask(`${node.url}/health/ready`)).toMatchObject({
+        status: 503,
+        body: { status: "damaged", reason: expect.stringMatching(/^partitions 5 are not served/) },
+      });
+      const exposition = await (await fetch(`${node.url}/metrics`)).text();
+      expect(exposition).toMatch(/^cache_disk_damaged_partitions\{.*\} 1$/m);
+      await node.kill();
+    }
+    const [name = ""] = (await readdir(join(folder, "partitions"))).filter((each) =>
+      each.startsWith("5."),
     );
+    expect(await readFile(join(folder, "partitions", name, "1.log"))).toEqual(bytes);
   });
 
   test("works with an embedded nats-server, whose data is kept, too", async ({ skip }) => {
@@ -149,6 +213,11 @@ describe("a single node", () => {
     expect(await third.leave()).toBe(0);
   });
 });
+
+async function check(folder: string): Promise<{ readonly code: unknown; readonly output: string }> {
+  const program = runProgram("node", { args: ["check", folder] });
+  return { code: await program.ended, output: program.stdout() };
+}
 
 /** Exit code and output of a node that does not start. */
 async function refusal(args: readonly string[]): Promise<string> {

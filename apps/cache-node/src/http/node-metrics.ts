@@ -191,6 +191,12 @@ function addDiskMetrics(register: Registry, persistent: PersistentState): void {
     help: "Snapshots written to shorten a log, or to repair missing data",
     read: () => persistent.counts().rewrites,
   });
+  const damaged: Gauge = new Gauge({
+    name: "cache_disk_damaged_partitions",
+    help: "Partitions whose data on disk was found damaged, and has not been replaced by a sound copy yet",
+    registers: [register],
+    collect: () => damaged.set(persistent.damaged.length),
+  });
   const logBytes: Gauge = new Gauge({
     name: "cache_disk_log_bytes",
     help: "Bytes of all logs",

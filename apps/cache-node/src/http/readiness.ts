@@ -24,15 +24,12 @@ export interface ReadinessCheck {
 
 const pollMs = 100;
 
-/** Watches the ring from the start of a node on. `damage` returns what is wrong with the data on disk. */
-export function watchReadiness(
-  ring: Ring,
-  damage: () => string | undefined = () => undefined,
-): ReadinessCheck {
+/** Watches the ring from the start of a node on. */
+export function watchReadiness(ring: Ring): ReadinessCheck {
   let wasComplete = false;
   const complete = (): Readiness => {
     const state = ring.state();
-    const found = inService(state) ?? damaged(damage()) ?? incomplete(state) ?? ready;
+    const found = inService(state) ?? damaged(state) ?? incomplete(state) ?? ready;
     if (found.isReady) wasComplete = true;
     return found;
   };
@@ -59,8 +56,12 @@ function inService({ status, leaseValid, lastError }: RingState): Readiness | un
   return { isReady: false, status: "no-lease", reason };
 }
 
-function damaged(reason: string | undefined): Readiness | undefined {
-  return reason === undefined ? undefined : { isReady: false, status: "damaged", reason };
+function damaged({ notServing }: RingState): Readiness | undefined {
+  const stuck = notServing.filter((part) => part.stuck !== undefined);
+  if (stuck.length === 0) return undefined;
+  const numbers = stuck.map(({ partition }) => partition).join(", ");
+  const reason = `partitions ${numbers} are not served: ${stuck[0]?.stuck}`;
+  return { isReady: false, status: "damaged", reason };
 }
 
 function incomplete({ incomplete: count, notServing }: RingState): Readiness | undefined {

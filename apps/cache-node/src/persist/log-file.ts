@@ -1,11 +1,18 @@
-import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
-import { stat, truncate } from "node:fs/promises";
+import {
+  closeSync,
+  fdatasync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { promisify } from "node:util";
 import type { Position } from "@parsec/ring";
-import { checkHead, encodeHead, encodePosition, takePosition } from "./file-heads.ts";
-import { frameOf, readFrames } from "./record-frames.ts";
+import { encodeHead, encodePosition } from "./file-heads.ts";
+import { logMagic } from "./read-log.ts";
+import { frameOf } from "./record-frames.ts";
 
-const magic = "PCLG";
 const flush = promisify(fdatasync);
 
 /** A log file with the operations of one partition, in the order in which they were applied. */
@@ -75,14 +82,16 @@ export class LogFile {
     this.#isDirty = true;
   }
 
-  /** Creates a log for operations after `base`. */
+  /** Creates a log for operations after `base`: with its head, or not at all. */
   static create(
     path: string,
     head: { readonly partition: number; readonly base: Position },
   ): LogFile {
-    const log = new LogFile(openSync(path, "w", 0o600), 0);
+    const temporary = `${path}.tmp`;
+    const log = new LogFile(openSync(temporary, "w", 0o600), 0);
     try {
-      log.#write(frameOf(encodeHead(magic, head.partition), encodePosition(head.base)));
+      log.#write(frameOf(encodeHead(logMagic, head.partition), encodePosition(head.base)));
+      renameSync(temporary, path);
       return log;
     } catch (error) {
       log.closeNow();
@@ -95,47 +104,4 @@ export class LogFile {
     const descriptor = openSync(path, "a");
     return new LogFile(descriptor, fstatSync(descriptor).size);
   }
-}
-
-/** The result of reading a log. */
-export interface ReplayedLog {
-  /** Whether it begins at the expected position; if not, none of its operations were used. */
-  readonly follows: boolean;
-  readonly position: Position;
-  /** Bytes of an incomplete record that were cut off at its end. */
-  readonly cutBytes: number;
-}
-
-/**
- * Reads the operations that follow `start`, and cuts off an incomplete record at the end, which was being written when
- * the machine stopped. Rejects with `MALFORMED_FRAME` for a file that is not a log of this partition.
- */
-export async function replayLog(
-  path: string,
-  options: {
-    readonly partition: number;
-    readonly start: Position;
-    readonly apply: (position: Position, operation: Uint8Array) => void;
-  },
-): Promise<ReplayedLog> {
-  const { partition, start, apply } = options;
-  let position = start;
-  let keptTo = 0;
-  for await (const found of readFrames(path)) {
-    if (found.kind === "torn") break;
-    if (keptTo === 0) {
-      const base = takePosition(checkHead(magic, found.payload, partition)).position;
-      if (base.epoch !== start.epoch || base.seq !== start.seq) break;
-    } else {
-      const { position: next, rest } = takePosition(found.payload);
-      if (next.seq !== position.seq + 1 || next.epoch < position.epoch) break;
-      position = next;
-      apply(next, rest);
-    }
-    keptTo = found.endsAt;
-  }
-  if (keptTo === 0) return { follows: false, position, cutBytes: 0 };
-  const { size } = await stat(path);
-  if (keptTo < size) await truncate(path, keptTo);
-  return { follows: true, position, cutBytes: size - keptTo };
 }

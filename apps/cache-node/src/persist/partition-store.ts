@@ -1,14 +1,19 @@
-import { mkdirSync, rmSync } from "node:fs";
-import { rm, stat } from "node:fs/promises";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { rename, rm, stat, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Position } from "@parsec/ring";
-import { LogFile, replayLog } from "./log-file.ts";
-import { listPartitionFiles, logPath, snapshotPath } from "./partition-files.ts";
-import { readSnapshot, writeSnapshot } from "./snapshot-file.ts";
+import { writeEndMark } from "./end-mark.ts";
+import { LogFile } from "./log-file.ts";
+import {
+  deleteTemporaryFiles,
+  listPartitionFiles,
+  logPath,
+  snapshotPath,
+} from "./partition-files.ts";
+import { startPosition } from "./positions.ts";
+import { type FoundPartition, type PartitionSink, readPartition } from "./read-partition.ts";
+import { writeSnapshot } from "./snapshot-file.ts";
 import { syncFolder } from "./sync-folder.ts";
-
-/** The position of a partition that has never had an operation. */
-const start: Position = { epoch: 0, seq: 0 };
 
 export interface PartitionStoreOptions {
   readonly partition: number;
@@ -19,13 +24,8 @@ export interface PartitionStoreOptions {
   readonly minLogBytes: number;
 }
 
-/** Receives the data that was on the disk when the node started. */
-export interface RecoverySink {
-  readonly restore: (chunks: AsyncIterable<Uint8Array>, position: Position) => Promise<void>;
-  readonly apply: (operation: Uint8Array, position: Position) => void;
-  /** Called when an incomplete record was cut off at the end of a log. */
-  readonly onCut: (path: string, bytes: number) => void;
-}
+/** The ending of a partition's folder that is being deleted. */
+export const droppedEnding = ".dropped";
 
 /**
  * One partition on disk. A snapshot and the log of the operations after it form a generation. When a log has become too
@@ -42,6 +42,8 @@ export class PartitionStore {
   #isBroken = false;
   #snapshotBytes = 0;
   #isFolderNew = false;
+  /** The position that the mark of the end says. */
+  #marked: Position | undefined = undefined;
   /** Changes when all data is replaced or dropped, which makes a snapshot under way obsolete. */
   #history = 0;
   #writing: Promise<void> | undefined = undefined;
@@ -66,42 +68,40 @@ export class PartitionStore {
     return this.#isBroken || this.logBytes > allowedBytes;
   }
 
-  /** Passes the data on the disk to the sink. Rejects when a snapshot is damaged: an operator has to decide. */
-  async recover(sink: RecoverySink): Promise<void> {
+  /**
+   * Passes the data on the disk to the sink, which is empty after damage. Then this store must not be used before the
+   * folder has been moved. Cuts off an incomplete record at the end, and renames files that do not belong to the data.
+   */
+  async recover(sink: PartitionSink): Promise<FoundPartition> {
     const { folder, partition } = this.#options;
+    const found = await readPartition({ folder, partition, sink });
+    if (found.damage !== undefined) return found;
+    const { snapshot, log, torn, unused, position } = found;
+    await deleteTemporaryFiles(folder);
+    if (torn !== undefined) await truncate(torn.path, torn.endsAt);
     const { snapshots, logs } = await listPartitionFiles(folder);
-    const newest = snapshots.at(-1);
-    let position = newest === undefined ? start : await this.#restore(newest, sink);
-    let last: number | undefined;
-    for (const generation of logs.filter((each) => each >= (newest ?? 0))) {
-      const path = logPath(folder, generation);
-      const { apply, onCut } = sink;
-      const replayed = await replayLog(path, {
-        partition,
-        start: position,
-        apply: (at, operation) => apply(operation, at),
-      });
-      if (!replayed.follows) break;
-      position = replayed.position;
-      last = generation;
-      if (replayed.cutBytes > 0) onCut(path, replayed.cutBytes);
-    }
-    this.#generation = Math.max(newest ?? 0, last ?? 0);
-    // Later files belong to a history that was not completed.
-    await this.#deleteOthers({ from: newest ?? 0, to: this.#generation });
-    if (newest === undefined && last === undefined) return;
+    this.#generation = Math.max(0, ...snapshots, ...logs);
+    for (const { path } of unused) await setAside(path);
+    // Older files, which a newer snapshot has replaced.
+    await this.#deleteOthers({ from: snapshot ?? 0, to: this.#generation });
+    if (position === undefined) return found;
     this.#position = position;
-    if (last === undefined) this.#startLog();
-    else this.#log = LogFile.reopen(logPath(folder, last));
+    if (snapshot !== undefined)
+      this.#snapshotBytes = (await stat(snapshotPath(folder, snapshot))).size;
+    if (log === undefined) this.#startLog();
+    else this.#log = LogFile.reopen(logPath(folder, log));
+    return found;
   }
 
   /** Begins an empty partition, unless it has data. Never throws: a failed write is recorded. */
   begin(): void {
     if (this.#position !== undefined) return;
-    this.#position = start;
+    this.#position = startPosition;
     try {
       mkdirSync(this.#options.folder, { recursive: true, mode: 0o700 });
       this.#startLog();
+      // At once: from now on, a folder without a log has lost it.
+      this.#writeMark(startPosition);
     } catch {
       this.#isBroken = true;
     }
@@ -142,6 +142,15 @@ export class PartitionStore {
     }
   }
 
+  /** Syncs, then records how far the files reach. Rejects when that fails. */
+  async mark(): Promise<void> {
+    const [position, history] = [this.#position, this.#history];
+    await this.sync();
+    if (position === undefined || position === this.#marked) return;
+    if (this.#isBroken || history !== this.#history) return;
+    this.#writeMark(position);
+  }
+
   /** Stores new data up to `position` in place of the old. Rejects when that fails, so that it is in memory only. */
   async replace(position: Position): Promise<void> {
     this.#history++;
@@ -152,6 +161,8 @@ export class PartitionStore {
     // The snapshot under way finds that it is obsolete.
     await this.#writing?.catch(() => {});
     mkdirSync(this.#options.folder, { recursive: true, mode: 0o700 });
+    // Until the new data is on the disk, no position is certain.
+    this.#writeMark(startPosition);
     await this.rewrite();
   }
 
@@ -178,10 +189,22 @@ export class PartitionStore {
     this.#isBroken = false;
     this.#isFolderNew = false;
     this.#snapshotBytes = 0;
-    rmSync(this.#options.folder, { recursive: true, force: true });
+    this.#marked = undefined;
+    const { folder } = this.#options;
+    // Renamed first: a folder of which some files are missing would be taken for damaged.
+    const dropped = `${folder}${droppedEnding}`;
+    rmSync(dropped, { recursive: true, force: true });
+    try {
+      renameSync(folder, dropped);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      throw error;
+    }
+    rmSync(dropped, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
+    await this.mark().catch(() => {});
     this.#history++;
     await this.#writing?.catch(() => {});
     await this.#log?.close();
@@ -209,23 +232,15 @@ export class PartitionStore {
     await this.#deleteOthers({ from: generation, to: this.#generation });
   }
 
-  async #restore(generation: number, sink: RecoverySink): Promise<Position> {
-    const path = snapshotPath(this.#options.folder, generation);
-    try {
-      const { position, chunks } = await readSnapshot(path, this.#options.partition);
-      await sink.restore(chunks, position);
-      this.#snapshotBytes = (await stat(path)).size;
-      return position;
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const advice = "move it away, and the partition is copied from another node that has it";
-      throw new Error(`${path} cannot be read: ${reason}; ${advice}`, { cause });
-    }
+  #writeMark(position: Position): void {
+    const { folder, partition } = this.#options;
+    writeEndMark(folder, partition, position);
+    this.#marked = position;
   }
 
   #startLog(): void {
     const { folder, partition } = this.#options;
-    const base = this.#position ?? start;
+    const base = this.#position ?? startPosition;
     const generation = this.#generation + 1;
     this.#log = LogFile.create(logPath(folder, generation), { partition, base });
     this.#generation = generation;
@@ -239,6 +254,11 @@ export class PartitionStore {
     for (const each of snapshots.filter(isOther)) await rm(snapshotPath(folder, each));
     for (const each of logs.filter(isOther)) await rm(logPath(folder, each));
   }
+}
+
+/** Renames a file of this program, so that it is neither used nor deleted; other files stay as they are. */
+async function setAside(path: string): Promise<void> {
+  if (/\d\.(snapshot|log)$/.test(path)) await rename(path, `${path}.unused-${Date.now()}`);
 }
 
 function* resumed<Piece>(

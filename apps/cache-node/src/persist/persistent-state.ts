@@ -1,10 +1,13 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ParsecError } from "@parsec/core";
 import type { PartitionState, Position } from "@parsec/ring";
 import type { Logger } from "pino";
 import type { CacheState } from "../cache/cache-state.ts";
-import { PartitionStore } from "./partition-store.ts";
+import { DamagedPartitions, damagedPartitionOf, isSetAside } from "./damaged-partitions.ts";
+import { droppedEnding, PartitionStore } from "./partition-store.ts";
+import { startPosition } from "./positions.ts";
+import { type PartitionSink, readPartition } from "./read-partition.ts";
 
 /** When writes are forced to the disk: once per second, or before each is acknowledged. */
 export type SyncPolicy = "second" | "always";
@@ -16,6 +19,8 @@ export interface PersistentState {
   /** Records that the node owns these partitions, so that empty ones are not taken for lost. */
   begin(partitions: readonly number[]): void;
   counts(): PersistCounts;
+  /** Partitions whose data was found damaged, and has not been replaced by a sound copy yet. */
+  readonly damaged: readonly number[];
   /** Syncs the logs, and writes snapshots where a log is too long. Runs each second. Never rejects. */
   tick(): Promise<void>;
   /** Syncs all files. A second call does nothing. */
@@ -52,12 +57,20 @@ export async function openPersistentState(
   return persistent;
 }
 
+const damageMessage =
+  "the data of a partition is damaged: it is kept aside, and a sound copy of another node replaces it; without one, the partition is not served";
+
+async function drain(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _chunk of chunks);
+}
+
 class StateOnDisk implements PersistentState {
   readonly state: PartitionState;
   readonly #inner: CacheState;
   readonly #options: PersistOptions;
   readonly #stores: Map<number, PartitionStore> = new Map();
   readonly #timer: NodeJS.Timeout;
+  readonly #damaged: DamagedPartitions;
   #rewriting: Promise<void> | undefined = undefined;
   #isClosed = false;
   #failures = 0;
@@ -66,6 +79,7 @@ class StateOnDisk implements PersistentState {
   constructor(inner: CacheState, options: PersistOptions) {
     this.#inner = inner;
     this.#options = options;
+    this.#damaged = new DamagedPartitions(options.folder);
     this.state = {
       apply: (operation, context) => this.#apply(operation, context),
       read: (query, partition) => inner.read(query, partition),
@@ -76,6 +90,7 @@ class StateOnDisk implements PersistentState {
         this.#storeOf(partition).drop();
       },
       position: (partition) => this.#storeOf(partition).position,
+      damagedAt: (partition) => this.#damaged.atLeast(partition),
     };
     this.#timer = setInterval(() => void this.tick(), tickMs);
     this.#timer.unref();
@@ -83,26 +98,93 @@ class StateOnDisk implements PersistentState {
 
   async recover(): Promise<void> {
     const { folder, partitions, log } = this.#options;
-    for (const name of await readdir(folder)) {
-      const partition = /^\d{1,4}$/.test(name) ? Number(name) : Number.NaN;
-      if (!(partition < partitions)) continue;
-      await this.#storeOf(partition).recover({
-        restore: (chunks, position) => this.#inner.restore(chunks, { partition, position }),
-        apply: (operation, position) => {
-          try {
-            void this.#inner.apply(operation, { partition, position, isOwner: false });
-          } catch {
-            // The application rejected it the first time, too.
-          }
-        },
-        onCut: (path, bytes) =>
-          log.warn({ path, bytes }, "an incomplete record at the end of a log was cut off"),
-      });
+    const names = await readdir(folder);
+    const isLive = (name: string): boolean =>
+      /^(0|[1-9]\d{0,3})$/.test(name) && Number(name) < partitions;
+    for (const name of names) {
+      if (name.endsWith(droppedEnding)) {
+        await rm(join(folder, name), { recursive: true, force: true });
+      } else if (isLive(name)) await this.#recoverPartition(Number(name));
+      else if (!isSetAside(name)) {
+        log.warn({ path: join(folder, name) }, "not a file of this node: it is left as it is");
+      }
+    }
+    for (const name of names) {
+      const partition = damagedPartitionOf(name);
+      if (partition !== undefined) await this.#reconsider(partition, join(folder, name));
     }
   }
 
+  async #recoverPartition(partition: number): Promise<void> {
+    const { log } = this.#options;
+    const { damage, torn, unused } = await this.#storeOf(partition).recover(
+      this.#sinkOf(partition),
+    );
+    if (damage !== undefined) {
+      const movedTo = this.#damaged.setAside(partition, damage.atLeast);
+      // A new store: the old one has seen the files that were moved.
+      this.#stores.delete(partition);
+      const { path, offset, reason } = damage;
+      log.error({ partition, path, offset, reason, movedTo }, damageMessage);
+      return;
+    }
+    if (torn !== undefined) {
+      const { path, bytes } = torn;
+      log.warn({ path, bytes }, "an incomplete record at the end of a log was cut off");
+    }
+    for (const { path, reason } of unused) {
+      log.warn(
+        { partition, path, reason },
+        "a file is not part of the data: it is kept, but not used",
+      );
+    }
+  }
+
+  /** Reads a folder again that was set aside: an operator may have mended it. */
+  async #reconsider(partition: number, path: string): Promise<void> {
+    const { folder, log } = this.#options;
+    if (this.#storeOf(partition).position !== undefined) {
+      this.#damaged.supersede(partition);
+      return;
+    }
+    const sink = { reset() {}, apply() {}, restore: drain };
+    const { damage, position } = await readPartition({ folder: path, partition, sink });
+    if (damage === undefined && position !== undefined) {
+      await rm(join(folder, String(partition)), { recursive: true, force: true });
+      await rename(path, join(folder, String(partition)));
+      log.warn({ partition, path }, "a partition that was set aside can be read again");
+      await this.#recoverPartition(partition);
+      return;
+    }
+    this.#damaged.add(partition, damage?.atLeast ?? startPosition);
+    const { path: file = path, offset, reason } = damage ?? {};
+    log.error({ partition, path: file, offset, reason }, damageMessage);
+  }
+
+  #sinkOf(partition: number): PartitionSink {
+    return {
+      reset: () => this.#inner.drop(partition),
+      restore: (chunks, position) => this.#inner.restore(chunks, { partition, position }),
+      apply: (operation, position) => {
+        try {
+          void this.#inner.apply(operation, { partition, position, isOwner: false });
+        } catch {
+          // The application rejected it the first time, too.
+        }
+      },
+    };
+  }
+
   begin(partitions: readonly number[]): void {
-    for (const partition of partitions) this.#storeOf(partition).begin();
+    for (const partition of partitions) {
+      // The ring has declared its data lost.
+      if (this.#damaged.atLeast(partition) !== undefined) this.#damaged.supersede(partition);
+      this.#storeOf(partition).begin();
+    }
+  }
+
+  get damaged(): readonly number[] {
+    return this.#damaged.partitions;
   }
 
   counts(): PersistCounts {
@@ -114,12 +196,10 @@ class StateOnDisk implements PersistentState {
     this.#rewriting ??= this.#rewriteDue().finally(() => {
       this.#rewriting = undefined;
     });
-    if (this.#options.sync === "second") {
-      const syncs = [...this.#stores].map(([partition, store]) =>
-        store.sync().catch((error: unknown) => this.#report(partition, error)),
-      );
-      await Promise.all(syncs);
-    }
+    const marks = [...this.#stores].map(([partition, store]) =>
+      store.mark().catch((error: unknown) => this.#report(partition, error)),
+    );
+    await Promise.all(marks);
     await this.#rewriting;
   }
 
@@ -167,7 +247,12 @@ class StateOnDisk implements PersistentState {
       throw error;
     }
     // A copy in memory only is better than none; `tick` retries the write.
-    await store.replace(position).catch((error: unknown) => this.#report(partition, error));
+    try {
+      await store.replace(position);
+      if (this.#damaged.atLeast(partition) !== undefined) this.#damaged.supersede(partition);
+    } catch (error) {
+      this.#report(partition, error);
+    }
   }
 
   #storeOf(partition: number): PartitionStore {

@@ -57,17 +57,27 @@ export async function readSnapshot(
 ): Promise<{ readonly position: Position; readonly chunks: AsyncIterable<Uint8Array> }> {
   const frames = readFrames(path);
   const first = await frames.next();
-  if (first.done === true || first.value.kind === "torn") throw new Error("the head is missing");
+  if (first.done === true || first.value.kind !== "frame")
+    throw damagedAt(0, "its head is damaged");
   const { position } = takePosition(checkHead(magic, first.value.payload, partition));
   return { position, chunks: chunksOf(frames) };
 }
 
 async function* chunksOf(frames: ReturnType<typeof readFrames>): AsyncGenerator<Uint8Array> {
+  let hasEnded = false;
+  let endsAt = 0;
   for await (const found of frames) {
-    if (found.kind === "torn") throw new Error(`it is damaged at byte ${found.at}`);
-    const [mark] = found.payload;
-    if (mark === endMark[0]) return;
-    yield found.payload.subarray(1);
+    if (found.kind === "damaged") throw damagedAt(found.at, found.reason);
+    if (found.kind === "torn") throw damagedAt(found.at, "a record is incomplete");
+    if (hasEnded) throw damagedAt(found.at, "records follow its end");
+    endsAt = found.endsAt;
+    hasEnded = found.payload[0] === endMark[0];
+    if (!hasEnded) yield found.payload.subarray(1);
   }
-  throw new Error("the end is missing");
+  if (!hasEnded) throw damagedAt(endsAt, "its end is missing");
+}
+
+/** An error with the offset at which the file is damaged. */
+function damagedAt(offset: number, reason: string): Error & { readonly offset: number } {
+  return Object.assign(new Error(reason), { offset });
 }
