@@ -9,7 +9,7 @@ import { installServer } from "./servers/start-server.mjs";
 const { PARSEC_NATS, PARSEC_NATS_SERVER } = process.env;
 /** @param {RegExp} names */
 const isGiven = (names) => process.argv.some((arg) => names.test(arg));
-const isOneNode = isGiven(/^--?(node|http|version)(=|$)/);
+const isOneNode = process.argv[2] === "check" || isGiven(/^--?(node|http|version)(=|$)/);
 const needsNone = isOneNode || isGiven(/^--?(nats|help)(=|$)/);
 
 const { signal, release } = interruptible();

@@ -10,7 +10,7 @@ import {
 import { pino } from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { checkCommand } from "./check-command.ts";
-import { startCacheNode } from "./node/cache-node.ts";
+import { type CacheNode, startCacheNode } from "./node/cache-node.ts";
 import { describeNats } from "./node/nats-target.ts";
 import { resolveNodeConfig } from "./node/node-config.ts";
 import { nodeFlags } from "./node/node-settings.ts";
@@ -38,11 +38,13 @@ await runMain("cache-node", async () => {
   }
   const config = resolveNodeConfig(given, process.env);
   const log = pino({ level: config.logLevel, base: { node: config.node } });
-  const node = await startCacheNode(config, log);
   const exit = (code: number): void => process.exit(code);
+  let node: CacheNode | undefined;
   onStopSignal(
     (reason) => {
       log.info({ reason }, "stopping");
+      // It reads its data, or looks for a server, and holds nothing that others need.
+      if (node === undefined) return exit(0);
       const limitMs = reason === supervisorGone ? orphanLimitMs : config.leaveMs + closeLimitMs;
       setTimeout(() => {
         log.error({ limitMs }, "the shutdown took too long");
@@ -63,12 +65,13 @@ await runMain("cache-node", async () => {
     },
     () => exit(1),
   );
+  node = await startCacheNode(config, log);
   const nats = describeNats(config.nats);
   log.info({ port: node.port, platform: config.platform, nats }, "listening");
   node.broken.catch((error: unknown) => {
     log.fatal({ err: error }, "the node ends after a fatal error");
     setTimeout(exit, closeLimitMs, 1).unref();
-    void node.close().finally(() => exit(1));
+    void node?.close().finally(() => exit(1));
   });
   await node.joined;
   log.info("ready");

@@ -77,6 +77,7 @@ class RingHandle implements Ring {
       serveHere: (head, request) => this.#node.ownerRequests.serve(head, request),
       send: (address, request, { timeoutMs, signal }) =>
         this.#link.request(address, request, { timeoutMs, signal }),
+      cutOff: () => this.#node.lease.lostReason,
       maxPending: settings.maxPending,
     });
   }

@@ -38,7 +38,7 @@ describeWithPrograms((startServer) => {
       expect(keys.some((key) => ring.ownsKey(key))).toBe(false);
       await expect(
         ring.write("key 1", Buffer.from("key 1=2"), { timeoutMs: 50 }),
-      ).rejects.toMatchObject({ code: "TIMEOUT" });
+      ).rejects.toMatchObject({ code: "PEER_UNREACHABLE" });
     }
     await server.start();
     await cluster?.settled(["a", "b"]);

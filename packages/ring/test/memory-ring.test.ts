@@ -96,4 +96,27 @@ describe("a ring in one process", () => {
     a?.heal();
     await until(() => a?.hooks.filter((hook) => hook.startsWith("release")).length === 8);
   });
+
+  it("refuses requests at once while the node is cut off and its lease has ended", async () => {
+    cluster = memoryRings({ requestTimeoutMs: 86_400_000 });
+    const [a, b] = await Promise.all(["a", "b"].map((id) => cluster.join(id)));
+    await cluster.settled(["a", "b"]);
+    const key = Array.from({ length: 99 }, (_, at) => `key ${at}`).find((each) => {
+      return a?.ring.nodeFor(each) === "a";
+    }) as string;
+    await a?.put(key, "1");
+    a?.cut();
+    const refusal = {
+      code: "PEER_UNREACHABLE",
+      message: expect.stringMatching(/^this node has no lease: .*; the request was not executed$/),
+    };
+    // Requests that wait are answered as well.
+    await cluster.settled(["b"]);
+    await expect(a?.get(key)).rejects.toMatchObject(refusal);
+    await expect(a?.put(key, "2")).rejects.toMatchObject(refusal);
+    a?.heal();
+    await cluster.settled(["a", "b"]);
+    expect(await a?.get(key)).toBe("1");
+    expect(await b?.get(key)).toBe("1");
+  });
 });

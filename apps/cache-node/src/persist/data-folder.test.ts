@@ -47,6 +47,26 @@ test("is taken over only from a process that is not running", async () => {
   await (await openDataFolder(folder, owner)).close();
 });
 
+test("is taken over from a process that was killed, but that its parent has not noticed", async () => {
+  const folder = await temporaryFolder();
+  // `exec` replaces the shell, so that nobody waits for its child.
+  const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void parent.kill("SIGKILL"));
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(line.toString());
+  const fields = async (): Promise<string[]> => {
+    const status = await readFile(`/proc/${pid}/stat`, "utf8");
+    return status.split(") ")[1]?.split(" ") ?? [];
+  };
+  await writeFile(join(folder, "lock"), `${pid} ${(await fields())[19]}`);
+  await expect(openDataFolder(folder, owner)).rejects.toThrow("in use");
+  process.kill(pid, "SIGKILL");
+  await expect.poll(async () => (await fields())[0]).toBe("Z");
+  await (await openDataFolder(folder, owner)).close();
+});
+
 test("an invalid identity is not running", () => {
   for (const text of ["", "x", "-1 0", "0 0", "99999999 5", describeSelf()]) {
     expect(isRunning(text)).toBe(false);

@@ -1,6 +1,6 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { ParsecError } from "@parsec/core";
+import { access, constants, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isParsecError, ParsecError } from "@parsec/core";
 import { describeSelf, isRunning } from "./process-identity.ts";
 
 /** A data folder that is locked by this process until it is closed. */
@@ -23,16 +23,18 @@ const format = 1;
 /** Locks the folder. Rejects with `INVALID_ARGUMENT` when another process uses it, or it contains the data of another node. */
 export async function openDataFolder(folder: string, owner: FolderOwner): Promise<DataFolder> {
   const partitionsFolder = join(folder, "partitions");
+  const lock = join(folder, "lock");
   try {
     await mkdir(partitionsFolder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
+    await takeLock(lock, folder);
+  } catch (error) {
+    if (isParsecError(error)) throw error;
+    const cause = (await whyNotWritable(folder)) ?? error;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ParsecError("INVALID_ARGUMENT", `--persist cannot use the folder: ${reason}`, {
       cause,
     });
   }
-  const lock = join(folder, "lock");
-  await takeLock(lock, folder);
   const close = async (): Promise<void> => {
     if ((await readFile(lock, "utf8").catch(() => "")) === describeSelf()) await rm(lock);
   };
@@ -43,6 +45,18 @@ export async function openDataFolder(folder: string, owner: FolderOwner): Promis
     throw error;
   }
   return { partitionsFolder, close };
+}
+
+/** The error of the nearest folder that exists. A failed `mkdir` reports a read-only file system as a missing folder. */
+async function whyNotWritable(folder: string): Promise<unknown> {
+  for (let at = folder; ; at = dirname(at)) {
+    try {
+      await access(at, constants.W_OK);
+      return undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || at === dirname(at)) return error;
+    }
+  }
 }
 
 async function takeLock(lock: string, folder: string): Promise<void> {

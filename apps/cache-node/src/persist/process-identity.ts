@@ -19,16 +19,27 @@ export function isRunning(description: string): boolean {
     // A process of another user cannot be signalled, but it is running.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
-  return startOf(pid) === start;
+  return startOf(pid) === start && !isZombie(pid);
+}
+
+/** Whether the process has ended, and its parent has not taken notice yet: it uses no file any more. */
+function isZombie(pid: number): boolean {
+  const [state = ""] = statOf(pid);
+  return state === "Z" || state === "X";
 }
 
 /** Start time of a process in ticks since boot, from /proc; empty where that is not available. */
 function startOf(pid: number): string {
+  return statOf(pid)[19] ?? "";
+}
+
+/** The fields of `/proc/<pid>/stat` from its state on; empty where that is not available. */
+function statOf(pid: number): readonly string[] {
   try {
     // The second field is the name in parentheses, which may contain parentheses itself.
     const [, rest = ""] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-    return rest.split(" ")[19] ?? "";
+    return rest.split(" ");
   } catch {
-    return "";
+    return [];
   }
 }

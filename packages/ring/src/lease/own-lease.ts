@@ -92,6 +92,19 @@ export class OwnLease {
     return valid;
   }
 
+  /**
+   * Why this node has no lease, and cannot expect one soon: it is not connected to the storage, or has not renewed for
+   * a third of `leaseMs` since the lease ended. Undefined while it is valid, or may become valid at any moment.
+   */
+  get lostReason(): string | undefined {
+    if (this.isValid) return undefined;
+    if (!this.#connected)
+      return "this node has no lease: it is not connected to the ring's storage";
+    const { clock, leaseMs } = this.#options;
+    const isOverdue = clock.now() > this.#deadline + leaseMs / 3 && this.#deadline > 0;
+    return isOverdue ? "this node has no lease: it was not renewed in time" : undefined;
+  }
+
   get remainingMs(): number {
     return Math.max(0, this.#deadline - this.#options.clock.now());
   }

@@ -36,6 +36,7 @@ it.each(["not-owner", "not-ready"] as const)(
         table = tableOf(2, "c");
         return encodeAnswer({ outcome: "refused", refusal, epoch: 2 });
       },
+      cutOff: () => undefined,
       maxPending: 10,
     });
     const request = { kind: "read", query: new Uint8Array(), staleOk: false } as const;

@@ -19,6 +19,8 @@ export interface RouterOptions {
     request: Uint8Array,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
   ) => Promise<Uint8Array>;
+  /** Why this node can serve and send nothing at the moment, so that a request need not wait for its time limit. */
+  readonly cutOff: () => string | undefined;
   /** Requests of this node that may be under way at the same time. */
   readonly maxPending: number;
 }
@@ -76,6 +78,10 @@ export class Router {
       const asked = this.#options.table();
       const redirectsBefore = redirects;
       if (signal?.aborted) throw aborted(signal);
+      const cutOff = isStale(request) ? undefined : this.#options.cutOff();
+      if (cutOff !== undefined) {
+        throw new ParsecError("PEER_UNREACHABLE", `${cutOff}; the request was not executed`);
+      }
       const timeoutMs = deadline - clock.now();
       if (timeoutMs <= 0) {
         throw new ParsecError(
@@ -125,8 +131,7 @@ export class Router {
     const table = tableOf();
     const part = table?.parts[partition];
     if (table === undefined || part === undefined) return undefined;
-    const stale = request.kind === "read" && request.staleOk;
-    const target = stale && part.backups.includes(selfId) ? selfId : part.owner;
+    const target = isStale(request) && part.backups.includes(selfId) ? selfId : part.owner;
     const owner = memberOf(table, target);
     if (owner === undefined || !owner.present) return undefined;
     const { incarnation, epoch } = table;
@@ -192,6 +197,11 @@ export class Router {
       signal?.addEventListener("abort", done, { once: true });
     });
   }
+}
+
+/** A read that a backup may answer needs no lease. */
+function isStale(request: OwnerRequest): boolean {
+  return request.kind === "read" && request.staleOk;
 }
 
 function isSameOwnership(
