@@ -1,4 +1,5 @@
 import { type CacheEntry, type CacheRecord, isExpired } from "./cache-entry.ts";
+import { heldBytesOf } from "./entry-memory.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 
 /** Counts of one node. */
@@ -16,13 +17,11 @@ export interface CacheCounts {
   readonly released: number;
 }
 
-/** Overhead of an entry beside its key and value: an object, a slot of a map, two string headers. */
-const entryOverheadBytes = 200;
-
 interface PartitionData {
   readonly entries: Map<string, CacheEntry>;
   withTtl: number;
   sizeBytes: number;
+  heldBytes: number;
 }
 
 /**
@@ -67,8 +66,7 @@ export class CacheData {
   /** Approximate bytes that `set` would add, or remove. */
   growthBy(partition: number, { key, value }: Pick<CacheRecord, "key" | "value">): number {
     const old = this.#partitions.get(partition)?.entries.get(key);
-    const heldNow = old === undefined ? 0 : old.sizeBytes + entryOverheadBytes;
-    return Buffer.byteLength(key) + Buffer.byteLength(value) + entryOverheadBytes - heldNow;
+    return heldBytesOf({ key, value }) - (old?.heldBytes ?? 0);
   }
 
   get(partition: number, key: string): CacheEntry | undefined {
@@ -83,16 +81,18 @@ export class CacheData {
   set(partition: number, record: CacheRecord): void {
     let data = this.#partitions.get(partition);
     if (data === undefined) {
-      data = { entries: new Map(), withTtl: 0, sizeBytes: 0 };
+      data = { entries: new Map(), withTtl: 0, sizeBytes: 0, heldBytes: 0 };
       this.#partitions.set(partition, data);
     }
     const old = data.entries.get(record.key);
     const { key, value, expiresAtMs } = record;
     const sizeBytes = Buffer.byteLength(key) + Buffer.byteLength(value);
-    const entry: CacheEntry = { partition, key, value, expiresAtMs, sizeBytes };
+    const heldBytes = heldBytesOf(record);
+    const entry: CacheEntry = { partition, key, value, expiresAtMs, sizeBytes, heldBytes };
     data.entries.set(key, entry);
     data.sizeBytes += sizeBytes;
-    this.#heldBytes += sizeBytes + entryOverheadBytes;
+    data.heldBytes += heldBytes;
+    this.#heldBytes += heldBytes;
     if (expiresAtMs !== 0) {
       data.withTtl++;
       this.#expiry.add(entry);
@@ -165,7 +165,7 @@ export class CacheData {
     const data = this.#partitions.get(partition);
     if (data === undefined) return 0;
     this.#partitions.delete(partition);
-    this.#heldBytes -= data.sizeBytes + data.entries.size * entryOverheadBytes;
+    this.#heldBytes -= data.heldBytes;
     this.#expiry.forget(data.withTtl);
     return data.entries.size;
   }
@@ -183,7 +183,8 @@ export class CacheData {
 
   #uncount(data: PartitionData, entry: CacheEntry): void {
     data.sizeBytes -= entry.sizeBytes;
-    this.#heldBytes -= entry.sizeBytes + entryOverheadBytes;
+    data.heldBytes -= entry.heldBytes;
+    this.#heldBytes -= entry.heldBytes;
     if (entry.expiresAtMs !== 0) data.withTtl--;
   }
 }

@@ -7,6 +7,8 @@ export interface CacheEntry {
   readonly expiresAtMs: number;
   /** Bytes of key and value in UTF-8. */
   readonly sizeBytes: number;
+  /** The memory that the entry takes, in bytes; see `heldBytesOf`. */
+  readonly heldBytes: number;
 }
 
 /** The part of an entry that is sent to other nodes, which know the partition. */

@@ -4,7 +4,7 @@ import type { CacheEntry } from "./cache-entry.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 
 const entryOf = (key: string, expiresAtMs: number): CacheEntry => {
-  return { partition: 0, key, value: "", expiresAtMs, sizeBytes: 0 };
+  return { partition: 0, key, value: "", expiresAtMs, sizeBytes: 0, heldBytes: 0 };
 };
 
 test("returns due entries, the earliest first, and no dead ones", () => {

@@ -164,7 +164,7 @@ function addCacheMetrics(register: Registry, data: CacheData): void {
   });
   const held: Gauge = new Gauge({
     name: "cache_held_bytes",
-    help: "Bytes that count against --max-mib: keys, values and 200 bytes for each entry",
+    help: "Bytes that count against --max-mib: keys and values as V8 stores them, and 200 bytes for each entry",
     registers,
     collect: () => held.set(data.heldBytes),
   });
