@@ -15,6 +15,9 @@ import { RingNode } from "./runtime/ring-node.ts";
 import { candidatesFor } from "./table/candidates.ts";
 import { partitionOf } from "./table/partition-hash.ts";
 
+/** How long a node that has handed all over goes on answering. */
+const lastAnswersMs = 100;
+
 /**
  * Creates a node of a ring; `start` makes it join. Nodes find each other through NATS (`connection` or
  * `servers`), or within one process (`createMemoryHub`). Throws `INVALID_ARGUMENT` naming the invalid option.
@@ -114,6 +117,10 @@ class RingHandle implements Ring {
       () => {},
     );
     cancel();
+    if (!signal.aborted && hasTakers(this.#node.table.table, this.nodeId)) {
+      // Nodes with an older table still send requests here, and learn the new owner from the answers.
+      await new Promise<void>((resolve) => void clock.schedule(lastAnswersMs, resolve));
+    }
     return this.#report;
   }
 

@@ -102,7 +102,7 @@ export interface RingOptions extends RingNatsOptions {
   readonly requestTimeoutMs?: number;
   /** How long a write waits for a silent backup before the owner removes it from the table. Defaults to 700. */
   readonly replicaTimeoutMs?: number;
-  /** Partitions that a node hands over, and receives, at the same time. Defaults to 8, or a 32nd of `partitions` if that is more. */
+  /** Partitions that a node hands over, and receives, at the same time. Defaults to 8, or a 16th of `partitions` if that is more. */
   readonly maxMoves?: number;
   /** Requests of this node that may be under way; more are rejected with `OVERLOADED`. Defaults to 16,384. */
   readonly maxPending?: number;
@@ -204,7 +204,7 @@ export function resolveRingOptions(options: RingOptions): RingSettings {
     leaveTimeoutMs: duration("leaveTimeoutMs", 15_000),
     requestTimeoutMs: duration("requestTimeoutMs", 5000),
     replicaTimeoutMs: duration("replicaTimeoutMs", 700),
-    maxMoves: whole("maxMoves", Math.max(8, Math.ceil(partitions / 32)), maxPartitions),
+    maxMoves: whole("maxMoves", Math.max(8, Math.ceil(partitions / 16)), maxPartitions),
     maxPending: whole("maxPending", 16_384, 2 ** 31),
     maxKeyBytes: whole("maxKeyBytes", 4096, 2 ** 20),
     maxPayloadBytes: whole("maxPayloadBytes", 8 * 2 ** 20, 2 ** 30),

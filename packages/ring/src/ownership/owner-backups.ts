@@ -44,6 +44,8 @@ export class OwnerBackups {
   /** The backups of a change of the table that is under way. */
   #proposed: readonly TableMember[] | undefined = undefined;
   #ended = false;
+  /** The members of the table that was applied last. */
+  #members: readonly TableMember[] | undefined = undefined;
 
   constructor(part: TablePart, options: OwnerBackupsOptions) {
     this.#part = part;
@@ -63,6 +65,15 @@ export class OwnerBackups {
 
   /** Takes a new state of this partition from the table. `targets` should hold copies. */
   update(part: TablePart, targets: readonly string[]): void {
+    const members = this.#options.context.ring.table()?.members;
+    const isSame =
+      part === this.#part &&
+      members === this.#members &&
+      targets.length === this.#targets.length &&
+      targets.every((id, at) => id === this.#targets[at]);
+    // With many partitions, most tables change none of this one.
+    if (isSame) return;
+    this.#members = members;
     this.#part = part;
     this.#targets = targets;
     this.#followAll();

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { balance } from "./plan-balance.ts";
 import { type LiveMember, type Survivors, withoutTheDead } from "./plan-survivors.ts";
 import type { RingTable, TableMember, TablePart } from "./ring-table.ts";
+import { isSamePart } from "./same-parts.ts";
 
 export interface PlanOptions {
   readonly members: readonly LiveMember[];
@@ -28,10 +29,6 @@ export function planTable(table: RingTable, options: PlanOptions): RingTable {
     parts.every((part, number) => isSamePart(part, table.parts[number])) &&
     isDeepStrictEqual(members, table.members);
   return isSame ? table : { ...table, members, parts };
-}
-
-function isSamePart(part: TablePart, before: TablePart | undefined): boolean {
-  return part === before || isDeepStrictEqual(part, before);
 }
 
 /** The living members, and those whose partitions wait for their return. */

@@ -3,6 +3,7 @@ import { type Clock, isParsecError, ParsecError } from "@parsec/core";
 import type { Coordinator, CoordinatorEntry } from "../coordinator/coordinator.ts";
 import { WriteConflict } from "../coordinator/coordinator.ts";
 import { type RingTable, unownedPart } from "./ring-table.ts";
+import { sharingParts } from "./same-parts.ts";
 import { decodeTable, encodeTable } from "./table-codec.ts";
 
 export const tableKey = "table";
@@ -205,7 +206,7 @@ export class TableKeeper {
     if (entry?.value === undefined) return undefined;
     try {
       const table = decodeTable(entry.value);
-      if (table.parts.length === this.#options.partitions) return table;
+      if (table.parts.length === this.#options.partitions) return sharingParts(table, this.#table);
       const message = `partitions must be ${table.parts.length}, as in the ring's table, got ${this.#options.partitions}`;
       throw new ParsecError("INVALID_ARGUMENT", message);
     } catch (error) {
