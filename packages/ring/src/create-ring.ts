@@ -1,5 +1,6 @@
 import { ParsecError } from "@parsec/core";
-import { abortedError, knownOptions } from "@parsec/core/authoring";
+import { knownOptions } from "@parsec/core/authoring";
+import { ConditionWaits, closedError } from "./condition-waits.ts";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { describeRing } from "./describe-ring.ts";
 import { type HandOverReport, hasTakers, mayEnd, reportHandOver } from "./hand-over-report.ts";
@@ -50,7 +51,7 @@ class RingHandle implements Ring {
   readonly #router: Router;
   readonly #handlers: Map<string, RingHandler> = new Map();
   readonly #listeners: Set<RingListener> = new Set();
-  readonly #waiting: Set<(error: ParsecError | undefined) => void> = new Set();
+  readonly #waits: ConditionWaits = new ConditionWaits(() => this.#status === "closed");
   #status: RingState["status"] | "new" = "new";
   #lastHookFailure: Extract<RingEvent, { type: "hook-failed" }> | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
@@ -66,9 +67,7 @@ class RingHandle implements Ring {
       ...backend,
       handlers: this.#handlers,
       emit: (event) => this.#emit(event),
-      onProgress: (error) => {
-        for (const wake of [...this.#waiting]) wake(error);
-      },
+      onProgress: (error) => this.#waits.wake(error),
     });
     this.#router = new Router({
       selfId: settings.node,
@@ -91,7 +90,7 @@ class RingHandle implements Ring {
       this.#status = "starting";
       this.#node.start();
     }
-    await this.#until(() => this.#node.isMember, {
+    await this.#waits.until(() => this.#node.isMember, {
       signal: options.signal,
       // Errors of the options or the store do not go away by waiting.
       fatal: ({ code }) =>
@@ -113,9 +112,9 @@ class RingHandle implements Ring {
     const cancel = clock.schedule(leaveTimeoutMs, () => timeout.abort());
     const signal = AbortSignal.any([timeout.signal, ...(options.signal ? [options.signal] : [])]);
     const { waitForOthers = true } = options;
-    await this.#until(() => this.#mayEnd(waitForOthers), { signal, fatal: () => false }).catch(
-      () => {},
-    );
+    await this.#waits
+      .until(() => this.#mayEnd(waitForOthers), { signal, fatal: () => false })
+      .catch(() => {});
     cancel();
     if (!signal.aborted && hasTakers(this.#node.table.table, this.nodeId)) {
       // Nodes with an older table still send requests here, and learn the new owner from the answers.
@@ -264,43 +263,10 @@ class RingHandle implements Ring {
     });
   }
 
-  /** Resolves when the condition holds; rejects with a fatal error, `ABORTED` or `CLOSED`. */
-  #until(
-    condition: () => boolean,
-    options: {
-      readonly signal: AbortSignal | undefined;
-      readonly fatal: (error: ParsecError) => boolean;
-    },
-  ): Promise<void> {
-    const { signal, fatal } = options;
-    return new Promise((resolve, reject) => {
-      const settle = (done: () => void): void => {
-        clearInterval(keepAlive);
-        this.#waiting.delete(wake);
-        signal?.removeEventListener("abort", abort);
-        done();
-      };
-      const abort = (): void => {
-        settle(() => reject(abortedError(signal)));
-      };
-      const wake = (error: ParsecError | undefined): void => {
-        if (this.#status === "closed") settle(() => reject(closedError()));
-        else if (condition()) settle(resolve);
-        else if (error !== undefined && fatal(error)) settle(() => reject(error));
-      };
-      // A caller waits, so the process must not exit.
-      const keepAlive = setInterval(() => wake(undefined), 50);
-      this.#waiting.add(wake);
-      signal?.addEventListener("abort", abort, { once: true });
-      if (signal?.aborted) abort();
-      else wake(undefined);
-    });
-  }
-
   async #close(): Promise<void> {
     const wasIn = this.#status !== "new" && this.#status !== "closed";
     this.#status = "closed";
-    for (const wake of [...this.#waiting]) wake(undefined);
+    this.#waits.wake();
     if (wasIn) {
       const isDrained = this.#isUnnamed;
       this.#node.stop("the ring was closed");
@@ -340,8 +306,4 @@ function checkKey(key: unknown): string {
 function checkMethod(method: unknown): void {
   if (typeof method === "string" && method !== "" && Buffer.byteLength(method) <= 255) return;
   throw new ParsecError("INVALID_ARGUMENT", "method must be a string of 1 to 255 bytes");
-}
-
-function closedError(): ParsecError {
-  return new ParsecError("CLOSED", "the ring was closed");
 }

@@ -25,6 +25,9 @@ export interface OwnLeaseOptions extends LeaseTiming {
   readonly onError: (error: ParsecError) => void;
 }
 
+/** One renewal may fail because the process was stopped while the answer was under way. */
+const hopelessFailures = 2;
+
 /** The entry under this node's own key; without a session when it was removed. */
 export interface OwnEntry {
   readonly revision: number;
@@ -59,6 +62,8 @@ export class OwnLease {
   #echoedAt = Number.NEGATIVE_INFINITY;
   #ackedRevision = 0;
   #echoedRevision = 0;
+  /** Renewals that failed since the last one that was acknowledged. */
+  #failures = 0;
 
   constructor(options: OwnLeaseOptions) {
     this.#options = options;
@@ -93,16 +98,15 @@ export class OwnLease {
   }
 
   /**
-   * Why this node has no lease, and cannot expect one soon: it is not connected to the storage, or has not renewed for
-   * a third of `leaseMs` since the lease ended. Undefined while it is valid, or may become valid at any moment.
+   * Why this node has no lease, and cannot expect one soon: it is not connected to the storage, or several renewals have
+   * failed. Undefined while it is valid, or may become valid at any moment, as after a stall of the event loop.
    */
   get lostReason(): string | undefined {
     if (this.isValid) return undefined;
     if (!this.#connected)
       return "this node has no lease: it is not connected to the ring's storage";
-    const { clock, leaseMs } = this.#options;
-    const isOverdue = clock.now() > this.#deadline + leaseMs / 3 && this.#deadline > 0;
-    return isOverdue ? "this node has no lease: it was not renewed in time" : undefined;
+    if (this.#failures < hopelessFailures) return undefined;
+    return "this node has no lease: renewals fail";
   }
 
   get remainingMs(): number {
@@ -221,6 +225,7 @@ export class OwnLease {
       this.#revision = Math.max(this.#revision, revision);
       this.#ackedRevision = revision;
       this.#hasHeld = true;
+      this.#failures = 0;
       if (this.#status === "gone") return;
       this.#deadline = Math.max(this.#deadline, sentAt + leaseMs - marginMs);
       this.#wallDeadline = wallSentAt + leaseMs - marginMs;
@@ -233,7 +238,10 @@ export class OwnLease {
     } catch (error) {
       // After a conflict the watch delivers the new entry; if it does not, it has to be read.
       if (error instanceof WriteConflict) coordinator.resync();
-      else this.#options.onError(error as ParsecError);
+      else {
+        this.#failures++;
+        this.#options.onError(error as ParsecError);
+      }
     }
   }
 
