@@ -17,6 +17,7 @@ describe("resolvePolicy", () => {
       onPeerFailure: "load",
       maxFallbackLoads: 64,
       originBreaker: { errorTtlMs: 100, maxErrorTtlMs: 5_000, failures: 20 },
+      version: "",
       maxKeyBytes: 1024,
       maxValueBytes: 16 * mebibyte,
     });
@@ -35,6 +36,7 @@ describe("resolvePolicy", () => {
       onPeerFailure: "fail",
       maxFallbackLoads: 1,
       originBreaker: { errorTtlMs: 1, maxErrorTtlMs: 1, failures: 1 },
+      version: "2",
       maxKeyBytes: 1,
       maxValueBytes: 0,
     };
@@ -62,6 +64,14 @@ describe("resolvePolicy", () => {
       errorTtlMs: 0,
       failures: Number.POSITIVE_INFINITY,
     });
+  });
+
+  it("takes a version of letters, digits, dots, underscores and hyphens, or a number", () => {
+    expect(resolvePolicy({ version: 2 }).version).toBe("2");
+    expect(resolvePolicy({ version: "2026-11.a_b" }).version).toBe("2026-11.a_b");
+    for (const version of ["", "a b", "a@b", "x".repeat(41), null, {}]) {
+      expect(() => resolvePolicy({ version } as CachePolicy)).toThrow(/^version must have 1 to 40/);
+    }
   });
 
   it("turns the hot cache off for false, and uses the default rate for an empty object", () => {

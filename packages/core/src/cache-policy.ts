@@ -52,7 +52,7 @@ export interface CachePolicy {
   readonly timeoutMs?: number;
   /** Keeps copies of popular values that other nodes own; `false` turns the hot cache off. */
   readonly hot?: HotPolicy | false;
-  /** When the owner is unreachable: `"load"` tries the fallback owner, then the origin from this node; `"fail"` rejects with `PEER_UNREACHABLE`. Defaults to `"load"`. */
+  /** When the owner is unreachable or overloaded: `"load"` tries the fallback owner, then the origin from this node; `"fail"` rejects with `PEER_UNREACHABLE` or `OVERLOADED`. Defaults to `"load"`. */
   readonly onPeerFailure?: "load" | "fail";
   /** Concurrent origin fetches of this node for keys that other nodes own; further ones wait. Defaults to 64. */
   readonly maxFallbackLoads?: number;
@@ -61,6 +61,11 @@ export interface CachePolicy {
    * stale value within `staleIfErrorMs`, at once. `false` asks a failing origin for each call.
    */
   readonly originBreaker?: OriginBreakerPolicy | false;
+  /**
+   * Version of the data and their encoding: letters, digits, `.`, `_` and `-`. Nodes with different versions never read
+   * each other's values; invalidations reach all versions. Change it with a codec or the shape of the data. Defaults to none.
+   */
+  readonly version?: string | number;
   /** Longest key, in bytes of UTF-8; longer ones fail with `KEY_TOO_LARGE`. Defaults to 1,024. */
   readonly maxKeyBytes?: number;
   /** Largest encoded value; larger ones fail with `VALUE_TOO_LARGE`. Defaults to 16 MiB. A value larger than `maxBytes` is served and not cached. */
@@ -81,6 +86,8 @@ export interface ResolvedPolicy {
   readonly onPeerFailure: "load" | "fail";
   readonly maxFallbackLoads: number;
   readonly originBreaker: OriginBreakerSettings;
+  /** Empty for none. */
+  readonly version: string;
   readonly maxKeyBytes: number;
   readonly maxValueBytes: number;
 }
@@ -101,6 +108,7 @@ export const policyNames: OptionNames<CachePolicy> = {
   onPeerFailure: 1,
   maxFallbackLoads: 1,
   originBreaker: 1,
+  version: 1,
   maxKeyBytes: 1,
   maxValueBytes: 1,
 };
@@ -148,6 +156,7 @@ export function resolvePolicy(policy: CachePolicy): ResolvedPolicy {
       max: 1_000_000,
     }),
     originBreaker: resolveBreaker(policy.originBreaker),
+    version: resolveVersion(policy.version),
     maxKeyBytes: numberOption("maxKeyBytes", {
       given: policy.maxKeyBytes,
       fallback: 1024,
@@ -183,6 +192,15 @@ function resolveBreaker(given: OriginBreakerPolicy | false | undefined): OriginB
     ]),
     failures: wholeOption("originBreaker.failures", policy.failures, [20, 1, 1_000_000]),
   };
+}
+
+function resolveVersion(version: string | number | undefined): string {
+  if (version === undefined) return "";
+  const text = typeof version === "number" ? String(version) : version;
+  if (typeof text === "string" && /^[\w.-]{1,40}$/.test(text)) return text;
+  throw invalidArgument(
+    `version must have 1 to 40 letters, digits, ".", "_" or "-", got ${describe(version)}`,
+  );
 }
 
 function resolveHot(hot: HotPolicy | false | undefined): number {

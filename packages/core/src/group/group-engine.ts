@@ -30,11 +30,19 @@ import { OwnerLookups } from "./owner-lookups.ts";
 import { RequestRate } from "./request-rate.ts";
 import type { Flight, WaitLimit } from "./singleflight.ts";
 
+/** The name of a group for lookups and entries, which only nodes with the same version understand. */
+export function nameOnWire(baseName: string, { version }: ResolvedPolicy): string {
+  return version === "" ? baseName : `${baseName}@${version}`;
+}
+
 /**
  * One group on one node: memory, then singleflight, then the owner or the origin. Lookups at owners and
  * origin loads have flights of their own, so that a peer's request waits for the origin only (invariant I6).
  */
 export class GroupEngine<Input, T> {
+  /** The name without the version, under which invalidations reach all versions. */
+  readonly baseName: string;
+  /** The name on the wire, which includes the version. */
   readonly name: string;
   readonly #group: GroupContext<Input, T>;
   readonly #memory: GroupMemory<T>;
@@ -46,7 +54,7 @@ export class GroupEngine<Input, T> {
   #closed = false;
 
   constructor(
-    name: string,
+    baseName: string,
     parts: {
       readonly policy: ResolvedPolicy;
       readonly origin: Origin<Input, T>;
@@ -54,6 +62,8 @@ export class GroupEngine<Input, T> {
     },
   ) {
     const { policy, origin, node } = parts;
+    const name = nameOnWire(baseName, policy);
+    this.baseName = baseName;
     this.name = name;
     this.#rate = new RequestRate(node.clock, policy.maxBytes);
     this.#memory = new GroupMemory({
@@ -153,7 +163,7 @@ export class GroupEngine<Input, T> {
     this.#refuseIfClosed();
     const { node } = this.#group;
     const invalidation = {
-      group: this.name,
+      group: this.baseName,
       target: this.#checkedTarget(target),
       fence: newFence(node.random),
     };

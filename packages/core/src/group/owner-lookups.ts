@@ -204,7 +204,7 @@ export class OwnerLookups<Input, T> {
   }
 
   /**
-   * Failover, for unreachable nodes only (invariant I5) and within the caller's deadline: from the owner to
+   * Failover, for nodes that are unreachable or overloaded or do not have the group yet (invariant I5), within the caller's deadline: from the owner to
    * the fallback owner, the member that would own the key without the owner. It is the same for every
    * requester, so the origin still serves one fetch. If the fallback owner is unreachable, or is this node,
    * this node loads the value itself.
@@ -215,7 +215,10 @@ export class OwnerLookups<Input, T> {
     counters.peerErrors++;
     flight.failureCounted = true;
     const remainingMs = deadline - node.clock.now();
-    const mayLoad = error.code === "PEER_UNREACHABLE" && policy.onPeerFailure === "load";
+    const isUnavailable = error.code === "PEER_UNREACHABLE" || error.code === "OVERLOADED";
+    // A rolling deployment that adds the source, or changes its version: the owner is still to be restarted.
+    const mayLoad =
+      error.code === "NO_SUCH_GROUP" || (isUnavailable && policy.onPeerFailure === "load");
     if (!mayLoad || remainingMs <= 0) {
       this.#flights.end(flight);
       flight.reject(mayLoad ? limits.timeout() : error);

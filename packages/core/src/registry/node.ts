@@ -2,7 +2,7 @@ import type { ResolvedPolicy } from "../cache-policy.ts";
 import { type Clock, createNodeClock } from "../clock.ts";
 import { ParsecError } from "../errors.ts";
 import type { NodeContext } from "../group/group-context.ts";
-import { GroupEngine } from "../group/group-engine.ts";
+import { GroupEngine, nameOnWire } from "../group/group-engine.ts";
 import type { Origin } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
 import {
@@ -51,7 +51,9 @@ const channel = telemetryChannel("parsec:undelivered-invalidations");
 /** The groups of one node by name, which answer its peers as well. */
 export class LocalNode implements PeerHost {
   readonly node: NodeContext;
+  /** By the name given to {@link add}. */
   readonly #groups: Map<string, GroupEngine<never, unknown>> = new Map();
+  readonly #byWireName: Map<string, GroupEngine<never, unknown>> = new Map();
   readonly #handOverMs: number;
   #closing: Promise<void> | undefined;
 
@@ -68,7 +70,7 @@ export class LocalNode implements PeerHost {
         picker,
         clock,
         repeat: (invalidation, options) =>
-          this.#group(invalidation.group).spread(invalidation, options),
+          found(this.#groups, invalidation.group).spread(invalidation, options),
       }),
       signals: new SharedSignals(),
     };
@@ -89,7 +91,8 @@ export class LocalNode implements PeerHost {
       throw invalidArgument(`name must be a string of 1 to 255 bytes, got ${describe(name)}`);
     }
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
-    if (this.#groups.has(name)) {
+    const wireName = nameOnWire(name, parts.policy);
+    if (this.#groups.has(name) || this.#byWireName.has(wireName)) {
       throw new ParsecError(
         "DUPLICATE_NAME",
         `name must be unique: a group named ${describe(name)} exists already`,
@@ -97,6 +100,7 @@ export class LocalNode implements PeerHost {
     }
     const engine = new GroupEngine<Input, T>(name, { ...parts, node: this.node });
     this.#groups.set(name, engine as unknown as GroupEngine<never, unknown>);
+    this.#byWireName.set(wireName, engine as unknown as GroupEngine<never, unknown>);
     return engine;
   }
 
@@ -116,11 +120,11 @@ export class LocalNode implements PeerHost {
   }
 
   lookup(lookup: PeerLookup, options?: PeerCallOptions): PeerAnswer | Promise<PeerAnswer> {
-    return this.#group(lookup.group).answer(lookup, options);
+    return found(this.#byWireName, lookup.group).answer(lookup, options);
   }
 
   invalidate(invalidation: PeerInvalidation): void {
-    const group = this.#group(invalidation.group);
+    const group = found(this.#groups, invalidation.group);
     if (invalidation.owedTo === undefined) {
       group.apply(invalidation);
       return;
@@ -131,7 +135,7 @@ export class LocalNode implements PeerHost {
   }
 
   takeOver(part: PeerHandOver): number {
-    const group = this.#group(part.group);
+    const group = found(this.#byWireName, part.group);
     // Entries accepted now would be lost with this node: refuse them, so that the sender stops at once.
     if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
     return group.takeOver(part);
@@ -177,14 +181,15 @@ export class LocalNode implements PeerHost {
     if (picker.peers().length === 0 || this.#handOverMs === 0) return;
     await handOver(this.#groups.values(), { picker, clock, timeoutMs: this.#handOverMs });
   }
+}
 
-  #group(name: string): GroupEngine<never, unknown> {
-    const group = this.#groups.get(name);
-    if (group === undefined) {
-      throw new ParsecError("NO_SUCH_GROUP", `no such group: ${describe(name)}`);
-    }
-    return group;
-  }
+function found(
+  groups: ReadonlyMap<string, GroupEngine<never, unknown>>,
+  name: string,
+): GroupEngine<never, unknown> {
+  const group = groups.get(name);
+  if (group !== undefined) return group;
+  throw new ParsecError("NO_SUCH_GROUP", `no such group: ${describe(name)}`);
 }
 
 /** Throws `INVALID_ARGUMENT` for a picker, clock or random source without its methods. */
