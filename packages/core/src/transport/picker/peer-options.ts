@@ -14,9 +14,16 @@ import { type PeerHealthOptions, resolvePeerHealth } from "../health/peer-health
 import { type FrameLimits, resolveFrameLimits } from "../wire/limits.ts";
 import { flagOption } from "./flag-option.ts";
 
-/** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem, a node left with `undelivered` invalidations. Contains no secrets, keys or inputs. */
+/** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem, a node left with `undelivered` invalidations, processes behind a `shared-address` cannot find each other. Contains no secrets, keys or inputs. */
 export interface PeerWarning<Kind extends string = never> {
-  readonly kind: "peer-down" | "peer-up" | "unprotected" | "discovery" | "undelivered" | Kind;
+  readonly kind:
+    | "peer-down"
+    | "peer-up"
+    | "unprotected"
+    | "discovery"
+    | "undelivered"
+    | "shared-address"
+    | Kind;
   /** The node concerned: a peer, or this node. */
   readonly peerId: string;
   readonly message: string;

@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createSystemClock } from "../../clock.ts";
 import { ParsecError } from "../../errors.ts";
 import type { PeerHandOver, PeerHost, PeerInvalidation, PeerLookup } from "../../peer.ts";
-import { resolvePeerLimits } from "../picker/peer-options.ts";
+import { type PeerWarning, resolvePeerLimits } from "../picker/peer-options.ts";
 import type { ServedHost } from "../server/served-host.ts";
 import { createWorkers, type Workers } from "./workers.ts";
 
@@ -67,7 +67,10 @@ interface Worker {
 let senders = 0;
 
 /** Starts a worker as if in a process of its own. */
-function start(name: string, options: { workers?: boolean; scope?: string } = {}): Worker {
+function start(
+  name: string,
+  options: { workers?: boolean; scope?: string; onWarning?: (warning: PeerWarning) => void } = {},
+): Worker {
   const workers = createWorkers({
     workers: true,
     selfId,
@@ -259,6 +262,18 @@ describe("several processes behind one address", () => {
     const a = start("a");
     expect(a.front).toBe(a.host);
     expect(a.workers.peers()).toEqual([]);
+  });
+
+  test("warn where they are likely and the folder cannot be used", () => {
+    vi.stubEnv("NODE_APP_INSTANCE", "1");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    writeFileSync(join(folder, "workers"), "a file");
+    const warnings: PeerWarning[] = [];
+    const onWarning = (warning: PeerWarning): number => warnings.push(warning);
+    start("a", { workers: false, onWarning });
+    expect(warnings).toEqual([]);
+    start("a", { onWarning });
+    expect(warnings).toMatchObject([{ kind: "shared-address", peerId: selfId }]);
   });
 
   test("leave nothing behind when they close", async () => {

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import type { Clock } from "../../clock.ts";
 import type { PeerHost } from "../../peer.ts";
 import type { PeerHealthOptions } from "../health/peer-health.ts";
@@ -85,7 +86,8 @@ class WorkerGroup implements Workers {
     if (!this.#options.workers || this.#closed) return host;
     try {
       return this.#open(host);
-    } catch {
+    } catch (error) {
+      if (isOneOfSeveral()) this.#warnAboutOthers(error);
       return host;
     }
   }
@@ -145,6 +147,16 @@ class WorkerGroup implements Workers {
     // After this process listens: of two that start together, at least one finds the other.
     for (const name of sockets.others()) void this.#meet(name).met.then(this.#awaitStranger());
     return front;
+  }
+
+  #warnAboutOthers(reason: unknown): void {
+    const { onWarning, selfId } = this.#options;
+    const detail = reason instanceof Error ? reason.message : String(reason);
+    onWarning({
+      kind: "shared-address",
+      peerId: selfId,
+      message: `${selfId} is shared by processes that cannot find each other, so invalidations do not reach all of them: give each its own selfUrl, or make this usable: ${detail}`,
+    });
   }
 
   /** Answers other workers by this process alone. While joining, a value cached for them would miss the invalidations of those that are not met yet. */
@@ -233,4 +245,9 @@ class WorkerGroup implements Workers {
   #idOf(name: string): string {
     return `${this.#options.selfId}#worker-${processOf(name)}`;
   }
+}
+
+/** Whether `node:cluster` or PM2 started this process, probably with others behind the same address. */
+function isOneOfSeveral(): boolean {
+  return cluster.isWorker || process.env.NODE_APP_INSTANCE !== undefined;
 }
