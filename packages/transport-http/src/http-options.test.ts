@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type HttpPeersOptions, resolveHttpOptions } from "./http-options.ts";
 
 const urls = ["http://a:8080", "http://b:8080"];
@@ -137,6 +137,26 @@ describe("the options", () => {
 
   it("are required", () => {
     expect(failing(undefined)).toMatch(/options/);
+  });
+});
+
+describe("without a folder that the processes of the host could share", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("a lone node has a secret of its own, and several nodes need one", () => {
+    vi.stubEnv("XDG_RUNTIME_DIR", "");
+    vi.stubEnv("TMPDIR", "/missing");
+    const selfUrl = "http://127.0.0.1:1";
+    const secretOf = () => resolveHttpOptions({ selfUrl, peerUrls: [selfUrl] }).secrets[0];
+    expect(secretOf()).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(secretOf()).not.toBe(secretOf());
+    const several = [selfUrl, "http://127.0.0.1:2"];
+    expect(() => resolveHttpOptions({ selfUrl, peerUrls: several })).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining("got ENOENT; or set secret"),
+      }),
+    );
   });
 });
 

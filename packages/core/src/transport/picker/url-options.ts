@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { discoveryOption } from "../../discovery/followed-peers.ts";
 import type { PeerDiscovery } from "../../discovery/peer-discovery.ts";
+import { isParsecError } from "../../errors.ts";
 import { describe, invalidArgument, type OptionNames } from "../../option-checks.ts";
 import { hostSecret } from "../host/host-secret.ts";
 import { flagOption } from "./flag-option.ts";
@@ -104,7 +106,7 @@ export function resolveUrlPeers(
     discovery,
     tls,
     requireClientCertificate,
-    secrets: sharesHostSecret ? [hostSecret()] : common.secrets,
+    secrets: sharesHostSecret ? [secretOfHost(membership)] : common.secrets,
     openLoopback: flagOption("openLoopback", options.openLoopback),
     checkIds(peerUrls) {
       const { ids } = check(peerUrls);
@@ -117,6 +119,16 @@ export function resolveUrlPeers(
       return ids;
     },
   };
+}
+
+/** A lone node works without a folder to write to, such as in a read-only container: it shares its secret with no process. */
+function secretOfHost({ ids }: Membership): string {
+  try {
+    return hostSecret();
+  } catch (error) {
+    if (ids.length === 1) return randomBytes(32).toString("base64url");
+    throw isParsecError(error) ? invalidArgument(`${error.message}; or set secret`) : error;
+  }
 }
 
 /** Whether a host name or IP address in lower case means this machine, by its text alone. */
