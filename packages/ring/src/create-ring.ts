@@ -1,5 +1,6 @@
 import { ParsecError } from "@parsec/core";
 import { knownOptions } from "@parsec/core/authoring";
+import { keyFromBytes, keyToBytes } from "@parsec/core/transport";
 import { ConditionWaits, closedError } from "./condition-waits.ts";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { describeRing } from "./describe-ring.ts";
@@ -298,9 +299,13 @@ function bytesOf(request: OwnerRequest): unknown {
   return request.kind === "write" ? request.op : request.query;
 }
 
+const loneSurrogate = /\p{Surrogate}/u;
+
 function checkKey(key: unknown): string {
-  if (typeof key === "string") return key;
-  throw new ParsecError("INVALID_KEY", "key must be a string");
+  if (typeof key !== "string") throw new ParsecError("INVALID_KEY", "key must be a string");
+  // As bytes it would be another key.
+  if (!loneSurrogate.test(key) || keyFromBytes(keyToBytes(key)) === key) return key;
+  throw new ParsecError("INVALID_KEY", "key must not have lone surrogates, such as half an emoji");
 }
 
 function checkMethod(method: unknown): void {

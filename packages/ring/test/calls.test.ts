@@ -108,6 +108,12 @@ describe("a call", () => {
     expect(() => ring.partitionFor(7 as unknown as string)).toThrow(
       expect.objectContaining({ code: "INVALID_KEY" }),
     );
+    // "é" in bytes, and half an emoji.
+    for (const key of ["\udcc3\udca9", "a\ud83d"]) {
+      expect(() => ring.call(key, "m", nothing)).toThrow(
+        expect.objectContaining({ code: "INVALID_KEY" }),
+      );
+    }
     ring.handle("m", () => nothing);
     expect(() => ring.handle("m", () => nothing)).toThrow(
       expect.objectContaining({ code: "DUPLICATE_NAME" }),
