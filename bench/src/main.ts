@@ -10,6 +10,7 @@ import type { Row } from "./result.ts";
 import { coldJoin } from "./suites/cold-join.ts";
 import { invalidation } from "./suites/invalidation.ts";
 import { localHit } from "./suites/local-hit.ts";
+import { memoryShapes } from "./suites/memory-shapes.ts";
 import { processGrowth } from "./suites/process-growth.ts";
 import { remoteHit } from "./suites/remote-hit.ts";
 import { ringKills } from "./suites/ring-kills.ts";
@@ -23,6 +24,7 @@ const suites: Readonly<Record<string, (plan: Plan) => Promise<Row[]>>> = {
   "local-hit": localHit,
   "set-eviction": setEviction,
   "process-growth": processGrowth,
+  "memory-shapes": memoryShapes,
   "remote-hit-http": (plan) => remoteHit("HTTP", plan),
   "remote-hit-grpc": (plan) => remoteHit("gRPC", plan),
   "remote-hit-nats": (plan) => remoteHit("NATS", plan),

@@ -22,6 +22,7 @@ test("a smoke run runs every suite once and leaves no process behind", {
     "local hit",
     "set with eviction",
     "process growth",
+    "memory by shape",
     "remote hit over HTTP",
     "remote hit over gRPC",
     "remote hit over NATS",

@@ -4,6 +4,7 @@ export const campaigns = [
   "packages/testkit/test/simulation-",
   "scenarios/src/",
   "apps/cache-node/src/persist/damage",
+  "bench/src/memory-shapes",
   "apps/cache-node/test/chaos/",
   "apps/cache-node/test/restarts",
 ];
