@@ -5,6 +5,8 @@ export const campaigns = [
   "scenarios/src/",
   "apps/cache-node/src/persist/damage",
   "bench/src/memory-shapes",
+  "packages/transport-grpc/test/strangers",
+  "packages/transport-http/test/strangers",
   "apps/cache-node/test/chaos/",
   "apps/cache-node/test/restarts",
 ];
