@@ -6,6 +6,9 @@ import { checkedNodeId } from "./node-id.ts";
 
 const schemes: readonly string[] = ["http:", "https:", "grpc:", "grpcs:"];
 
+/** The address of a node without configuration. */
+export const defaultSelfUrl = "http://localhost:8080";
+
 /** This node's URL and how to find the other nodes, for the options of a transport. */
 export interface ClusterConfig {
   readonly selfUrl: string;
@@ -27,10 +30,7 @@ export interface ClusterConfig {
 export function clusterConfigFromEnv(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): ClusterConfig {
-  const selfUrl = checkedUrl(
-    "PARSEC_SELF_URL",
-    env.PARSEC_SELF_URL?.trim() || "http://localhost:8080",
-  );
+  const selfUrl = checkedUrl("PARSEC_SELF_URL", env.PARSEC_SELF_URL?.trim() || defaultSelfUrl);
   const urls = listed(env.PARSEC_PEER_URLS);
   const secret = secretIn(env.PARSEC_PEER_SECRET);
   const dnsName = env.PARSEC_PEER_DNS?.trim() ?? "";

@@ -53,7 +53,11 @@ export interface PeerOptions<Warning, Limits extends PeerLimits = PeerLimits> {
   readonly limits?: Partial<Limits>;
   /** Circuit breaker and liveness check. */
   readonly health?: Partial<PeerHealthOptions>;
-  /** Set to false so that this process ignores others on this host with the same address, such as workers of `node:cluster` or PM2. Defaults to true: they share their caches. */
+  /**
+   * Whether this process shares its cache with others of the same program, host and address, such as workers of
+   * `node:cluster` or PM2. Defaults to true, but for a program in `node_modules` or without a configured address, which
+   * only `node:cluster` and PM2 make share.
+   */
   readonly workers?: boolean;
   /** How long `close` waits for open requests. Defaults to 5,000. */
   readonly closeTimeoutMs?: number;
@@ -71,7 +75,7 @@ export interface ResolvedPeerOptions<Warning> {
   readonly secrets: readonly string[];
   readonly insecure: boolean;
   readonly health: PeerHealthOptions;
-  readonly workers: boolean;
+  readonly workers: boolean | undefined;
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -152,8 +156,8 @@ export function resolvePeerLimits(given: Partial<PeerLimits>): PeerLimits {
   };
 }
 
-function workersOption(given: boolean | undefined): boolean {
-  if (given === undefined || typeof given === "boolean") return given ?? true;
+function workersOption(given: boolean | undefined): boolean | undefined {
+  if (given === undefined || typeof given === "boolean") return given;
   throw invalidArgument(`workers must be true or false, got ${describe(given)}`);
 }
 

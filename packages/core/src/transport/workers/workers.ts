@@ -1,4 +1,3 @@
-import cluster from "node:cluster";
 import type { Clock } from "../../clock.ts";
 import type { PeerHost } from "../../peer.ts";
 import type { PeerHealthOptions } from "../health/peer-health.ts";
@@ -10,14 +9,15 @@ import type { ServedHost } from "../server/served-host.ts";
 import { WorkerFront } from "./worker-front.ts";
 import { WorkerMember } from "./worker-member.ts";
 import type { WorkerPeer } from "./worker-peer.ts";
+import { isOneOfSeveral, looksForOthers, programOf } from "./worker-program.ts";
 import { WorkerServer } from "./worker-server.ts";
 import { WorkerSet } from "./worker-set.ts";
 import { openWorkerSockets, processOf, type WorkerSockets } from "./worker-sockets.ts";
 
 /** Options of {@link createWorkers}, from `resolvePeerOptions` and `resolvePeerLimits`. */
 export interface WorkersOptions {
-  /** Whether this process looks for others behind its address. */
-  readonly workers: boolean;
+  /** Whether this process looks for others behind its address; undefined to decide by how it was started (ADR 0020). */
+  readonly workers: boolean | undefined;
   /** The address that the processes share. */
   readonly selfId: string;
   /** Distinguishes nodes of one address, such as the name of the transport and a path. */
@@ -83,7 +83,8 @@ class WorkerGroup implements Workers {
 
   attach(host: PeerHost): ServedHost {
     this.#host = host;
-    if (!this.#options.workers || this.#closed) return host;
+    const { workers, selfId } = this.#options;
+    if (!(workers ?? looksForOthers(selfId)) || this.#closed) return host;
     try {
       return this.#open(host);
     } catch (error) {
@@ -120,7 +121,7 @@ class WorkerGroup implements Workers {
 
   #open(host: PeerHost): ServedHost {
     const { clock, limits, scope, selfId, sender, places } = this.#options;
-    const sockets = openWorkerSockets(`${scope}\n${selfId}`, places);
+    const sockets = openWorkerSockets(`${scope}\n${selfId}\n${programOf(process.argv[1])}`, places);
     const front = new WorkerFront(host, this, clock);
     const service = createFrameService(this.#options);
     service.attach(this.#untilJoined(host));
@@ -245,9 +246,4 @@ class WorkerGroup implements Workers {
   #idOf(name: string): string {
     return `${this.#options.selfId}#worker-${processOf(name)}`;
   }
-}
-
-/** Whether `node:cluster` or PM2 started this process, probably with others behind the same address. */
-function isOneOfSeveral(): boolean {
-  return cluster.isWorker || process.env.NODE_APP_INSTANCE !== undefined;
 }
