@@ -56,8 +56,7 @@ await first.ring.leave();
 await fourth.ring.close();
 
 async function open(node: string): Promise<BoxOffice> {
-  const meeting =
-    nats === undefined ? hub.seat() : ({ servers: nats, bucketStorage: "memory" } as const);
+  const meeting = nats === undefined ? seat() : { servers: nats, bucketStorage: "memory" as const };
   const office = createBoxOffice({ platform, node, partitions, ...meeting });
   try {
     // Without a signal, `start` waits until the server is reachable, however long that takes.
@@ -67,6 +66,12 @@ async function open(node: string): Promise<BoxOffice> {
     process.exit(1);
   }
   return office;
+}
+
+/** The parts of a seat that are options of a ring. */
+function seat() {
+  const { coordinator, link } = hub.seat();
+  return { coordinator, link };
 }
 
 /** One customer per office for each seat of 40 shows. One of them gets the seat and pays. */
