@@ -84,6 +84,20 @@ export const groupMetrics: readonly GroupMetric[] = [
     help: "Local origin fetches that failed",
   },
   {
+    field: "refusedLoads",
+    prometheusName: "refused_loads_total",
+    openTelemetryName: "refused_loads",
+    kind: "counter",
+    help: "Loads refused without a fetch, because the origin fails",
+  },
+  {
+    field: "breakerOpen",
+    prometheusName: "breaker_open",
+    openTelemetryName: "breaker.open",
+    kind: "level",
+    help: "1 while the circuit breaker of the origin is open on this node",
+  },
+  {
     field: "warmLoads",
     prometheusName: "warm_loads_total",
     openTelemetryName: "warm.loads",

@@ -75,6 +75,8 @@ describe("observeOpenTelemetry", () => {
       "groupcache.group.loads.deduped": counter(4),
       "groupcache.group.local.loads": counter(3),
       "groupcache.group.local.load_errors": counter(1),
+      "groupcache.group.refused_loads": counter(0),
+      "groupcache.group.breaker.open": { ...counter(0), monotonic: false },
       "groupcache.group.warm.loads": counter(0),
       "groupcache.group.taken_over": counter(0),
       "groupcache.group.server_requests": counter(0),

@@ -71,6 +71,14 @@ groupcache_local_loads_total{group="datasource:users"} 3
 # TYPE groupcache_local_load_errs_total counter
 groupcache_local_load_errs_total{group="datasource:users"} 1
 
+# HELP groupcache_refused_loads_total Loads refused without a fetch, because the origin fails
+# TYPE groupcache_refused_loads_total counter
+groupcache_refused_loads_total{group="datasource:users"} 0
+
+# HELP groupcache_breaker_open 1 while the circuit breaker of the origin is open on this node
+# TYPE groupcache_breaker_open gauge
+groupcache_breaker_open{group="datasource:users"} 0
+
 # HELP groupcache_warm_loads_total Values received from the memory of a key's former owner after a rebalance
 # TYPE groupcache_warm_loads_total counter
 groupcache_warm_loads_total{group="datasource:users"} 0
@@ -120,6 +128,24 @@ groupcache_cache_hits_total{group="datasource:users",type="hot"} 0
 groupcache_cache_evictions_total{group="datasource:users",type="main"} 0
 groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
 `);
+  });
+
+  it("shows that an origin fails, and the loads that were refused meanwhile", async () => {
+    const cache = opening(createGroupCache());
+    const register = new Registry();
+    collectPrometheus(cache, { register });
+    const pages = cache.group("pages", {
+      originBreaker: { failures: 2, errorTtlMs: 60_000, maxErrorTtlMs: 60_000 },
+      load: () => Promise.reject(new Error("no connection")),
+    });
+    for (const key of ["a", "b", "c"]) await expect(pages.get(key)).rejects.toThrow();
+    expect(await samples(register)).toEqual(
+      expect.arrayContaining([
+        'groupcache_local_load_errs_total{group="pages"} 2',
+        'groupcache_refused_loads_total{group="pages"} 1',
+        'groupcache_breaker_open{group="pages"} 1',
+      ]),
+    );
   });
 
   it("shows new values in the next scrape, including evictions and loads in progress", async () => {
@@ -182,7 +208,7 @@ groupcache_cache_evictions_total{group="datasource:users",type="hot"} 0
     expect(lines).toContain(`groupcache_gets_total{group=${label}} 1`);
     expect(lines).toContain('groupcache_gets_total{group="x"} 0');
     expect(lines).toContain(`groupcache_cache_items{group=${label},type="main"} 1`);
-    expect(lines.length).toBe(2 * 24);
+    expect(lines.length).toBe(2 * 26);
   });
 
   it("adds the prefix to every name and the labels to every line", async () => {
