@@ -80,6 +80,11 @@ export class WorkerMember {
     this.#connection.write({ kind: "leaving", exchange: 0, body: noBytes });
   }
 
+  /** Announces that both processes ran without knowing each other. */
+  announceApart(): void {
+    this.#connection.write({ kind: "apart", exchange: 0, body: noBytes });
+  }
+
   /** The process opened a connection. */
   connected(): void {
     this.#incoming++;

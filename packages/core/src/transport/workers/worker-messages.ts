@@ -9,6 +9,7 @@ import type { NodeBuffer } from "../wire/node-buffer.ts";
  * hello     body: name of the sender's socket; the first message of a connection
  * welcome   answer to hello: the sender is now notified of invalidations
  * leaving   the sender takes no more keys, but still needs invalidations
+ * apart     both run for a while without knowing each other, and may have missed invalidations
  * request   a frame; answered by pieces and last, or by a refusal
  * share     f64 ticket and a frame of entries, one part of a hand-over to all workers; answered like request
  * ping      answered by last
@@ -25,6 +26,7 @@ const kinds = [
   "piece",
   "last",
   "refusal",
+  "apart",
 ] as const;
 const headBytes = 5;
 

@@ -21,6 +21,8 @@ export interface WorkerServerOptions {
   readonly onHello: (name: string) => void;
   /** A worker takes no more keys. */
   readonly onLeaving: (name: string) => void;
+  /** A worker ran for a while without this process knowing it: each may have missed invalidations of the other. */
+  readonly onApart: () => void;
   /** The connection of a worker ended. */
   readonly onClose: (name: string) => void;
 }
@@ -28,21 +30,20 @@ export interface WorkerServerOptions {
 /** Accepts connections of other workers. Does not keep the process alive. */
 export class WorkerServer {
   readonly #options: WorkerServerOptions;
-  readonly #server: Server;
+  #server: Server;
   readonly #sockets: Set<Socket> = new Set();
 
   /** Listens at once. Throws when the socket cannot be bound. */
   constructor(options: WorkerServerOptions) {
     this.#options = options;
-    this.#server = createServer((socket) => this.#accept(socket));
-    // Reported below: listening to a path succeeds or fails within the call.
-    this.#server.on("error", () => {});
-    // Visible to other processes only once it accepts connections: a socket that refuses them counts as left behind.
-    const hiddenPath = `${options.path}~`;
-    this.#server.listen({ path: hiddenPath, exclusive: true });
-    if (!this.#server.listening) throw new Error(`cannot listen at ${hiddenPath}`);
-    this.#server.unref();
-    renameSync(hiddenPath, options.path);
+    this.#server = this.#listen();
+  }
+
+  /** Binds the path again after the socket's file was deleted. Connections stay open. Throws when the socket cannot be bound. */
+  bindAnew(): void {
+    const former = this.#server;
+    this.#server = this.#listen();
+    former.close();
   }
 
   /** Accepts no more connections, deletes the socket's file, and ends the open connections. */
@@ -50,6 +51,24 @@ export class WorkerServer {
     this.#server.close();
     rmSync(this.#options.path, { force: true });
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #listen(): Server {
+    const server = createServer((socket) => this.#accept(socket));
+    // Reported below: listening to a path succeeds or fails within the call.
+    server.on("error", () => {});
+    // Visible to other processes only once it accepts connections: a socket that refuses them counts as left behind.
+    const hiddenPath = `${this.#options.path}~`;
+    server.listen({ path: hiddenPath, exclusive: true });
+    if (!server.listening) throw new Error(`cannot listen at ${hiddenPath}`);
+    server.unref();
+    try {
+      renameSync(hiddenPath, this.#options.path);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+    return server;
   }
 
   #accept(socket: Socket): void {
@@ -111,6 +130,9 @@ class Requester {
         break;
       case "leaving":
         if (this.#name !== undefined) this.#options.onLeaving(this.#name);
+        break;
+      case "apart":
+        if (this.#name !== undefined) this.#options.onApart();
         break;
       case "ping":
         this.#write("last", exchange, noBytes);

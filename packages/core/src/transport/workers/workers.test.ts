@@ -264,6 +264,50 @@ describe("several processes behind one address", () => {
     expect(a.workers.peers()).toEqual([]);
   });
 
+  test.each([
+    ["its socket was deleted", () => rmSync(join(folder, "workers"), { recursive: true })],
+    ["the folder of the host was deleted", () => rmSync(folder, { recursive: true })],
+  ])("are found by ones that start after %s", async (_case, remove) => {
+    const [a, b] = (await startAll(["a", "b"])) as [Worker, Worker];
+    remove();
+    // Finds nobody, and caches values without the others.
+    const c = start("c");
+    expect(c.workers.joining).toBeUndefined();
+    await vi.waitFor(
+      () => {
+        for (const { workers } of [a, b, c]) expect(workers.peers()).toHaveLength(2);
+        // What c missed of the others, and they of c, is dropped.
+        for (const { host } of [a, b, c]) expect(host.rejoins).toBeGreaterThan(0);
+      },
+      { timeout: 10_000 },
+    );
+    expect(readdirSync(join(folder, "workers"))).toHaveLength(3);
+    const d = start("d");
+    await vi.waitFor(() => expect(d.workers.peers()).toHaveLength(3));
+    await d.front.invalidate(invalidationOf("key 1"));
+    for (const { host } of [a, b, c, d]) expect(host.invalidated).toHaveLength(1);
+  });
+
+  test("warn once when their socket was deleted and cannot be bound again", async () => {
+    const warnings: PeerWarning[] = [];
+    start("a", { onWarning: (warning) => warnings.push(warning) });
+    const b = start("b");
+    await vi.waitFor(() => expect(b.workers.joining).toBeUndefined());
+    rmSync(join(folder, "workers"), { recursive: true });
+    writeFileSync(join(folder, "workers"), "a file");
+    await vi.waitFor(
+      () => expect(warnings).toMatchObject([{ kind: "shared-address", peerId: selfId }]),
+      { timeout: 10_000 },
+    );
+    // They still know each other.
+    await b.front.invalidate(invalidationOf("key 1"));
+    rmSync(join(folder, "workers"));
+    await vi.waitFor(() => expect(readdirSync(join(folder, "workers"))).toHaveLength(2), {
+      timeout: 10_000,
+    });
+    expect(warnings).toHaveLength(1);
+  });
+
   test("warn where they are likely and the folder cannot be used", () => {
     vi.stubEnv("NODE_APP_INSTANCE", "1");
     onTestFinished(() => void vi.unstubAllEnvs());

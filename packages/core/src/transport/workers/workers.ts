@@ -6,6 +6,7 @@ import type { PeerLimits, PeerWarning } from "../picker/peer-options.ts";
 import { createFrameServer } from "../server/frame-server.ts";
 import { createFrameService, type FrameService } from "../server/frame-service.ts";
 import type { ServedHost } from "../server/served-host.ts";
+import { watchSocketFile } from "./socket-watch.ts";
 import { WorkerFront } from "./worker-front.ts";
 import { WorkerMember } from "./worker-member.ts";
 import type { WorkerPeer } from "./worker-peer.ts";
@@ -74,6 +75,8 @@ class WorkerGroup implements Workers {
   #closed = false;
   /** Processes that this one does not know yet. */
   #strangers = 0;
+  #stopWatching: () => void = () => {};
+  #isWarned = false;
   #endJoining: () => void = () => {};
   joining: Promise<void> | undefined = undefined;
 
@@ -115,18 +118,20 @@ class WorkerGroup implements Workers {
     this.leave();
     await this.#service?.close();
     this.#closed = true;
+    this.#stopWatching();
     this.#server?.close();
     await Promise.all([...this.#members.values()].map((member) => member.close()));
   }
 
   #open(host: PeerHost): ServedHost {
-    const { clock, limits, scope, selfId, sender, places } = this.#options;
-    const sockets = openWorkerSockets(`${scope}\n${selfId}\n${programOf(process.argv[1])}`, places);
+    const { clock, limits, sender } = this.#options;
+    const sockets = this.#openSockets();
+    const path = sockets.pathOf(sockets.ownName);
     const front = new WorkerFront(host, this, clock);
     const service = createFrameService(this.#options);
     service.attach(this.#untilJoined(host));
     this.#server = new WorkerServer({
-      path: sockets.pathOf(sockets.ownName),
+      path,
       maxFrameBytes: limits.maxFrameBytes,
       service,
       takeShare: (frame, nextTicket) => {
@@ -139,6 +144,7 @@ class WorkerGroup implements Workers {
       onConnection: () => this.#connected(),
       onHello: (name) => this.#greeted(name),
       onLeaving: (name) => this.#otherLeaves(name),
+      onApart: () => this.#host?.rejoined?.(),
       onClose: (name) => this.#disconnected(name),
     });
     this.#sockets = sockets;
@@ -147,10 +153,42 @@ class WorkerGroup implements Workers {
     this.#placed = new WorkerSet(this.#ownId);
     // After this process listens: of two that start together, at least one finds the other.
     for (const name of sockets.others()) void this.#meet(name).met.then(this.#awaitStranger());
+    this.#stopWatching = watchSocketFile(path, { clock, onDeleted: () => this.#bindAnew(path) });
     return front;
   }
 
+  #openSockets(): WorkerSockets {
+    const { scope, selfId, places } = this.#options;
+    return openWorkerSockets(`${scope}\n${selfId}\n${programOf(process.argv[1])}`, places);
+  }
+
+  /** The socket's file was deleted, perhaps with its folder: processes that have started since do not know this one. */
+  #bindAnew(path: string): void {
+    const { ownName, others } = this.#sockets as WorkerSockets;
+    try {
+      // Creates the folder if necessary, and checks that it still belongs to this user alone.
+      if (this.#openSockets().pathOf(ownName) !== path) throw new Error(`${path} was deleted`);
+      this.#server?.bindAnew();
+    } catch (error) {
+      if (isOneOfSeveral() || this.#members.size > 0) this.#warnAboutOthers(error);
+      return;
+    }
+    for (const name of others()) if (!this.#members.has(name)) void this.#meetLate(name);
+  }
+
+  async #meetLate(name: string): Promise<void> {
+    const member = this.#meet(name);
+    const isKnown = this.#awaitStranger();
+    await member.met;
+    isKnown();
+    if (!this.#members.has(name)) return;
+    member.announceApart();
+    this.#host?.rejoined?.();
+  }
+
   #warnAboutOthers(reason: unknown): void {
+    if (this.#isWarned) return;
+    this.#isWarned = true;
     const { onWarning, selfId } = this.#options;
     const detail = reason instanceof Error ? reason.message : String(reason);
     onWarning({
