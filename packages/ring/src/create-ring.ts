@@ -108,6 +108,17 @@ class RingHandle implements Ring {
       await this.#node.lease.announce("leaving").catch(() => {});
     }
     if (this.#status !== "leaving") return this.#report;
+    // The timers of a ring do not keep a process alive, but a caller waits for this.
+    const awake = setInterval(() => {}, 60_000);
+    try {
+      await this.#untilHandedOver(options);
+    } finally {
+      clearInterval(awake);
+    }
+    return this.#report;
+  }
+
+  async #untilHandedOver(options: RingLeaveOptions): Promise<void> {
     const { clock, leaveTimeoutMs } = this.#settings;
     const timeout = new AbortController();
     const cancel = clock.schedule(leaveTimeoutMs, () => timeout.abort());
@@ -121,7 +132,6 @@ class RingHandle implements Ring {
       // Nodes with an older table still send requests here, and learn the new owner from the answers.
       await new Promise<void>((resolve) => void clock.schedule(lastAnswersMs, resolve));
     }
-    return this.#report;
   }
 
   async leave(options: RingLeaveOptions = {}): Promise<HandOverReport> {
