@@ -4,6 +4,7 @@ import type { GroupCounters } from "../group-stats.ts";
 import type { MissedInvalidations } from "../invalidation/missed-invalidations.ts";
 import type { RecentSweeps } from "../invalidation/recent-sweeps.ts";
 import type { GroupMemory } from "../memory/group-memory.ts";
+import type { SlicedWork } from "../memory/sliced-work.ts";
 import type { PeerPicker } from "../peer.ts";
 import type { WarmUp } from "../rebalance/warm-up.ts";
 import type { SharedSignals } from "../shared-signals.ts";
@@ -19,6 +20,8 @@ export interface NodeContext {
   readonly missed: MissedInvalidations;
   /** Listeners on the abort signals of callers. */
   readonly signals: SharedSignals;
+  /** Removes the entries of invalidated tags. */
+  readonly slicedWork: SlicedWork;
 }
 
 /** Dependencies that the parts of one group share. */

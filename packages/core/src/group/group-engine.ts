@@ -71,6 +71,7 @@ export class GroupEngine<Input, T> {
       clock: node.clock,
       decoder: origin,
       counters: this.#counters,
+      slicedWork: node.slicedWork,
     });
     this.#group = {
       ...parts,

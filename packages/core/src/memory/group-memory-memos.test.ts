@@ -3,6 +3,7 @@ import { SteppedClock } from "../../test/stepped-clock.ts";
 import { resolvePolicy } from "../cache-policy.ts";
 import { GroupCounters } from "../group-stats.ts";
 import { GroupMemory } from "./group-memory.ts";
+import { SlicedWork } from "./sliced-work.ts";
 
 /** A memory of 256 KiB. The number of decoded values is counted. */
 function countingMemory() {
@@ -19,6 +20,7 @@ function countingMemory() {
       shared: true,
     },
     counters: new GroupCounters(),
+    slicedWork: new SlicedWork(clock),
   });
   const store = (key: string, data: unknown): void => {
     const value = Buffer.from(JSON.stringify(data));

@@ -3,6 +3,7 @@ import { SteppedClock } from "../../test/stepped-clock.ts";
 import { resolvePolicy } from "../cache-policy.ts";
 import { GroupCounters } from "../group-stats.ts";
 import { GroupMemory } from "./group-memory.ts";
+import { SlicedWork } from "./sliced-work.ts";
 
 const entries = 20_000;
 const bytes = Buffer.from(JSON.stringify({ name: "alice" }));
@@ -14,6 +15,7 @@ function filledMemory() {
     clock,
     decoder: { decode: (value) => JSON.parse(Buffer.from(value).toString()), shared: true },
     counters: new GroupCounters(),
+    slicedWork: new SlicedWork(clock),
   });
   const store = (key: string, tags: readonly string[], value: Buffer | undefined = bytes): void =>
     memory.store(key, { value, freshUntil: clock.now() + 100, hot: false, tags });
@@ -100,7 +102,7 @@ describe("the invalidation of a tag that many entries carry", () => {
     const before = items();
     memory.dropTagged("all");
     const first = items();
-    expect(before - first).toBeLessThanOrEqual(2048);
+    expect(before - first).toBeLessThanOrEqual(64);
     const removed: number[] = [];
     const schedule = vi.spyOn(clock, "schedule");
     let last = first;

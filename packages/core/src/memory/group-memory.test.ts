@@ -4,6 +4,7 @@ import { SteppedClock } from "../../test/stepped-clock.ts";
 import { type CachePolicy, resolvePolicy } from "../cache-policy.ts";
 import { GroupCounters } from "../group-stats.ts";
 import { type Decoder, GroupMemory } from "./group-memory.ts";
+import { SlicedWork } from "./sliced-work.ts";
 
 interface Data {
   readonly name: string;
@@ -20,7 +21,13 @@ const copies: Decoder<Data> = { decode: json.decode, shared: false };
 function newMemory(policy: CachePolicy = {}, decoder: Decoder<Data> = json) {
   const clock = new SteppedClock();
   const counters = new GroupCounters();
-  const memory = new GroupMemory({ policy: resolvePolicy(policy), clock, decoder, counters });
+  const memory = new GroupMemory({
+    policy: resolvePolicy(policy),
+    clock,
+    decoder,
+    counters,
+    slicedWork: new SlicedWork(clock),
+  });
   const store = (
     key: string,
     value: unknown,

@@ -7,6 +7,7 @@ import { ByteStore, type ListTotals } from "./byte-store.ts";
 import { freezeDeep } from "./frozen-value.ts";
 import { KnownShapes } from "./known-shapes.ts";
 import type { LruLists } from "./lru-lists.ts";
+import type { SlicedWork } from "./sliced-work.ts";
 
 /** Decodes stored bytes for callers. */
 export interface Decoder<T> {
@@ -52,8 +53,8 @@ const memoShare = 1 / 2;
 /** When memos are dropped for another one, this part of their share is freed at once. */
 const freedShare = 1 / 16;
 
-/** Entries of a tag that are removed within its invalidation, and in each turn after it. */
-const sweptPerTurn = 1024;
+/** Entries of a tag that are removed within its invalidation, and in each step after it. */
+const sweptPerStep = 32;
 
 /** A copy of an entry that later changes of the memory do not affect. */
 export interface StoredCopy {
@@ -79,6 +80,7 @@ export class GroupMemory<T> {
   readonly #clock: NodeClock;
   readonly #decoder: Decoder<T>;
   readonly #counters: GroupCounters;
+  readonly #slicedWork: SlicedWork;
   readonly #store: ByteStore;
   readonly #lruLists: LruLists;
   /** The memos of all watched entries. */
@@ -95,6 +97,7 @@ export class GroupMemory<T> {
     readonly clock: NodeClock;
     readonly decoder: Decoder<T>;
     readonly counters: GroupCounters;
+    readonly slicedWork: SlicedWork;
   }) {
     this.fences = new FenceTable({
       maxBytes: parts.policy.maxBytes,
@@ -104,6 +107,7 @@ export class GroupMemory<T> {
     this.#clock = parts.clock;
     this.#decoder = parts.decoder;
     this.#counters = parts.counters;
+    this.#slicedWork = parts.slicedWork;
     this.#store = new ByteStore({
       maxBytes: parts.policy.maxBytes,
       onRemove: (key) => {
@@ -220,10 +224,10 @@ export class GroupMemory<T> {
   /** No entry with the tag is returned from now on. Many are removed in several turns of the event loop. */
   dropTagged(tag: string): void {
     const wasSweeping = this.#store.sweeping;
-    for (const carried of [tag, absentTag]) this.#store.deleteTagged(carried, sweptPerTurn);
+    for (const carried of [tag, absentTag]) this.#store.deleteTagged(carried, sweptPerStep);
     if (!this.#store.sweeping || wasSweeping) return;
     this.#checkedMemos = new Map();
-    this.#sweepLater();
+    this.#slicedWork.add(() => this.#sweepStep());
   }
 
   clear(): void {
@@ -348,11 +352,10 @@ export class GroupMemory<T> {
     this.#memoBytes = 0;
   }
 
-  #sweepLater(): void {
-    this.#clock.schedule(0, () => {
-      this.#store.sweep(sweptPerTurn);
-      if (this.#store.sweeping) this.#sweepLater();
-      else this.#checkedMemos = this.#memos;
-    });
+  /** Returns whether more is left to do. */
+  #sweepStep(): boolean {
+    this.#store.sweep(sweptPerStep);
+    if (!this.#store.sweeping) this.#checkedMemos = this.#memos;
+    return this.#store.sweeping;
   }
 }

@@ -9,6 +9,7 @@ import {
   MissedInvalidations,
   type UndeliveredInvalidations,
 } from "../invalidation/missed-invalidations.ts";
+import { SlicedWork } from "../memory/sliced-work.ts";
 import {
   describe,
   functionOption,
@@ -73,6 +74,7 @@ export class LocalNode implements PeerHost {
           found(this.#groups, invalidation.group).spread(invalidation, options),
       }),
       signals: new SharedSignals(),
+      slicedWork: new SlicedWork(clock),
     };
     this.#handOverMs = numberOption("handOverMs", {
       given: options.handOverMs,
