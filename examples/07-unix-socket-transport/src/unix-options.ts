@@ -14,7 +14,7 @@ import {
 } from "@parsec/core/transport";
 
 /** Options of `createUnixPeers`. Without `secret`: the mode of the socket's file says who may connect. */
-export interface UnixPeersOptions extends Omit<PeerOptions<PeerWarning>, "secret"> {
+export interface UnixPeersOptions extends Omit<PeerOptions<PeerWarning>, "secret" | "workers"> {
   /** This node, as `unix:` and the absolute path of its socket: one of `peerUrls`, in the same spelling. */
   readonly selfUrl: string;
   /** Every node, this one included, the same on every node. Defaults to this node alone with `discovery`. */
