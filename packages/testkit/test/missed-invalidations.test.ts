@@ -1,7 +1,10 @@
 import { createDataSourceClusterRegistry, type DataSourceHandle } from "@parsec/core";
-import { createPlacement } from "@parsec/core/transport";
 import { createManualClock, createMemoryNetwork } from "@parsec/testkit";
 import { describe, expect, it } from "vitest";
+import { createPlacementMemory } from "../src/memory-transport/placement-memory.ts";
+
+/** Computed once for each membership. */
+const place = createPlacementMemory();
 
 interface Versioned {
   readonly version: number;
@@ -10,7 +13,11 @@ interface Versioned {
 /** A cluster on a virtual clock, whose nodes keep a copy of every value that they get. */
 class Cluster {
   readonly clock = createManualClock();
-  readonly network = createMemoryNetwork({ clock: this.clock, fate: () => ({ delayMs: 2 }) });
+  readonly network = createMemoryNetwork({
+    clock: this.clock,
+    fate: () => ({ delayMs: 2 }),
+    place,
+  });
   readonly ids: readonly string[];
   readonly nodes = new Map<string, ReturnType<Cluster["start"]>>();
   readonly warnings: string[] = [];
@@ -31,7 +38,7 @@ class Cluster {
         cacheKey: (key: string) => key,
         fetch: async () => ({ version: this.version }),
       },
-      { hot: { minRatePerMinute: 0 } },
+      { hot: { minRatePerMinute: 0 }, tags: () => ["versions"] },
     );
     const node = { registry, source };
     this.nodes.set(selfId, node);
@@ -46,7 +53,7 @@ class Cluster {
 
   /** A key that the node owns. */
   keyOf(id: string): string {
-    const placement = createPlacement("slots", this.ids);
+    const placement = place(this.ids);
     for (let index = 0; ; index++) {
       const key = `key ${index}`;
       if (placement.ownerOf(key) === id) return key;
@@ -147,4 +154,70 @@ describe("an invalidation that a peer missed", () => {
     expect(cluster.warnings).toContain("b: undelivered c");
     await cluster.close();
   });
+});
+
+/** Every microtask is a step, and every {@link turnsPerTimer}th fires the next timer. */
+const turnsPerTimer = 12;
+
+describe("an invalidation during which a member is removed and returns", () => {
+  const calls = {
+    key: (source: DataSourceHandle<string, Versioned>, key: string) => source.invalidate(key),
+    tag: (source: DataSourceHandle<string, Versioned>) => source.invalidateTag("versions"),
+    all: (source: DataSourceHandle<string, Versioned>) => source.invalidateAll(),
+  };
+
+  /**
+   * Removes node c at one step and takes it back at another, counted from the call on. Returns false where the call
+   * has ended before.
+   */
+  async function runWith(
+    call: (typeof calls)["key"],
+    on: { readonly ids: readonly string[]; readonly removeAt: number; readonly returnAt: number },
+  ): Promise<boolean> {
+    const { ids, removeAt, returnAt } = on;
+    const cluster = new Cluster(ids);
+    const key = cluster.keyOf("b");
+    await cluster.fill(key);
+    cluster.version = 2;
+    // Where there is a node d, it fails, and the caller waits for other members that retry there.
+    if (ids.includes("d")) cluster.isolate("d");
+    const { registry, source } = cluster.node("a");
+    let isOver = false;
+    const invalidating = call(source, key).finally(() => {
+      isOver = true;
+    });
+    for (let step = 0; step <= returnAt; step++) {
+      if (step === removeAt) registry.updatePeers(ids.filter((id) => id !== "c"));
+      if (step === returnAt) registry.updatePeers(ids);
+      await Promise.resolve();
+      if (step % turnsPerTimer === turnsPerTimer - 1) cluster.clock.advanceToNextTimer();
+    }
+    const wasOver = isOver;
+    const { acknowledged, failed } = await cluster.settled(invalidating);
+    const named = [...acknowledged, ...failed.map(({ peerId }) => peerId)].sort();
+    const when = `removed at step ${removeAt}, back at step ${returnAt}`;
+    expect(named, when).toEqual(ids);
+    const other = cluster.node("c").source;
+    if (acknowledged.includes("c")) expect(other.peek(key), when).not.toEqual({ version: 1 });
+    await cluster.clock.run(6000);
+    expect(other.peek(key), when).not.toEqual({ version: 1 });
+    cluster.network.heal();
+    await cluster.close();
+    return !wasOver;
+  }
+
+  for (const [kind, call] of Object.entries(calls)) {
+    for (const ids of [
+      ["a", "b", "c"],
+      ["a", "b", "c", "d"],
+    ]) {
+      it(`names it for ${kind}, whenever that is, and reaches it (${ids.length} nodes)`, async () => {
+        for (const removeAt of [0, turnsPerTimer + 1]) {
+          let returnAt = removeAt + 1;
+          while (await runWith(call, { ids, removeAt, returnAt })) returnAt++;
+          expect(returnAt - removeAt).toBeGreaterThan(turnsPerTimer);
+        }
+      });
+    }
+  }
 });

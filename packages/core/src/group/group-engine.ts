@@ -156,7 +156,7 @@ export class GroupEngine<Input, T> {
     else this.#memory.clear();
   }
 
-  /** Invalidates on every node (see {@link invalidateEverywhere}) and queues retries for those that failed. */
+  /** Invalidates on every node (see {@link spread}), and has other members retry it where nodes failed. */
   async invalidate(
     target: PeerInvalidationTarget,
     options?: PeerCallOptions,
@@ -169,25 +169,29 @@ export class GroupEngine<Input, T> {
       fence: newFence(node.random),
     };
     const result = await this.spread(invalidation, options);
-    node.missed.add(invalidation, result.failed);
     if (result.failed.length > 0) await node.missed.share(invalidation, result, options?.signal);
     return result;
   }
 
-  /** Applies an invalidation on every node: a new one or a repetition. */
+  /** Applies an invalidation, a new one or a repetition, on every node, and queues retries for those that failed. */
   async spread(
     invalidation: PeerInvalidation,
     options?: PeerCallOptions,
   ): Promise<InvalidationResult> {
     const { node, policy } = this.#group;
-    await node.picker.joining;
-    return await invalidateEverywhere(invalidation, {
-      picker: node.picker,
-      apply: () => this.apply(invalidation),
-      timeoutMs: policy.timeoutMs,
-      clock: node.clock,
-      signals: node.signals,
-      signal: options?.signal,
+    const { missed, picker } = node;
+    return await missed.withMembers(async (members) => {
+      await picker.joining;
+      return await invalidateEverywhere(invalidation, {
+        picker,
+        members,
+        apply: () => this.apply(invalidation),
+        onResult: ({ failed }) => missed.add(invalidation, failed),
+        timeoutMs: policy.timeoutMs,
+        clock: node.clock,
+        signals: node.signals,
+        signal: options?.signal,
+      });
     });
   }
 

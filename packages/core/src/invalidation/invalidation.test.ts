@@ -4,13 +4,17 @@ import { SteppedClock, settled } from "../../test/stepped-clock.ts";
 import { ParsecError } from "../errors.ts";
 import type { Peer, PeerInvalidation, PeerInvalidationTarget, PeerPicker } from "../peer.ts";
 import { SharedSignals } from "../shared-signals.ts";
-import { invalidateEverywhere } from "./invalidation.ts";
+import { type InvalidationResult, invalidateEverywhere } from "./invalidation.ts";
+import { MembersMeanwhile } from "./members-meanwhile.ts";
 
 /** Members whose answers the test controls; the first letter of a key is its owner. */
 class Members {
   readonly order: string[] = [];
   readonly received: PeerInvalidation[] = [];
+  readonly results: InvalidationResult[] = [];
   ids: string[];
+  /** Members that are other processes of the same node. */
+  readonly workers: Set<string> = new Set();
   readonly #peers: Map<string, Peer> = new Map();
   answer: (id: string) => Promise<void> = () => Promise.resolve();
 
@@ -34,6 +38,8 @@ class Members {
       { group: "g", target, fence: 5 },
       {
         picker: this.picker,
+        members: new MembersMeanwhile(this.picker.peers()),
+        onResult: (result) => this.results.push(result),
         apply: () => this.order.push("self"),
         timeoutMs: 100,
         clock: new SteppedClock(),
@@ -48,6 +54,7 @@ class Members {
     if (known !== undefined) return known;
     const peer: Peer = {
       id,
+      ...(this.workers.has(id) ? { isWorker: true } : {}),
       lookup: () => expect.unreachable(),
       invalidate: (invalidation, { timeoutMs }) => {
         expect(timeoutMs).toBe(100);
@@ -113,6 +120,60 @@ describe("invalidateEverywhere", () => {
     members.ids.push("d");
     first.resolve();
     expect((await done).acknowledged).toEqual(["self", "a", "d"]);
+  });
+
+  it("I2 lists a member that was removed before it was notified, and does not wait for it", async () => {
+    const members = new Members(["a", "b", "c"]);
+    members.answer = (id) => {
+      if (id === "a") members.ids = ["a", "c"];
+      return Promise.resolve();
+    };
+    const result = await members.invalidate(keysOf("a:k"));
+    expect(members.order).toEqual(["a", "self", "c"]);
+    expect(result).toMatchObject({
+      acknowledged: ["self", "a", "c"],
+      failed: [{ peerId: "b", error: { code: "PEER_UNREACHABLE" } }],
+    });
+    expect(members.results).toEqual([result]);
+  });
+
+  it("I2 lists a member that was removed between the two rounds for a tag or group", async () => {
+    const members = new Members(["a", "b"]);
+    members.answer = (id) => {
+      if (id === "b") members.ids = ["a"];
+      return Promise.resolve();
+    };
+    const { acknowledged, failed } = await members.invalidate({ kind: "tag", tag: "t" });
+    expect(acknowledged).toEqual(["self", "a"]);
+    expect(failed.map(({ peerId }) => peerId)).toEqual(["b"]);
+  });
+
+  it("notifies a member that was removed and is back", async () => {
+    const members = new Members(["a", "b"]);
+    const answers: Readonly<Record<string, readonly string[]>> = { a: ["a"], self: [], b: [] };
+    const first = deferred<void>();
+    members.answer = (id) => {
+      members.ids = [...(answers[id] ?? [])];
+      return id === "a" ? first.promise : Promise.resolve();
+    };
+    const done = members.invalidate(keysOf("mine"));
+    await settled();
+    members.ids = ["a", "b"];
+    first.resolve();
+    expect((await done).acknowledged).toEqual(["self", "a", "b"]);
+  });
+
+  it("omits another process of this node that ended meanwhile", async () => {
+    const members = new Members(["a", "w"]);
+    members.workers.add("w");
+    members.answer = () => {
+      members.ids = ["a"];
+      return Promise.resolve();
+    };
+    expect(await members.invalidate(keysOf("a:k"))).toEqual({
+      acknowledged: ["self", "a"],
+      failed: [],
+    });
   });
 
   it("notifies all members twice for tags and groups", async () => {

@@ -5,6 +5,7 @@ import { isParsecError, ParsecError } from "../errors.ts";
 import type { Peer, PeerFailure, PeerInvalidation, PeerPicker } from "../peer.ts";
 import type { SharedSignals } from "../shared-signals.ts";
 import { telemetryChannel } from "../telemetry.ts";
+import type { MembersMeanwhile } from "./members-meanwhile.ts";
 
 const channel = telemetryChannel("parsec:invalidation");
 
@@ -12,13 +13,20 @@ const channel = telemetryChannel("parsec:invalidation");
 export interface InvalidationResult {
   /** Ids of the nodes that applied it, this node first. None of them serves a value fetched before the call. */
   readonly acknowledged: readonly string[];
-  /** Members that did not acknowledge, with the reason. They may serve the old value until a background retry succeeds. */
+  /**
+   * Nodes that were members during the call and did not acknowledge, with the reason. They may serve the old value
+   * until a background retry succeeds. A node that was removed before it was notified is one of them.
+   */
   readonly failed: readonly PeerFailure[];
 }
 
 interface InvalidationContext {
   readonly picker: PeerPicker;
+  /** Filled from the start of the invalidation on. */
+  readonly members: MembersMeanwhile;
   readonly apply: () => void;
+  /** Called in the turn in which the members are checked for the last time, so that no change falls between. */
+  readonly onResult: (result: InvalidationResult) => void;
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
@@ -31,6 +39,9 @@ interface InvalidationContext {
  * are notified twice: after the first round no owner has the old value, and the second round removes copies
  * made during the first. They leave no fences: while `failed` is not empty, a node listed there may pass
  * its old value on.
+ *
+ * A member that was removed before it was notified is in `failed` at once: most of these have ended, and the
+ * caller would wait for the time limit.
  */
 export async function invalidateEverywhere(
   invalidation: PeerInvalidation,
@@ -58,10 +69,11 @@ async function spread(
   invalidation: PeerInvalidation,
   context: InvalidationContext & { readonly signal?: AbortSignal | undefined },
 ): Promise<InvalidationResult> {
-  const { picker, apply, timeoutMs, clock, signal } = context;
+  const { picker, members, apply, timeoutMs, clock, signal } = context;
   const startedAt = clock.now();
   const outcomes = new Map<string, ParsecError | undefined>();
   const notify = async (peer: Peer): Promise<void> => {
+    members.add(peer);
     outcomes.set(peer.id, undefined);
     try {
       await peer.invalidate(invalidation, { timeoutMs, signal });
@@ -95,12 +107,19 @@ async function spread(
     await notifyOthers();
   }
 
+  for (const peer of picker.peers()) members.add(peer);
+  for (const { id, isWorker } of members) {
+    // Another process of this node leaves when it ends, with all that it had cached.
+    if (isWorker !== true && !outcomes.has(id)) outcomes.set(id, notNotified());
+  }
   const failed: PeerFailure[] = [];
   const acknowledged = [picker.selfId];
   for (const [peerId, error] of outcomes) {
     if (error === undefined) acknowledged.push(peerId);
     else failed.push({ peerId, error });
   }
+  const result = { acknowledged, failed };
+  context.onResult(result);
   if (channel.hasSubscribers) {
     channel.publish({
       nodeId: picker.selfId,
@@ -112,7 +131,12 @@ async function spread(
       durationMs: clock.now() - startedAt,
     });
   }
-  return { acknowledged, failed };
+  return result;
+}
+
+function notNotified(): ParsecError {
+  const rule = "the peer was not a member when the members were notified of the invalidation";
+  return new ParsecError("PEER_UNREACHABLE", rule);
 }
 
 function asPeerError(error: unknown): ParsecError {

@@ -45,7 +45,7 @@ class Cluster {
       clock: this.clock,
       repeat: async (again) => {
         this.repeated.push(again);
-        return { acknowledged: [], failed: await this.repeat() };
+        this.missed.add(again, await this.repeat());
       },
     });
   }
@@ -249,6 +249,24 @@ describe("a former member", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
+  it("gets a repetition that was made without it, and causes no further one", async () => {
+    const cluster = clusterOf("a", "b");
+    const { clock, failing, missed, repeated } = cluster;
+    const late = invalidation();
+    failing.set("a", "PEER_UNREACHABLE");
+    missed.add(late, failed("a"));
+    cluster.ids = ["a"];
+    missed.recordMembers();
+    failing.clear();
+    await clock.advance(1000);
+    expect(repeated).toHaveLength(1);
+    cluster.ids = ["a", "b"];
+    await clock.advance(10_000);
+    expect(cluster.fencesSentTo("b")).toEqual([late.fence]);
+    expect(repeated).toHaveLength(1);
+    expect(clock.pendingCount).toBe(0);
+  });
+
   it("is forgotten after 256 others have left", async () => {
     const cluster = clusterOf("a");
     const { clock, missed } = cluster;
@@ -298,7 +316,42 @@ describe("a former member", () => {
   });
 });
 
+describe("an invalidation in progress", () => {
+  it("concerns all nodes that are members meanwhile, also those that join, leave and return", async () => {
+    const cluster = clusterOf("a", "b");
+    const { missed } = cluster;
+    const become = (...ids: string[]): void => {
+      cluster.ids = ids;
+      missed.recordMembers();
+    };
+    const concerned = await missed.withMembers(async (members) => {
+      become("b", "c");
+      become("b");
+      const inner = missed.withMembers(async (others) => {
+        become("d");
+        become("a");
+        return others;
+      });
+      expect(Array.from(await inner, ({ id }) => id).sort()).toEqual(["a", "b", "d"]);
+      return members;
+    });
+    become("e");
+    expect(Array.from(concerned, ({ id }) => id).sort()).toEqual(["a", "b", "c", "d"]);
+  });
+});
+
 describe("other members", () => {
+  it("are asked to retry at a peer that was removed meanwhile", async () => {
+    const cluster = clusterOf("a", "b", "c");
+    const { missed } = cluster;
+    const one = invalidation();
+    cluster.ids = ["b", "c"];
+    missed.add(one, failed("a"));
+    await missed.share(one, resultOf(["self", "b", "c"], ["a"]));
+    expect(cluster.owed.map(({ to }) => to).sort()).toEqual(["b", "c"]);
+    expect(cluster.owed[0]?.invalidation.owedTo).toEqual(["a"]);
+  });
+
   it("are asked, two of those that acknowledged, to retry it as well", async () => {
     const cluster = clusterOf("a", "b", "c", "d");
     const missed = invalidation();
@@ -313,7 +366,11 @@ describe("other members", () => {
   it("are asked one after the other until one agrees, for a second at most", async () => {
     const cluster = clusterOf("a", "b", "c", "d");
     for (const id of ["b", "c"]) cluster.failing.set(id, "CLOSED");
-    await cluster.missed.share(invalidation(), resultOf(["self", "b", "c", "d"], ["a"]));
+    // The fence decides which members are asked first: b and c.
+    await cluster.missed.share(
+      invalidation({ fence: 3000 }),
+      resultOf(["self", "b", "c", "d"], ["a"]),
+    );
     expect(cluster.owed.at(-1)?.to).toBe("d");
     for (const id of ["b", "c", "d"]) cluster.failing.set(id, "CLOSED");
     await cluster.missed.share(invalidation(), resultOf(["self", "b", "c", "d"], ["a"]));

@@ -5,6 +5,7 @@ import type { Peer, PeerCallOptions, PeerFailure, PeerInvalidation, PeerPicker }
 import { type Debt, transferDebts } from "./debts.ts";
 import { FormerMembers } from "./former-members.ts";
 import type { InvalidationResult } from "./invalidation.ts";
+import { MembersMeanwhile } from "./members-meanwhile.ts";
 import { maxBackoffMs, minBackoffMs, type PendingInvalidation, RetryQueue } from "./retry-queue.ts";
 
 const timeoutMs = 5_000;
@@ -27,12 +28,12 @@ const nonRetryable: ReadonlySet<ParsecErrorCode> = new Set([
 
 /**
  * Invalidates on every member once more after a peer applied an invalidation late, or left without having
- * applied it: until then it may have passed the old value on.
+ * applied it: until then it may have passed the old value on. Gives the failures to {@link MissedInvalidations.add}.
  */
 export type RepeatInvalidation = (
   invalidation: PeerInvalidation,
   options: PeerCallOptions,
-) => Promise<InvalidationResult>;
+) => Promise<unknown>;
 
 /** A peer that has not applied invalidations of a node that left, and that no other node retries. */
 export interface UndeliveredInvalidations {
@@ -52,8 +53,9 @@ export class MissedInvalidations {
   readonly #repeat: RepeatInvalidation;
   readonly #queues: Map<string, RetryQueue> = new Map();
   readonly #former: FormerMembers = new FormerMembers();
-  /** Whether each member is another process of this node, by id. */
-  #members: ReadonlyMap<string, boolean> = new Map();
+  #members: ReadonlyMap<string, Peer> = new Map();
+  /** Of each invalidation in progress. */
+  readonly #meanwhile: Set<MembersMeanwhile> = new Set();
   readonly #closing: AbortController = new AbortController();
   #membersRecordedAt = Number.NEGATIVE_INFINITY;
   #cancelFormerCheck: (() => void) | undefined = undefined;
@@ -88,24 +90,43 @@ export class MissedInvalidations {
     const now = this.#clock.now();
     this.#membersRecordedAt = now;
     const before = this.#members;
-    this.#members = new Map(this.#picker.peers().map((peer) => [peer.id, peer.isWorker === true]));
-    for (const [id, isWorker] of before) {
+    this.#members = new Map(this.#picker.peers().map((peer) => [peer.id, peer]));
+    for (const [id, { isWorker }] of before) {
       // Another process of this node never returns.
-      if (!isWorker && !this.#members.has(id)) this.#former.left(id, now);
+      if (isWorker !== true && !this.#members.has(id)) this.#former.left(id, now);
     }
-    for (const id of this.#members.keys()) {
+    for (const [id, peer] of this.#members) {
       if (before.has(id)) continue;
+      for (const members of this.#meanwhile) members.add(peer);
       for (const invalidation of this.#former.returned(id)) {
-        this.#enqueue(id, { invalidation, repeat: "delivered" });
+        this.#enqueue(id, { invalidation, repeat: invalidation.again ? "never" : "delivered" });
       }
     }
     this.#forgetFormer(now);
   }
 
-  /** Queues an invalidation for the members that failed to acknowledge it, and logs it for all former members. */
+  /** Runs an invalidation, and records for it all nodes that are members meanwhile. */
+  async withMembers<T>(run: (members: MembersMeanwhile) => Promise<T>): Promise<T> {
+    this.recordMembers();
+    const members = new MembersMeanwhile(this.#members.values());
+    this.#meanwhile.add(members);
+    try {
+      return await run(members);
+    } finally {
+      this.#meanwhile.delete(members);
+    }
+  }
+
+  /**
+   * Queues an invalidation, or a repetition of one, for the nodes that failed to acknowledge it, and logs it for all
+   * former members.
+   */
   add(invalidation: PeerInvalidation, failed: readonly PeerFailure[]): void {
     this.recordMembers();
-    this.#enqueueFailed({ invalidation, repeat: "delivered or gone" }, failed);
+    const repeat = invalidation.again ? "never" : "delivered or gone";
+    for (const { peerId, error } of failed) {
+      if (!nonRetryable.has(error.code)) this.#enqueue(peerId, { invalidation, repeat });
+    }
     if (this.#closing.signal.aborted) return;
     this.#former.add(invalidation);
     if (this.#former.hasMissed) this.#checkFormerIn(minBackoffMs);
@@ -119,7 +140,10 @@ export class MissedInvalidations {
   ): Promise<void> {
     const members = new Map(this.#picker.peers().map((peer) => [peer.id, peer]));
     const owedTo = failed
-      .filter(({ error, peerId }) => !nonRetryable.has(error.code) && canOwe(members.get(peerId)))
+      .filter(({ error }) => !nonRetryable.has(error.code))
+      .filter(({ peerId: id }) =>
+        members.has(id) ? canOwe(members.get(id)) : this.#former.has(id),
+      )
       .map(({ peerId }) => peerId);
     if (owedTo.length === 0) return;
     const heirs = acknowledged.flatMap((id) => members.get(id) ?? []);
@@ -203,12 +227,6 @@ export class MissedInvalidations {
     cancelTimer();
   }
 
-  #enqueueFailed(entry: PendingInvalidation, failed: readonly PeerFailure[]): void {
-    for (const { peerId, error } of failed) {
-      if (!nonRetryable.has(error.code)) this.#enqueue(peerId, entry);
-    }
-  }
-
   #forgetFormer(now: number): void {
     for (const id of this.#former.forget(now)) this.#drop(id);
   }
@@ -278,8 +296,7 @@ export class MissedInvalidations {
   async #repeatEverywhere(invalidation: PeerInvalidation): Promise<void> {
     const { signal } = this.#closing;
     try {
-      const { failed } = await this.#repeat({ ...invalidation, again: true }, { signal });
-      this.#enqueueFailed({ invalidation, repeat: "never" }, failed);
+      await this.#repeat({ ...invalidation, again: true }, { signal });
     } catch {
       // This node is closing, or the group is gone.
     }

@@ -144,7 +144,7 @@ export function createSimulatedCallers(cluster: SimulatedCluster): SimulatedCall
             return ref !== undefined && ref === incarnations.get(id) ? [ref] : [];
           });
           const named = new Set([...result.acknowledged, ...record.failed]);
-          record.unnamed = members.filter((id) => node.members.includes(id) && !named.has(id));
+          record.unnamed = members.filter((id) => !named.has(id));
         },
         (error: unknown) => {
           record.settled = recorder.now();

@@ -61,7 +61,7 @@ export interface InvalidationRecord {
   acknowledged?: readonly string[];
   /** Ids of nodes in `failed` of the result. */
   failed?: readonly string[];
-  /** Ids that were members all the time and are in neither list. */
+  /** Ids that were members at its start and are in neither list. */
   unnamed?: readonly string[];
   /** Code or text of the error, if the call rejected. */
   error?: string;
