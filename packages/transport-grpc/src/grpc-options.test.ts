@@ -27,7 +27,7 @@ describe("the options", () => {
       insecure: false,
       openLoopback: false,
       openHealth: false,
-      workers: true,
+      workers: undefined,
       connections: {
         maxUnanswered: 4,
         maxOpenFrames: 256,
