@@ -1,3 +1,4 @@
+import { cutOff } from "./scenarios/cut-off.ts";
 import { disagreement } from "./scenarios/disagreement.ts";
 import { join } from "./scenarios/join.ts";
 import { kill } from "./scenarios/kill.ts";
@@ -15,6 +16,7 @@ export const scenarios: readonly Scenario[] = [
   join,
   pauseNode,
   partition,
+  cutOff,
   disagreement,
   serverRestart,
   readingAndChanging,
@@ -25,7 +27,7 @@ export type TransportName = "memory" | "http" | "grpc" | "nats";
 /** The scenarios of each transport in `pnpm test`, which runs every scenario over one transport. */
 export const shares: Readonly<Record<TransportName, readonly Scenario[]>> = {
   memory: [disagreement],
-  http: [kill, partition],
+  http: [kill, partition, cutOff],
   grpc: [join, pauseNode],
   nats: [rollingRestart, serverRestart, readingAndChanging],
 };

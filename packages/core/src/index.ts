@@ -35,6 +35,8 @@ export type {
   Peer,
   PeerAnswer,
   PeerCallOptions,
+  PeerContact,
+  PeerContactAnswer,
   PeerEntry,
   PeerFailure,
   PeerHandOver,

@@ -91,6 +91,26 @@ export interface PeerInvalidation {
   readonly trace?: PeerTrace | undefined;
 }
 
+/** A sign of life of a node to a peer, or its goodbye. */
+export interface PeerContact {
+  /** The id of the node that sends it. */
+  readonly peerId: string;
+  /** Identifies the sender's process; 0 where several processes answer for one node. */
+  readonly session: number;
+  /** True for a node that leaves in good order and owes the peer no invalidations. */
+  readonly isLeaving: boolean;
+}
+
+/** The answer to a {@link PeerContact}. */
+export interface PeerContactAnswer {
+  /** Identifies the answering process; 0 where several processes answer for one node. */
+  readonly session: number;
+  /** Changes after the peer has forgotten invalidations that it owed the sender; 0 when the sender is not among its members. */
+  readonly promise: number;
+  /** Whether the peer still owes the sender invalidations. */
+  readonly owes: boolean;
+}
+
 /** Options of every call that waits for a peer. The call rejects with `ABORTED` when the signal fires. */
 export interface PeerCallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -121,6 +141,15 @@ export interface Peer {
     part: PeerHandOver,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<number>;
+  /**
+   * Tells the peer that this node is alive, or leaves. Resolves with undefined where the peer is of an earlier
+   * release. Rejects like `lookup`, without counting against the circuit breaker. Absent: this node cannot notice
+   * that it was cut off from the peer.
+   */
+  contact?(
+    contact: PeerContact,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<PeerContactAnswer | undefined>;
   /** The peer was heard elsewhere: if its circuit breaker is open, ping it now instead of after the backoff. */
   probe?(): void;
 }
@@ -145,6 +174,8 @@ export interface PeerHost {
    * ticket for the next part, or 0 to accept no more. Throws `NO_SUCH_GROUP` or `CLOSED`.
    */
   takeOver?(part: PeerHandOver): number;
+  /** Answers a sign of life of a peer. Throws `CLOSED` for a node that is leaving. */
+  contact?(contact: PeerContact): PeerContactAnswer;
   /**
    * For transports that detect that this node was not a member for a while without knowing it. It may have
    * missed invalidations, so it drops its caches and starts a new warm-up.
@@ -154,8 +185,11 @@ export interface PeerHost {
 
 /** An event of a node for operators, which the transport passes on. */
 export interface PickerWarning {
-  /** `undelivered`: this node leaves although a peer has not applied its invalidations, and no other member retries them. */
-  readonly kind: "undelivered";
+  /**
+   * `undelivered`: this node leaves although a peer has not applied its invalidations, and no other member retries them.
+   * `rejoined`: this node was cut off and dropped its caches, because a peer that may have owed it invalidations is gone.
+   */
+  readonly kind: "undelivered" | "rejoined";
   readonly peerId: string;
   readonly message: string;
 }

@@ -88,6 +88,14 @@ export interface TelemetryEvents {
         readonly durationMs: number;
       }
   );
+  /** This node was cut off and dropped its caches: it may have missed invalidations that no peer will deliver. */
+  "parsec:rejoined": {
+    readonly nodeId: string;
+    /** The peer that may have owed this node invalidations. */
+    readonly peerId: string;
+    /** What that peer did meanwhile. */
+    readonly reason: "restarted" | "forgot" | "removed";
+  };
   /** This node left although peers had not applied its invalidations, and no other member could be asked to retry them. */
   "parsec:undelivered-invalidations": {
     readonly nodeId: string;

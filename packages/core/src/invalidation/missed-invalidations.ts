@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
 import { isParsecError, type ParsecErrorCode } from "../errors.ts";
@@ -56,6 +57,9 @@ export class MissedInvalidations {
   #members: ReadonlyMap<string, Peer> = new Map();
   /** Of each invalidation in progress. */
   readonly #meanwhile: Set<MembersMeanwhile> = new Set();
+  /** For each member and former member, until what it missed is forgotten. */
+  readonly #promises: Map<string, number> = new Map();
+  readonly #onMembers: () => void;
   readonly #closing: AbortController = new AbortController();
   #membersRecordedAt = Number.NEGATIVE_INFINITY;
   #cancelFormerCheck: (() => void) | undefined = undefined;
@@ -64,10 +68,13 @@ export class MissedInvalidations {
     readonly picker: PeerPicker;
     readonly clock: Clock;
     readonly repeat: RepeatInvalidation;
+    /** Called after the members were recorded. */
+    readonly onMembers?: () => void;
   }) {
     this.#picker = parts.picker;
     this.#clock = parts.clock;
     this.#repeat = parts.repeat;
+    this.#onMembers = parts.onMembers ?? (() => {});
     // Each delivery in progress adds a listener.
     setMaxListeners(0, this.#closing.signal);
     this.refreshMembers();
@@ -76,6 +83,16 @@ export class MissedInvalidations {
   /** How many former members are remembered. */
   get formerMembers(): number {
     return this.#former.size;
+  }
+
+  /** Identifies the promise to deliver to a member whatever it misses. Drawn anew after something was forgotten; 0 for other nodes. */
+  promiseTo(peerId: string): number {
+    return this.#members.has(peerId) ? (this.#promises.get(peerId) ?? 0) : 0;
+  }
+
+  /** Whether a peer has not applied something yet. */
+  owes(peerId: string): boolean {
+    return this.#queues.has(peerId);
   }
 
   /** Records the present members unless that was done less than a second ago. Cheap enough for every lookup. */
@@ -93,16 +110,20 @@ export class MissedInvalidations {
     this.#members = new Map(this.#picker.peers().map((peer) => [peer.id, peer]));
     for (const [id, { isWorker }] of before) {
       // Another process of this node never returns.
-      if (isWorker !== true && !this.#members.has(id)) this.#former.left(id, now);
+      if (this.#members.has(id)) continue;
+      if (isWorker === true) this.#promises.delete(id);
+      else this.#former.left(id, now);
     }
     for (const [id, peer] of this.#members) {
       if (before.has(id)) continue;
       for (const members of this.#meanwhile) members.add(peer);
+      if (!this.#promises.has(id)) this.#promises.set(id, randomInt(1, 2 ** 48 - 1));
       for (const invalidation of this.#former.returned(id)) {
         this.#enqueue(id, { invalidation, repeat: invalidation.again ? "never" : "delivered" });
       }
     }
     this.#forgetFormer(now);
+    this.#onMembers();
   }
 
   /** Runs an invalidation, and records for it all nodes that are members meanwhile. */
@@ -228,7 +249,10 @@ export class MissedInvalidations {
   }
 
   #forgetFormer(now: number): void {
-    for (const id of this.#former.forget(now)) this.#drop(id);
+    for (const id of this.#former.forget(now)) {
+      this.#drop(id);
+      this.#promises.delete(id);
+    }
   }
 
   #drop(peerId: string): void {

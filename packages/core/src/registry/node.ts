@@ -5,6 +5,8 @@ import type { NodeContext } from "../group/group-context.ts";
 import { GroupEngine, nameOnWire } from "../group/group-engine.ts";
 import type { Origin } from "../group/origin.ts";
 import type { GroupStats } from "../group-stats.ts";
+import type { CutOffReason } from "../invalidation/contact-log.ts";
+import { Contacts } from "../invalidation/contacts.ts";
 import {
   MissedInvalidations,
   type UndeliveredInvalidations,
@@ -20,6 +22,8 @@ import {
 import type {
   PeerAnswer,
   PeerCallOptions,
+  PeerContact,
+  PeerContactAnswer,
   PeerHandOver,
   PeerHost,
   PeerInvalidation,
@@ -48,6 +52,13 @@ export interface NodeOptions {
 export const nodeNames: OptionNames<NodeOptions> = { peers: 1, handOverMs: 1, clock: 1, random: 1 };
 
 const channel = telemetryChannel("parsec:undelivered-invalidations");
+const rejoinedChannel = telemetryChannel("parsec:rejoined");
+
+const causes: Readonly<Record<CutOffReason, string>> = {
+  restarted: "has restarted since",
+  forgot: "has forgotten what it owed",
+  removed: "has left since",
+};
 
 /** The groups of one node by name, which answer its peers as well. */
 export class LocalNode implements PeerHost {
@@ -56,22 +67,35 @@ export class LocalNode implements PeerHost {
   readonly #groups: Map<string, GroupEngine<never, unknown>> = new Map();
   readonly #byWireName: Map<string, GroupEngine<never, unknown>> = new Map();
   readonly #handOverMs: number;
+  readonly #contacts: Contacts;
   #closing: Promise<void> | undefined;
 
   constructor(options: NodeOptions = {}) {
     checkParts(options);
     const picker = options.peers ?? createLocalPicker();
     const clock = createNodeClock(options.clock);
+    const random = options.random ?? Math.random;
+    this.#contacts = new Contacts({
+      picker,
+      clock,
+      random,
+      debtor: {
+        promiseTo: (peerId) => this.node.missed.promiseTo(peerId),
+        owes: (peerId) => this.node.missed.owes(peerId),
+      },
+      onCutOff: (peerId, reason) => this.#cutOff(peerId, reason),
+    });
     this.node = {
       picker,
       clock,
-      random: options.random ?? Math.random,
+      random,
       warmUp: new WarmUp(clock, picker),
       missed: new MissedInvalidations({
         picker,
         clock,
         repeat: (invalidation, options) =>
           found(this.#groups, invalidation.group).spread(invalidation, options),
+        onMembers: () => this.#contacts.refresh(),
       }),
       signals: new SharedSignals(),
       slicedWork: new SlicedWork(clock),
@@ -143,6 +167,12 @@ export class LocalNode implements PeerHost {
     return group.takeOver(part);
   }
 
+  contact(contact: PeerContact): PeerContactAnswer {
+    if (this.#closing !== undefined) throw new ParsecError("CLOSED", "the cache was closed");
+    this.node.missed.recordMembers();
+    return this.#contacts.answer(contact);
+  }
+
   rejoined(): void {
     for (const group of this.#groups.values()) group.forget();
     this.node.warmUp.restart();
@@ -158,12 +188,26 @@ export class LocalNode implements PeerHost {
     // Groups stay open until the picker is closed, so that requests of peers can finish.
     try {
       const [undelivered] = await Promise.all([missed.handOver(), this.#handOverEntries()]);
+      await this.#contacts.sayGoodbye();
+      this.#contacts.close();
       missed.close();
       this.#reportUndelivered(undelivered);
       await picker.close();
     } finally {
+      this.#contacts.close();
       missed.close();
       for (const group of this.#groups.values()) group.close();
+    }
+  }
+
+  /** This node missed invalidations that no peer will deliver. */
+  #cutOff(peerId: string, reason: CutOffReason): void {
+    const { picker } = this.node;
+    this.rejoined();
+    const message = `${picker.selfId} was cut off from ${peerId}, which ${causes[reason]}: it may have missed invalidations, and dropped its caches`;
+    picker.warn?.({ kind: "rejoined", peerId, message });
+    if (rejoinedChannel.hasSubscribers) {
+      rejoinedChannel.publish({ nodeId: picker.selfId, peerId, reason });
     }
   }
 

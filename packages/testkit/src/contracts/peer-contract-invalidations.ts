@@ -49,6 +49,32 @@ export const invalidationCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "a contact arrives with its session, and its answer comes back",
+    async run(context) {
+      const { host } = nodeAt(context, 1);
+      const peer = peerBetween(context, toSecond);
+      // Transports that keep the members by themselves need none.
+      if (peer.contact === undefined) return;
+      const session = 2 ** 48 - 1;
+      for (const owes of [false, true]) {
+        host.onContact(() => ({ session: 5, promise: session, owes }));
+        const contact = { peerId: "node-日本", session, isLeaving: owes };
+        expect(await peer.contact(contact, options)).toEqual({
+          session: 5,
+          promise: session,
+          owes,
+        });
+        expect(host.contacts.at(-1)).toEqual(contact);
+      }
+      host.onContact(() => {
+        throw new ParsecError("CLOSED", "leaving");
+      });
+      const contact = { peerId: "a", session: 0, isLeaving: false };
+      await expectRejection(peer.contact(contact, options), "CLOSED");
+      expect(host.invalidations).toEqual([]);
+    },
+  },
+  {
     name: "an invalidation of an unknown group rejects with NO_SUCH_GROUP",
     async run(context) {
       const { host } = nodeAt(context, 1);

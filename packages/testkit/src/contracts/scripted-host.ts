@@ -1,6 +1,8 @@
 import type {
   PeerAnswer,
   PeerCallOptions,
+  PeerContact,
+  PeerContactAnswer,
   PeerHandOver,
   PeerHost,
   PeerInvalidation,
@@ -31,6 +33,10 @@ export interface ScriptedHost extends PeerHost {
   /** Sets the ticket that answers a part of a hand-over; a script that throws refuses it. The default is 0. */
   onTakeOver(script: (part: PeerHandOver) => number): void;
   takeOver(part: PeerHandOver): number;
+  /** Every sign of life that arrived. */
+  readonly contacts: readonly PeerContact[];
+  /** Sets the answer to signs of life; a script that throws refuses them. */
+  onContact(script: (contact: PeerContact) => PeerContactAnswer): void;
 }
 
 /** Creates a host that tests a transport without a cache behind it: attach it to a picker. */
@@ -38,10 +44,25 @@ export function createScriptedHost(): ScriptedHost {
   const lookups: { lookup: PeerLookup; signal: AbortSignal | undefined }[] = [];
   const invalidations: PeerInvalidation[] = [];
   const handOvers: PeerHandOver[] = [];
+  const contacts: PeerContact[] = [];
   let answer: LookupScript = () => ({ value: undefined, ttlMs: 0, fence: 0, ratePerMinute: 0 });
   let apply = (_invalidation: PeerInvalidation): void => {};
   let take = (_part: PeerHandOver): number => 0;
+  let meet = (_contact: PeerContact): PeerContactAnswer => ({
+    session: 1,
+    promise: 0,
+    owes: false,
+  });
   return {
+    contacts,
+    onContact(script) {
+      meet = script;
+    },
+    contact(contact) {
+      const answer = meet(contact);
+      contacts.push(contact);
+      return answer;
+    },
     lookups,
     invalidations,
     handOvers,

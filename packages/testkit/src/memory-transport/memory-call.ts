@@ -3,7 +3,7 @@ import type { MemoryNode, MemoryWire } from "./memory-wire.ts";
 
 /** One request, copied so that caller and host share no memory. */
 export interface MemoryRequest<Answer> {
-  readonly kind: "lookup" | "invalidate" | "handOver";
+  readonly kind: "lookup" | "invalidate" | "handOver" | "contact";
   readonly group: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
@@ -92,10 +92,7 @@ class MemoryCall<Answer> {
 
   readonly #breakOff = (): void => this.#unreachable("connection lost");
 
-  #send(
-    kind: "lookup" | "invalidate" | "handOver" | "cancel",
-    arrive: (garbled: boolean) => void,
-  ): void {
+  #send(kind: MemoryRequest<Answer>["kind"] | "cancel", arrive: (garbled: boolean) => void): void {
     const message = { kind, from: this.#from.id, to: this.#to, group: this.#request.group };
     const sent = this.#wire.send(message, arrive);
     if (!sent) queueMicrotask(() => this.#unreachable("the link is cut"));

@@ -2,6 +2,7 @@ import {
   ParsecError,
   type Peer,
   type PeerAnswer,
+  type PeerContactAnswer,
   type PeerEntry,
   type PeerPicker,
   type PeerTrace,
@@ -67,6 +68,20 @@ function createMemoryPeer(wire: MemoryWire, from: MemoryNode, id: string): Peer 
           signal: options.signal,
           serve: (host) => host.invalidate(copied),
           copy: () => undefined,
+        },
+      );
+    },
+    contact(contact, options) {
+      return callNode<PeerContactAnswer | undefined>(
+        wire,
+        { from, to: id },
+        {
+          kind: "contact",
+          group: "",
+          timeoutMs: options.timeoutMs,
+          signal: options.signal,
+          serve: (host) => host.contact?.({ ...contact }),
+          copy: (answer) => answer && { ...answer },
         },
       );
     },

@@ -3,7 +3,7 @@ import type { Placement } from "@parsec/core/transport";
 
 /** One message between nodes of a memory network, the input of `fate`. */
 export interface MemoryMessage {
-  readonly kind: "lookup" | "invalidate" | "handOver" | "answer" | "cancel";
+  readonly kind: "lookup" | "invalidate" | "handOver" | "contact" | "answer" | "cancel";
   readonly from: string;
   readonly to: string;
   readonly group: string;

@@ -5,6 +5,8 @@ import type {
   Peer,
   PeerAnswer,
   PeerCallOptions,
+  PeerContact,
+  PeerContactAnswer,
   PeerHandOver,
   PeerInvalidation,
   PeerLookup,
@@ -17,7 +19,8 @@ import {
   type PeerHealthOptions,
 } from "../health/peer-health.ts";
 import type { PeerPing } from "../health/peer-ping.ts";
-import { readTakenOver } from "../wire/applied-outcome.ts";
+import { readContact, readTakenOver } from "../wire/applied-outcome.ts";
+import { encodeContact } from "../wire/contacts.ts";
 import { encodeEntries } from "../wire/entries.ts";
 import { encodeCancellation } from "../wire/invalidations.ts";
 import type { FrameLimits } from "../wire/limits.ts";
@@ -96,6 +99,10 @@ export interface PeerLink extends Peer {
     part: PeerHandOver,
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<number>;
+  contact(
+    contact: PeerContact,
+    options: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<PeerContactAnswer | undefined>;
   probe(): void;
   /** Graceful shutdown: accepts no more calls, lets lookups in flight finish for `closeTimeoutMs`, and rejects the rest with `CLOSED`. */
   close(): Promise<void>;
@@ -180,6 +187,26 @@ class FrameLink implements PeerLink, PeerObserver {
       { kind: "entries", bytes, timeoutMs, maxAnswerBytes: controlAnswerBytes(1), signal },
       (answer) => readTakenOver(answer, frameId),
     );
+  }
+
+  /** Does not count for the circuit breaker: an idle peer that is away needs no warning. */
+  async contact(
+    contact: PeerContact,
+    { timeoutMs, signal }: PeerCallOptions & { readonly timeoutMs: number },
+  ): Promise<PeerContactAnswer | undefined> {
+    const refusal = this.#channel.refusal?.() ?? (this.#closed ? this.#closedError() : undefined);
+    if (refusal !== undefined) throw refusal;
+    const frameId = randomInt(1, 2 ** 32);
+    const { sender } = this.#options;
+    const bytes = encodeContact({ frameId, sender, contact }, this.#controlLimits);
+    const answer = await this.#channel.control({
+      kind: "invalidations",
+      bytes,
+      timeoutMs,
+      maxAnswerBytes: controlAnswerBytes(3),
+      signal,
+    });
+    return readContact(answer, frameId);
   }
 
   probe(): void {

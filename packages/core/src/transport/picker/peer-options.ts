@@ -14,7 +14,7 @@ import { type PeerHealthOptions, resolvePeerHealth } from "../health/peer-health
 import { type FrameLimits, resolveFrameLimits } from "../wire/limits.ts";
 import { flagOption } from "./flag-option.ts";
 
-/** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem, a node left with `undelivered` invalidations, processes behind a `shared-address` cannot find each other. Contains no secrets, keys or inputs. */
+/** An event for operators: a circuit breaker opened (`peer-down`) or closed (`peer-up`), an endpoint is `unprotected`, a `discovery` has a problem, a node left with `undelivered` invalidations, this node was cut off and `rejoined` with empty caches, processes behind a `shared-address` cannot find each other. Contains no secrets, keys or inputs. */
 export interface PeerWarning<Kind extends string = never> {
   readonly kind:
     | "peer-down"
@@ -22,6 +22,7 @@ export interface PeerWarning<Kind extends string = never> {
     | "unprotected"
     | "discovery"
     | "undelivered"
+    | "rejoined"
     | "shared-address"
     | Kind;
   /** The node concerned: a peer, or this node. */

@@ -1,6 +1,7 @@
 import { ParsecError } from "../../errors.ts";
-import type { PeerHost } from "../../peer.ts";
+import type { PeerContact, PeerHost } from "../../peer.ts";
 import { AnswerWriter } from "../wire/answers.ts";
+import { readContactFrame } from "../wire/contacts.ts";
 import { decodeEntries } from "../wire/entries.ts";
 import { decodeCancellation, decodeInvalidations } from "../wire/invalidations.ts";
 import type { FrameLimits } from "../wire/limits.ts";
@@ -90,6 +91,8 @@ class HostServer implements FrameServer, ServedFrameOwner {
   invalidations(bytes: Uint8Array): Buffer | Promise<Buffer> {
     const frame = decodeInvalidations(bytes, this.#limits);
     this.#checkSender(frame.sender);
+    const contact = readContactFrame(frame);
+    if (contact !== undefined) return this.#answer(frame.frameId, this.#contact(contact));
     const outcomes = frame.invalidations.map((invalidation) =>
       outcomeOf(() => this.host.invalidate(invalidation)),
     );
@@ -100,6 +103,17 @@ class HostServer implements FrameServer, ServedFrameOwner {
     const frame = decodeEntries(bytes, this.#limits);
     this.#checkSender(frame.sender);
     return this.#answer(frame.frameId, [outcomeOf(() => this.host.takeOver?.(frame.part))]);
+  }
+
+  #contact(contact: PeerContact): readonly Outcome[] {
+    try {
+      const answer = this.host.contact?.(contact);
+      if (answer === undefined) throw new ParsecError("NO_SUCH_GROUP", "this node has no contacts");
+      const { session, promise, owes } = answer;
+      return [{ ticket: session }, { ticket: promise }, { ticket: owes ? 1 : 0 }];
+    } catch (error) {
+      return [{ error }];
+    }
   }
 
   #answer(

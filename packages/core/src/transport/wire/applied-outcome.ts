@@ -1,4 +1,5 @@
 import { ParsecError } from "../../errors.ts";
+import type { PeerContactAnswer } from "../../peer.ts";
 import { AnswerReader, type AnswerReceiver } from "./answer-reader.ts";
 
 class Outcome implements AnswerReceiver {
@@ -51,6 +52,17 @@ export function readTakenOver(bytes: Uint8Array, frameId: number): number {
   const failure = outcome.failureOf(0);
   if (failure !== undefined) throw failure;
   return outcome.applications.get(0) as number;
+}
+
+/** Decodes the answer to a contact; undefined from a peer of an earlier release. Throws the other errors that the peer reports, or `MALFORMED_FRAME`. */
+export function readContact(bytes: Uint8Array, frameId: number): PeerContactAnswer | undefined {
+  const { applications, failures } = readOutcome(bytes, { frameId, count: 3 });
+  const failure = failures.get(0);
+  if (failure !== undefined && failure.code !== "NO_SUCH_GROUP") throw failure;
+  const session = applications.get(0);
+  const promise = applications.get(1);
+  if (session === undefined || promise === undefined) return undefined;
+  return { session, promise, owes: applications.get(2) === 1 };
 }
 
 function readOutcome(

@@ -4,6 +4,8 @@ import { isParsecError, ParsecError } from "../../errors.ts";
 import type {
   PeerAnswer,
   PeerCallOptions,
+  PeerContact,
+  PeerContactAnswer,
   PeerEntry,
   PeerHandOver,
   PeerHost,
@@ -59,6 +61,13 @@ export class WorkerFront implements ServedHost {
     // One process takes over the retries of another node.
     if (isAlone || invalidation.owedTo !== undefined) return this.#host.invalidate(invalidation);
     return this.#invalidateEverywhere(invalidation);
+  }
+
+  contact(contact: PeerContact): PeerContactAnswer {
+    if (this.#host.contact === undefined) {
+      throw new ParsecError("NO_SUCH_GROUP", "this node has no contacts");
+    }
+    return this.#host.contact(contact);
   }
 
   takeOver(part: PeerHandOver): number | Promise<number> {

@@ -12,7 +12,7 @@ import type { WorkerConnection } from "./worker-connection.ts";
 import { noBytes, type WorkerMessage } from "./worker-messages.ts";
 
 /** Another process behind this node's address. */
-export interface WorkerPeer extends PeerLink {
+export interface WorkerPeer extends Omit<PeerLink, "contact"> {
   readonly isWorker: true;
   /** Passes on part of a hand-over to this node, under a ticket that all of its workers know. Resolves with whether the worker accepts more. */
   share(
