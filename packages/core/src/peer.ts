@@ -91,7 +91,7 @@ export interface PeerInvalidation {
   readonly trace?: PeerTrace | undefined;
 }
 
-/** A sign of life of a node to a peer, or its goodbye. */
+/** A heartbeat of a node for a peer, or its goodbye. */
 export interface PeerContact {
   /** The id of the node that sends it. */
   readonly peerId: string;
@@ -142,7 +142,7 @@ export interface Peer {
     options: PeerCallOptions & { readonly timeoutMs: number },
   ): Promise<number>;
   /**
-   * Tells the peer that this node is alive, or leaves. Resolves with undefined where the peer is of an earlier
+   * Sends the peer a heartbeat, or the goodbye of this node. Resolves with undefined where the peer is of an earlier
    * release. Rejects like `lookup`, without counting against the circuit breaker. Absent: this node cannot notice
    * that it was cut off from the peer.
    */
@@ -174,7 +174,7 @@ export interface PeerHost {
    * ticket for the next part, or 0 to accept no more. Throws `NO_SUCH_GROUP` or `CLOSED`.
    */
   takeOver?(part: PeerHandOver): number;
-  /** Answers a sign of life of a peer. Throws `CLOSED` for a node that is leaving. */
+  /** Answers a heartbeat of a peer. Throws `CLOSED` for a node that is leaving. */
   contact?(contact: PeerContact): PeerContactAnswer;
   /**
    * For transports that detect that this node was not a member for a while without knowing it. It may have

@@ -4,6 +4,7 @@ import { keysNamed, type Scenario, withoutCopies } from "./scenario.ts";
 export const cutOff: Scenario = {
   name: "a node that was cut off serves no old value after the node that invalidated was killed and restarted",
   policy: withoutCopies,
+  isolating: true,
   run: async ({ cluster, note }) => {
     const names = ["a", "b"];
     const keys = keysNamed("cut-off-", 40);

@@ -25,7 +25,7 @@ class Contact {
 
 /**
  * What this node knows from its contacts with each peer, and the rules by which it decides that it missed
- * invalidations that nobody will deliver.
+ * invalidations that nobody will deliver (ADR 0026).
  */
 export class ContactLog {
   readonly #contacts: Map<string, Contact> = new Map();

@@ -33,9 +33,9 @@ export interface ScriptedHost extends PeerHost {
   /** Sets the ticket that answers a part of a hand-over; a script that throws refuses it. The default is 0. */
   onTakeOver(script: (part: PeerHandOver) => number): void;
   takeOver(part: PeerHandOver): number;
-  /** Every sign of life that arrived. */
+  /** Every heartbeat that arrived. */
   readonly contacts: readonly PeerContact[];
-  /** Sets the answer to signs of life; a script that throws refuses them. */
+  /** Sets the answer to heartbeats; a script that throws refuses them. */
   onContact(script: (contact: PeerContact) => PeerContactAnswer): void;
 }
 
