@@ -4,14 +4,16 @@ import { ParsecError } from "../../errors.ts";
 import type {
   PeerAnswer,
   PeerCallOptions,
+  PeerContact,
   PeerHandOver,
   PeerHost,
   PeerInvalidation,
   PeerLookup,
 } from "../../peer.ts";
 import { AnswerReader, type AnswerReceiver } from "../wire/answer-reader.ts";
-import { readAppliedEach, readTakenOver } from "../wire/applied-outcome.ts";
+import { readAppliedEach, readContact, readTakenOver } from "../wire/applied-outcome.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
+import { encodeContact } from "../wire/contacts.ts";
 import { encodeEntries } from "../wire/entries.ts";
 import { encodeInvalidations } from "../wire/invalidations.ts";
 import { resolveFrameLimits } from "../wire/limits.ts";
@@ -218,6 +220,35 @@ describe("invalidations", () => {
     expect(() => readAppliedEach(answer, { frameId: 4, count: 1 })).toThrow(
       expect.objectContaining({ code: "MALFORMED_FRAME" }),
     );
+  });
+});
+
+describe("contacts", () => {
+  const contact = { peerId: "http://node", session: 9, isLeaving: true };
+  const frame = encodeContact({ frameId: 3, sender: 1, contact }, limits);
+
+  it("are answered by the host, and apply nothing", () => {
+    const { host } = setup();
+    const answer = { session: 5, promise: 0, owes: true };
+    const met: PeerContact[] = [];
+    const meeting: PeerHost = {
+      lookup: (lookup) => host.lookup(lookup),
+      invalidate: (invalidation) => host.invalidate(invalidation),
+      contact(given) {
+        met.push(given);
+        return answer;
+      },
+    };
+    const server = createFrameServer({ host: meeting, limits, sender: 2 });
+    expect(readContact(server.invalidations(frame), 3)).toEqual(answer);
+    expect(met).toEqual([contact]);
+    expect(host.invalidations).toEqual([]);
+  });
+
+  it("get no answer from a host without contacts, as from an earlier release", () => {
+    const { server, host } = setup();
+    expect(readContact(server.invalidations(frame), 3)).toBeUndefined();
+    expect(host.invalidations).toEqual([]);
   });
 });
 
