@@ -8,6 +8,8 @@ export interface Pinned {
   readonly core?: number | undefined;
   readonly nodeArgs?: readonly string[];
   readonly args?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs one of `src/programs` to its end and resolves with its output. Rejects when it fails. */
@@ -18,7 +20,9 @@ export function runProgram(name: string, how: Pinned = {}): Promise<string> {
 /** Starts one of `src/programs`; its standard output is a pipe. */
 export function startProgram(name: string, how: Pinned = {}): ChildProcess {
   const file = fileURLToPath(new URL(`dist/programs/${name}.js`, benchFolder));
-  const command = [process.execPath, ...(how.nodeArgs ?? []), file, ...(how.args ?? [])];
+  const variables = Object.entries(how.env ?? {}).map(([name, value]) => `${name}=${value}`);
+  const set = variables.length > 0 ? ["env", ...variables] : [];
+  const command = [...set, process.execPath, ...(how.nodeArgs ?? []), file, ...(how.args ?? [])];
   return startPinned(command, how.core);
 }
 

@@ -53,7 +53,8 @@ const makers: Readonly<Record<Exclude<Workload["shape"], "bytes">, (bytes: numbe
     ),
   deep: (bytes) => {
     let value: unknown = 1;
-    for (let depth = Math.min(deepest, bytes / 10); depth > 0; depth--) value = depth & 1 ? { next: value } : [value];
+    for (let depth = Math.min(deepest, bytes / 10); depth > 0; depth--)
+      value = depth & 1 ? { next: value } : [value];
     return value;
   },
 };
