@@ -1,13 +1,11 @@
 import { isParsecError } from "../errors.ts";
 import { describe, invalidArgument, secretsOption } from "../option-checks.ts";
+import { defaultSelfUrl } from "./default-self-url.ts";
 import { createDnsDiscovery, type DnsDiscovery } from "./dns-discovery.ts";
 import type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
 import { checkedNodeId } from "./node-id.ts";
 
 const schemes: readonly string[] = ["http:", "https:", "grpc:", "grpcs:"];
-
-/** The address of a node without configuration. */
-export const defaultSelfUrl = "http://localhost:8080";
 
 /** This node's URL and how to find the other nodes, for the options of a transport. */
 export interface ClusterConfig {

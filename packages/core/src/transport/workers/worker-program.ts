@@ -1,7 +1,7 @@
 import cluster from "node:cluster";
 import { realpathSync } from "node:fs";
 import { sep } from "node:path";
-import { defaultSelfUrl } from "../../discovery/cluster-config.ts";
+import { defaultSelfUrl } from "../../discovery/default-self-url.ts";
 
 /** The parts of a process that decide with which others it pairs. For tests; the defaults are this process's. */
 export interface WorkerProcess {
