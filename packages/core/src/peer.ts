@@ -188,8 +188,9 @@ export interface PickerWarning {
   /**
    * `undelivered`: this node leaves although a peer has not applied its invalidations, and no other member retries them.
    * `rejoined`: this node was cut off and dropped its caches, because a peer that may have owed it invalidations is gone.
+   * `shared-address`: several processes that do not know each other answer for a peer.
    */
-  readonly kind: "undelivered" | "rejoined";
+  readonly kind: "undelivered" | "rejoined" | "shared-address";
   readonly peerId: string;
   readonly message: string;
 }

@@ -134,6 +134,29 @@ describe("with several processes behind one address", () => {
     expect(log.heard("s", answer(12))).toBeUndefined();
   });
 
+  it("reports once those that do not know each other", () => {
+    const reported: string[] = [];
+    const log = new ContactLog((id) => reported.push(id));
+    log.setMembers(["s", "t"]);
+    for (const session of [1, 11]) log.heard("s", answer(session));
+    expect(reported).toEqual([]);
+    for (const session of [1, 11, 1]) log.heard("s", answer(session));
+    expect(reported).toEqual(["s"]);
+  });
+
+  it("reports neither workers that come and go, nor processes that follow each other", () => {
+    const reported: string[] = [];
+    const log = new ContactLog((id) => reported.push(id));
+    log.setMembers(["s"]);
+    for (const session of [1, 0, 1, 0, 2, 0, 1]) log.heard("s", answer(session));
+    for (const session of [3, 4, 4, 5]) {
+      log.heard("s", answer(session));
+      log.saidGoodbye("s", session);
+      log.heard("s", answer(session));
+    }
+    expect(reported).toEqual([]);
+  });
+
   it("drops once after each time that it was cut off", () => {
     const log = new ContactLog();
     log.setMembers(["s"]);

@@ -21,6 +21,8 @@ class Contact {
   owes = false;
   /** Several processes answer for this peer, such as behind a load balancer. */
   isShared = false;
+  /** The processes do not know each other, which was reported. */
+  isReported = false;
 }
 
 /**
@@ -29,7 +31,13 @@ class Contact {
  */
 export class ContactLog {
   readonly #contacts: Map<string, Contact> = new Map();
+  readonly #onShared: (id: string) => void;
   #members: ReadonlySet<string> = new Set();
+
+  /** `onShared` is called once for a peer whose address several processes share without knowing each other. */
+  constructor(onShared: (id: string) => void = () => {}) {
+    this.#onShared = onShared;
+  }
 
   /** Members and former members that are remembered. */
   get size(): number {
@@ -85,6 +93,7 @@ export class ContactLog {
     const contact = this.#member(id);
     if (contact === undefined) return undefined;
     const reason = this.#judge(contact, session, promise);
+    this.#reportIfShared(contact, { id, session });
     // A process that leaves may still answer; its goodbye counts for the next one.
     if (session !== contact.session) contact.saidGoodbye = false;
     contact.isLost = false;
@@ -129,6 +138,17 @@ export class ContactLog {
       this.#suspectIfCutOff();
     }
     return contact.isSuspect || contact.owes ? "restarted" : undefined;
+  }
+
+  /** A session that comes back after another one runs beside it. Workers that know each other answer with 0. */
+  #reportIfShared(
+    contact: Contact,
+    { id, session }: { readonly id: string; readonly session: number },
+  ): void {
+    const isBack = session !== contact.session && contact.sessions.has(session);
+    if (!isBack || contact.session === 0 || contact.isReported) return;
+    contact.isReported = true;
+    this.#onShared(id);
   }
 
   /** Losing one of several peers is that peer's fault; losing most of them, this node's. */

@@ -30,7 +30,7 @@ export class Contacts {
   readonly #random: () => number;
   readonly #debtor: Debtor;
   readonly #onCutOff: (peerId: string, reason: CutOffReason) => void;
-  readonly #log: ContactLog = new ContactLog();
+  readonly #log: ContactLog;
   readonly #session: number = randomInt(1, 2 ** 48 - 1);
   readonly #asking: Set<string> = new Set();
   readonly #closing: AbortController = new AbortController();
@@ -42,7 +42,9 @@ export class Contacts {
     readonly random: () => number;
     readonly debtor: Debtor;
     readonly onCutOff: (peerId: string, reason: CutOffReason) => void;
+    readonly onShared: (peerId: string) => void;
   }) {
+    this.#log = new ContactLog(parts.onShared);
     this.#picker = parts.picker;
     this.#clock = parts.clock;
     this.#random = parts.random;

@@ -84,6 +84,10 @@ export class LocalNode implements PeerHost {
         owes: (peerId) => this.node.missed.owes(peerId),
       },
       onCutOff: (peerId, reason) => this.#cutOff(peerId, reason),
+      onShared: (peerId) => {
+        const message = `${peerId} is shared by processes that do not know each other, such as on machines behind a load balancer, so invalidations do not reach all of them: give each machine an address of its own`;
+        picker.warn?.({ kind: "shared-address", peerId, message });
+      },
     });
     this.node = {
       picker,
