@@ -9,7 +9,7 @@ export interface Codec<Data> {
 
 /**
  * The default codec: JSON in UTF-8. What JSON cannot express changes, on every node alike: dates become strings,
- * NaN and Infinity null, -0 becomes 0, Map and Set become {}, undefined fields are dropped. Other types need a codec.
+ * NaN and Infinity null, -0 becomes 0, Map and Set become empty objects, undefined fields are dropped. Other types need a codec.
  */
 export function jsonCodec<Data>(): Codec<Data> {
   return {
