@@ -11,7 +11,7 @@ const ownEsbuild = () => {
 };
 
 /** What all of @parsec/core may add to a bundle, compressed by brotli and not minified. */
-const maxCoreBytes = 41_000;
+const maxCoreBytes = 43_500;
 
 const toNode = ["--bundle", "--platform=node", "--target=node20"];
 
