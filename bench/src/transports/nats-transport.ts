@@ -11,6 +11,7 @@ export const natsTransport: BenchTransport = {
   newId: (serial) => Promise.resolve(`node-${serial}`),
   async connect({ id, members, natsUrl }) {
     const peers = createNatsPeers({
+      insecure: true,
       cluster: "bench",
       nodeId: id,
       servers: natsUrl,
