@@ -14,8 +14,7 @@ import {
 } from "./layout.ts";
 import type { FrameLimits } from "./limits.ts";
 import type { NodeBuffer } from "./node-buffer.ts";
-import { readTrace, writeTrace } from "./trace.ts";
-import { readPeerTrace } from "./trace-context.ts";
+import { readPeerTrace, readTrace, writeTrace } from "./trace-context.ts";
 
 const targetKinds = ["keys", "tag", "all"] as const;
 /** Flags in the byte of the target kind. */

@@ -12,8 +12,7 @@ import {
   writeRequestHeader,
 } from "./layout.ts";
 import type { FrameLimits } from "./limits.ts";
-import { readTrace, writeTrace } from "./trace.ts";
-import { readPeerTrace } from "./trace-context.ts";
+import { readPeerTrace, readTrace, writeTrace } from "./trace-context.ts";
 
 const inputFlag = 1;
 const fenceFlag = 2;
