@@ -1,66 +1,12 @@
-import { createDataSourceClusterRegistry, type DataSourceHandle } from "@parsec/core";
-import { createPlacement } from "@parsec/core/transport";
-import { createManualClock, createMemoryNetwork } from "@parsec/testkit";
 import { afterEach, describe, expect, it } from "vitest";
+import { VersionedCluster } from "./versioned-cluster.ts";
 
 /** Longer than the time between two contacts. */
 const roundMs = 4000;
 
-/** Nodes on a virtual clock, whose messages get lost where the test cuts a direction. */
-class Cluster {
-  readonly clock = createManualClock();
-  readonly lost = new Set<string>();
-  readonly network = createMemoryNetwork({
-    clock: this.clock,
-    fate: ({ from, to }) => ({ delayMs: 2, lost: this.lost.has(`${from}>${to}`) }),
-  });
-  readonly nodes = new Map<string, ReturnType<Cluster["start"]>>();
-  /** All that were started, also those that crashed. */
-  readonly registries: { close(): Promise<void> }[] = [];
-  readonly warnings: string[] = [];
-  readonly ids: readonly string[];
-  version = 1;
-
+class Cluster extends VersionedCluster<number> {
   constructor(...ids: string[]) {
-    this.ids = ids;
-    for (const id of ids) this.start(id);
-  }
-
-  start(selfId: string) {
-    const peers = this.network.createPeers({ selfId, ids: this.ids });
-    peers.warn = ({ kind, peerId }) => this.warnings.push(`${selfId}: ${kind} ${peerId}`);
-    const registry = createDataSourceClusterRegistry({ peers, clock: this.clock });
-    const source: DataSourceHandle<string, number> = registry.register(
-      { name: "versions", cacheKey: (key: string) => key, fetch: async () => this.version },
-      { hot: { minRatePerMinute: 0 } },
-    );
-    const node = { registry, source };
-    this.registries.push(registry);
-    this.nodes.set(selfId, node);
-    return node;
-  }
-
-  node(id: string) {
-    const node = this.nodes.get(id);
-    if (node === undefined) throw new Error(`no node ${id}`);
-    return node;
-  }
-
-  keyOf(id: string): string {
-    const placement = createPlacement("slots", this.ids);
-    for (let index = 0; ; index++) {
-      if (placement.ownerOf(`key ${index}`) === id) return `key ${index}`;
-    }
-  }
-
-  async settled<T>(promise: Promise<T>): Promise<T> {
-    let pending = true;
-    const ended = promise.finally(() => {
-      pending = false;
-    });
-    ended.catch(() => {});
-    while (pending) await this.clock.run(10);
-    return await ended;
+    super(ids, (version) => version);
   }
 
   /** Restarts a node in good order. */
@@ -69,14 +15,6 @@ class Cluster {
     await this.clock.run(roundMs);
     this.start(id);
     await this.clock.run(roundMs);
-  }
-
-  crash(...ids: string[]): void {
-    for (const id of ids) this.network.crash(id);
-  }
-
-  isolate(id: string): void {
-    for (const other of this.ids) if (other !== id) this.network.cut(id, other);
   }
 }
 
@@ -90,11 +28,7 @@ async function clusterOf(...ids: string[]): Promise<Cluster> {
 }
 
 afterEach(async () => {
-  for (const cluster of opened.splice(0)) {
-    const closing = cluster.registries.map((registry) => registry.close());
-    await cluster.settled(Promise.all(closing));
-    expect(cluster.clock.pendingCount).toBe(0);
-  }
+  for (const cluster of opened.splice(0)) await cluster.close();
 });
 
 describe("a node that was cut off", () => {

@@ -1,88 +1,14 @@
-import { createDataSourceClusterRegistry, type DataSourceHandle } from "@parsec/core";
-import { createManualClock, createMemoryNetwork } from "@parsec/testkit";
+import type { DataSourceHandle } from "@parsec/core";
 import { describe, expect, it } from "vitest";
-import { createPlacementMemory } from "../src/memory-transport/placement-memory.ts";
-
-/** Computed once for each membership. */
-const place = createPlacementMemory();
+import { VersionedCluster } from "./versioned-cluster.ts";
 
 interface Versioned {
   readonly version: number;
 }
 
-/** A cluster on a virtual clock, whose nodes keep a copy of every value that they get. */
-class Cluster {
-  readonly clock = createManualClock();
-  readonly network = createMemoryNetwork({
-    clock: this.clock,
-    fate: () => ({ delayMs: 2 }),
-    place,
-  });
-  readonly ids: readonly string[];
-  readonly nodes = new Map<string, ReturnType<Cluster["start"]>>();
-  readonly warnings: string[] = [];
-  version = 1;
-
+class Cluster extends VersionedCluster<Versioned> {
   constructor(ids: readonly string[]) {
-    this.ids = ids;
-    for (const id of ids) this.start(id);
-  }
-
-  start(selfId: string) {
-    const peers = this.network.createPeers({ selfId, ids: this.ids });
-    peers.warn = ({ kind, peerId }) => this.warnings.push(`${selfId}: ${kind} ${peerId}`);
-    const registry = createDataSourceClusterRegistry({ peers, clock: this.clock });
-    const source: DataSourceHandle<string, Versioned> = registry.register(
-      {
-        name: "versions",
-        cacheKey: (key: string) => key,
-        fetch: async () => ({ version: this.version }),
-      },
-      { hot: { minRatePerMinute: 0 }, tags: () => ["versions"] },
-    );
-    const node = { registry, source };
-    this.nodes.set(selfId, node);
-    return node;
-  }
-
-  node(id: string) {
-    const node = this.nodes.get(id);
-    if (node === undefined) throw new Error(`no node ${id}`);
-    return node;
-  }
-
-  /** A key that the node owns. */
-  keyOf(id: string): string {
-    const placement = place(this.ids);
-    for (let index = 0; ; index++) {
-      const key = `key ${index}`;
-      if (placement.ownerOf(key) === id) return key;
-    }
-  }
-
-  /** Runs the clock until the promise has settled. */
-  async settled<T>(promise: Promise<T>): Promise<T> {
-    let pending = true;
-    const ended = promise.finally(() => {
-      pending = false;
-    });
-    ended.catch(() => {});
-    while (pending) await this.clock.run(10);
-    return await ended;
-  }
-
-  async fill(key: string): Promise<void> {
-    for (const id of this.ids) await this.settled(this.node(id).source.get(key));
-  }
-
-  isolate(id: string): void {
-    for (const other of this.ids) if (other !== id) this.network.cut(id, other);
-  }
-
-  async close(): Promise<void> {
-    const closing = [...this.nodes.values()].map(({ registry }) => registry.close());
-    await this.settled(Promise.all(closing));
-    expect(this.clock.pendingCount).toBe(0);
+    super(ids, (version) => ({ version }));
   }
 }
 
